@@ -1,0 +1,24 @@
+#pragma once
+
+#include "sensor/base/check.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Collects what is to be said to the operator: one line per mistake, all mistakes of one run. Lines
+ * beyond the room are counted, not lost silently. All-zero is an empty one; errbuf_free() when
+ * done. */
+struct errbuf {
+    char *text; /* lines, each ended by \n */
+    size_t len;
+    size_t n_lines;
+    size_t n_dropped;
+};
+
+void errbuf_free(struct errbuf *e);
+/* Adds one line ("WHAT 'NAME': WHY. FIX"), without newline; control characters in it are shown as
+ * '?'. */
+void errbuf_add(struct errbuf *e, const char *format, ...) PRINTF(2, 3);
+bool errbuf_is_empty(const struct errbuf *e);
+/* The lines as one NUL-terminated text, "" when there are none; owned by e. */
+const char *errbuf_text(const struct errbuf *e);

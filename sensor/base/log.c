@@ -1,0 +1,67 @@
+/* log: one line per call on stderr.
+ *
+ * Each line is written by one write(2), so lines of several threads do not mix. Control characters
+ * become '?', because a file name may hold anything and a terminal obeys it. */
+#include "sensor/base/log.h"
+
+#include "sensor/base/bytes.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { LINE_CAP = 2048 };
+
+static atomic_int max_level = LOG_LEVEL_NOTICE;
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&max_level, (int)level, memory_order_relaxed);
+}
+
+static void write_line(enum log_level level, const char *prefix, const char *format, va_list args)
+{
+    if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed)) {
+        return;
+    }
+    char line[LINE_CAP];
+    int head = snprintf(line, sizeof(line), "jndiwatch: %s", prefix);
+    size_t start = head < 0 ? 0 : (size_t)head;
+    int body = vsnprintf(line + start, sizeof(line) - start - 1, format, args);
+    size_t len = start + (body < 0 ? 0 : (size_t)body);
+    len = len < sizeof(line) - 1 ? len : sizeof(line) - 2;
+    for (size_t i = start; i < len; i++) {
+        unsigned char c = (unsigned char)line[i];
+        line[i] = c < 0x20 || c == 0x7f ? '?' : line[i];
+    }
+    line[len] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, len + 1);
+    (void)written; /* there is nowhere left to say so */
+}
+
+#define LOG_BODY(level, prefix)                                                                    \
+    va_list args;                                                                                  \
+    va_start(args, format);                                                                        \
+    write_line(level, prefix, format, args);                                                       \
+    va_end(args)
+
+void log_error(const char *format, ...)
+{
+    LOG_BODY(LOG_LEVEL_ERROR, "error: ");
+}
+
+void log_warning(const char *format, ...)
+{
+    LOG_BODY(LOG_LEVEL_WARNING, "warning: ");
+}
+
+void log_notice(const char *format, ...)
+{
+    LOG_BODY(LOG_LEVEL_NOTICE, "");
+}
+
+void log_debug(const char *format, ...)
+{
+    LOG_BODY(LOG_LEVEL_DEBUG, "debug: ");
+}

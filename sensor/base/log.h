@@ -1,0 +1,14 @@
+#pragma once
+
+#include "sensor/base/check.h"
+
+/* Lines for the operator on stderr, "jndiwatch: error: …". Only app/, capture/ and output/ log. One
+ * call is one line; control characters are shown as '?'. */
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_DEBUG };
+
+/* Lines above `level` are not written; the default is LOG_LEVEL_NOTICE. */
+void log_set_level(enum log_level level);
+void log_error(const char *format, ...) PRINTF(1, 2);
+void log_warning(const char *format, ...) PRINTF(1, 2);
+void log_notice(const char *format, ...) PRINTF(1, 2);
+void log_debug(const char *format, ...) PRINTF(1, 2);

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "sensor/base/check.h"
+
+#include <stddef.h>
+
+/* Zeroed memory, or NULL. The caller owns it and gives it to mem_free(). */
+MUST_USE void *mem_alloc(size_t size);
+/* n * size zeroed bytes, or NULL, also when the product overflows. */
+MUST_USE void *mem_alloc_array(size_t n, size_t size);
+/* As mem_alloc(), on a multiple of `align` bytes (a power of two). */
+MUST_USE void *mem_alloc_aligned(size_t size, size_t align);
+/* Grows or shrinks; new bytes are not zeroed; on NULL the old block is still the caller's. */
+MUST_USE void *mem_resize(void *block, size_t size);
+/* Accepts NULL. */
+void mem_free(void *block);
+
+/* For tests: the n-th allocation from now on fails, and all later ones when sticky; 0 switches it
+ * off. */
+void mem_fail_at(size_t n, int sticky);

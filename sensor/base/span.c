@@ -1,0 +1,193 @@
+/* span: the view type through which all input is read.
+ *
+ * Nothing here allocates, and nothing reads outside the view: offsets are clamped. Searching goes
+ * through the C library's memchr/memmem, which are vectorised; the case-blind search tries the two
+ * spellings of the first byte. */
+#include "sensor/base/span.h"
+
+#include "sensor/base/bytes.h"
+
+#include <string.h>
+
+struct span span_of(const void *data, size_t len)
+{
+    return (struct span){data, len};
+}
+
+struct span span_str(const char *text)
+{
+    return (struct span){(const uint8_t *)text, strlen(text)};
+}
+
+struct span span_sub(struct span s, size_t off, size_t len)
+{
+    if (off >= s.len) {
+        return (struct span){NULL, 0};
+    }
+    size_t left = s.len - off;
+    return (struct span){s.data + off, len < left ? len : left};
+}
+
+struct span span_from(struct span s, size_t off)
+{
+    return span_sub(s, off, SIZE_MAX);
+}
+
+struct span span_head(struct span s, size_t len)
+{
+    return span_sub(s, 0, len);
+}
+
+uint8_t span_at(struct span s, size_t off)
+{
+    return off < s.len ? s.data[off] : 0;
+}
+
+bool span_equal(struct span a, struct span b)
+{
+    return a.len == b.len && bytes_equal(a.data, b.data, a.len);
+}
+
+bool span_equal_nocase(struct span a, struct span b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (byte_lower(a.data[i]) != byte_lower(b.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int span_compare(struct span a, struct span b)
+{
+    int order = bytes_compare(a.data, b.data, a.len < b.len ? a.len : b.len);
+    if (order != 0) {
+        return order;
+    }
+    return a.len < b.len ? -1 : a.len > b.len;
+}
+
+bool span_starts(struct span s, struct span prefix)
+{
+    return s.len >= prefix.len && bytes_equal(s.data, prefix.data, prefix.len);
+}
+
+bool span_starts_nocase(struct span s, struct span prefix)
+{
+    return span_equal_nocase(span_head(s, prefix.len), prefix);
+}
+
+bool span_ends(struct span s, struct span suffix)
+{
+    return s.len >= suffix.len && span_equal(span_from(s, s.len - suffix.len), suffix);
+}
+
+size_t span_find_byte(struct span s, size_t from, uint8_t c)
+{
+    if (from >= s.len) {
+        return SPAN_NONE;
+    }
+    const uint8_t *at = memchr(s.data + from, c, s.len - from);
+    return at == NULL ? SPAN_NONE : (size_t)(at - s.data);
+}
+
+size_t span_find(struct span s, size_t from, struct span what)
+{
+    if (from > s.len || what.len > s.len - from) {
+        return SPAN_NONE;
+    }
+    if (what.len == 0) {
+        return from;
+    }
+    const uint8_t *at = memmem(s.data + from, s.len - from, what.data, what.len);
+    return at == NULL ? SPAN_NONE : (size_t)(at - s.data);
+}
+
+size_t span_find_nocase(struct span s, size_t from, struct span what)
+{
+    for (size_t off = from; what.len <= s.len && off <= s.len - what.len; off++) {
+        if (span_equal_nocase(span_sub(s, off, what.len), what)) {
+            return off;
+        }
+    }
+    return SPAN_NONE;
+}
+
+size_t span_rfind_byte(struct span s, uint8_t c)
+{
+    const uint8_t *at = s.len > 0 ? memrchr(s.data, c, s.len) : NULL;
+    return at == NULL ? SPAN_NONE : (size_t)(at - s.data);
+}
+
+struct span span_trim(struct span s)
+{
+    while (s.len > 0 && byte_is_space(s.data[0])) {
+        s = span_from(s, 1);
+    }
+    while (s.len > 0 && byte_is_space(s.data[s.len - 1])) {
+        s.len--;
+    }
+    return s;
+}
+
+struct span span_split(struct span *s, uint8_t c)
+{
+    size_t at = span_find_byte(*s, 0, c);
+    struct span head = span_head(*s, at);
+    *s = at == SPAN_NONE ? (struct span){NULL, 0} : span_from(*s, at + 1);
+    return head;
+}
+
+bool span_contains(struct span outer, struct span inner, size_t *ret_off)
+{
+    uintptr_t start = (uintptr_t)outer.data;
+    uintptr_t at = (uintptr_t)inner.data;
+    if (inner.data == NULL || at < start || at - start > outer.len ||
+        inner.len > outer.len - (at - start)) {
+        return false;
+    }
+    if (ret_off != NULL) {
+        *ret_off = at - start;
+    }
+    return true;
+}
+
+bool span_to_u64(struct span s, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (!byte_is_digit(s.data[i]) || value > UINT64_MAX / 10) {
+            return false;
+        }
+        uint64_t digit = s.data[i] - (uint64_t)'0';
+        if (value * 10 > UINT64_MAX - digit) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    if (s.len == 0) {
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+bool span_hex_to_u64(struct span s, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        int digit = byte_hex(s.data[i]);
+        if (digit < 0 || value >> 60 != 0) {
+            return false;
+        }
+        value = value << 4 | (uint64_t)digit;
+    }
+    if (s.len == 0) {
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
