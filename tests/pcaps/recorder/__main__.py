@@ -1,0 +1,49 @@
+"""recorder NAME...: plays the scenes named (all without a name) and writes pcaps/NAME.pcap.
+
+A scene that cannot be played ends the recording with its reason; captures are replaced whole.
+"""
+
+import os
+import subprocess
+import sys
+
+import crooked  # noqa: F401  (registers its scenes)
+import harmless  # noqa: F401
+import mail  # noqa: F401
+import web  # noqa: F401
+from lab import Lab
+from scene import SCENES
+
+PCAPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "pcaps")
+
+
+def record(scene):
+    path = os.path.join(PCAPS, scene.name + scene.suffix)
+    draft = path + ".part"
+    try:
+        with Lab() as lab:
+            if scene.needs:
+                scene.play(draft, *(os.path.join(PCAPS, name + ".pcap") for name in scene.needs))
+            else:
+                scene.play(lab, draft)
+        os.chmod(draft, 0o644)
+        os.replace(draft, path)
+    finally:
+        if os.path.exists(draft):
+            os.remove(draft)
+    print(f"{scene.name}: {os.path.getsize(path)} bytes", flush=True)
+
+
+def main(names):
+    unknown = [name for name in names if name not in SCENES]
+    if unknown:
+        sys.exit(f"no scene named {', '.join(unknown)}; there are: {' '.join(SCENES)}")
+    for name, scene in SCENES.items():
+        if not names or name in names:
+            try:
+                record(scene)
+            except subprocess.CalledProcessError as error:
+                sys.exit(f"{name}: {error}\n{error.stderr.decode(errors='replace')}")
+
+
+main(sys.argv[1:])
