@@ -1,0 +1,72 @@
+#pragma once
+
+#include "sensor/core/addr.h"
+#include "sensor/core/anomaly.h"
+#include "sensor/core/direction.h"
+#include "sensor/core/packet.h"
+
+/* What a reader of events must know about how complete a flow was seen. */
+enum conn_mark {
+    CONN_MIDSTREAM = 1 << 0, /* its start was not seen */
+    CONN_ONE_SIDED = 1 << 1, /* only one direction was seen (told at its end) */
+    CONN_GAP = 1 << 2,       /* segments are missing */
+    CONN_TRUNCATED = 1 << 3, /* a value was longer than a cap */
+    CONN_CUT_BY_CAP = 1 << 4,
+    CONN_STARTTLS = 1 << 5,
+    CONN_SNAPLEN = 1 << 6,
+};
+
+enum conn_state { CONN_NEW, CONN_ESTABLISHED, CONN_CLOSED };
+
+/* Why a flow ended. */
+enum close_reason {
+    CLOSE_FIN,
+    CLOSE_RST,
+    CLOSE_TIMEOUT,
+    CLOSE_EVICTED,     /* memory was short */
+    CLOSE_END_OF_INPUT /* end of file, or shutdown */
+};
+
+/* One flow, whoever feeds it: the flow table (which embeds it), the honeypot's listener, a test.
+ * Client and server are decided by who opened; mid-stream by the contents or the lower port.
+ * Indexes of two are enum direction: addr[TO_SERVER] is the client's side, the one that sends to
+ * the server. */
+struct conn {
+    uint64_t id; /* flow_id of events: 51 bits, from the addresses and the first packet's time; the
+                    same in every run */
+    struct addr addr[2];
+    uint16_t port[2];
+    uint8_t proto; /* enum ip_proto */
+    uint8_t n_vlans;
+    uint16_t vlans[HEADERS_MAX_VLANS];
+    uint8_t src_mac[6]; /* of the first packet */
+    uint8_t dst_mac[6];
+    bool swapped;          /* first packet went to the client (mid-stream) */
+    const char *iface;     /* owned by the source; outlives the flow */
+    uint64_t first_number; /* packet number of its first packet */
+    uint64_t number;       /* of its latest */
+    uint64_t start_us;     /* packet time of the first and of the latest packet */
+    uint64_t last_us;
+    uint64_t clock_us; /* clock at its latest packet */
+    uint64_t packets[2];
+    uint64_t bytes[2]; /* IP bytes on the wire */
+    uint64_t gap_bytes[2];
+    uint64_t lost[LOST_N]; /* payload bytes not inspected, by reason */
+    unsigned marks;        /* enum conn_mark */
+    enum conn_state state;
+    uint8_t tcp_flags[2]; /* all seen, or-ed */
+    enum verdict verdict; /* raised by findings */
+    bool claimed;         /* a decoder reads it: nDPI need not be asked */
+    bool opaque; /* nothing in it can be inspected any more (TLS): the stream need not be put
+                    together */
+    const char *app_proto;  /* decoder's name; NULL while unknown */
+    const char *ndpi_proto; /* nDPI's names, where it was asked; static */
+    const char *ndpi_category;
+    uint32_t n_tx;     /* transactions begun */
+    uint32_t n_alerts; /* alerts written */
+    uint64_t n_events; /* events so far: next event_key.seq */
+    void *app;         /* the stream user's own state (pipeline) */
+};
+
+/* Counts bytes that were not inspected. */
+void conn_lose(struct conn *conn, enum lost reason, uint64_t n_bytes);

@@ -1,0 +1,78 @@
+/* core: the few functions that belong to the vocabulary itself. */
+#include "sensor/base/bytes.h"
+#include "sensor/core/conn.h"
+#include "sensor/core/place.h"
+#include "sensor/core/sighting.h"
+#include "sensor/core/stats.h"
+#include "sensor/core/tx.h"
+
+void conn_lose(struct conn *conn, enum lost reason, uint64_t n_bytes)
+{
+    CHECK(reason < LOST_N);
+    conn->lost[reason] += n_bytes;
+}
+
+static const struct kept_field *first_of(const struct kept_field *at, enum field_id id)
+{
+    while (at != NULL && at->id != id) {
+        at = at->next;
+    }
+    return at;
+}
+
+const struct kept_field *tx_field(const struct tx *tx, enum field_id id)
+{
+    return first_of(tx->kept, id);
+}
+
+const struct kept_field *tx_next_field(const struct kept_field *at)
+{
+    return first_of(at->next, at->id);
+}
+
+const char *scope_name(enum scope scope)
+{
+    static const char *const names[] = {
+        "global",    "private",   "cgnat",         "loopback",
+        "linklocal", "multicast", "documentation", "reserved",
+    };
+    CHECK(scope <= SCOPE_RESERVED);
+    return names[scope];
+}
+
+static struct sighting sighting_of_conn(const struct conn *conn, enum sighting_kind kind)
+{
+    return (struct sighting){
+        .kind = kind,
+        .clock_us = conn->clock_us,
+        .time_us = conn->last_us,
+        .flow_id = conn->id,
+        .seq = conn->n_events,
+        .client = conn->addr[TO_SERVER],
+        .server = conn->addr[TO_CLIENT],
+    };
+}
+
+struct sighting sighting_of_finding(const struct conn *conn, const struct finding *finding)
+{
+    struct sighting s = sighting_of_conn(conn, SIGHTING_ATTEMPT);
+    const struct jndi *jndi = finding->jndi;
+    if (jndi == NULL) {
+        return s;
+    }
+    struct span host = span_head(jndi->callback.host, sizeof(s.name) - 1);
+    s.attack_id = jndi->attack_id;
+    s.campaign = jndi->campaign;
+    s.ip = jndi->callback.ip;
+    s.port = jndi->callback.port;
+    bytes_copy(s.name, host.data, host.len);
+    return s;
+}
+
+struct sighting sighting_of_flow(const struct conn *conn)
+{
+    struct sighting s = sighting_of_conn(conn, SIGHTING_FLOW_OPEN);
+    s.ip = conn->addr[TO_CLIENT];
+    s.port = conn->port[TO_CLIENT];
+    return s;
+}

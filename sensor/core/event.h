@@ -1,0 +1,33 @@
+#pragma once
+
+#include "sensor/base/span.h"
+
+/* Rows of event.def. */
+enum event_type {
+#define EVENT(id, name, doc) EVENT_##id,
+#include "sensor/core/event.def"
+#undef EVENT
+    EVENT_N
+};
+
+const char *event_type_name(enum event_type type);
+/* EVENT_N when there is none of that name. */
+enum event_type event_type_by_name(struct span name);
+
+/* Total order of events, the same at any number of workers: clock of the packet that caused it,
+ * then flow, then number in the flow. */
+struct event_key {
+    uint64_t clock_us;
+    uint64_t flow_id;
+    uint64_t seq; /* n-th event of its flow */
+};
+
+/* A finished event: header and one JSON object without newline, in one block. Made by output/eve,
+ * owned by whoever holds it (ring, then writer), freed with mem_free(). */
+struct event {
+    struct event *next; /* for whoever queues it */
+    struct event_key key;
+    enum event_type type;
+    size_t len;
+    char json[];
+};

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "sensor/base/span.h"
+#include "sensor/core/addr.h"
+#include "sensor/core/verdict.h"
+
+/* One captured packet. Made by a source in a batch and owned by it until release(); no pointer into
+ * it survives that. */
+struct packet {
+    struct span data;  /* what was captured */
+    uint32_t wire_len; /* bytes on the wire; more than data.len when the snap length cut it */
+    int link_type;     /* LINKTYPE_/DLT_ number of libpcap */
+    uint32_t iface;    /* index of the interface in its source */
+    uint64_t number;   /* 1-based, over the whole input */
+    uint64_t time_us;  /* as stamped; may go backwards */
+    uint64_t clock_us; /* greatest time_us so far, set in one place by the source: drives timeouts
+                          and the order of events */
+};
+
+enum { PACKET_BATCH = 64 };
+
+struct packet_batch {
+    struct packet packets[PACKET_BATCH];
+    enum verdict verdicts[PACKET_BATCH];
+    size_t n;
+};
+
+enum { HEADERS_MAX_VLANS = 4 };
+
+enum tcp_flag {
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_PSH = 0x08,
+    TCP_ACK = 0x10,
+    TCP_URG = 0x20,
+    TCP_ECE = 0x40,
+    TCP_CWR = 0x80,
+};
+
+/* IP protocol numbers (IANA). */
+enum ip_proto {
+    IP_PROTO_ICMP = 1,
+    IP_PROTO_TCP = 6,
+    IP_PROTO_UDP = 17,
+    IP_PROTO_ICMPV6 = 58,
+    IP_PROTO_SCTP = 132,
+};
+
+/* What packet/decode found in a packet: the innermost IP header and its transport. Spans lie in the
+ * packet, or in the reassembled datagram, and die with the next packet. */
+struct headers {
+    struct addr src;
+    struct addr dst;
+    uint8_t proto; /* enum ip_proto, or another number */
+    bool has_ports;
+    uint16_t src_port;
+    uint16_t dst_port;
+    struct span ip;      /* the innermost IP packet, header included, without link-layer padding */
+    struct span payload; /* of TCP, UDP or the IP protocol; ends where the captured bytes end */
+    uint32_t missing;    /* payload bytes that were on the wire but not captured (snap length) */
+    uint32_t tcp_seq;
+    uint32_t tcp_ack;
+    uint16_t tcp_window;
+    uint8_t tcp_flags;
+    bool bad_checksum; /* set only when checksums are verified */
+    bool reassembled;  /* from IP fragments */
+    uint8_t n_vlans;
+    uint16_t vlans[HEADERS_MAX_VLANS]; /* outermost first, 12-bit ids */
+    uint8_t tunnel_depth;              /* IP headers around the innermost one */
+    uint8_t src_mac[6];
+    uint8_t dst_mac[6];
+};

@@ -1,0 +1,43 @@
+/* stats: counters that one thread writes and others read.
+ *
+ * Relaxed loads and stores of naturally aligned words: no lock and no read-modify-write on the
+ * packet path, because each struct has one writer. */
+#include "sensor/core/stats.h"
+
+#include "sensor/base/check.h"
+
+#include <stddef.h>
+
+static const struct stat_info infos[STAT_N] = {
+#define STAT(id, eve_, doc_) [STAT_##id] = {.eve = eve_, .name = #id, .doc = doc_},
+#include "sensor/core/stats.def"
+#undef STAT
+};
+
+const struct stat_info *stat_info(enum stat id)
+{
+    CHECK(id < STAT_N);
+    return &infos[id];
+}
+
+void stats_add(struct stats *s, enum stat id, uint64_t n)
+{
+    stats_set(s, id, stats_get(s, id) + n);
+}
+
+void stats_set(struct stats *s, enum stat id, uint64_t value)
+{
+    atomic_store_explicit(&s->n[id], value, memory_order_relaxed);
+}
+
+uint64_t stats_get(const struct stats *s, enum stat id)
+{
+    return atomic_load_explicit(&s->n[id], memory_order_relaxed);
+}
+
+void stats_sum(struct stats *to, const struct stats *from)
+{
+    for (unsigned id = 0; id < STAT_N; id++) {
+        stats_add(to, (enum stat)id, stats_get(from, (enum stat)id));
+    }
+}

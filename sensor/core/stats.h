@@ -1,0 +1,33 @@
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Rows of stats.def. */
+enum stat {
+#define STAT(id, eve, doc) STAT_##id,
+#include "sensor/core/stats.def"
+#undef STAT
+    STAT_N
+};
+
+struct stat_info {
+    const char *eve; /* path in EVE's stats object, or NULL: then it goes to metadata.flowints under
+                        its own name */
+    const char *name;
+    const char *doc;
+};
+
+const struct stat_info *stat_info(enum stat id);
+
+/* One worker's counters: written by it alone, read by anybody, relaxed. */
+struct stats {
+    _Atomic uint64_t n[STAT_N];
+};
+
+void stats_add(struct stats *s, enum stat id, uint64_t n);
+/* For gauges. */
+void stats_set(struct stats *s, enum stat id, uint64_t value);
+uint64_t stats_get(const struct stats *s, enum stat id);
+/* Adds all of `from` to `to`. */
+void stats_sum(struct stats *to, const struct stats *from);
