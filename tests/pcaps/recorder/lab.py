@@ -119,7 +119,7 @@ class Lab:
         self._link("server", "s1", "inner", "b0")
         for address in (CDN, ATTACKER, VISITOR):
             self.ip("client", "address", "add", address + "/32", "dev", "c0")
-        self.ip("client", "route", "add", "192.0.2.0/25", "dev", "c0")
+        self.ip("client", "route", "add", "192.0.2.0/25", "dev", "c0", "src", ATTACKER)
         self.ip("server", "address", "add", FRONT + "/32", "dev", "s0")
         self.ip("server", "route", "add", "198.51.100.0/24", "dev", "s0")
         self.ip("server", "address", "add", FRONT_INSIDE + "/25", "dev", "s1")

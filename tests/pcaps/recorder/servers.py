@@ -27,6 +27,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     client_max_body_size 4m;
+    if_modified_since before;
     gzip on;
     gzip_types text/css application/javascript;
     gzip_min_length 200;
@@ -92,7 +93,8 @@ data_directory = {folder}/data
 command_directory = /usr/sbin
 daemon_directory = /usr/lib/postfix/sbin
 mail_owner = postfix
-maillog_file = /var/log/jwrec-postfix.log
+maillog_file_prefixes = {folder}
+maillog_file = {folder}/mail.log
 inet_interfaces = {address}
 inet_protocols = all
 smtpd_peername_lookup = no
@@ -138,7 +140,8 @@ def start_postfix(lab):
     for name in ("queue", "data"):
         os.makedirs(f"{lab.folder}/{name}", exist_ok=True)
     shutil.chown(f"{lab.folder}/data", "postfix", "postfix")
-    lab_module.run("postfix", "-c", folder, "check")
+    with lab.inside("server"):
+        lab_module.run("postfix", "-c", folder, "check")
     lab.start("server", "/usr/lib/postfix/sbin/master", "-c", folder, "-d",
               env={**os.environ, "MAIL_CONFIG": folder})
     lab.wait_listening("server", FRONT, 25)
