@@ -5,7 +5,7 @@ import shutil
 import sys
 
 import lab as lab_module
-from lab import FRONT, FRONT6, FRONT_INSIDE, INNER
+from lab import FRONT, FRONT6, INNER
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -146,6 +146,3 @@ def start_postfix(lab):
               env={**os.environ, "MAIL_CONFIG": folder})
     lab.wait_listening("server", FRONT, 25)
 
-
-__all__ = ["start_site", "start_nginx", "start_app", "start_java_app", "start_postfix",
-           "FRONT_INSIDE"]
