@@ -1,0 +1,413 @@
+/* config: the key table, values as text, and their checks.
+ *
+ * config.def is the only place where a key stands; struct, defaults, bounds, messages and the
+ * listing derive from it. A default is a text that goes through the same parser as a value of the
+ * file. Reading YAML is config_yaml.c. */
+#include "sensor/core/config.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum key_type { KEY_BOOL, KEY_NUMBER, KEY_SIZE, KEY_TIME, KEY_TEXT, KEY_WORD, KEY_LIST };
+
+struct key {
+    struct config_key row;
+    enum key_type type;
+    size_t offset;
+};
+
+static const struct key keys[] = {
+#define KEY(member, path_, type_, text_, min_, max_, doc_)                                         \
+    {.row = {.path = path_, .text = text_, .min = min_, .max = max_, .doc = doc_},                 \
+     .type = KEY_##type_,                                                                          \
+     .offset = offsetof(struct config, member)},
+#include "sensor/core/config.def"
+#undef KEY
+};
+
+static const char *const type_names[] = {"yes or no", "number", "size", "time",
+                                         "text",      "word",   "list"};
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit size_units[] = {
+    {"B", 1},           {"KiB", 1ULL << 10},   {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30},
+    {"k", 1ULL << 10},  {"m", 1ULL << 20},     {"g", 1ULL << 30},   {"kB", 1000},
+    {"MB", 1000000ULL}, {"GB", 1000000000ULL},
+};
+
+static const struct unit time_units[] = {
+    {"s", 1000000},  {"us", 1},         {"ms", 1000},
+    {"m", 60000000}, {"min", 60000000}, {"h", 3600000000ULL},
+};
+
+static void *member_of(struct config *config, const struct key *key)
+{
+    return (char *)config + key->offset;
+}
+
+static const struct key *key_by_path(struct span path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        if (span_equal(span_str(keys[i].row.path), path)) {
+            return &keys[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- values -------------------------------------------------------------------------------------
+ */
+
+static bool parse_bool(struct span text, bool *ret_value)
+{
+    static const char *const words[] = {"yes", "no", "true", "false", "on", "off"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (span_equal_nocase(text, span_str(words[i]))) {
+            *ret_value = i % 2 == 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "64 MiB": a decimal number, blanks, a unit or none (then the first of the table). */
+static bool parse_units(struct span text, const struct unit *units, size_t n, uint64_t *ret_value)
+{
+    size_t digits = 0;
+    while (digits < text.len && byte_is_digit(text.data[digits])) {
+        digits++;
+    }
+    uint64_t value;
+    if (!span_to_u64(span_head(text, digits), &value)) {
+        return false;
+    }
+    struct span unit = span_trim(span_from(text, digits));
+    for (size_t i = 0; i < n; i++) {
+        if (unit.len == 0 || span_equal_nocase(unit, span_str(units[i].name))) {
+            if (value > UINT64_MAX / units[i].factor) {
+                return false;
+            }
+            *ret_value = value * units[i].factor;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_number(enum key_type type, struct span text, uint64_t *ret_value)
+{
+    if (type == KEY_SIZE) {
+        return parse_units(text, size_units, ARRAY_LEN(size_units), ret_value);
+    }
+    if (type == KEY_TIME) {
+        return parse_units(text, time_units, ARRAY_LEN(time_units), ret_value);
+    }
+    return span_to_u64(text, ret_value);
+}
+
+static void format_number(enum key_type type, uint64_t value, char *ret_text, size_t size)
+{
+    const struct unit *units = type == KEY_SIZE ? size_units : time_units;
+    size_t n = type == KEY_SIZE ? 4 : 1;
+    const struct unit *best = &units[0];
+    for (size_t i = 0; i < n; i++) {
+        if (value >= units[i].factor && value % units[i].factor == 0) {
+            best = &units[i];
+        }
+    }
+    int len = type == KEY_NUMBER ? snprintf(ret_text, size, "%" PRIu64, value)
+              : type == KEY_TIME && value < 1000000
+                  ? snprintf(ret_text, size, "%" PRIu64 " ms", value / 1000)
+                  : snprintf(ret_text, size, "%" PRIu64 " %s", value / best->factor, best->name);
+    CHECK(len > 0 && (size_t)len < size);
+}
+
+/* A WORD's doc begins with its words: "a|b|c: …". */
+static bool is_one_of(const struct key *key, struct span text)
+{
+    struct span words = span_str(key->row.doc);
+    words = span_head(words, span_find_byte(words, 0, ':'));
+    while (words.len > 0) {
+        if (span_equal(span_split(&words, '|'), text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static char *copy_text(struct span text)
+{
+    char *copy = mem_alloc(text.len + 1);
+    if (copy != NULL) {
+        bytes_copy(copy, text.data, text.len);
+    }
+    return copy;
+}
+
+static void list_clear(struct config_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        mem_free(list->items[i]);
+    }
+    mem_free(list->items);
+    *list = (struct config_list){0};
+}
+
+int config_append(struct config_list *list, struct span value)
+{
+    char *copy = copy_text(value);
+    char **items =
+        copy == NULL ? NULL : mem_resize(list->items, (list->n + 1) * sizeof(*list->items));
+    if (items == NULL) {
+        mem_free(copy);
+        return -ENOMEM;
+    }
+    list->items = items;
+    list->items[list->n++] = copy;
+    return 0;
+}
+
+static int set_list(struct config_list *list, struct span text)
+{
+    list_clear(list);
+    while (text.len > 0) {
+        struct span item = span_trim(span_split(&text, ','));
+        if (item.len > 0 && config_append(list, item) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static int set_text(char **member, struct span text)
+{
+    char *copy = copy_text(text);
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    mem_free(*member);
+    *member = copy;
+    return 0;
+}
+
+static int wrong(const struct key *key, struct span text, const char *where, struct errbuf *err)
+{
+    char low[32];
+    char high[32];
+    int len = (int)(text.len < 80 ? text.len : 80);
+    switch (key->type) {
+    case KEY_NUMBER:
+    case KEY_SIZE:
+    case KEY_TIME:
+        format_number(key->type, key->row.min, low, sizeof(low));
+        format_number(key->type, key->row.max, high, sizeof(high));
+        errbuf_add(err, "%s%s: '%.*s' is not a %s; example: %s (allowed %s … %s)", where,
+                   key->row.path, len, (const char *)text.data, type_names[key->type],
+                   key->row.text, low, high);
+        break;
+    case KEY_BOOL:
+        errbuf_add(err, "%s%s: '%.*s' is not yes or no", where, key->row.path, len,
+                   (const char *)text.data);
+        break;
+    case KEY_TEXT:
+    case KEY_WORD:
+    case KEY_LIST:
+        errbuf_add(err, "%s%s: '%.*s' is not allowed; %s", where, key->row.path, len,
+                   (const char *)text.data, key->row.doc);
+        break;
+    }
+    return -EINVAL;
+}
+
+static int set_key(struct config *config, const struct key *key, struct span text,
+                   const char *where, struct errbuf *err)
+{
+    void *member = member_of(config, key);
+    uint64_t number = 0;
+    text = span_trim(text);
+    switch (key->type) {
+    case KEY_BOOL:
+        return parse_bool(text, member) ? 0 : wrong(key, text, where, err);
+    case KEY_NUMBER:
+    case KEY_SIZE:
+    case KEY_TIME:
+        if (!parse_number(key->type, text, &number) || number < key->row.min ||
+            number > key->row.max) {
+            return wrong(key, text, where, err);
+        }
+        *(uint64_t *)member = number;
+        return 0;
+    case KEY_WORD:
+        return is_one_of(key, text) ? set_text(member, text) : wrong(key, text, where, err);
+    case KEY_TEXT:
+        return set_text(member, text);
+    case KEY_LIST:
+        return set_list(member, text);
+    }
+    return -EINVAL;
+}
+
+/* --- the whole
+ * ------------------------------------------------------------------------------------ */
+
+int config_init(struct config *ret_config)
+{
+    struct errbuf err = {0};
+    *ret_config = (struct config){0};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        int rc = set_key(ret_config, &keys[i], span_str(keys[i].row.text), "", &err);
+        CHECK(rc == 0 || rc == -ENOMEM); /* a default that its own bounds refuse is our bug */
+        if (rc != 0) {
+            config_free(ret_config);
+            errbuf_free(&err);
+            return rc;
+        }
+    }
+    errbuf_free(&err);
+    return 0;
+}
+
+void config_free(struct config *config)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        void *member = member_of(config, &keys[i]);
+        if (keys[i].type == KEY_LIST) {
+            list_clear(member);
+        } else if (keys[i].type == KEY_TEXT || keys[i].type == KEY_WORD) {
+            mem_free(*(char **)member);
+        }
+    }
+    *config = (struct config){0};
+}
+
+void config_each_key(void (*row)(void *ctx, const struct config_key *key), void *ctx)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct config_key key = keys[i].row;
+        key.type = type_names[keys[i].type];
+        row(ctx, &key);
+    }
+}
+
+/* --- unknown keys
+ * --------------------------------------------------------------------------------- */
+
+enum { WORD_CAP = 32 };
+
+/* Levenshtein's distance of two short words; beyond WORD_CAP letters they count as far apart. */
+static size_t distance(struct span a, struct span b)
+{
+    size_t row[WORD_CAP + 1];
+    if (a.len > WORD_CAP || b.len > WORD_CAP) {
+        return WORD_CAP;
+    }
+    for (size_t j = 0; j <= b.len; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t above = row[j];
+            size_t change = diagonal + (byte_lower(a.data[i - 1]) != byte_lower(b.data[j - 1]));
+            size_t shift = (row[j - 1] < above ? row[j - 1] : above) + 1;
+            row[j] = change < shift ? change : shift;
+            diagonal = above;
+        }
+    }
+    return row[b.len];
+}
+
+const char *config_suggest(struct span word, const char *const *candidates, size_t n)
+{
+    const char *best = NULL;
+    size_t best_distance = word.len / 3 + 2; /* farther than that is another word */
+    for (size_t i = 0; i < n; i++) {
+        size_t d = distance(word, span_str(candidates[i]));
+        if (d < best_distance) {
+            best_distance = d;
+            best = candidates[i];
+        }
+    }
+    return best;
+}
+
+/* The part of `path` below `parent`, up to its next dot; empty when it does not lie below. */
+static struct span child_of(const char *path, struct span parent)
+{
+    struct span rest = span_str(path);
+    if (parent.len > 0) {
+        if (!span_starts(rest, parent) || span_at(rest, parent.len) != '.') {
+            return span_of(NULL, 0);
+        }
+        rest = span_from(rest, parent.len + 1);
+    }
+    return span_head(rest, span_find_byte(rest, 0, '.'));
+}
+
+/* Length of the longest beginning of `path`, in whole segments, that some key has. */
+static size_t known_len(struct span path)
+{
+    size_t known = 0;
+    for (size_t end = 0; end < path.len; end++) {
+        end = span_find_byte(path, end, '.');
+        end = end == SPAN_NONE ? path.len : end;
+        struct span part = span_head(path, end);
+        bool found = false;
+        for (size_t i = 0; i < ARRAY_LEN(keys) && !found; i++) {
+            struct span key = span_str(keys[i].row.path);
+            found = span_starts(key, part) && (key.len == end || key.data[end] == '.');
+        }
+        if (!found) {
+            return known;
+        }
+        known = end;
+    }
+    return known;
+}
+
+static void unknown(struct span path, const char *where, struct errbuf *err)
+{
+    struct span parent = span_head(path, known_len(path));
+    size_t start = parent.len > 0 ? parent.len + 1 : 0;
+    struct span word = span_from(path, start);
+    word = span_head(word, span_find_byte(word, 0, '.'));
+    struct span best = {NULL, 0};
+    size_t best_distance = word.len / 3 + 2;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct span child = child_of(keys[i].row.path, parent);
+        size_t d = child.len > 0 ? distance(word, child) : best_distance;
+        if (d < best_distance) {
+            best_distance = d;
+            best = child;
+        }
+    }
+    size_t shown = start + word.len;
+    int len = (int)(shown < 80 ? shown : 80);
+    if (best.len > 0) {
+        errbuf_add(err, "%sunknown key '%.*s' (did you mean '%.*s'?)", where, len,
+                   (const char *)path.data, (int)best.len, (const char *)best.data);
+    } else {
+        errbuf_add(err, "%sunknown key '%.*s'; --list-keys names all", where, len,
+                   (const char *)path.data);
+    }
+}
+
+int config_set(struct config *config, const char *key, struct span value, const char *where,
+               struct errbuf *err)
+{
+    const struct key *row = key_by_path(span_str(key));
+    if (row == NULL) {
+        unknown(span_str(key), where, err);
+        return -EINVAL;
+    }
+    return set_key(config, row, value, where, err);
+}

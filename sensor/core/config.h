@@ -1,0 +1,62 @@
+#pragma once
+
+#include "sensor/base/errbuf.h"
+#include "sensor/base/span.h"
+
+/* Texts, NUL-terminated, owned by the config. */
+struct config_list {
+    char **items;
+    size_t n;
+};
+
+/* One member for each row of config.def. */
+struct config {
+#define CONFIG_BOOL                                  bool
+#define CONFIG_NUMBER                                uint64_t
+#define CONFIG_SIZE                                  uint64_t
+#define CONFIG_TIME                                  uint64_t
+#define CONFIG_TEXT                                  char *
+#define CONFIG_WORD                                  char *
+#define CONFIG_LIST                                  struct config_list
+#define KEY(member, path, type, text, min, max, doc) CONFIG_##type member;
+#include "sensor/core/config.def"
+#undef KEY
+#undef CONFIG_BOOL
+#undef CONFIG_NUMBER
+#undef CONFIG_SIZE
+#undef CONFIG_TIME
+#undef CONFIG_TEXT
+#undef CONFIG_WORD
+#undef CONFIG_LIST
+};
+
+/* A config with every default. 0 or -ENOMEM. */
+MUST_USE int config_init(struct config *ret_config);
+/* Frees what it owns; all-zero is fine. */
+void config_free(struct config *config);
+
+/* Reads a YAML file over what `config` holds. Every mistake is a line of err ("FILE:LINE: …"). 0,
+ * or a negative errno when there was one; config is then half changed and good only to be freed. */
+MUST_USE int config_read(struct config *config, const char *path, struct errbuf *err);
+
+/* Sets one key from text, as -o key=value on a command line would. `where` stands before the
+ * message. */
+MUST_USE int config_set(struct config *config, const char *key, struct span value,
+                        const char *where, struct errbuf *err);
+/* Appends to a LIST key. 0 or -ENOMEM. */
+MUST_USE int config_append(struct config_list *list, struct span value);
+
+/* Calls `row` for each key, for listings and documentation. */
+struct config_key {
+    const char *path;
+    const char *type; /* "size" … */
+    const char *text; /* default as text */
+    uint64_t min;
+    uint64_t max;
+    const char *doc;
+};
+void config_each_key(void (*row)(void *ctx, const struct config_key *key), void *ctx);
+
+/* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be meant.
+ */
+const char *config_suggest(struct span word, const char *const *candidates, size_t n);
