@@ -20,6 +20,7 @@ void log_set_level(enum log_level level)
     atomic_store_explicit(&max_level, (int)level, memory_order_relaxed);
 }
 
+PRINTF(3, 0)
 static void write_line(enum log_level level, const char *prefix, const char *format, va_list args)
 {
     if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed)) {
