@@ -1,0 +1,8 @@
+#pragma once
+
+#include "sensor/base/sbuf.h"
+
+/* Appends `in`, which is in the charset of that name (case does not matter), as UTF-8. Bytes that
+ * mean nothing in it become U+FFFD. false when the charset is unknown: then `in` is appended as it
+ * stands. */
+bool charset_to_utf8(struct span charset, struct span in, struct sbuf *out);
