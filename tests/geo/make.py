@@ -56,7 +56,8 @@ def damaged_copies(whole):
         "data-deep": tree + b"\xe1\x41a" * (len(data) // 3) + end,
         # Can be opened and asked, and holds what a writer of JSON or dates must survive.
         "text": tree + data.replace(b"Example", b"\xff\xc0\x80\xed\xa0\x80\x00") + end,
-        "epoch": tree + data + MARKER + metadata[:epoch] + b"\x08\x02" + b"\xff" * 8 + metadata[epoch + 6:],
+        "epoch": tree + data + MARKER + metadata[:epoch]
+                 + b"\x08\x02" + b"\xff" * 8 + metadata[epoch + 6:],
     }
 
 

@@ -12,7 +12,8 @@ my $reader = MaxMind::DB::Reader->new(file => $file);
 my $head = $reader->metadata;
 print $json->encode(
     {
-        map { $_ => $head->$_ } qw(database_type ip_version record_size languages description build_epoch)
+        map { $_ => $head->$_ }
+            qw(database_type ip_version record_size languages description build_epoch)
     }
 ), "\n";
 print $json->encode($reader->record_for_address($_)), "\n" for @addresses;

@@ -47,7 +47,9 @@ class Ranges(unittest.TestCase):
         return [tuple(one[1:]) for one in ranges]
 
     def test_inner_network_cuts_a_hole_in_the_outer_one(self):
-        self.assertEqual(self.flat((0, 99, "a"), (10, 19, "b")), [(0, 9, "a"), (10, 19, "b"), (20, 99, "a")])
+        self.assertEqual(
+            self.flat((0, 99, "a"), (10, 19, "b")), [(0, 9, "a"), (10, 19, "b"), (20, 99, "a")]
+        )
 
     def test_nested_three_deep_and_ending_together(self):
         self.assertEqual(
@@ -59,7 +61,9 @@ class Ranges(unittest.TestCase):
         self.assertEqual(self.flat((0, 9, "a"), (3, 4, 0)), [(0, 2, "a"), (5, 9, "a")])
 
     def test_equal_neighbours_become_one_range(self):
-        self.assertEqual(self.flat((0, 9, "a"), (10, 19, "a"), (20, 29, "b")), [(0, 19, "a"), (20, 29, "b")])
+        self.assertEqual(
+            self.flat((0, 9, "a"), (10, 19, "a"), (20, 29, "b")), [(0, 19, "a"), (20, 29, "b")]
+        )
 
     def test_families_are_not_joined(self):
         ranges = GEO.joined([(2, 0, 9, "a"), (10, 10, 19, "a")])
@@ -124,7 +128,8 @@ class Databases(unittest.TestCase):
             self.assertEqual(found, wanted)
 
     def test_every_source_is_read_back(self):
-        sources = sorted(HERE.glob("*.json")) + sorted((ROOT / "scripts" / "overlay").glob("*.json"))
+        overlay = ROOT / "scripts" / "overlay"
+        sources = sorted(HERE.glob("*.json")) + sorted(overlay.glob("*.json"))
         self.assertGreater(len(sources), 10)
         for source in sources:
             with self.subTest(source=source.name):
@@ -139,11 +144,13 @@ class Databases(unittest.TestCase):
                     self.assert_same(record, wanted["networks"][network])
 
     def test_addresses_outside_are_not_found(self):
-        _, records = read(DATABASES / "maxmind-city.mmdb", "192.0.1.255", "192.0.3.0", "203.0.113.1", "2001:db9::")
+        outside = ("192.0.1.255", "192.0.3.0", "203.0.113.1", "2001:db9::")
+        _, records = read(DATABASES / "maxmind-city.mmdb", *outside)
         self.assertEqual(records, [None] * 4)
 
     def test_inner_network_wins(self):
-        _, records = read(DATABASES / "maxmind-city.mmdb", "192.0.2.127", "192.0.2.128", "192.0.2.255")
+        nested = ("192.0.2.127", "192.0.2.128", "192.0.2.255")
+        _, records = read(DATABASES / "maxmind-city.mmdb", *nested)
         self.assertEqual([one["country"]["iso_code"] for one in records], ["XA", "XC", "XC"])
 
     def test_damaged_copies_are_all_different(self):
@@ -152,11 +159,12 @@ class Databases(unittest.TestCase):
         self.assertNotIn((DATABASES / "maxmind-city.mmdb").read_bytes(), copies)
 
     def test_wrong_source_is_one_line_and_leaves_no_file(self):
+        head = '{"database_type": "x", "ip_version": 4, "networks": '
         cases = {
-            '{"networks": ': "cannot read",
+            head: "cannot read",
             '{"ip_version": 4}': "networks",
-            '{"database_type": "x", "ip_version": 4, "networks": {"2001:db8::/32": {"a": "b"}}}': "cannot write",
-            '{"database_type": "x", "ip_version": 4, "networks": {"no network": {"a": "b"}}}': "cannot write",
+            head + '{"2001:db8::/32": {"a": "b"}}}': "cannot write",
+            head + '{"no network": {"a": "b"}}}': "cannot write",
         }
         for text, message in cases.items():
             with self.subTest(text=text), tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The laboratory in which captures are recorded: three network namespaces on documentation addresses.
+"""The laboratory in which captures are recorded: three network namespaces, documentation addresses.
 
     client                      server                      inner
     198.51.100.7   a CDN edge   192.0.2.10   front  192.0.2.129 --- 192.0.2.200
