@@ -1,0 +1,127 @@
+"""What holds for every event of every capture, whatever was in it."""
+
+import os
+import re
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CORE = os.path.join(HERE, "..", "..", "sensor", "core")
+TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+0000$")
+REVERSED = 500  # added to the id when the server sent it
+
+# signature_id: class, severity, schemes (None: any)
+LOOKUPS = {
+    9000101: ("attack", 1, {"ldap"}),
+    9000102: ("attack", 1, {"ldaps"}),
+    9000103: ("attack", 1, {"rmi"}),
+    9000104: ("attack", 1, {"dns"}),
+    9000105: ("attack", 1, {"iiop", "iiopname", "corbaname"}),
+    9000110: ("attack", 2, None),
+    9000120: ("conditional", 2, None),
+    9000130: ("attempt", 3, None),
+}
+
+
+def names_in(file, macro):
+    """The names of a table in sensor/core."""
+    with open(os.path.join(CORE, file), encoding="utf-8") as table:
+        return set(re.findall(rf'^{macro}\(\w+, "([^"]+)"', table.read(), re.M))
+
+
+ENCODINGS = names_in("encoding.def", "ENCODING")
+TRICKS = names_in("trick.def", "TRICK")
+FIELDS = names_in("field.def", "FIELD")
+
+
+def hollow(value, path=""):
+    """Paths of nulls, empty lists and empty objects."""
+    if value is None or value == [] or value == {}:
+        return [path]
+    items = (value.items() if isinstance(value, dict)
+             else enumerate(value) if isinstance(value, list) else ())
+    return [p for key, inner in items for p in hollow(inner, f"{path}.{key}".lstrip("."))]
+
+
+def envelope(event):
+    if not TIMESTAMP.match(str(event.get("timestamp"))):
+        yield f"timestamp {event.get('timestamp')!r}"
+    if not isinstance(event.get("event_type"), str):
+        yield "no event_type"
+    if not 0 <= event.get("flow_id", 0) < 1 << 51:
+        yield f"flow_id {event['flow_id']} has more than 51 bits"
+    for path in hollow(event):
+        yield f"{path} is null or empty"
+
+
+def look_up(event):
+    """An alert about a look-up: id, class, scheme and severity belong together."""
+    alert, jndi = event["alert"], event["alert"]["context"]["jndi"]
+    base = alert["signature_id"]
+    to_client = base not in LOOKUPS and base - REVERSED in LOOKUPS
+    if to_client:
+        base -= REVERSED
+    if base not in LOOKUPS:
+        return
+    kind, severity, schemes = LOOKUPS[base]
+    if alert.get("severity") != severity + to_client:
+        yield f"severity {alert.get('severity')} of {alert['signature_id']}"
+    if event.get("direction") != ("to_client" if to_client else "to_server"):
+        yield f"direction {event.get('direction')} of {alert['signature_id']}"
+    if jndi.get("class") != kind:
+        yield f"class {jndi.get('class')} of {alert['signature_id']}"
+    if schemes and jndi.get("scheme") not in schemes:
+        yield f"scheme {jndi.get('scheme')} of {alert['signature_id']}"
+    if kind == "attack" and jndi.get("reaches_network") is not bool(schemes):
+        yield f"reaches_network {jndi.get('reaches_network')} of {alert['signature_id']}"
+    if kind != "attempt" and jndi.get("decoded") != jndi.get("lookups", [None])[0]:
+        yield f"decoded {jndi.get('decoded')!r} is not the first look-up"
+
+
+def words(event):
+    """Words of an alert about a look-up come from the tables."""
+    jndi = event["alert"]["context"]["jndi"]
+    for name in ("class", "field", "raw", "depth", "attack_id", "stage"):
+        if name not in jndi:
+            yield f"jndi.{name} is missing"
+    field = jndi.get("field", "")
+    if not any(field == name or field.startswith(name + ".") for name in FIELDS):
+        yield f"jndi.field {field!r} is no field"
+    for name, table in (("encodings", ENCODINGS), ("tricks", TRICKS)):
+        for word in jndi.get(name, []):
+            if word not in table:
+                yield f"jndi.{name} has {word!r}"
+    if len(jndi.get("lookups", [])) != len(set(jndi.get("lookups", []))):
+        yield "jndi.lookups has a name twice"
+
+
+def alert(event, transactions):
+    """An alert tells all that was known of its transaction."""
+    context = event["alert"].get("context", {})
+    for side in ("source", "destination"):
+        if "scope" not in context.get(side, {}):
+            yield f"alert.context.{side}.scope is missing"
+    for name in ("flow", "payload_printable", "flow_id", "app_proto"):
+        if name not in event:
+            yield f"{name} is missing on an alert"
+    if event.get("app_proto") in ("http", "smtp"):
+        if event["app_proto"] not in event:
+            yield f"{event['app_proto']} is missing on an alert"
+        if (event.get("flow_id"), event.get("tx_id")) not in transactions:
+            yield f"no event of transaction {event.get('tx_id')} beside its alert"
+    if "jndi" in context:
+        yield from look_up(event)
+        yield from words(event)
+
+
+def broken(events):
+    """The laws that the events of one run break."""
+    transactions = {(e.get("flow_id"), e.get("tx_id")) for e in events
+                    if e.get("event_type") in ("http", "smtp")}
+    found = []
+    for number, event in enumerate(events, 1):
+        faults = list(envelope(event))
+        if event.get("event_type") == "alert" and isinstance(event.get("alert"), dict):
+            faults += alert(event, transactions)
+        found += [f"event {number} ({event.get('event_type')}): {fault}" for fault in faults]
+    if not events or events[-1].get("event_type") != "stats":
+        found.append("the last event is no stats")
+    return found
