@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 
-import crooked  # noqa: F401  (registers its scenes)
-import harmless  # noqa: F401
+import harmless  # noqa: F401  (registers its scenes)
 import mail  # noqa: F401
 import web  # noqa: F401
+import crooked  # noqa: F401  (last: its scenes are made from the others)
 from lab import Lab
 from scene import SCENES
 
@@ -21,10 +21,10 @@ def record(scene):
     path = os.path.join(PCAPS, scene.name + scene.suffix)
     draft = path + ".part"
     try:
-        with Lab() as lab:
-            if scene.needs:
-                scene.play(draft, *(os.path.join(PCAPS, name + ".pcap") for name in scene.needs))
-            else:
+        if scene.needs:
+            scene.play(draft, *(os.path.join(PCAPS, name + ".pcap") for name in scene.needs))
+        else:
+            with Lab() as lab:
                 scene.play(lab, draft)
         os.chmod(draft, 0o644)
         os.replace(draft, path)
@@ -38,8 +38,10 @@ def main(names):
     unknown = [name for name in names if name not in SCENES]
     if unknown:
         sys.exit(f"no scene named {', '.join(unknown)}; there are: {' '.join(SCENES)}")
+    wanted = set(names or SCENES)
     for name, scene in SCENES.items():
-        if not names or name in names:
+        if wanted & {name, *scene.needs}:
+            wanted.add(name)  # what is derived from a new capture is made anew, too
             try:
                 record(scene)
             except subprocess.CalledProcessError as error:

