@@ -39,8 +39,9 @@ def alert(jndi=None, **more):
         "payload_printable": "GET /",
         "alert": {"signature_id": 9000101, "severity": 1, "context": {
             "jndi": {"class": "attack", "field": "http.uri_param.q",
-                     "raw": "$" + "{jndi:ldap://h/a}", "decoded": "jndi:ldap://h/a", "lookups": ["jndi:ldap://h/a"],
-                     "scheme": "ldap", "reaches_network": True, "depth": 1, "attack_id": "a-1",
+                     "raw": "$" + "{jndi:ldap://h/a}", "decoded": "jndi:ldap://h/a",
+                     "lookups": ["jndi:ldap://h/a"], "scheme": "ldap",
+                     "reaches_network": True, "depth": 1, "attack_id": "a-1",
                      "stage": "attempt", "encodings": ["percent"], **(jndi or {})},
             "source": {"scope": "documentation"}, "destination": {"scope": "documentation"}}}}
     event["alert"].update(more.pop("alert", {}))
