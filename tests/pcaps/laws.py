@@ -112,8 +112,18 @@ def alert(event, transactions):
         yield from words(event)
 
 
-def broken(events):
-    """The laws that the events of one run break."""
+def figures(events, n_packets):
+    """The sum at the end tells of every packet of the capture."""
+    if not events or events[-1].get("event_type") != "stats":
+        yield "the last event is no stats"
+        return
+    told = events[-1].get("stats", {}).get("decoder", {}).get("pkts")
+    if told != n_packets:
+        yield f"stats.decoder.pkts is {told}, the capture has {n_packets} packets"
+
+
+def broken(events, n_packets):
+    """The laws that the events of one run over a capture of so many packets break."""
     transactions = {(e.get("flow_id"), e.get("tx_id")) for e in events
                     if e.get("event_type") in ("http", "smtp")}
     found = []
@@ -122,6 +132,4 @@ def broken(events):
         if event.get("event_type") == "alert" and isinstance(event.get("alert"), dict):
             faults += alert(event, transactions)
         found += [f"event {number} ({event.get('event_type')}): {fault}" for fault in faults]
-    if not events or events[-1].get("event_type") != "stats":
-        found.append("the last event is no stats")
-    return found
+    return found + list(figures(events, n_packets))

@@ -18,6 +18,7 @@ import tempfile
 
 import expect
 import laws
+import packets
 
 SUFFIXES = (".pcap", ".pcapng", ".pcap.gz", ".pcapng.gz", ".pcap.zst", ".pcap.xz")
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -131,7 +132,7 @@ def check(options, capture, plan, validate):
     data = replay(program, capture, args, plan.exit)
     events = parse(data)
     reasons = expect.problems(plan, events, ("geo",) if options.geoip else ())
-    reasons += laws.broken(events)
+    reasons += laws.broken(events, packets.count(capture))
     if validate:
         reasons += [f"event {n} ({e.get('event_type')}): {fault}"
                     for n, e in enumerate(events, 1) for fault in validate(e)]

@@ -1,7 +1,9 @@
 """Proves that the runner of the captures can fail: a stand-in for the sensor writes given lines."""
 
+import gzip
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -49,11 +51,19 @@ def alert(jndi=None, **more):
     return event
 
 
-STATS = {"timestamp": STAMP, "event_type": "stats", "stats": {"uptime": 1}}
+STATS = {"timestamp": STAMP, "event_type": "stats", "stats": {"uptime": 1, "decoder": {"pkts": 2}}}
 GOOD = [alert(), http(), STATS]
 EXPECT = ['{"alerts": 1}',
           '{"event_type": "alert", "sid": 9000101, "jndi.field": "http.uri_param.q"}',
           '{"count": 1, "event_type": "http", "http.url": "/"}']
+
+
+# Captures of two packets of four bytes, the pcap with half a third behind them.
+PCAP = (struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+        + struct.pack("<IIII4s", 1, 0, 4, 4, b"abcd") * 2 + struct.pack("<IIII", 1, 0, 4, 4))
+PCAPNG = (struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+          + struct.pack("<IIHHII", 1, 20, 1, 0, 0, 20)
+          + struct.pack("<IIIIIII4sI", 6, 36, 0, 0, 0, 4, 4, b"abcd", 36) * 2)
 
 
 def lines(events):
@@ -77,9 +87,10 @@ class Runner(unittest.TestCase):
             file.write(text if isinstance(text, bytes) else text.encode())
         return self.path(name)
 
-    def run_it(self, output, expect=EXPECT, workers=None, args=(), name="one.pcap", env=None):
+    def run_it(self, output, expect=EXPECT, workers=None, args=(), name="one.pcap", env=None,
+               capture=PCAP):
         """Runs the runner over one capture; returns (exit code, what it printed)."""
-        self.write("pcaps/" + name, "")
+        self.write("pcaps/" + name, capture)
         if expect is not None:
             self.write("pcaps/one.expect", "\n".join(expect) + "\n")
         if output is not None:
@@ -112,9 +123,9 @@ class Runner(unittest.TestCase):
         self.passes(GOOD)
 
     def test_compressed_and_pcapng_captures_are_found(self):
-        self.passes(GOOD, name="one.pcap.gz")
+        self.passes(GOOD, name="one.pcap.gz", capture=gzip.compress(PCAP))
         os.remove(self.path("pcaps/one.pcap.gz"))
-        self.passes(GOOD, name="one.pcapng")
+        self.passes(GOOD, name="one.pcapng", capture=PCAPNG)
 
     def test_an_alert_too_many_fails(self):
         self.fails("expected 1 alerts, found 2", [alert(), alert(), http(), STATS])
@@ -196,7 +207,7 @@ class Runner(unittest.TestCase):
 
     def test_other_events_with_workers_fail(self):
         self.fails("three workers", GOOD, workers=[http(), alert(), STATS])
-        other_stats = {**STATS, "stats": {"uptime": 2}}
+        other_stats = {**STATS, "stats": {"uptime": 2, "decoder": {"pkts": 2}}}
         self.passes(GOOD, workers=[alert(), http(), other_stats])
 
     def test_a_capture_without_expectation_fails(self):
@@ -225,7 +236,7 @@ class Runner(unittest.TestCase):
 
     def test_an_included_file_counts(self):
         self.write("pcaps/two.expect", "\n".join(EXPECT))
-        self.write("pcaps/two.pcap", "")
+        self.write("pcaps/two.pcap", PCAP)
         args = ["--only", "one"]
         self.passes(GOOD, expect=['{"include": "two"}'], args=args)
         self.fails("two.expect:3", [alert(), http(url="/x"), STATS],
@@ -280,6 +291,7 @@ class Runner(unittest.TestCase):
                 del event[name]
                 self.fails(f"{name} is missing", [event, http(), STATS], expect=['{"alerts": 1}'])
         self.fails("the last event is no stats", [alert(), STATS, http()])
+        self.fails("pkts is 2, the capture has 1 packets", GOOD, capture=PCAP[:-17])
 
     def test_an_event_against_the_schema_fails(self):
         try:
