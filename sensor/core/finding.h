@@ -62,6 +62,7 @@ struct finding {
     enum direction dir;
     uint64_t time_us;    /* packet time at which it was made */
     uint64_t clock_us;   /* greatest packet time then */
+    uint64_t number;     /* of that packet in the input */
     struct jndi *jndi;   /* NULL when the rule looked at plain bytes only */
     struct span context; /* bytes around the hit, capped, for payload_printable */
 };

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "sensor/core/event.h"
+#include "sensor/core/place.h"
+#include "sensor/core/stats.h"
+#include "sensor/core/tx.h"
+
+/* Builds events in EVE's layout: the only place that knows how findings, transactions and flows
+ * look as JSON. One for each worker. Every function returns a finished event that the caller owns
+ * (mem_free()), or NULL when there is no memory: count it as lost. */
+struct eve;
+
+struct eve_options {
+    const char *host;  /* sensor name; copied */
+    size_t line_bytes; /* longest line */
+};
+
+struct eve *eve_new(const struct eve_options *options);
+/* Nulls *e; accepts NULL. */
+void eve_free(struct eve **e);
+
+/* What is known of the addresses of an event. NULL: not known. */
+struct eve_places {
+    const struct place *source;      /* of the client's side of the flow */
+    const struct place *destination; /* of the server's side */
+    const struct client *client;     /* the real client, when a proxy told it */
+    const struct place *client_place;
+    const struct place *callback;
+};
+
+/* conn->n_events is counted up: it numbers the events of a flow. */
+struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *finding,
+                        const struct eve_places *places);
+/* An http or smtp event, by the transaction's decoder. NULL without an event for other decoders:
+ * *ret_has_event tells them apart. */
+struct event *eve_transaction(struct eve *e, struct tx *tx, const struct eve_places *places,
+                              bool *ret_has_event);
+struct event *eve_flow(struct eve *e, struct conn *conn, enum close_reason reason,
+                       const struct eve_places *places);
+/* tx may be NULL. */
+struct event *eve_anomaly(struct eve *e, struct conn *conn, const struct tx *tx,
+                          enum anomaly anomaly);
+/* An anomaly of a packet that belongs to no flow. */
+struct event *eve_packet_anomaly(struct eve *e, uint64_t time_us, uint64_t clock_us,
+                                 uint64_t number, enum anomaly anomaly);
+/* uptime in seconds of packet time. */
+struct event *eve_stats(struct eve *e, uint64_t time_us, uint64_t uptime_s,
+                        const struct stats *stats);
+
+/* The event type that eve_transaction() would write for a decoder's transactions, or EVENT_N. */
+enum event_type eve_transaction_type(const struct decoder *decoder);

@@ -1,0 +1,235 @@
+/* eve_alert: one alert, with everything that is known of it.
+ *
+ * alert.context is the schema's open object: the look-up goes to context.jndi, the real client to
+ * context.client, the packet's two addresses to context.source and context.destination. A key
+ * without a value is left out. */
+#include "sensor/core/decoder.h"
+#include "sensor/output/eve_parts.h"
+
+#include <stdio.h>
+
+static void add_spans(struct json *j, const char *key, const struct span *spans, size_t n)
+{
+    if (n == 0) {
+        return;
+    }
+    json_array(j, key);
+    for (size_t i = 0; i < n && !j->cut; i++) {
+        json_string(j, NULL, spans[i]);
+    }
+    json_array_end(j);
+}
+
+static void add_encodings(struct json *j, const struct encodings *encodings)
+{
+    if (encodings->n == 0) {
+        return;
+    }
+    json_array(j, "encodings");
+    for (size_t i = 0; i < encodings->n; i++) {
+        json_text(j, NULL, encoding_name((enum encoding)encodings->ids[i]));
+    }
+    json_array_end(j);
+}
+
+static void add_tricks(struct json *j, uint32_t tricks)
+{
+    if (tricks == 0) {
+        return;
+    }
+    json_array(j, "tricks");
+    for (unsigned t = 0; t < TRICK_N; t++) {
+        if ((tricks & (1u << t)) != 0) {
+            json_text(j, NULL, trick_name((enum trick)t));
+        }
+    }
+    json_array_end(j);
+}
+
+static void add_callback(struct json *j, const struct callback *callback, const struct place *place)
+{
+    if (callback->host.len == 0 && callback->port == 0) {
+        return;
+    }
+    json_object(j, "callback");
+    json_string_if(j, "host", callback->host);
+    eve_addr(j, "ip", &callback->ip);
+    if (callback->port != 0) {
+        json_number(j, "port", callback->port);
+    }
+    json_string_if(j, "path", callback->path);
+    if (place != NULL) {
+        eve_geo(j, place);
+    }
+    json_object_end(j);
+}
+
+/* "http.request_header.x-api-version": the field's name, then the item. */
+static void add_field(struct json *j, const struct finding *finding)
+{
+    char text[512];
+    int item_len = (int)(finding->item.len < 384 ? finding->item.len : 384);
+    int len = snprintf(text, sizeof(text), "%s%s", field_info(finding->field)->name,
+                       item_len > 0 ? "." : "");
+    struct sbuf name = sbuf_with_cap(sizeof(text));
+    sbuf_add(&name, span_of(text, len > 0 ? (size_t)len : 0));
+    sbuf_add(&name, span_head(finding->item, (size_t)item_len));
+    json_string(j, "field", sbuf_span(&name));
+    sbuf_free(&name);
+}
+
+static void add_id(struct json *j, const char *key, char prefix, uint64_t id)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%c-%08x", prefix, (unsigned)(id & 0xffffffff));
+    json_text(j, key, text);
+}
+
+static void add_jndi(struct json *j, const struct finding *finding, const struct place *callback)
+{
+    const struct jndi *jndi = finding->jndi;
+    json_object(j, "jndi");
+    json_text(j, "class", lookup_class_name(jndi->class));
+    add_field(j, finding);
+    json_string(j, "raw", jndi->raw);
+    if (jndi->raw_cut) {
+        json_bool(j, "raw_cut", true);
+    }
+    if (jndi->n_lookups > 0) {
+        json_string(j, "decoded", jndi->lookups[0]);
+    }
+    add_spans(j, "lookups", jndi->lookups, jndi->n_lookups);
+    json_string_if(j, "scheme", jndi->scheme);
+    if (jndi->n_lookups > 0) {
+        json_bool(j, "reaches_network", jndi->reaches_network);
+    }
+    add_callback(j, &jndi->callback, callback);
+    add_spans(j, "variables", jndi->variables, jndi->n_variables);
+    add_encodings(j, &jndi->encodings);
+    add_tricks(j, jndi->tricks);
+    json_number(j, "depth", jndi->depth);
+    if (jndi->over_budget) {
+        json_bool(j, "over_budget", true);
+    }
+    add_id(j, "attack_id", 'a', jndi->attack_id);
+    add_id(j, "campaign", 'c', jndi->campaign);
+    json_text(j, "stage", "attempt");
+    json_number(j, "repeat", 1);
+    json_object_end(j);
+}
+
+static void add_client(struct json *j, const struct eve_places *p)
+{
+    if (p->client == NULL) {
+        return;
+    }
+    json_object(j, "client");
+    eve_addr(j, "ip", &p->client->addr);
+    json_text(j, "from", p->client->from);
+    json_number(j, "trusted_hops", p->client->trusted_hops);
+    if (p->client_place != NULL) {
+        eve_place(j, p->client_place);
+    }
+    json_object_end(j);
+}
+
+static void add_side(struct json *j, const char *key, const struct place *place)
+{
+    if (place != NULL) {
+        json_object(j, key);
+        eve_place(j, place);
+        json_object_end(j);
+    }
+}
+
+static void add_context(struct json *j, const struct finding *finding,
+                        const struct eve_places *places)
+{
+    json_object(j, "context");
+    if (finding->jndi != NULL) {
+        add_jndi(j, finding, places->callback);
+    }
+    add_client(j, places);
+    add_side(j, "source", finding->dir == TO_SERVER ? places->source : places->destination);
+    add_side(j, "destination", finding->dir == TO_SERVER ? places->destination : places->source);
+    json_object_end(j);
+}
+
+/* Keys that stand several times become one array, as readers expect. */
+static void add_metadata(struct json *j, const struct signature *s)
+{
+    if (s->n_metadata == 0) {
+        return;
+    }
+    json_object(j, "metadata");
+    for (size_t i = 0; i < s->n_metadata; i++) {
+        bool first = true;
+        for (size_t k = 0; k < i; k++) {
+            first = first && !span_equal(s->metadata[k].key, s->metadata[i].key);
+        }
+        if (!first) {
+            continue;
+        }
+        json_key_span(j, s->metadata[i].key);
+        json_array(j, NULL);
+        for (size_t k = i; k < s->n_metadata; k++) {
+            if (span_equal(s->metadata[k].key, s->metadata[i].key)) {
+                json_string(j, NULL, s->metadata[k].value);
+            }
+        }
+        json_array_end(j);
+    }
+    json_object_end(j);
+}
+
+static void add_endpoint(struct json *j, const char *key, const struct conn *conn,
+                         enum direction dir)
+{
+    json_object(j, key);
+    eve_addr(j, "ip", &conn->addr[dir]);
+    json_number(j, "port", conn->port[dir]);
+    json_object_end(j);
+}
+
+static void add_alert(struct json *j, const struct tx *tx, const struct finding *finding,
+                      const struct eve_places *places)
+{
+    const struct signature *s = finding->signature;
+    json_object(j, "alert");
+    json_text(j, "action", tx->conn->verdict == VERDICT_PASS ? "allowed" : "blocked");
+    json_number(j, "gid", s->gid);
+    json_number(j, "signature_id", s->sid);
+    json_number(j, "rev", s->rev);
+    json_string(j, "signature", s->msg);
+    json_string(j, "category", s->category);
+    json_number(j, "severity", s->severity);
+    add_endpoint(j, "source", tx->conn, finding->dir);
+    add_endpoint(j, "target", tx->conn, direction_other(finding->dir));
+    if (places->client != NULL) {
+        eve_addr(j, "xff", &places->client->addr);
+    }
+    add_spans(j, "references", s->references, s->n_references);
+    add_metadata(j, s);
+    add_context(j, finding, places);
+    json_object_end(j);
+}
+
+struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *finding,
+                        const struct eve_places *places)
+{
+    struct json j;
+    struct conn *conn = tx->conn;
+    struct event_key key = eve_key(conn);
+    eve_begin(e, &j, EVENT_ALERT, finding->time_us);
+    eve_envelope(&j, conn, finding->dir);
+    eve_origin(&j, conn, finding->number);
+    json_text(&j, "direction", direction_name(finding->dir));
+    json_number(&j, "tx_id", tx->id);
+    add_alert(&j, tx, finding, places);
+    eve_app_objects(&j, tx);
+    eve_flow_brief(&j, conn);
+    json_string_if(&j, "payload_printable", finding->context);
+    json_number(&j, "stream", conn->proto == IP_PROTO_TCP);
+    eve_metadata(&j, conn, NULL);
+    return eve_finish(e, &j, EVENT_ALERT, &key);
+}

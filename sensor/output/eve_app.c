@@ -1,0 +1,256 @@
+/* eve_app: http, smtp and email objects out of the fields that a transaction kept.
+ *
+ * A table says which kept field fills which key; what needs more than copying (addresses in lists,
+ * numbers) has a small function. */
+#include "sensor/base/bytes.h"
+#include "sensor/core/decoder.h"
+#include "sensor/output/eve_parts.h"
+
+enum shape { TEXT, NUMBER, EACH, ADDRESSES, PATH };
+
+struct row {
+    enum field_id field;
+    const char *item; /* NULL: any */
+    const char *key;
+    enum shape shape;
+};
+
+static const struct row http_rows[] = {
+    {FIELD_HTTP_HOST, NULL, "hostname", TEXT},
+    {FIELD_HTTP_URI_RAW, NULL, "url", TEXT},
+    {FIELD_HTTP_USER_AGENT, NULL, "http_user_agent", TEXT},
+    {FIELD_HTTP_REQUEST_HEADER, "x-forwarded-for", "xff", TEXT},
+    {FIELD_HTTP_REQUEST_HEADER, "true-client-ip", "true_client_ip", TEXT},
+    {FIELD_HTTP_REFERER, NULL, "http_refer", TEXT},
+    {FIELD_HTTP_METHOD, NULL, "http_method", TEXT},
+    {FIELD_HTTP_PROTOCOL, NULL, "protocol", TEXT},
+    {FIELD_HTTP_STAT_CODE, NULL, "status", NUMBER},
+    {FIELD_HTTP_LOCATION, NULL, "redirect", TEXT},
+};
+
+static const struct row smtp_rows[] = {
+    {FIELD_SMTP_HELO, NULL, "helo", TEXT},
+    {FIELD_SMTP_MAIL_FROM, NULL, "mail_from", PATH},
+    {FIELD_SMTP_RCPT_TO, NULL, "rcpt_to", EACH},
+};
+
+static const struct row email_rows[] = {
+    {FIELD_EMAIL_FROM, NULL, "from", TEXT},
+    {FIELD_EMAIL_TO, NULL, "to", ADDRESSES},
+    {FIELD_EMAIL_CC, NULL, "cc", ADDRESSES},
+    {FIELD_EMAIL_SUBJECT, NULL, "subject", TEXT},
+    {FIELD_EMAIL_DATE, NULL, "date", TEXT},
+    {FIELD_EMAIL_MESSAGE_ID, NULL, "message_id", TEXT},
+    {FIELD_EMAIL_X_MAILER, NULL, "x_mailer", TEXT},
+    {FIELD_EMAIL_RECEIVED, NULL, "received", EACH},
+    {FIELD_EMAIL_ATTACHMENT, NULL, "attachment", EACH},
+};
+
+static bool fits(const struct row *row, const struct kept_field *kept)
+{
+    return kept->id == row->field &&
+           (row->item == NULL || span_equal(kept->item, span_str(row->item)));
+}
+
+static const struct kept_field *find(const struct row *row, const struct kept_field *at)
+{
+    while (at != NULL && !fits(row, at)) {
+        at = at->next;
+    }
+    return at;
+}
+
+/* "<a@b> SIZE=10" is shown as "<a@b>". */
+static struct span path_of(struct span value)
+{
+    size_t close = span_find_byte(value, 0, '>');
+    return close != SPAN_NONE ? span_head(value, close + 1)
+                              : span_head(value, span_find_byte(value, 0, ' '));
+}
+
+/* Commas between addresses; not those in quotes, comments or angle brackets. */
+static size_t address_end(struct span s)
+{
+    bool quoted = false;
+    unsigned depth = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.data[i];
+        if (quoted && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (!quoted && (c == '<' || c == '(')) {
+            depth++;
+        } else if (!quoted && (c == '>' || c == ')') && depth > 0) {
+            depth--;
+        } else if (!quoted && depth == 0 && c == ',') {
+            return i;
+        }
+    }
+    return s.len;
+}
+
+static void add_addresses(struct json *j, struct span value)
+{
+    while (value.len > 0 && !j->cut) {
+        size_t end = address_end(value);
+        struct span one = span_trim(span_head(value, end));
+        if (one.len > 0) {
+            json_string(j, NULL, one);
+        }
+        value = span_from(value, end + 1);
+    }
+}
+
+static void add_list(struct json *j, const struct row *row, const struct kept_field *at)
+{
+    bool some = false;
+    for (const struct kept_field *k = at; k != NULL; k = find(row, k->next)) {
+        some = some || span_trim(k->value).len > 0;
+    }
+    if (!some) {
+        return;
+    }
+    json_array(j, row->key);
+    for (; at != NULL && !j->cut; at = find(row, at->next)) {
+        if (row->shape == ADDRESSES) {
+            add_addresses(j, at->value);
+        } else if (span_trim(at->value).len > 0) {
+            json_string(
+                j, NULL,
+                span_trim(row->field == FIELD_SMTP_RCPT_TO ? path_of(at->value) : at->value));
+        }
+    }
+    json_array_end(j);
+}
+
+static void add_row(struct json *j, const struct row *row, const struct tx *tx)
+{
+    const struct kept_field *kept = find(row, tx->kept);
+    uint64_t number;
+    if (kept == NULL) {
+        return;
+    }
+    switch (row->shape) {
+    case TEXT:
+        json_string_if(j, row->key, kept->value);
+        break;
+    case PATH:
+        json_string_if(j, row->key, path_of(kept->value));
+        break;
+    case NUMBER:
+        if (span_to_u64(kept->value, &number)) {
+            json_number(j, row->key, number);
+        }
+        break;
+    case EACH:
+    case ADDRESSES:
+        add_list(j, row, kept);
+        break;
+    }
+}
+
+static void add_rows(struct json *j, const struct row *rows, size_t n, const struct tx *tx)
+{
+    for (size_t i = 0; i < n; i++) {
+        add_row(j, &rows[i], tx);
+    }
+}
+
+/* The media type without its parameters, of the response when there is one. */
+static void add_content_type(struct json *j, const struct tx *tx)
+{
+    const struct kept_field *best = NULL;
+    for (const struct kept_field *k = tx_field(tx, FIELD_HTTP_CONTENT_TYPE); k != NULL;
+         k = tx_next_field(k)) {
+        best = best == NULL || (k->dir == TO_CLIENT && best->dir == TO_SERVER) ? k : best;
+    }
+    if (best != NULL) {
+        json_string_if(j, "http_content_type",
+                       span_trim(span_head(best->value, span_find_byte(best->value, 0, ';'))));
+    }
+}
+
+/* The port in the Host header, where it names one. */
+static void add_http_port(struct json *j, const struct tx *tx)
+{
+    const struct kept_field *host = tx_field(tx, FIELD_HTTP_HOST_RAW);
+    size_t colon = host == NULL ? SPAN_NONE : span_rfind_byte(host->value, ':');
+    uint64_t port;
+    if (colon != SPAN_NONE && span_to_u64(span_from(host->value, colon + 1), &port) &&
+        port <= 65535) {
+        json_number(j, "http_port", port);
+    }
+}
+
+static void add_http(struct json *j, const struct tx *tx)
+{
+    json_object(j, "http");
+    add_rows(j, http_rows, ARRAY_LEN(http_rows), tx);
+    add_content_type(j, tx);
+    add_http_port(j, tx);
+    json_number(j, "length", tx->body_bytes[TO_CLIENT]);
+    json_object_end(j);
+}
+
+static bool has_email(const struct tx *tx)
+{
+    for (size_t i = 0; i < ARRAY_LEN(email_rows); i++) {
+        if (find(&email_rows[i], tx->kept) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_smtp(struct json *j, const struct tx *tx)
+{
+    json_object(j, "smtp");
+    add_rows(j, smtp_rows, ARRAY_LEN(smtp_rows), tx);
+    json_object_end(j);
+    if (has_email(tx)) {
+        json_object(j, "email");
+        json_text(j, "status", (tx->flags & TX_CUT) != 0 ? "PARSE_TRUNCATED" : "PARSE_DONE");
+        add_rows(j, email_rows, ARRAY_LEN(email_rows), tx);
+        json_object_end(j);
+    }
+}
+
+enum event_type eve_transaction_type(const struct decoder *decoder)
+{
+    return decoder == NULL ? EVENT_N : event_type_by_name(span_str(decoder->name));
+}
+
+static bool is_event(enum event_type type)
+{
+    return type == EVENT_HTTP || type == EVENT_SMTP;
+}
+
+void eve_app_objects(struct json *j, const struct tx *tx)
+{
+    enum event_type type = eve_transaction_type(tx->decoder);
+    if (type == EVENT_HTTP) {
+        add_http(j, tx);
+    } else if (type == EVENT_SMTP) {
+        add_smtp(j, tx);
+    }
+}
+
+struct event *eve_transaction(struct eve *e, struct tx *tx, const struct eve_places *places,
+                              bool *ret_has_event)
+{
+    enum event_type type = eve_transaction_type(tx->decoder);
+    *ret_has_event = is_event(type);
+    if (!is_event(type)) {
+        return NULL;
+    }
+    struct json j;
+    struct event_key key = eve_key(tx->conn);
+    eve_begin(e, &j, type, tx->end_us);
+    eve_envelope(&j, tx->conn, TO_SERVER);
+    eve_origin(&j, tx->conn, tx->conn->number);
+    json_number(&j, "tx_id", tx->id);
+    eve_app_objects(&j, tx);
+    eve_metadata(&j, tx->conn, places);
+    return eve_finish(e, &j, type, &key);
+}

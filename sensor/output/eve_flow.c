@@ -1,0 +1,254 @@
+/* eve_flow: flow, anomaly and stats events. */
+#include "sensor/base/bytes.h"
+#include "sensor/core/decoder.h"
+#include "sensor/output/eve_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void add_counts(struct json *j, const struct conn *conn)
+{
+    json_number(j, "pkts_toserver", conn->packets[TO_SERVER]);
+    json_number(j, "pkts_toclient", conn->packets[TO_CLIENT]);
+    json_number(j, "bytes_toserver", conn->bytes[TO_SERVER]);
+    json_number(j, "bytes_toclient", conn->bytes[TO_CLIENT]);
+    eve_time(j, "start", conn->start_us);
+}
+
+void eve_flow_brief(struct json *j, const struct conn *conn)
+{
+    json_object(j, "flow");
+    add_counts(j, conn);
+    eve_addr(j, "src_ip", &conn->addr[TO_SERVER]);
+    eve_addr(j, "dest_ip", &conn->addr[TO_CLIENT]);
+    json_number(j, "src_port", conn->port[TO_SERVER]);
+    json_number(j, "dest_port", conn->port[TO_CLIENT]);
+    json_object_end(j);
+}
+
+static const char *state_name(enum conn_state state)
+{
+    static const char *const names[] = {"new", "established", "closed"};
+    return names[state];
+}
+
+static const char *reason_name(enum close_reason reason)
+{
+    switch (reason) {
+    case CLOSE_FIN:
+    case CLOSE_RST:
+    case CLOSE_TIMEOUT:
+        return "timeout";
+    case CLOSE_EVICTED:
+        return "forced";
+    case CLOSE_END_OF_INPUT:
+        return "shutdown";
+    }
+    return "unknown";
+}
+
+static void add_flags(struct json *j, const char *key, unsigned flags)
+{
+    char text[4];
+    (void)snprintf(text, sizeof(text), "%02x", flags & 0xff);
+    json_text(j, key, text);
+}
+
+static void add_tcp(struct json *j, const struct conn *conn)
+{
+    static const struct {
+        enum tcp_flag flag;
+        const char *name;
+    } names[] = {
+        {TCP_SYN, "syn"}, {TCP_FIN, "fin"}, {TCP_RST, "rst"}, {TCP_PSH, "psh"},
+        {TCP_ACK, "ack"}, {TCP_URG, "urg"}, {TCP_ECE, "ecn"}, {TCP_CWR, "cwr"},
+    };
+    unsigned all = conn->tcp_flags[TO_SERVER] | conn->tcp_flags[TO_CLIENT];
+    json_object(j, "tcp");
+    add_flags(j, "tcp_flags", all);
+    add_flags(j, "tcp_flags_ts", conn->tcp_flags[TO_SERVER]);
+    add_flags(j, "tcp_flags_tc", conn->tcp_flags[TO_CLIENT]);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if ((all & names[i].flag) != 0) {
+            json_bool(j, names[i].name, true);
+        }
+    }
+    json_text(j, "state", state_name(conn->state));
+    if (conn->gap_bytes[TO_SERVER] > 0) {
+        json_bool(j, "ts_gap", true);
+    }
+    if (conn->gap_bytes[TO_CLIENT] > 0) {
+        json_bool(j, "tc_gap", true);
+    }
+    json_object_end(j);
+}
+
+/* What nDPI said, on flows where it was asked. */
+static void add_ndpi(struct json *j, const struct conn *conn)
+{
+    if (conn->ndpi_proto != NULL) {
+        json_object(j, "ndpi");
+        json_text(j, "proto", conn->ndpi_proto);
+        if (conn->ndpi_category != NULL) {
+            json_text(j, "category", conn->ndpi_category);
+        }
+        json_object_end(j);
+    }
+}
+
+struct event *eve_flow(struct eve *e, struct conn *conn, enum close_reason reason,
+                       const struct eve_places *places)
+{
+    struct json j;
+    struct event_key key = eve_key(conn);
+    eve_begin(e, &j, EVENT_FLOW, conn->last_us);
+    eve_envelope(&j, conn, TO_SERVER);
+    json_text(&j, "app_proto", conn->app_proto != NULL ? conn->app_proto : "failed");
+    json_object(&j, "flow");
+    add_counts(&j, conn);
+    eve_time(&j, "end", conn->last_us);
+    json_number(&j, "age",
+                conn->last_us > conn->start_us ? (conn->last_us - conn->start_us) / 1000000 : 0);
+    json_text(&j, "state", state_name(conn->state));
+    json_text(&j, "reason", reason_name(reason));
+    json_bool(&j, "alerted", conn->n_alerts > 0);
+    json_number(&j, "tx_cnt", conn->n_tx);
+    json_object_end(&j);
+    if (conn->proto == IP_PROTO_TCP) {
+        add_tcp(&j, conn);
+    }
+    add_ndpi(&j, conn);
+    eve_metadata(&j, conn, places);
+    return eve_finish(e, &j, EVENT_FLOW, &key);
+}
+
+static void add_anomaly(struct json *j, enum anomaly anomaly, const char *app_proto)
+{
+    const struct anomaly_info *info = anomaly_info(anomaly);
+    json_object(j, "anomaly");
+    if (info->type == ANOMALY_TYPE_APPLAYER && app_proto != NULL) {
+        json_text(j, "app_proto", app_proto);
+    }
+    json_text(j, "type", anomaly_type_name(info->type));
+    json_text(j, "event", info->event);
+    if (info->type == ANOMALY_TYPE_APPLAYER) {
+        json_text(j, "layer", "proto_parser");
+    }
+    json_object_end(j);
+}
+
+struct event *eve_anomaly(struct eve *e, struct conn *conn, const struct tx *tx,
+                          enum anomaly anomaly)
+{
+    struct json j;
+    struct event_key key = eve_key(conn);
+    eve_begin(e, &j, EVENT_ANOMALY, conn->last_us);
+    eve_envelope(&j, conn, TO_SERVER);
+    json_number(&j, "pcap_cnt", conn->number);
+    if (conn->app_proto != NULL) {
+        json_text(&j, "app_proto", conn->app_proto);
+    }
+    if (tx != NULL) {
+        json_number(&j, "tx_id", tx->id);
+    }
+    add_anomaly(&j, anomaly, conn->app_proto);
+    return eve_finish(e, &j, EVENT_ANOMALY, &key);
+}
+
+struct event *eve_packet_anomaly(struct eve *e, uint64_t time_us, uint64_t clock_us,
+                                 uint64_t number, enum anomaly anomaly)
+{
+    struct json j;
+    struct event_key key = {clock_us, 0, number};
+    eve_begin(e, &j, EVENT_ANOMALY, time_us);
+    json_number(&j, "pcap_cnt", number);
+    json_text(&j, "pkt_src", "wire/pcap");
+    add_anomaly(&j, anomaly, NULL);
+    return eve_finish(e, &j, EVENT_ANOMALY, &key);
+}
+
+/* --- stats
+ * ---------------------------------------------------------------------------------------- */
+
+enum { PATH_DEPTH = 4 };
+
+struct path_walk {
+    struct json *j;
+    struct span open[PATH_DEPTH];
+    unsigned depth;
+};
+
+static void close_to(struct path_walk *w, unsigned depth)
+{
+    while (w->depth > depth) {
+        json_object_end(w->j);
+        w->depth--;
+    }
+}
+
+/* Opens the objects of "a.b.c" that are not open yet, closes others; returns "c". Rows of one
+ * object stand together in stats.def. */
+static const char *walk_to(struct path_walk *w, const char *path)
+{
+    struct span rest = span_str(path);
+    unsigned depth = 0;
+    size_t dot;
+    while ((dot = span_find_byte(rest, 0, '.')) != SPAN_NONE) {
+        struct span name = span_head(rest, dot);
+        CHECK(depth < PATH_DEPTH);
+        if (depth >= w->depth || !span_equal(w->open[depth], name)) {
+            char key[32];
+            close_to(w, depth);
+            (void)snprintf(key, sizeof(key), "%.*s", (int)name.len, (const char *)name.data);
+            json_object(w->j, key);
+            w->open[w->depth++] = name;
+        }
+        depth++;
+        rest = span_from(rest, dot + 1);
+    }
+    close_to(w, depth);
+    return (const char *)rest.data;
+}
+
+static void add_flowints(struct json *j, const struct stats *stats)
+{
+    json_object(j, "flowints");
+    for (unsigned id = 0; id < STAT_N; id++) {
+        const struct stat_info *info = stat_info((enum stat)id);
+        if (info->eve != NULL) {
+            continue;
+        }
+        char key[64];
+        size_t len = strlen(info->name);
+        CHECK(len < sizeof(key));
+        for (size_t i = 0; i <= len; i++) {
+            key[i] = (char)byte_lower((uint8_t)info->name[i]);
+        }
+        json_number(j, key, stats_get(stats, (enum stat)id));
+    }
+    json_object_end(j);
+}
+
+struct event *eve_stats(struct eve *e, uint64_t time_us, uint64_t uptime_s,
+                        const struct stats *stats)
+{
+    struct json j;
+    struct event_key key = {time_us, UINT64_MAX, 0}; /* after everything of that time */
+    struct path_walk walk = {.j = &j};
+    eve_begin(e, &j, EVENT_STATS, time_us);
+    json_object(&j, "stats");
+    json_number(&j, "uptime", uptime_s);
+    for (unsigned id = 0; id < STAT_N; id++) {
+        const struct stat_info *info = stat_info((enum stat)id);
+        if (info->eve != NULL) {
+            const char *name = walk_to(&walk, info->eve);
+            json_number(&j, name, stats_get(stats, (enum stat)id));
+        }
+    }
+    close_to(&walk, 0);
+    json_object_end(&j);
+    json_object(&j, "metadata");
+    add_flowints(&j, stats);
+    json_object_end(&j);
+    return eve_finish(e, &j, EVENT_STATS, &key);
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+/* What the files of eve share; not for others. */
+
+#include "sensor/output/eve.h"
+#include "sensor/output/json.h"
+
+struct eve {
+    struct sbuf out;
+    struct sbuf host;
+    size_t soft_cap;
+};
+
+/* The keys that all events of a flow begin with. `time_us` is the event's; dir: whose sender is
+ * src_ip. */
+void eve_begin(struct eve *e, struct json *j, enum event_type type, uint64_t time_us);
+void eve_envelope(struct json *j, const struct conn *conn, enum direction dir);
+/* "pcap_cnt" and "app_proto". */
+void eve_origin(struct json *j, const struct conn *conn, uint64_t number);
+/* metadata with the flow's marks, figures and, when given, the places as flowvars; also what
+ * cutting the line has to say. */
+void eve_metadata(struct json *j, const struct conn *conn, const struct eve_places *places);
+/* Closes the object and makes the event. */
+struct event *eve_finish(struct eve *e, struct json *j, enum event_type type,
+                         const struct event_key *key);
+struct event_key eve_key(struct conn *conn);
+
+/* geo, as and scope of an address, as members of the open object. */
+void eve_place(struct json *j, const struct place *place);
+/* geo and as only. */
+void eve_geo(struct json *j, const struct place *place);
+/* The http, or smtp and email, objects of a transaction. */
+void eve_app_objects(struct json *j, const struct tx *tx);
+/* The flow object as alerts carry it. */
+void eve_flow_brief(struct json *j, const struct conn *conn);
+void eve_time(struct json *j, const char *key, uint64_t time_us);
+void eve_addr(struct json *j, const char *key, const struct addr *addr);

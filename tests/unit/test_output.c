@@ -1,0 +1,237 @@
+/* Tests of sensor/output: what leaves the sensor is one valid, harmless line. */
+#include "sensor/base/mem.h"
+#include "sensor/core/decoder.h"
+#include "sensor/output/community_id.h"
+#include "sensor/output/eve.h"
+#include "sensor/output/json.h"
+#include "tests/unit/runner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void string_becomes(struct span in, const char *expected)
+{
+    struct sbuf out = sbuf_with_cap(4096);
+    struct json j = json_begin(&out, 3000);
+    json_string(&j, NULL, in);
+    CU_ASSERT(span_equal(sbuf_span(&out), span_str(expected)));
+    if (!span_equal(sbuf_span(&out), span_str(expected))) {
+        printf("\n  got %.*s\n", (int)out.len, (const char *)out.data);
+    }
+    sbuf_free(&out);
+}
+
+static void dollar_never_stands_literally(void)
+{
+    string_becomes(SPAN("${jndi}"), "\"\\u0024{jndi}\"");
+    string_becomes(SPAN("$$"), "\"\\u0024\\u0024\"");
+}
+
+static void what_a_screen_obeys_is_escaped(void)
+{
+    string_becomes(SPAN("a\"b\\c\n\t\x01\x7f"), "\"a\\\"b\\\\c\\n\\t\\u0001\\u007f\"");
+    string_becomes(SPAN("\xe2\x80\xae\xe2\x80\xa8\xd8\x9c"), "\"\\u202e\\u2028\\u061c\"");
+    string_becomes(span_of("a\0b", 3), "\"a\\u0000b\"");
+}
+
+static void utf8_passes_and_other_bytes_stay_readable(void)
+{
+    string_becomes(SPAN("gr\xc3\xbc\xc3\x9f \xf0\x9f\x94\xa5"),
+                   "\"gr\xc3\xbc\xc3\x9f \xf0\x9f\x94\xa5\"");
+    string_becomes(SPAN("\xff\xc0\xa4"), "\"\\\\xff\\\\xc0\\\\xa4\"");
+    string_becomes(SPAN("\xed\xa0\x80"), "\"\\\\xed\\\\xa0\\\\x80\"");
+    string_becomes(SPAN("\xe2\x82"), "\"\\\\xe2\\\\x82\"");
+}
+
+static void a_line_over_its_cap_is_cut_and_still_whole(void)
+{
+    struct sbuf out = sbuf_with_cap(4096);
+    struct json j = json_begin(&out, 40);
+    json_object(&j, NULL);
+    json_text(&j, "a", "0123456789012345678901234567890123456789");
+    json_text(&j, "b", "x");
+    json_object_end(&j);
+    CU_ASSERT(j.cut);
+    CU_ASSERT(out.len < 60);
+    CU_ASSERT_EQUAL(out.data[out.len - 1], '}');
+    sbuf_free(&out);
+}
+
+static void real_numbers_have_a_dot(void)
+{
+    struct sbuf out = sbuf_with_cap(4096);
+    struct json j = json_begin(&out, 1000);
+    json_array(&j, NULL);
+    json_real(&j, NULL, 52.52);
+    json_real(&j, NULL, -0.1278);
+    json_real(&j, NULL, 13);
+    json_real(&j, NULL, 0.0 / 1.0 - 0.0);
+    json_array_end(&j);
+    CU_ASSERT(span_equal(sbuf_span(&out), SPAN("[52.52,-0.1278,13.0,0.0]")));
+    sbuf_free(&out);
+}
+
+static struct conn sample_conn(void)
+{
+    struct conn conn = {.id = 1676750115612680, .proto = IP_PROTO_TCP, .iface = "span0"};
+    CU_ASSERT(addr_parse(SPAN("192.0.2.4"), &conn.addr[TO_SERVER]));
+    CU_ASSERT(addr_parse(SPAN("198.51.100.7"), &conn.addr[TO_CLIENT]));
+    conn.port[TO_SERVER] = 57932;
+    conn.port[TO_CLIENT] = 80;
+    conn.start_us = conn.last_us = conn.clock_us = 1639350256733555ULL;
+    return conn;
+}
+
+/* 128.232.110.120:34855 -> 66.35.250.204:80 TCP: the first pair of the specification's baseline. */
+static void community_id_matches_the_specification(void)
+{
+    struct conn conn = {.proto = IP_PROTO_TCP, .port = {34855, 80}};
+    char text[COMMUNITY_ID_SIZE];
+    CU_ASSERT(addr_parse(SPAN("128.232.110.120"), &conn.addr[0]));
+    CU_ASSERT(addr_parse(SPAN("66.35.250.204"), &conn.addr[1]));
+    community_id(&conn, text);
+    CU_ASSERT_STRING_EQUAL(text, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+    struct conn back = {
+        .proto = IP_PROTO_TCP, .port = {80, 34855}, .addr = {conn.addr[1], conn.addr[0]}};
+    community_id(&back, text);
+    CU_ASSERT_STRING_EQUAL(text, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+}
+
+static bool has(const struct event *event, const char *text)
+{
+    bool found = event != NULL &&
+                 span_find(span_of(event->json, event->len), 0, span_str(text)) != SPAN_NONE;
+    if (!found) {
+        printf("\n  no %s in %.*s\n", text, event == NULL ? 0 : (int)event->len,
+               event == NULL ? "" : event->json);
+    }
+    return found;
+}
+
+static const struct decoder http = {.name = "http"};
+
+static void an_alert_tells_the_whole_story(void)
+{
+    struct eve *e = eve_new(&(struct eve_options){.host = "sensor-a", .line_bytes = 16384});
+    struct conn conn = sample_conn();
+    struct tx tx = {.id = 3, .conn = &conn, .decoder = &http};
+    struct kept_field url = {.id = FIELD_HTTP_URI_RAW, .value = SPAN_LITERAL("/login")};
+    tx.kept = &url;
+    struct span names[] = {SPAN_LITERAL("jndi:ldap://203.0.113.9:1389/a")};
+    struct signature sig = {
+        .gid = 1, .sid = 9000101, .rev = 1, .severity = 1, .msg = SPAN_LITERAL("JNDI")};
+    struct signature_metadata meta[] = {{SPAN_LITERAL("cve"), SPAN_LITERAL("A")},
+                                        {SPAN_LITERAL("tag"), SPAN_LITERAL("x")},
+                                        {SPAN_LITERAL("cve"), SPAN_LITERAL("B")}};
+    sig.metadata = meta;
+    sig.n_metadata = ARRAY_LEN(meta);
+    struct jndi jndi = {.class = LOOKUP_ATTACK,
+                        .raw = SPAN_LITERAL("${jndi:x}"),
+                        .lookups = names,
+                        .n_lookups = 1,
+                        .depth = 1,
+                        .scheme = SPAN_LITERAL("ldap"),
+                        .reaches_network = true};
+    jndi.tricks = 1u << TRICK_LOWER;
+    jndi.encodings = encodings_with(jndi.encodings, ENCODING_GZIP);
+    jndi.callback = (struct callback){
+        .host = SPAN_LITERAL("203.0.113.9"), .port = 1389, .path = SPAN_LITERAL("/a")};
+    struct finding f = {.signature = &sig,
+                        .field = FIELD_HTTP_REQUEST_HEADER,
+                        .item = SPAN_LITERAL("x-api"),
+                        .jndi = &jndi,
+                        .time_us = conn.last_us};
+    struct place de = {.scope = SCOPE_GLOBAL, .country_iso_code = "DE", .as_number = 64501};
+    struct client client = {
+        .from = "x-forwarded-for", .trusted_hops = 1, .addr = conn.addr[TO_CLIENT]};
+    struct eve_places places = {
+        .source = &de, .client = &client, .client_place = &de, .callback = &de};
+    struct event *event = eve_alert(e, &tx, &f, &places);
+    CU_ASSERT(
+        has(event, "\"timestamp\":\"2021-12-12T23:04:16.733555+0000\",\"event_type\":\"alert\""));
+    CU_ASSERT(has(event, "\"field\":\"http.request_header.x-api\""));
+    CU_ASSERT(has(event, "\"metadata\":{\"cve\":[\"A\",\"B\"],\"tag\":[\"x\"]}"));
+    CU_ASSERT(has(event, "\"xff\":\"198.51.100.7\""));
+    CU_ASSERT(has(event, "\"client\":{\"ip\":\"198.51.100.7\",\"from\":\"x-forwarded-for\","
+                         "\"trusted_hops\":1,\"geo\":{\"country_iso_code\":\"DE\"},"
+                         "\"as\":{\"number\":64501},\"scope\":\"global\"}"));
+    CU_ASSERT(has(event, "\"encodings\":[\"gzip\"],\"tricks\":[\"lower\"]"));
+    CU_ASSERT(has(event, "\"callback\":{\"host\":\"203.0.113.9\",\"port\":1389,\"path\":\"/a\""));
+    CU_ASSERT(has(event, "\"http\":{\"url\":\"/login\""));
+    CU_ASSERT_EQUAL(span_find(span_of(event->json, event->len), 0, SPAN("${")), SPAN_NONE);
+    CU_ASSERT_EQUAL(conn.n_events, 1);
+    mem_free(event);
+    eve_free(&e);
+}
+
+static void mail_addresses_are_split_at_their_commas(void)
+{
+    static const struct decoder smtp = {.name = "smtp"};
+    struct eve *e = eve_new(&(struct eve_options){.host = "", .line_bytes = 16384});
+    struct conn conn = sample_conn();
+    struct tx tx = {.conn = &conn, .decoder = &smtp};
+    struct kept_field to = {.id = FIELD_EMAIL_TO,
+                            .value = SPAN_LITERAL("\"Doe, J\" <j@x.example>, b@x.example ,")};
+    struct kept_field from = {
+        .id = FIELD_SMTP_MAIL_FROM, .value = SPAN_LITERAL("<a@x.example> SIZE=10"), .next = &to};
+    tx.kept = &from;
+    bool has_event = false;
+    struct event *event = eve_transaction(e, &tx, &(struct eve_places){0}, &has_event);
+    CU_ASSERT(has_event);
+    CU_ASSERT(has(event, "\"smtp\":{\"mail_from\":\"<a@x.example>\"}"));
+    CU_ASSERT(has(event, "\"to\":[\"\\\"Doe, J\\\" <j@x.example>\",\"b@x.example\"]"));
+    mem_free(event);
+    eve_free(&e);
+}
+
+static void stats_nest_by_their_path(void)
+{
+    struct eve *e = eve_new(&(struct eve_options){.host = "", .line_bytes = 16384});
+    struct stats stats = {0};
+    stats_add(&stats, STAT_DECODER_PKTS, 7);
+    stats_add(&stats, STAT_APP_TX_SMTP, 2);
+    stats_add(&stats, STAT_LOST_TLS, 5);
+    struct event *event = eve_stats(e, 1639350256733555ULL, 3, &stats);
+    CU_ASSERT(has(event, "\"decoder\":{\"pkts\":7,"));
+    CU_ASSERT(has(
+        event, "\"app_layer\":{\"flow\":{\"http\":0,\"smtp\":0},\"tx\":{\"http\":0,\"smtp\":2}}"));
+    CU_ASSERT(has(event, "\"lost_tls\":5"));
+    mem_free(event);
+    eve_free(&e);
+}
+
+static void no_memory_gives_no_event_and_no_leak(void)
+{
+    struct eve *e = eve_new(&(struct eve_options){.host = "", .line_bytes = 16384});
+    for (size_t n = 1; n < 12; n++) {
+        struct conn conn = sample_conn();
+        mem_fail_at(n, 1);
+        struct event *event = eve_flow(e, &conn, CLOSE_FIN, NULL);
+        mem_fail_at(0, 0);
+        if (event != NULL) {
+            CU_ASSERT_EQUAL(event->json[event->len - 1], '}');
+        }
+        mem_free(event);
+    }
+    eve_free(&e);
+}
+
+static CU_TestInfo tests[] = {
+    {"dollar_never_stands_literally", dollar_never_stands_literally},
+    {"what_a_screen_obeys_is_escaped", what_a_screen_obeys_is_escaped},
+    {"utf8_passes_and_other_bytes_stay_readable", utf8_passes_and_other_bytes_stay_readable},
+    {"a_line_over_its_cap_is_cut_and_still_whole", a_line_over_its_cap_is_cut_and_still_whole},
+    {"real_numbers_have_a_dot", real_numbers_have_a_dot},
+    {"community_id_matches_the_specification", community_id_matches_the_specification},
+    {"an_alert_tells_the_whole_story", an_alert_tells_the_whole_story},
+    {"mail_addresses_are_split_at_their_commas", mail_addresses_are_split_at_their_commas},
+    {"stats_nest_by_their_path", stats_nest_by_their_path},
+    {"no_memory_gives_no_event_and_no_leak", no_memory_gives_no_event_and_no_leak},
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {{"output", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    return run_suites(suites);
+}
