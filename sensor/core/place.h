@@ -32,8 +32,6 @@ struct place {
     double lon;
     uint32_t as_number; /* 0: unknown */
     char as_organization[PLACE_NAME_SIZE];
-    char network[ADDR_TEXT_SIZE +
-                 4]; /* the network of the database that holds the address, "192.0.2.0/24" */
 };
 
 /* "global", "private" … */

@@ -14,23 +14,23 @@ static const struct stat_info infos[STAT_N] = {
 #undef STAT
 };
 
-const struct stat_info *stat_info(enum stat id)
+const struct stat_info *stat_info(enum stat_id id)
 {
     CHECK(id < STAT_N);
     return &infos[id];
 }
 
-void stats_add(struct stats *s, enum stat id, uint64_t n)
+void stats_add(struct stats *s, enum stat_id id, uint64_t n)
 {
     stats_set(s, id, stats_get(s, id) + n);
 }
 
-void stats_set(struct stats *s, enum stat id, uint64_t value)
+void stats_set(struct stats *s, enum stat_id id, uint64_t value)
 {
     atomic_store_explicit(&s->n[id], value, memory_order_relaxed);
 }
 
-uint64_t stats_get(const struct stats *s, enum stat id)
+uint64_t stats_get(const struct stats *s, enum stat_id id)
 {
     return atomic_load_explicit(&s->n[id], memory_order_relaxed);
 }
@@ -38,6 +38,6 @@ uint64_t stats_get(const struct stats *s, enum stat id)
 void stats_sum(struct stats *to, const struct stats *from)
 {
     for (unsigned id = 0; id < STAT_N; id++) {
-        stats_add(to, (enum stat)id, stats_get(from, (enum stat)id));
+        stats_add(to, (enum stat_id)id, stats_get(from, (enum stat_id)id));
     }
 }

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 /* Rows of stats.def. */
-enum stat {
+enum stat_id {
 #define STAT(id, eve, doc) STAT_##id,
 #include "sensor/core/stats.def"
 #undef STAT
@@ -18,16 +18,16 @@ struct stat_info {
     const char *doc;
 };
 
-const struct stat_info *stat_info(enum stat id);
+const struct stat_info *stat_info(enum stat_id id);
 
 /* One worker's counters: written by it alone, read by anybody, relaxed. */
 struct stats {
     _Atomic uint64_t n[STAT_N];
 };
 
-void stats_add(struct stats *s, enum stat id, uint64_t n);
+void stats_add(struct stats *s, enum stat_id id, uint64_t n);
 /* For gauges. */
-void stats_set(struct stats *s, enum stat id, uint64_t value);
-uint64_t stats_get(const struct stats *s, enum stat id);
+void stats_set(struct stats *s, enum stat_id id, uint64_t value);
+uint64_t stats_get(const struct stats *s, enum stat_id id);
 /* Adds all of `from` to `to`. */
 void stats_sum(struct stats *to, const struct stats *from);

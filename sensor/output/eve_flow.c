@@ -214,7 +214,7 @@ static void add_flowints(struct json *j, const struct stats *stats)
 {
     json_object(j, "flowints");
     for (unsigned id = 0; id < STAT_N; id++) {
-        const struct stat_info *info = stat_info((enum stat)id);
+        const struct stat_info *info = stat_info((enum stat_id)id);
         if (info->eve != NULL) {
             continue;
         }
@@ -224,7 +224,7 @@ static void add_flowints(struct json *j, const struct stats *stats)
         for (size_t i = 0; i <= len; i++) {
             key[i] = (char)byte_lower((uint8_t)info->name[i]);
         }
-        json_number(j, key, stats_get(stats, (enum stat)id));
+        json_number(j, key, stats_get(stats, (enum stat_id)id));
     }
     json_object_end(j);
 }
@@ -239,10 +239,10 @@ struct event *eve_stats(struct eve *e, uint64_t time_us, uint64_t uptime_s,
     json_object(&j, "stats");
     json_number(&j, "uptime", uptime_s);
     for (unsigned id = 0; id < STAT_N; id++) {
-        const struct stat_info *info = stat_info((enum stat)id);
+        const struct stat_info *info = stat_info((enum stat_id)id);
         if (info->eve != NULL) {
             const char *name = walk_to(&walk, info->eve);
-            json_number(&j, name, stats_get(stats, (enum stat)id));
+            json_number(&j, name, stats_get(stats, (enum stat_id)id));
         }
     }
     close_to(&walk, 0);

@@ -40,7 +40,6 @@ void eve_geo(struct json *j, const struct place *p)
         }
         json_object_end(j);
     }
-    json_text_if(j, "network", p->network);
 }
 
 void eve_place(struct json *j, const struct place *p)
