@@ -1,0 +1,215 @@
+/* client: the real client behind proxies.
+ *
+ * Headers are written by whoever likes to, so they are believed only when the packet comes from a
+ * trusted network, and only as far as an unbroken chain of trusted proxies reaches: the list is
+ * read from its right end, and the first address that is not trusted is the client. What stands
+ * left of it may be invented. X-Forwarded-For and Forwarded (RFC 7239) are lists, over several
+ * header lines too; the others hold one address. */
+#include "sensor/enrich/client.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+
+#include <errno.h>
+
+enum { NETS_MAX = 256, CHAIN_MAX = 64 };
+
+enum form { FORM_LIST, FORM_FORWARDED, FORM_ONE };
+
+static const struct header {
+    const char *name;
+    enum form form;
+} known[] = {
+    {"x-forwarded-for", FORM_LIST}, {"forwarded", FORM_FORWARDED}, {"true-client-ip", FORM_ONE},
+    {"cf-connecting-ip", FORM_ONE}, {"x-real-ip", FORM_ONE},
+};
+
+struct client_policy {
+    struct addr_net nets[NETS_MAX];
+    size_t n_nets;
+    const struct header *headers[ARRAY_LEN(known)];
+    size_t n_headers;
+};
+
+static const struct header *header_by_name(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (span_equal_nocase(name, span_str(known[i].name))) {
+            return &known[i];
+        }
+    }
+    return NULL;
+}
+
+static int add_net(struct client_policy *p, const char *text, struct errbuf *err)
+{
+    if (p->n_nets == NETS_MAX) {
+        errbuf_add(err, "client.trusted: more than %d networks", NETS_MAX);
+        return -E2BIG;
+    }
+    if (!addr_net_parse(span_str(text), &p->nets[p->n_nets])) {
+        errbuf_add(err, "client.trusted: '%s' is not a network; example: 192.0.2.0/24", text);
+        return -EINVAL;
+    }
+    p->n_nets++;
+    return 0;
+}
+
+static int add_header(struct client_policy *p, const char *text, struct errbuf *err)
+{
+    const struct header *h = header_by_name(span_str(text));
+    if (h == NULL || p->n_headers == ARRAY_LEN(known)) {
+        errbuf_add(err,
+                   "client.headers: '%s' is not one of x-forwarded-for, forwarded, true-client-ip, "
+                   "cf-connecting-ip, x-real-ip",
+                   text);
+        return -EINVAL;
+    }
+    p->headers[p->n_headers++] = h;
+    return 0;
+}
+
+int client_policy_new(const struct config_list *trusted, const struct config_list *headers,
+                      struct client_policy **ret_policy, struct errbuf *err)
+{
+    struct client_policy *p = mem_alloc(sizeof(*p));
+    int rc = p == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; p != NULL && i < trusted->n; i++) {
+        int one = add_net(p, trusted->items[i], err);
+        rc = rc == 0 ? one : rc;
+    }
+    for (size_t i = 0; p != NULL && i < headers->n; i++) {
+        int one = add_header(p, headers->items[i], err);
+        rc = rc == 0 ? one : rc;
+    }
+    if (rc != 0) {
+        client_policy_free(&p);
+        return rc;
+    }
+    *ret_policy = p;
+    return 0;
+}
+
+void client_policy_free(struct client_policy **p)
+{
+    mem_free(*p);
+    *p = NULL;
+}
+
+bool client_wants_header(const struct client_policy *p, struct span name)
+{
+    for (size_t i = 0; p->n_nets > 0 && i < p->n_headers; i++) {
+        if (span_equal(name, span_str(p->headers[i]->name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_trusted(const struct client_policy *p, const struct addr *a)
+{
+    for (size_t i = 0; i < p->n_nets; i++) {
+        if (addr_in_net(a, &p->nets[i].addr, p->nets[i].prefix_len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- reading a header
+ * ----------------------------------------------------------------------------------- */
+
+/* "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1", each perhaps in quotes. */
+static bool parse_node(struct span text, struct addr *ret_addr)
+{
+    text = span_trim(text);
+    if (text.len >= 2 && text.data[0] == '"' && text.data[text.len - 1] == '"') {
+        text = span_sub(text, 1, text.len - 2);
+    }
+    if (addr_parse(text, ret_addr)) {
+        return true;
+    }
+    size_t colon = span_rfind_byte(text, ':');
+    return colon != SPAN_NONE && addr_parse(span_head(text, colon), ret_addr);
+}
+
+/* The node of for= in one element of Forwarded: "for=192.0.2.1;proto=http". */
+static struct span forwarded_node(struct span element)
+{
+    while (element.len > 0) {
+        struct span pair = span_trim(span_split(&element, ';'));
+        if (span_starts_nocase(pair, SPAN("for="))) {
+            return span_from(pair, 4);
+        }
+    }
+    return span_of(NULL, 0);
+}
+
+struct chain {
+    struct span nodes[CHAIN_MAX]; /* left to right; of a longer one the right end is kept */
+    size_t n;
+};
+
+static void chain_add(struct chain *c, struct span node)
+{
+    if (c->n == CHAIN_MAX) {
+        bytes_move(&c->nodes[0], &c->nodes[1], (CHAIN_MAX - 1) * sizeof(c->nodes[0]));
+        c->n--;
+    }
+    c->nodes[c->n++] = node;
+}
+
+static void read_chain(const struct tx *tx, const struct header *h, struct chain *ret)
+{
+    struct span name = span_str(h->name);
+    ret->n = 0;
+    for (const struct kept_field *k = tx_field(tx, FIELD_HTTP_REQUEST_HEADER); k != NULL;
+         k = tx_next_field(k)) {
+        if (!span_equal(k->item, name)) {
+            continue;
+        }
+        struct span rest = k->value;
+        while (rest.len > 0) {
+            struct span part = h->form == FORM_ONE ? rest : span_split(&rest, ',');
+            rest = h->form == FORM_ONE ? span_of(NULL, 0) : rest;
+            chain_add(ret, h->form == FORM_FORWARDED ? forwarded_node(part) : part);
+        }
+    }
+}
+
+/* From the right: trusted proxies are passed, the first other one is the client; when all are
+ * trusted, the leftmost. What cannot be read ends the chain: left of it nothing is sure. */
+static bool walk(const struct client_policy *p, const struct chain *c, struct client *ret)
+{
+    bool found = false;
+    for (size_t i = c->n; i > 0; i--) {
+        struct addr addr;
+        if (!parse_node(c->nodes[i - 1], &addr)) {
+            return found;
+        }
+        ret->addr = addr;
+        found = true;
+        if (!is_trusted(p, &addr)) {
+            return true;
+        }
+        ret->trusted_hops++;
+    }
+    return found;
+}
+
+bool client_find(const struct client_policy *p, const struct tx *tx, struct client *ret_client)
+{
+    if (!is_trusted(p, &tx->conn->addr[TO_SERVER])) {
+        return false;
+    }
+    for (size_t i = 0; i < p->n_headers; i++) {
+        struct chain chain;
+        struct client client = {.from = p->headers[i]->name, .trusted_hops = 1};
+        read_chain(tx, p->headers[i], &chain);
+        if (walk(p, &chain, &client)) {
+            *ret_client = client;
+            return true;
+        }
+    }
+    return false;
+}

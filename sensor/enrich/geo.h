@@ -1,0 +1,37 @@
+#pragma once
+
+#include "sensor/base/errbuf.h"
+#include "sensor/core/config.h"
+#include "sensor/core/place.h"
+#include "sensor/core/stats.h"
+
+/* An immutable set of MaxMind DB files, opened and checked. What one database does not know is
+ * taken from the next. */
+struct geo;
+
+/* Opens every file of the list. 0, or a negative errno with a line in err for each file that cannot
+ * be used; nothing is opened then. */
+MUST_USE int geo_open(const struct config_list *files, struct geo **ret_geo, struct errbuf *err);
+/* Opens what the usual directories hold (the sensor's own, then geoipupdate's), each database type
+ * once. Never fails for a bad file: it is left out, with a line in err that is a warning. 0 or
+ * -ENOMEM. */
+MUST_USE int geo_open_found(struct geo **ret_geo, struct errbuf *err);
+/* Nulls *g; accepts NULL. */
+void geo_free(struct geo **g);
+
+struct geo_database {
+    const char *path;
+    const char *type;
+    uint64_t build_epoch_s; /* may be absurd in a bad file */
+};
+size_t geo_n_databases(const struct geo *g);
+struct geo_database geo_database(const struct geo *g, size_t i);
+
+/* One worker's look-ups, with a small cache. The geo must outlive it; it may be NULL: then only the
+ * scope is known. */
+struct geo_cache;
+struct geo_cache *geo_cache_new(const struct geo *g, struct stats *stats);
+void geo_cache_free(struct geo_cache **c);
+/* Always fills ret_place: the scope at least. A database that fails at this address is counted and
+ * passed over. */
+void geo_find(struct geo_cache *c, const struct addr *addr, struct place *ret_place);

@@ -1,0 +1,340 @@
+/* Tests of sensor/enrich: who the client is and where an address lies. The databases are given by
+ * JNDIWATCH_TEST_GEO (a folder); without them the tests that read one are left out and said to be.
+ */
+#include "sensor/enrich/client.h"
+#include "sensor/enrich/geo.h"
+#include "sensor/enrich/scope.h"
+#include "tests/unit/runner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct addr addr(const char *text)
+{
+    struct addr a = {0};
+    CU_ASSERT_FATAL(addr_parse(span_str(text), &a));
+    return a;
+}
+
+/* --- scope
+ * ------------------------------------------------------------------------------------------- */
+
+static void special_ranges_are_named(void)
+{
+    static const struct {
+        const char *text;
+        enum scope scope;
+    } cases[] = {
+        {"8.8.8.8", SCOPE_GLOBAL},
+        {"10.255.0.1", SCOPE_PRIVATE},
+        {"172.31.255.255", SCOPE_PRIVATE},
+        {"172.32.0.1", SCOPE_GLOBAL},
+        {"192.168.1.1", SCOPE_PRIVATE},
+        {"100.64.0.1", SCOPE_CGNAT},
+        {"100.128.0.1", SCOPE_GLOBAL},
+        {"127.0.0.1", SCOPE_LOOPBACK},
+        {"169.254.1.1", SCOPE_LINKLOCAL},
+        {"224.0.0.1", SCOPE_MULTICAST},
+        {"203.0.113.9", SCOPE_DOCUMENTATION},
+        {"198.19.0.1", SCOPE_RESERVED},
+        {"255.255.255.255", SCOPE_RESERVED},
+        {"2001:db8::1", SCOPE_DOCUMENTATION},
+        {"fd00::1", SCOPE_PRIVATE},
+        {"fe80::1", SCOPE_LINKLOCAL},
+        {"::1", SCOPE_LOOPBACK},
+        {"ff02::1", SCOPE_MULTICAST},
+        {"2606:4700::1", SCOPE_GLOBAL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct addr a = addr(cases[i].text);
+        CU_ASSERT_EQUAL(scope_of(&a), cases[i].scope);
+    }
+}
+
+static void carried_addresses_are_unmapped(void)
+{
+    static const char *const cases[][2] = {
+        {"::ffff:8.8.4.4", "8.8.4.4"},    {"64:ff9b::808:404", "8.8.4.4"},
+        {"2002:808:404::1", "8.8.4.4"},   {"2001:0:1:2:3:4:f7f7:fbfb", "8.8.4.4"},
+        {"2606:4700::1", "2606:4700::1"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct addr in = addr(cases[i][0]);
+        struct addr want = addr(cases[i][1]);
+        struct addr got = addr_unmapped(&in);
+        CU_ASSERT(addr_equal(&got, &want));
+    }
+}
+
+/* --- client
+ * ------------------------------------------------------------------------------------------ */
+
+struct client_case {
+    const char *source;
+    const char *header;
+    const char *value;
+    const char *second; /* another line of the same header, or NULL */
+    const char *client; /* NULL: none */
+    unsigned hops;
+};
+
+static struct client_policy *policy(void)
+{
+    struct client_policy *p = NULL;
+    struct errbuf err = {0};
+    char *nets[] = {(char[]){"192.0.2.0/24"}, (char[]){"2001:db8::/32"}};
+    char *names[] = {(char[]){"x-forwarded-for"}, (char[]){"forwarded"},
+                     (char[]){"true-client-ip"}};
+    struct config_list trusted = {nets, ARRAY_LEN(nets)};
+    struct config_list headers = {names, ARRAY_LEN(names)};
+    CU_ASSERT_EQUAL_FATAL(client_policy_new(&trusted, &headers, &p, &err), 0);
+    return p;
+}
+
+static void the_rightmost_untrusted_address_is_the_client(void)
+{
+    static const struct client_case cases[] = {
+        {"192.0.2.1", "x-forwarded-for", "203.0.113.7", NULL, "203.0.113.7", 1},
+        {"192.0.2.1", "x-forwarded-for", "1.1.1.1, 203.0.113.7", NULL, "203.0.113.7", 1},
+        {"192.0.2.1", "x-forwarded-for", "1.1.1.1, 203.0.113.7, 192.0.2.9", NULL, "203.0.113.7", 2},
+        {"192.0.2.1", "x-forwarded-for", "1.1.1.1", "203.0.113.7", "203.0.113.7", 1},
+        {"192.0.2.1", "x-forwarded-for", "192.0.2.8,192.0.2.9", NULL, "192.0.2.8", 3},
+        {"192.0.2.1", "x-forwarded-for", "203.0.113.7:4711", NULL, "203.0.113.7", 1},
+        {"192.0.2.1", "x-forwarded-for", "203.0.113.7, ${jndi:ldap://x/a}", NULL, NULL, 0},
+        {"192.0.2.1", "x-forwarded-for", "unknown, 192.0.2.4", NULL, "192.0.2.4", 2},
+        {"198.51.100.1", "x-forwarded-for", "203.0.113.7", NULL, NULL, 0},
+        {"2001:db8::1", "forwarded", "for=1.1.1.1, for=\"[2600::7]:80\";proto=https", NULL,
+         "2600::7", 1},
+        {"192.0.2.1", "forwarded", "for=_hidden", NULL, NULL, 0},
+        {"192.0.2.1", "true-client-ip", " 203.0.113.7 ", NULL, "203.0.113.7", 1},
+    };
+    struct client_policy *p = policy();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct client_case *c = &cases[i];
+        struct conn conn = {.addr[TO_SERVER] = addr(c->source)};
+        struct kept_field second = {.id = FIELD_HTTP_REQUEST_HEADER, .item = span_str(c->header)};
+        struct kept_field first = {.id = FIELD_HTTP_REQUEST_HEADER,
+                                   .item = span_str(c->header),
+                                   .value = span_str(c->value)};
+        struct tx tx = {.conn = &conn, .kept = &first};
+        if (c->second != NULL) {
+            second.value = span_str(c->second);
+            first.next = &second;
+        }
+        struct client got = {0};
+        bool found = client_find(p, &tx, &got);
+        CU_ASSERT_EQUAL(found, c->client != NULL);
+        if (found && c->client != NULL) {
+            struct addr want = addr(c->client);
+            CU_ASSERT(addr_equal(&got.addr, &want));
+            CU_ASSERT_EQUAL(got.trusted_hops, c->hops);
+            CU_ASSERT_STRING_EQUAL(got.from, c->header);
+        }
+    }
+    client_policy_free(&p);
+}
+
+static void wrong_networks_and_headers_are_told(void)
+{
+    struct client_policy *p = NULL;
+    struct errbuf err = {0};
+    char *nets[] = {(char[]){"192.0.2.0/33"}, (char[]){"x"}};
+    char *names[] = {(char[]){"x-forward"}};
+    CU_ASSERT(client_policy_new(&(struct config_list){nets, 2}, &(struct config_list){names, 1}, &p,
+                                &err) < 0);
+    CU_ASSERT_EQUAL(err.n_lines, 3);
+    errbuf_free(&err);
+}
+
+/* --- geo
+ * --------------------------------------------------------------------------------------------- */
+
+static const char *geo_dir(void)
+{
+    const char *dir = getenv("JNDIWATCH_TEST_GEO");
+    if (dir == NULL) {
+        printf("(left out: JNDIWATCH_TEST_GEO is not set) ");
+    }
+    return dir;
+}
+
+struct opened {
+    struct geo *geo;
+    struct geo_cache *cache;
+    struct stats stats;
+    struct errbuf err;
+    int rc;
+};
+
+static void open_files(struct opened *o, const char *const *names, size_t n)
+{
+    struct config_list files = {0};
+    *o = (struct opened){0};
+    for (size_t i = 0; i < n; i++) {
+        char path[512];
+        (void)snprintf(path, sizeof(path), "%s/%s", geo_dir(), names[i]);
+        CU_ASSERT_EQUAL(config_append(&files, span_str(path)), 0);
+    }
+    o->rc = geo_open(&files, &o->geo, &o->err);
+    o->cache = geo_cache_new(o->geo, &o->stats);
+    struct config holder = {.geo_databases = files};
+    config_free(&holder);
+}
+
+static void done(struct opened *o)
+{
+    geo_cache_free(&o->cache);
+    geo_free(&o->geo);
+    errbuf_free(&o->err);
+}
+
+static void expect_place(const char *file, const char *at, const struct place *want)
+{
+    struct opened o;
+    open_files(&o, &file, 1);
+    CU_ASSERT_EQUAL_FATAL(o.rc, 0);
+    struct addr a = addr(at);
+    struct place got;
+    geo_find(o.cache, &a, &got);
+    CU_ASSERT_STRING_EQUAL(got.country_iso_code, want->country_iso_code);
+    CU_ASSERT_STRING_EQUAL(got.city_name, want->city_name);
+    CU_ASSERT_EQUAL(got.as_number, want->as_number);
+    if (strcmp(got.country_iso_code, want->country_iso_code) != 0 ||
+        got.as_number != want->as_number || strcmp(got.city_name, want->city_name) != 0) {
+        printf("\n  %s %s: '%s' '%s' %u\n", file, at, got.country_iso_code, got.city_name,
+               got.as_number);
+    }
+    done(&o);
+}
+
+static void every_vendors_layout_is_read(void)
+{
+    static const struct {
+        const char *file;
+        const char *at;
+        struct place place;
+    } cases[] = {
+        {"maxmind-city.mmdb", "192.0.2.9", {.country_iso_code = "XA", .city_name = "Example City"}},
+        {"maxmind-city.mmdb",
+         "::ffff:192.0.2.9",
+         {.country_iso_code = "XA", .city_name = "Example City"}},
+        {"maxmind-country.mmdb", "192.0.2.9", {.country_iso_code = "XA"}},
+        {"maxmind-asn.mmdb", "192.0.2.9", {.as_number = 64496}},
+        {"maxmind-asn.mmdb", "198.51.100.9", {.as_number = 4294967295}},
+        {"maxmind-isp.mmdb", "192.0.2.9", {.as_number = 64497}},
+        {"ipinfo-lite.mmdb", "192.0.2.9", {.country_iso_code = "XA", .as_number = 64496}},
+        {"ipinfo-country-asn.mmdb", "192.0.2.9", {.country_iso_code = "XA", .as_number = 64496}},
+        {"ipinfo-country-asn.mmdb", "198.51.100.9", {.country_iso_code = "XB"}},
+        {"ip-location-country-v4.mmdb", "192.0.2.9", {.country_iso_code = "XA"}},
+        {"ip-location-country-v4.mmdb", "2001:db8::1", {.country_iso_code = ""}},
+        {"ip-location-country-v6.mmdb", "2001:db8::1", {.country_iso_code = "XF"}},
+        {"ip-location-city-v4.mmdb",
+         "192.0.2.9",
+         {.country_iso_code = "XA", .city_name = "Example City"}},
+        {"ip-location-city-v4.mmdb", "198.51.100.9", {.country_iso_code = "XB"}},
+        {"ip-location-asn.mmdb", "2001:db8::1", {.as_number = 64497}},
+    };
+    for (size_t i = 0; geo_dir() != NULL && i < ARRAY_LEN(cases); i++) {
+        expect_place(cases[i].file, cases[i].at, &cases[i].place);
+    }
+}
+
+static void several_databases_complete_each_other(void)
+{
+    if (geo_dir() == NULL) {
+        return;
+    }
+    struct opened o;
+    const char *names[] = {"ip-location-country-v4.mmdb", "ip-location-country-v6.mmdb",
+                           "maxmind-asn.mmdb"};
+    open_files(&o, names, ARRAY_LEN(names));
+    CU_ASSERT_EQUAL_FATAL(o.rc, 0);
+    struct place got;
+    struct addr a = addr("192.0.2.9");
+    geo_find(o.cache, &a, &got);
+    CU_ASSERT_STRING_EQUAL(got.country_iso_code, "XA");
+    CU_ASSERT_EQUAL(got.as_number, 64496);
+    a = addr("2001:db8::1");
+    geo_find(o.cache, &a, &got);
+    CU_ASSERT_STRING_EQUAL(got.country_iso_code, "XF");
+    CU_ASSERT_EQUAL(got.as_number, 65536);
+    CU_ASSERT_EQUAL(stats_get(&o.stats, STAT_GEO_ERRORS), 0);
+    done(&o);
+}
+
+static void other_databases_are_refused_by_name(void)
+{
+    if (geo_dir() == NULL) {
+        return;
+    }
+    struct opened o;
+    const char *names[] = {"maxmind-connection.mmdb", "no-such.mmdb", "damaged-empty.mmdb"};
+    open_files(&o, names, ARRAY_LEN(names));
+    CU_ASSERT(o.rc < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(errbuf_text(&o.err), "--geoip takes Country, City and ASN ones"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(errbuf_text(&o.err), "no-such.mmdb': No such file"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(errbuf_text(&o.err), "(file truncated?)"));
+    CU_ASSERT_EQUAL(o.err.n_lines, 3);
+    done(&o);
+}
+
+/* Whatever is wrong with a file, asking it never crashes, and an answer is always there. */
+static void damaged_databases_cost_no_event(void)
+{
+    static const char *const names[] = {
+        "damaged-data.mmdb",       "damaged-data-cut.mmdb",
+        "damaged-data-cycle.mmdb", "damaged-data-deep.mmdb",
+        "damaged-empty.mmdb",      "damaged-epoch.mmdb",
+        "damaged-half.mmdb",       "damaged-marker.mmdb",
+        "damaged-metadata.mmdb",   "damaged-metadata-map.mmdb",
+        "damaged-noise.mmdb",      "damaged-tail.mmdb",
+        "damaged-text.mmdb",       "damaged-tree.mmdb",
+        "damaged-tree-cut.mmdb",   "odd-types.mmdb",
+        "string-records.mmdb",
+    };
+    for (size_t i = 0; geo_dir() != NULL && i < ARRAY_LEN(names); i++) {
+        struct opened o;
+        open_files(&o, &names[i], 1);
+        for (unsigned n = 0; n < 512; n++) {
+            char text[ADDR_TEXT_SIZE];
+            (void)snprintf(text, sizeof(text), n < 256 ? "%u.51.100.7" : "2001:%x::7", n);
+            struct addr a = addr(text);
+            struct place got = {.scope = SCOPE_RESERVED, .as_number = 7};
+            geo_find(o.cache, &a, &got);
+            CU_ASSERT(got.as_number != 7);
+        }
+        done(&o);
+    }
+}
+
+static void without_a_database_the_scope_is_known(void)
+{
+    struct stats stats = {0};
+    struct geo_cache *c = geo_cache_new(NULL, &stats);
+    struct addr a = addr("10.0.0.1");
+    struct place got;
+    geo_find(c, &a, &got);
+    CU_ASSERT_EQUAL(got.scope, SCOPE_PRIVATE);
+    geo_cache_free(&c);
+}
+
+static CU_TestInfo tests[] = {
+    {"special_ranges_are_named", special_ranges_are_named},
+    {"carried_addresses_are_unmapped", carried_addresses_are_unmapped},
+    {"the_rightmost_untrusted_address_is_the_client",
+     the_rightmost_untrusted_address_is_the_client},
+    {"wrong_networks_and_headers_are_told", wrong_networks_and_headers_are_told},
+    {"every_vendors_layout_is_read", every_vendors_layout_is_read},
+    {"several_databases_complete_each_other", several_databases_complete_each_other},
+    {"other_databases_are_refused_by_name", other_databases_are_refused_by_name},
+    {"damaged_databases_cost_no_event", damaged_databases_cost_no_event},
+    {"without_a_database_the_scope_is_known", without_a_database_the_scope_is_known},
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {{"enrich", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    return run_suites(suites);
+}
