@@ -11,21 +11,32 @@ import harmless  # noqa: F401  (registers its scenes)
 import mail  # noqa: F401
 import web  # noqa: F401
 import crooked  # noqa: F401  (last: its scenes are made from the others)
-from lab import Lab
+from lab import Lab, PacketsLost
 from scene import SCENES
 
 PCAPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "pcaps")
+
+
+def play(scene, draft):
+    """Plays a scene; one that happens in the lab again when tcpdump lost packets."""
+    if scene.needs:
+        scene.play(draft, *(os.path.join(PCAPS, name + ".pcap") for name in scene.needs))
+        return
+    for tries_left in (2, 1, 0):
+        try:
+            with Lab() as lab:
+                scene.play(lab, draft)
+            return
+        except PacketsLost:
+            if not tries_left:
+                raise
 
 
 def record(scene):
     path = os.path.join(PCAPS, scene.name + scene.suffix)
     draft = path + ".part"
     try:
-        if scene.needs:
-            scene.play(draft, *(os.path.join(PCAPS, name + ".pcap") for name in scene.needs))
-        else:
-            with Lab() as lab:
-                scene.play(lab, draft)
+        play(scene, draft)
         os.chmod(draft, 0o644)
         os.replace(draft, path)
     finally:

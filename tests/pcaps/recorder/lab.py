@@ -49,13 +49,17 @@ def _enter(fd):
         raise OSError(ctypes.get_errno(), "setns")
 
 
+class PacketsLost(Exception):
+    """tcpdump has not seen all packets; the scene has to be played again."""
+
+
 class Tap:
     """One running tcpdump."""
 
     def __init__(self, lab, namespace, interface, path, snaplen=262144, link_type=None):
         self.path = path
-        command = ["tcpdump", "-Z", "root", "-n", "-U", "--immediate-mode", "-s", str(snaplen),
-                   "-i", interface, "-w", path]
+        command = ["tcpdump", "-Z", "root", "-n", "-U", "--immediate-mode", "-B", "4096", "-s",
+                   str(snaplen), "-i", interface, "-w", path]
         if link_type:
             command += ["-y", link_type]
         with lab.inside(namespace):
@@ -74,7 +78,7 @@ class Tap:
         self.process.send_signal(signal.SIGINT)
         _, report = self.process.communicate(timeout=10)
         if b"0 packets dropped by kernel" not in report:
-            raise RuntimeError(f"tcpdump lost packets: {report!r}")
+            raise PacketsLost(report.decode(errors="replace"))
 
 
 class Lab:
