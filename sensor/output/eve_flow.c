@@ -1,10 +1,12 @@
-/* eve_flow: flow, anomaly and stats events. */
+/* eve_flow: flow, anomaly and stats events, in the objects Suricata's schema has for them.
+ *
+ * Counters that the schema does not name go to stats.flowints, whose keys are free. Nothing is
+ * summed or measured here: the caller brings the figures. */
 #include "sensor/base/bytes.h"
 #include "sensor/core/decoder.h"
 #include "sensor/output/eve_parts.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void add_counts(struct json *j, const struct conn *conn)
 {
@@ -219,7 +221,7 @@ static void add_flowints(struct json *j, const struct stats *stats)
             continue;
         }
         char key[64];
-        size_t len = strlen(info->name);
+        size_t len = span_str(info->name).len;
         CHECK(len < sizeof(key));
         for (size_t i = 0; i <= len; i++) {
             key[i] = (char)byte_lower((uint8_t)info->name[i]);

@@ -259,7 +259,7 @@ static bool pump(struct writer *w)
 static void pause_us(long us)
 {
     struct timespec t = {.tv_nsec = us * 1000};
-    (void)nanosleep(&t, NULL);
+    (void)nanosleep(&t, NULL); /* lint: the writer's thread waits, no packet does */
 }
 
 static void *run(void *arg)
