@@ -1,4 +1,7 @@
-/* list: intrusive doubly linked list with a sentinel head. */
+/* list: intrusive doubly linked list with a sentinel head.
+ *
+ * The sort is a bottom-up merge sort on the links themselves: no recursion, no memory, so it can be
+ * used where memory is what is short. */
 #include "sensor/base/list.h"
 
 void list_init(struct list *head)
@@ -44,4 +47,49 @@ void list_remove(struct list *link)
     link->next->prev = link->prev;
     link->prev = NULL;
     link->next = NULL;
+}
+
+/* Merges two chains that are linked by `next` alone and end with NULL. */
+static struct list *merge(struct list *a, struct list *b,
+                          bool (*is_after)(struct list *, struct list *))
+{
+    struct list *merged = NULL;
+    struct list **end = &merged;
+    while (a != NULL && b != NULL) {
+        struct list **from = is_after(a, b) ? &b : &a;
+        *end = *from;
+        *from = (*from)->next;
+        end = &(*end)->next;
+    }
+    *end = a != NULL ? a : b;
+    return merged;
+}
+
+void list_sort(struct list *head, bool (*is_after)(struct list *a, struct list *b))
+{
+    enum { N_RUNS = 64 };
+    struct list *runs[N_RUNS] = {NULL}; /* runs[i] is empty or 2^i long, and older than those below
+                                           it */
+    struct list *link = list_first(head);
+    while (link != NULL) {
+        struct list *run = link;
+        link = list_next(head, link);
+        run->next = NULL;
+        unsigned i = 0;
+        for (; runs[i] != NULL; i++) {
+            run = merge(runs[i], run, is_after);
+            runs[i] = NULL;
+        }
+        runs[i] = run;
+    }
+    struct list *sorted = NULL;
+    for (unsigned i = 0; i < N_RUNS; i++) {
+        sorted = merge(runs[i], sorted, is_after);
+    }
+    list_init(head);
+    while (sorted != NULL) {
+        struct list *next = sorted->next;
+        list_add_tail(head, sorted);
+        sorted = next;
+    }
 }
