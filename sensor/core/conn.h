@@ -58,7 +58,8 @@ struct conn {
     enum verdict verdict; /* raised by findings */
     bool claimed;         /* a decoder reads it: nDPI need not be asked */
     bool opaque; /* nothing in it can be inspected any more (TLS): the stream need not be put
-                    together */
+                    together, and its payload counts as lost for opaque_reason */
+    enum lost opaque_reason;
     const char *app_proto;  /* decoder's name; NULL while unknown */
     const char *ndpi_proto; /* nDPI's names, where it was asked; static */
     const char *ndpi_category;

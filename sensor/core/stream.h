@@ -14,7 +14,8 @@ struct stream_ops {
      * call. */
     void (*data)(void *ctx, struct conn *conn, enum direction dir, struct span bytes);
     /* `n_bytes` of a direction will never come, for this reason. Told before the bytes behind the
-     * hole. */
+     * hole. Who tells keeps the accounts (conn's gap_bytes, lost and marks, and the stats of
+     * payload and lost bytes), as for data. */
     void (*gap)(void *ctx, struct conn *conn, enum direction dir, uint64_t n_bytes,
                 enum lost reason);
     /* Another reading of bytes whose main reading goes (or went) through data: overlapping segments

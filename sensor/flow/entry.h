@@ -1,0 +1,80 @@
+#pragma once
+
+#include "sensor/base/list.h"
+#include "sensor/flow/flow.h"
+#include "sensor/flow/index.h"
+#include "sensor/flow/wheel.h"
+
+/* What the files of this folder share: one flow, and the table it lies in. */
+
+struct hold;
+
+enum side_flag {
+    SIDE_KNOWN = 1 << 0,  /* `next` is known */
+    SIDE_OPENED = 1 << 1, /* from its SYN, or from the SYN-ACK to it */
+    SIDE_DATA = 1 << 2,   /* payload was seen */
+    SIDE_ACKED = 1 << 3,  /* the peer's ACKs are seen: `acked` counts */
+    SIDE_FIN = 1 << 4,    /* `fin` is known */
+    SIDE_ENDED = 1 << 5,  /* end() was told */
+    SIDE_REUSE = 1 << 6,  /* a SYN with another number was seen: `reuse` */
+};
+
+/* One sender of a TCP flow. Positions are sequence numbers without wrap-around: their low 32 bits
+ * are those on the wire. */
+struct side {
+    uint64_t next;     /* first position not yet delivered */
+    uint64_t acked;    /* first position the peer has not acknowledged */
+    uint64_t fin;      /* position of its FIN */
+    uint32_t isn;      /* sequence number of its SYN */
+    uint32_t reuse;    /* sequence number of a SYN that may replace this flow */
+    uint8_t flags;     /* enum side_flag */
+    struct hold *hold; /* segments behind a hole, made with the first */
+};
+
+/* Sides do not move when client and server change places: side 0 sends to the server unless
+ * `flipped`. */
+struct flow {
+    uint64_t hash;
+    struct flow *chain; /* next in its bucket */
+    struct conn conn;
+    struct list timer;    /* in the wheel */
+    uint64_t slot;        /* where in the wheel */
+    uint64_t deadline_us; /* when it is to be looked at */
+    uint64_t touched_us;  /* clock of its latest packet */
+    struct list rank;     /* in `embryonic` or `closed` of the table */
+    bool flipped;
+    bool mute;           /* the user had no memory for it */
+    bool reused;         /* its ports were another flow's before */
+    unsigned generation; /* counts flows that began at the same time on the same ports */
+    bool ended;          /* `reason` is known */
+    enum close_reason reason;
+    struct side sides[2];
+};
+
+struct flow_table {
+    struct flow_limits limits;
+    struct stream_user user;
+    struct stats *stats;
+    struct hash_key key;
+    struct flow_index index;
+    struct wheel wheel;
+    struct list embryonic; /* CONN_NEW, oldest first */
+    struct list closed;    /* CONN_CLOSED, oldest first */
+    struct flow *current;  /* the flow of the packet at hand: not to be evicted */
+    size_t memory;
+    uint64_t clock_us;
+    uint64_t random; /* of skip lists */
+};
+
+/* Changes the state and the list that goes with it. */
+void flow_set_state(struct flow_table *t, struct flow *f, enum conn_state state);
+/* Takes `n_bytes` from the memory limit, after ending flows that have nothing to lose; false when
+ * that was not enough. flow_unreserve() gives them back. */
+bool flow_reserve(struct flow_table *t, size_t n_bytes);
+void flow_unreserve(struct flow_table *t, size_t n_bytes);
+/* Accounts for payload that will not be inspected, and tells the user of a hole when `told`. */
+void flow_lose(struct flow_table *t, struct flow *f, enum direction dir, uint64_t n_bytes,
+               enum lost reason);
+/* Payload in order, to the user. */
+void flow_give(struct flow_table *t, struct flow *f, enum direction dir, struct span bytes);
+void flow_anomaly(struct flow_table *t, struct flow *f, enum direction dir, enum anomaly anomaly);

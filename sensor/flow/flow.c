@@ -1,0 +1,613 @@
+/* flow: the table of flows of one worker, and what a packet does to its flow.
+ *
+ * A flow is found by addresses, ports, protocol and VLANs, whichever way the packet goes, under a
+ * keyed hash (an attacker cannot fill one bucket). It ends by a timeout in packet time, when its
+ * ports are used again, when room is needed, or with the input. Timeouts are exact and depend on
+ * nothing but the flow's own packets, so the results are the same at any number of workers; what
+ * makes them differ is only shortage: evictions are counted and told.
+ *
+ * Under pressure closed flows go first, then the oldest of those that are half open (a flood of
+ * SYNs pushes out itself), then those nearest to their timeout. The flow of the packet at hand
+ * stays. Held segments may take three quarters of the memory, so that new flows always find some.
+ *
+ * conn.id is a hash of the flow's key and of the time of its first packet, equal in every run. */
+#include "sensor/flow/flow.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+#include "sensor/flow/entry.h"
+#include "sensor/flow/tcp.h"
+
+enum { HEAP_OVERHEAD = 16, EVICT_FOR_SEGMENT = 16, WELL_KNOWN = 1024 };
+
+static const uint64_t id_mask = (1ULL << 51) - 1;
+
+/* What a flow is found by, both ends in a fixed order, and what its id adds. */
+struct key {
+    uint8_t bytes[80];
+    size_t len;
+};
+
+static void key_add(struct key *k, const void *from, size_t len)
+{
+    CHECK(len <= sizeof(k->bytes) - k->len);
+    bytes_copy(k->bytes + k->len, from, len);
+    k->len += len;
+}
+
+static void key_add_number(struct key *k, uint64_t value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint8_t byte = (uint8_t)(value >> 8 * i);
+        key_add(k, &byte, 1);
+    }
+}
+
+static struct key key_of(const struct headers *h)
+{
+    int order = addr_compare(&h->src, &h->dst);
+    bool forward = order != 0 ? order < 0 : h->src_port <= h->dst_port;
+    struct span low = addr_span(forward ? &h->src : &h->dst);
+    struct span high = addr_span(forward ? &h->dst : &h->src);
+    struct key k = {.len = 0};
+    key_add(&k, low.data, low.len);
+    key_add(&k, high.data, high.len);
+    key_add_number(&k, forward ? h->src_port : h->dst_port, 2);
+    key_add_number(&k, forward ? h->dst_port : h->src_port, 2);
+    key_add_number(&k, h->proto, 1);
+    for (unsigned i = 0; i < h->n_vlans && i < HEADERS_MAX_VLANS; i++) {
+        key_add_number(&k, h->vlans[i], 2);
+    }
+    return k;
+}
+
+static uint64_t hash_of(const struct flow_table *t, const struct key *k)
+{
+    return hash_siphash(span_of(k->bytes, k->len), &t->key);
+}
+
+static bool same_vlans(const struct conn *c, const struct headers *h)
+{
+    if (c->n_vlans != h->n_vlans) {
+        return false;
+    }
+    for (unsigned i = 0; i < h->n_vlans && i < HEADERS_MAX_VLANS; i++) {
+        if (c->vlans[i] != h->vlans[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the packet, going this way, belongs to the conn. */
+static bool fits(const struct conn *c, const struct headers *h, enum direction dir)
+{
+    enum direction back = direction_other(dir);
+    return c->port[dir] == h->src_port && c->port[back] == h->dst_port &&
+           addr_equal(&c->addr[dir], &h->src) && addr_equal(&c->addr[back], &h->dst);
+}
+
+static struct flow *find(const struct flow_table *t, uint64_t hash, const struct headers *h,
+                         enum direction *ret_dir)
+{
+    struct flow *f = flow_index_chain(&t->index, hash);
+    for (; f != NULL; f = f->chain) {
+        if (f->hash != hash || f->conn.proto != h->proto || !same_vlans(&f->conn, h)) {
+            continue;
+        }
+        if (fits(&f->conn, h, TO_SERVER)) {
+            *ret_dir = TO_SERVER;
+            return f;
+        }
+        if (fits(&f->conn, h, TO_CLIENT)) {
+            *ret_dir = TO_CLIENT;
+            return f;
+        }
+    }
+    return NULL;
+}
+
+/* Calls to the user */
+
+void flow_lose(struct flow_table *t, struct flow *f, enum direction dir, uint64_t n_bytes,
+               enum lost reason)
+{
+    struct conn *c = &f->conn;
+    bool hole = reason == LOST_GAP || reason == LOST_MEMORY;
+    conn_lose(c, reason, n_bytes);
+    stats_add(t->stats, (enum stat_id)(STAT_LOST_GAP + reason), n_bytes);
+    if (reason == c->opaque_reason && c->opaque) {
+        stats_add(t->stats, STAT_PAYLOAD_BYTES, n_bytes);
+        return;
+    }
+    if (hole) {
+        c->gap_bytes[dir] += n_bytes;
+        c->marks |= CONN_GAP;
+        stats_add(t->stats, STAT_TCP_REASSEMBLY_GAP, 1);
+    } else {
+        c->marks |= CONN_SNAPLEN;
+    }
+    if (!f->mute) {
+        t->user.ops->gap(t->user.ctx, c, dir, n_bytes, reason);
+    }
+    if (hole) {
+        flow_anomaly(t, f, dir, ANOMALY_STREAM_GAP);
+    }
+}
+
+void flow_give(struct flow_table *t, struct flow *f, enum direction dir, struct span bytes)
+{
+    struct conn *c = &f->conn;
+    if (f->mute) {
+        conn_lose(c, LOST_MEMORY, bytes.len);
+        stats_add(t->stats, STAT_LOST_MEMORY, bytes.len);
+    } else if (c->opaque) {
+        flow_lose(t, f, dir, bytes.len, c->opaque_reason);
+    } else {
+        stats_add(t->stats, STAT_PAYLOAD_BYTES, bytes.len);
+        t->user.ops->data(t->user.ctx, c, dir, bytes);
+    }
+}
+
+void flow_anomaly(struct flow_table *t, struct flow *f, enum direction dir, enum anomaly anomaly)
+{
+    if (!f->mute) {
+        t->user.ops->anomaly(t->user.ctx, &f->conn, dir, anomaly);
+    }
+}
+
+/* Memory */
+
+void flow_unreserve(struct flow_table *t, size_t n_bytes)
+{
+    CHECK(n_bytes <= t->memory);
+    t->memory -= n_bytes;
+}
+
+static void free_flow(struct flow_table *t, struct flow **f)
+{
+    tcp_free(t, *f);
+    list_remove(&(*f)->rank);
+    wheel_remove(&t->wheel, *f);
+    flow_index_remove(&t->index, *f);
+    flow_unreserve(t, sizeof(**f) + HEAP_OVERHEAD);
+    mem_free(*f);
+    *f = NULL;
+}
+
+static void update_gauges(struct flow_table *t)
+{
+    stats_set(t->stats, STAT_FLOW_ACTIVE, t->index.n);
+    stats_set(t->stats, STAT_FLOW_MEMUSE, t->index.n * (sizeof(struct flow) + HEAP_OVERHEAD));
+    stats_set(t->stats, STAT_TCP_REASSEMBLY_MEMUSE,
+              t->memory - t->index.n * (sizeof(struct flow) + HEAP_OVERHEAD));
+}
+
+/* Delivers what is left and ends the flow; how it ended by itself goes before `reason`. */
+static void close_flow(struct flow_table *t, struct flow *f, enum close_reason reason)
+{
+    tcp_finish(t, f);
+    if (f->conn.packets[0] == 0 || f->conn.packets[1] == 0) {
+        f->conn.marks |= CONN_ONE_SIDED;
+    }
+    t->user.ops->close(t->user.ctx, &f->conn, f->ended ? f->reason : reason);
+    free_flow(t, &f);
+    update_gauges(t);
+}
+
+static struct flow *first_of(const struct flow_table *t, const struct list *ranks)
+{
+    struct list *link = list_first(ranks);
+    struct flow *f = link != NULL ? LIST_ENTRY(link, struct flow, rank) : NULL;
+    if (f != NULL && f == t->current) {
+        link = list_next(ranks, link);
+        f = link != NULL ? LIST_ENTRY(link, struct flow, rank) : NULL;
+    }
+    return f;
+}
+
+static bool evict(struct flow_table *t, struct flow *f)
+{
+    if (f == NULL || f == t->current) {
+        return false;
+    }
+    if (!f->ended) {
+        stats_add(t->stats, STAT_FLOW_EVICTED, 1);
+    }
+    f->conn.clock_us = t->clock_us;
+    close_flow(t, f, CLOSE_EVICTED);
+    return true;
+}
+
+/* Ends a flow that has nothing more to lose. */
+static bool evict_cheap(struct flow_table *t)
+{
+    return evict(t, first_of(t, &t->closed)) || evict(t, first_of(t, &t->embryonic));
+}
+
+bool flow_table_evict(struct flow_table *t)
+{
+    return evict_cheap(t) || evict(t, wheel_nearest(&t->wheel));
+}
+
+bool flow_reserve(struct flow_table *t, size_t n_bytes)
+{
+    size_t limit = t->limits.memory - t->limits.memory / 4;
+    for (int i = 0; t->memory + n_bytes > limit; i++) {
+        if (i == EVICT_FOR_SEGMENT || !evict_cheap(t)) {
+            return false;
+        }
+    }
+    t->memory += n_bytes;
+    return true;
+}
+
+/* The table */
+
+struct flow_limits flow_limits_default(void)
+{
+    enum { SECOND_US = 1000000 };
+    return (struct flow_limits){
+        .flows = 262144,
+        .memory = 256U << 20,
+        .held = 1U << 20,
+        .tcp_new_us = 60ULL * SECOND_US,
+        .tcp_us = 600ULL * SECOND_US,
+        .tcp_closed_us = 10ULL * SECOND_US,
+        .udp_us = 60ULL * SECOND_US,
+        .other_us = 30ULL * SECOND_US,
+        .hole_us = 10ULL * SECOND_US,
+    };
+}
+
+struct flow_table *flow_table_new(const struct flow_limits *limits, struct stream_user user,
+                                  struct stats *stats, const struct hash_key *key)
+{
+    struct flow_table *t = mem_alloc(sizeof(*t));
+    if (t == NULL) {
+        return NULL;
+    }
+    t->limits = *limits;
+    t->user = user;
+    t->stats = stats;
+    t->key = *key;
+    t->random = key->k0 ^ key->k1;
+    list_init(&t->embryonic);
+    list_init(&t->closed);
+    if (flow_index_init(&t->index, limits->flows) < 0 || wheel_init(&t->wheel) < 0) {
+        flow_table_free(&t);
+    }
+    return t;
+}
+
+void flow_table_free(struct flow_table **t)
+{
+    if (*t == NULL) {
+        return;
+    }
+    struct flow_table *table = *t;
+    for (size_t i = 0; table->index.n > 0 && i < table->index.n_buckets; i++) {
+        while (table->index.buckets[i] != NULL) {
+            struct flow *f = table->index.buckets[i];
+            free_flow(table, &f);
+        }
+    }
+    flow_index_free(&table->index);
+    wheel_free(&table->wheel);
+    mem_free(table);
+    *t = NULL;
+}
+
+size_t flow_table_memory(const struct flow_table *t)
+{
+    return t->memory;
+}
+
+size_t flow_table_n(const struct flow_table *t)
+{
+    return t->index.n;
+}
+
+void flow_set_state(struct flow_table *t, struct flow *f, enum conn_state state)
+{
+    list_remove(&f->rank);
+    f->conn.state = state;
+    if (state == CONN_NEW) {
+        list_add_tail(&t->embryonic, &f->rank);
+    } else if (state == CONN_CLOSED) {
+        list_add_tail(&t->closed, &f->rank);
+    }
+}
+
+static uint64_t idle_timeout(const struct flow_table *t, const struct conn *c)
+{
+    if (c->proto == IP_PROTO_UDP) {
+        return t->limits.udp_us;
+    }
+    if (c->proto != IP_PROTO_TCP) {
+        return t->limits.other_us;
+    }
+    switch (c->state) {
+    case CONN_NEW:
+        return t->limits.tcp_new_us;
+    case CONN_ESTABLISHED:
+        return t->limits.tcp_us;
+    case CONN_CLOSED:
+        return t->limits.tcp_closed_us;
+    }
+    return t->limits.tcp_us;
+}
+
+static void set_deadline(struct flow_table *t, struct flow *f)
+{
+    uint64_t idle = f->touched_us + idle_timeout(t, &f->conn);
+    uint64_t hole = tcp_deadline(t, f);
+    wheel_set(&t->wheel, f, hole < idle ? hole : idle);
+}
+
+void flow_table_expire(struct flow_table *t, uint64_t clock_us)
+{
+    if (clock_us <= t->clock_us) {
+        return;
+    }
+    struct flow *f = wheel_pop(&t->wheel, clock_us);
+    while (f != NULL) {
+        uint64_t deadline_us = f->deadline_us;
+        t->clock_us = deadline_us > t->clock_us ? deadline_us : t->clock_us;
+        f->conn.clock_us = t->clock_us;
+        if (deadline_us >= f->touched_us + idle_timeout(t, &f->conn)) {
+            close_flow(t, f, CLOSE_TIMEOUT);
+        } else {
+            tcp_give_up_old(t, f, deadline_us);
+            set_deadline(t, f);
+        }
+        f = wheel_pop(&t->wheel, clock_us);
+    }
+    t->clock_us = clock_us;
+}
+
+static bool is_after(struct list *a, struct list *b)
+{
+    return LIST_ENTRY(a, struct flow, rank)->conn.id > LIST_ENTRY(b, struct flow, rank)->conn.id;
+}
+
+void flow_table_finish(struct flow_table *t, uint64_t clock_us)
+{
+    flow_table_expire(t, clock_us);
+    struct list all;
+    list_init(&all);
+    for (size_t i = 0; i < t->index.n_buckets; i++) {
+        for (struct flow *f = t->index.buckets[i]; f != NULL; f = f->chain) {
+            list_remove(&f->rank);
+            list_add_tail(&all, &f->rank);
+        }
+    }
+    list_sort(&all, is_after);
+    while (!list_is_empty(&all)) {
+        struct flow *f = LIST_ENTRY(list_first(&all), struct flow, rank);
+        f->conn.clock_us = t->clock_us;
+        close_flow(t, f, CLOSE_END_OF_INPUT);
+    }
+}
+
+/* Packets */
+
+static bool from_client(const struct headers *h)
+{
+    if (h->proto == IP_PROTO_TCP) {
+        return tcp_from_client(h);
+    }
+    return !(h->src_port < WELL_KNOWN && h->dst_port >= WELL_KNOWN);
+}
+
+static void count_new(struct flow_table *t, struct flow *f, const struct headers *h)
+{
+    stats_add(t->stats, STAT_FLOW_TOTAL, 1);
+    if (h->proto == IP_PROTO_UDP) {
+        stats_add(t->stats, STAT_FLOW_UDP, 1);
+    }
+    if (h->proto != IP_PROTO_TCP) {
+        return;
+    }
+    stats_add(t->stats, STAT_FLOW_TCP, 1);
+    if ((h->tcp_flags & TCP_SYN) != 0 || f->reused) {
+        stats_add(t->stats, STAT_TCP_SESSIONS, 1);
+    } else {
+        f->conn.marks |= CONN_MIDSTREAM;
+        stats_add(t->stats, STAT_TCP_MIDSTREAM_PICKUPS, 1);
+    }
+}
+
+static void fill_conn(struct conn *c, const struct packet *p, const struct headers *h,
+                      const char *iface_name)
+{
+    bool forward = from_client(h);
+    enum direction dir = forward ? TO_SERVER : TO_CLIENT;
+    c->addr[dir] = h->src;
+    c->addr[direction_other(dir)] = h->dst;
+    c->port[dir] = h->src_port;
+    c->port[direction_other(dir)] = h->dst_port;
+    c->proto = h->proto;
+    c->n_vlans = h->n_vlans < HEADERS_MAX_VLANS ? h->n_vlans : HEADERS_MAX_VLANS;
+    bytes_copy(c->vlans, h->vlans, sizeof(c->vlans));
+    bytes_copy(c->src_mac, h->src_mac, sizeof(c->src_mac));
+    bytes_copy(c->dst_mac, h->dst_mac, sizeof(c->dst_mac));
+    c->swapped = !forward;
+    c->iface = iface_name;
+    c->first_number = p->number;
+    c->start_us = p->time_us;
+    c->last_us = p->time_us;
+}
+
+static uint64_t id_of(const struct key *k, uint64_t start_us, unsigned generation)
+{
+    struct key with_time = *k;
+    key_add_number(&with_time, start_us, 8);
+    key_add_number(&with_time, generation, 4);
+    return hash_fixed(span_of(with_time.bytes, with_time.len)) & id_mask;
+}
+
+static struct flow *allocate(struct flow_table *t)
+{
+    size_t size = sizeof(struct flow) + HEAP_OVERHEAD;
+    while (t->index.n >= t->limits.flows || t->memory + size > t->limits.memory) {
+        if (!flow_table_evict(t)) {
+            return NULL;
+        }
+    }
+    struct flow *f = mem_alloc(sizeof(*f));
+    if (f != NULL) {
+        t->memory += size;
+    }
+    return f;
+}
+
+/* What a new flow takes over from the one that had its ports before. */
+struct heritage {
+    bool reused;
+    uint64_t start_us;
+    unsigned generation;
+};
+
+static struct flow *begin(struct flow_table *t, const struct packet *p, const struct headers *h,
+                          const char *iface_name, const struct heritage *heritage)
+{
+    struct flow *f = allocate(t);
+    if (f == NULL) {
+        stats_add(t->stats, STAT_REFUSED_MEMORY, 1);
+        return NULL;
+    }
+    struct key k = key_of(h);
+    bool same_time = heritage->reused && heritage->start_us == p->time_us;
+    f->hash = hash_of(t, &k);
+    f->reused = heritage->reused;
+    f->generation = same_time ? heritage->generation + 1 : 0;
+    fill_conn(&f->conn, p, h, iface_name);
+    f->conn.id = id_of(&k, p->time_us, f->generation);
+    f->conn.clock_us = t->clock_us;
+    f->conn.number = p->number;
+    flow_index_add(&t->index, f);
+    flow_set_state(t, f, CONN_NEW);
+    count_new(t, f, h);
+    f->mute = t->user.ops->open(t->user.ctx, &f->conn) < 0;
+    update_gauges(t);
+    return f;
+}
+
+static void account(struct flow_table *t, struct flow *f, const struct packet *p,
+                    const struct headers *h, enum direction dir)
+{
+    struct conn *c = &f->conn;
+    c->number = p->number;
+    c->last_us = p->time_us > c->last_us ? p->time_us : c->last_us;
+    c->clock_us = t->clock_us;
+    c->packets[dir]++;
+    c->bytes[dir] += h->ip.len + h->missing;
+    c->tcp_flags[dir] |= h->tcp_flags;
+    f->touched_us = t->clock_us;
+    if (h->proto != IP_PROTO_TCP) {
+        return;
+    }
+    if ((h->tcp_flags & TCP_SYN) != 0) {
+        bool answer = (h->tcp_flags & TCP_ACK) != 0;
+        stats_add(t->stats, answer ? STAT_TCP_SYNACK : STAT_TCP_SYN, 1);
+    }
+    if ((h->tcp_flags & TCP_RST) != 0) {
+        stats_add(t->stats, STAT_TCP_RST, 1);
+    }
+}
+
+/* A datagram is delivered as it is. */
+static void datagram(struct flow_table *t, struct flow *f, const struct headers *h,
+                     enum direction dir)
+{
+    if (h->payload.len > 0) {
+        flow_give(t, f, dir, h->payload);
+    }
+    if (h->missing > 0) {
+        flow_lose(t, f, dir, h->missing, LOST_SNAPLEN);
+    }
+}
+
+static void carry_out(struct flow_table *t, struct flow *f, const struct headers *h,
+                      enum direction dir)
+{
+    if (h->proto == IP_PROTO_TCP) {
+        tcp_segment(t, f, h, dir);
+        return;
+    }
+    if (f->conn.state == CONN_NEW && f->conn.packets[0] > 0 && f->conn.packets[1] > 0) {
+        flow_set_state(t, f, CONN_ESTABLISHED);
+    }
+    if (h->proto == IP_PROTO_UDP) {
+        datagram(t, f, h, dir);
+    }
+}
+
+void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
+                       const char *iface_name, enum verdict *ret_verdict)
+{
+    flow_table_expire(t, p->clock_us);
+    struct key k = key_of(h);
+    enum direction dir = TO_SERVER;
+    struct flow *f = find(t, hash_of(t, &k), h, &dir);
+    struct heritage heritage = {.reused = false};
+    if (f != NULL && h->proto == IP_PROTO_TCP && tcp_is_reuse(f, h, dir)) {
+        heritage = (struct heritage){true, f->conn.start_us, f->generation};
+        f->conn.clock_us = t->clock_us;
+        close_flow(t, f, CLOSE_TIMEOUT);
+        f = NULL;
+    }
+    if (f == NULL) {
+        f = begin(t, p, h, iface_name, &heritage);
+        dir = f != NULL && f->conn.swapped ? TO_CLIENT : TO_SERVER;
+    }
+    if (f == NULL) {
+        *ret_verdict = VERDICT_PASS;
+        return;
+    }
+    t->current = f;
+    account(t, f, p, h, dir);
+    carry_out(t, f, h, dir);
+    set_deadline(t, f);
+    t->current = NULL;
+    *ret_verdict = f->conn.verdict;
+}
+
+void flow_table_prefetch_bucket(const struct flow_table *t, const struct headers *h)
+{
+    struct key k = key_of(h);
+    flow_index_prefetch(&t->index, hash_of(t, &k));
+}
+
+void flow_table_prefetch_flow(const struct flow_table *t, const struct headers *h)
+{
+    struct key k = key_of(h);
+    __builtin_prefetch(flow_index_chain(&t->index, hash_of(t, &k)));
+}
+
+static void swap_u64(uint64_t pair[2])
+{
+    uint64_t first = pair[0];
+    pair[0] = pair[1];
+    pair[1] = first;
+}
+
+void flow_swap(struct conn *conn)
+{
+    struct flow *f = LIST_ENTRY(conn, struct flow, conn);
+    struct addr addr = conn->addr[0];
+    conn->addr[0] = conn->addr[1];
+    conn->addr[1] = addr;
+    uint16_t port = conn->port[0];
+    conn->port[0] = conn->port[1];
+    conn->port[1] = port;
+    uint8_t flags = conn->tcp_flags[0];
+    conn->tcp_flags[0] = conn->tcp_flags[1];
+    conn->tcp_flags[1] = flags;
+    swap_u64(conn->packets);
+    swap_u64(conn->bytes);
+    swap_u64(conn->gap_bytes);
+    conn->swapped = !conn->swapped;
+    f->flipped = !f->flipped;
+}

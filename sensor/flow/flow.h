@@ -1,0 +1,62 @@
+#pragma once
+
+#include "sensor/base/hash.h"
+#include "sensor/core/stats.h"
+#include "sensor/core/stream.h"
+
+/* Caps and timeouts of one table; times in microseconds of packet time. */
+struct flow_limits {
+    size_t flows;  /* most flows at once */
+    size_t memory; /* most bytes for flows, held segments and application ids together */
+    size_t held;   /* most bytes of one direction that wait for a missing segment */
+    uint64_t tcp_new_us;
+    uint64_t tcp_us;
+    uint64_t tcp_closed_us;
+    uint64_t udp_us;
+    uint64_t other_us;
+    uint64_t hole_us; /* longest wait for a missing segment where no ACKs are seen */
+};
+
+/* All flows of one worker, and the TCP streams in them. */
+struct flow_table;
+
+/* The limits of a table of its own, for tests and tools. */
+struct flow_limits flow_limits_default(void);
+
+/* NULL when there is no memory. `user` and `stats` outlive the table; the key is copied. */
+MUST_USE struct flow_table *flow_table_new(const struct flow_limits *limits,
+                                           struct stream_user user, struct stats *stats,
+                                           const struct hash_key *key);
+/* Nulls *t; accepts NULL. Flows that are left are freed without a word: call finish first. */
+void flow_table_free(struct flow_table **t);
+
+/* Closes every flow whose deadline lies before the clock, and gives up holes that are too old, in
+ * the order of their deadlines (equal ones: of their ids); conn.clock_us is then the deadline
+ * itself. To be called with the clock of each packet, before it: so what becomes of a flow does not
+ * depend on the other flows of the table. */
+void flow_table_expire(struct flow_table *t, uint64_t clock_us);
+/* Carries out all that a packet does to its flow. *ret_verdict is the flow's. The conn's accounts
+ * (packets, bytes, gap_bytes, lost, marks) and the stats of payload and lost bytes are kept here;
+ * the stream user has only to pass data and gaps on. */
+void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
+                       const char *iface_name, enum verdict *ret_verdict);
+/* Brings the memory that flow_table_packet() will need closer; a hint, no effect. Two passes over a
+ * batch are best: the first for buckets, the second for flows. */
+void flow_table_prefetch_bucket(const struct flow_table *t, const struct headers *h);
+void flow_table_prefetch_flow(const struct flow_table *t, const struct headers *h);
+/* End of input, clock_us being its last clock: expires, then closes all in the order of their ids,
+ * with CLOSE_END_OF_INPUT where the flow had not ended by itself. */
+void flow_table_finish(struct flow_table *t, uint64_t clock_us);
+
+/* Closes one flow to make room: a closed one, else the oldest half-open, else the one nearest to
+ * its timeout. false when there is none. For whoever else lives of the same memory. Not to be
+ * called from within a stream call. */
+bool flow_table_evict(struct flow_table *t);
+/* Bytes in use, and flows. */
+size_t flow_table_memory(const struct flow_table *t);
+size_t flow_table_n(const struct flow_table *t);
+
+/* Client and server change places: for flows taken up mid-stream, when the contents show that the
+ * ports were misleading. Allowed at any time, also from within a stream call; later calls name the
+ * new directions. `conn` must be one of a flow table. */
+void flow_swap(struct conn *conn);

@@ -1,0 +1,655 @@
+/* Tests of the TCP streams: what order, loss, lies and repetition do to the bytes that come out. */
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+#include "tests/flow/lab.h"
+#include "tests/unit/runner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What a short play must make the table say, to its end. */
+static void expect(struct lab *lab, const char *log)
+{
+    lab_finish(lab);
+    if (strcmp(lab_log(lab), log) != 0) {
+        printf("\n  said   %s\n  wanted %s\n", lab_log(lab), log);
+    }
+    CU_ASSERT_STRING_EQUAL(lab_log(lab), log);
+    CU_ASSERT_EQUAL(lab->n_open, 0);
+    CU_ASSERT_EQUAL(flow_table_memory(lab->table), 0);
+    lab_stop(lab);
+}
+
+/* lab_start() takes the lab's address, so each test has its own. */
+#define PLAY(lab)                                                                                  \
+    struct lab lab;                                                                                \
+    lab_start(&(lab), NULL);                                                                       \
+    lab_open(&(lab), 0)
+
+static void close_both(struct lab *lab, uint32_t client_seq, uint32_t server_seq)
+{
+    struct shot fin = {
+        .dir = TO_SERVER, .seq = client_seq, .ack = server_seq, .flags = TCP_FIN | TCP_ACK};
+    struct shot answer = {
+        .dir = TO_CLIENT, .seq = server_seq, .ack = client_seq + 1, .flags = TCP_FIN | TCP_ACK};
+    struct shot ack = {
+        .dir = TO_SERVER, .seq = client_seq + 1, .ack = server_seq + 1, .flags = TCP_ACK};
+    lab_shoot(lab, &fin);
+    lab_shoot(lab, &answer);
+    lab_shoot(lab, &ack);
+}
+
+static void segments_in_order_pass_both_ways(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_client(&lab, 501, "xyz");
+    lab_to_server(&lab, 104, "def");
+    close_both(&lab, 107, 504);
+    expect(&lab, "open >\"abc\" <\"xyz\" >\"def\" >end <end close:fin ");
+}
+
+static void swapped_segments_are_put_right(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 104, "def");
+    lab_to_server(&lab, 110, "jkl");
+    lab_to_server(&lab, 107, "ghi");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open ");
+    lab_to_server(&lab, 101, "abc");
+    expect(&lab, "open >\"abcdefghijkl\" close:end ");
+}
+
+static void exact_repetition_is_dropped(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 107, "ghi");
+    lab_to_server(&lab, 107, "ghi");
+    lab_to_server(&lab, 101, "abcdefghi");
+    lab_to_server(&lab, 109, "ijk");
+    CU_ASSERT(stats_get(&lab.stats, STAT_TCP_OVERLAP) > 0);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_TCP_OVERLAP_DIFF_DATA), 0);
+    expect(&lab, "open >\"abcdefghijk\" close:end ");
+}
+
+static void gap_is_told_once_the_receiver_has_what_we_lack(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 107, "ghi");
+    lab_server_acks(&lab, 104);
+    lab_server_acks(&lab, 106);
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >\"abc\" ");
+    lab_server_acks(&lab, 110);
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >\"abc\" >gap3:gap >\"ghi\" ");
+    lab_to_server(&lab, 110, "jkl");
+    CU_ASSERT_EQUAL(lab.conn->gap_bytes[TO_SERVER], 3);
+    CU_ASSERT_EQUAL(lab.conn->lost[LOST_GAP], 3);
+    CU_ASSERT((lab.conn->marks & CONN_GAP) != 0);
+    expect(&lab, "open >\"abc\" >gap3:gap >\"ghijkl\" close:end ");
+}
+
+static void gap_that_is_already_acknowledged_holds_nothing(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_server_acks(&lab, 107);
+    lab_to_server(&lab, 107, "ghi");
+    expect(&lab, "open >\"abc\" >gap3:gap >\"ghi\" close:end ");
+}
+
+static void hole_without_acks_is_given_up_after_its_time(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_shoot(&lab, &(struct shot){.seq = 100, .flags = TCP_SYN});
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 107, "ghi");
+    lab_wait(&lab, lab.limits.hole_us - 100);
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >\"abc\" ");
+    lab_wait(&lab, 200);
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >\"abc\" >gap3:gap >\"ghi\" ");
+    expect(&lab, "open >\"abc\" >gap3:gap >\"ghi\" close:end ");
+}
+
+static void decoy_behind_a_hole_is_not_believed_while_the_receiver_waits(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_server_acks(&lab, 104);
+    lab_to_server(&lab, 110, "???");
+    lab_wait(&lab, lab.limits.hole_us * 3);
+    lab_to_server(&lab, 104, "def");
+    expect(&lab, "open >\"abcdef\" >gap3:gap >\"???\" close:end ");
+}
+
+static void held_bytes_beyond_their_cap_give_up_the_hole(void)
+{
+    struct flow_limits limits = flow_limits_default();
+    limits.held = 1000;
+    struct lab lab;
+    lab_start(&lab, &limits);
+    lab_open(&lab, 0);
+    lab.quiet = true;
+    char text[101];
+    memset(text, 'x', 100);
+    text[100] = '\0';
+    for (uint32_t i = 1; i < 20; i++) {
+        lab_to_server(&lab, 101 + i * 100, text);
+    }
+    CU_ASSERT_EQUAL(lab.gaps[TO_SERVER], 100);
+    CU_ASSERT_EQUAL(lab.delivered[TO_SERVER], 1900);
+    lab_stop(&lab);
+}
+
+static void sequence_numbers_wrap_around(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_shoot(&lab, &(struct shot){.seq = UINT32_MAX - 3, .flags = TCP_SYN});
+    lab_to_server(&lab, UINT32_MAX - 2, "abc");
+    lab_to_server(&lab, 3, "ghi");
+    lab_to_server(&lab, 0, "def");
+    lab_to_server(&lab, 6, "jkl");
+    expect(&lab, "open >\"abcdefghijkl\" close:end ");
+}
+
+static void keep_alive_changes_nothing(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_server_acks(&lab, 104);
+    lab_to_server(&lab, 103, "c");
+    lab_shoot(&lab, &(struct shot){.seq = 103, .ack = 501, .flags = TCP_ACK});
+    lab_server_acks(&lab, 104);
+    lab_to_server(&lab, 104, "def");
+    expect(&lab, "open >\"abcdef\" close:end ");
+}
+
+static void zero_window_probe_counts_as_data(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_shoot(&lab, &(struct shot){
+                        .dir = TO_CLIENT, .seq = 501, .ack = 104, .flags = TCP_ACK, .window = 1});
+    lab_to_server(&lab, 104, "d");
+    lab_to_server(&lab, 104, "d");
+    lab_to_server(&lab, 105, "ef");
+    expect(&lab, "open >\"abcdef\" close:end ");
+}
+
+static void urgent_data_stays_in_line(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_shoot(&lab,
+              &(struct shot){.seq = 104, .ack = 501, .flags = TCP_ACK | TCP_URG, .text = "d"});
+    lab_to_server(&lab, 105, "ef");
+    expect(&lab, "open >\"abcdef\" close:end ");
+}
+
+static void data_on_a_syn_is_the_start_of_the_stream(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_shoot(&lab, &(struct shot){.seq = 100, .flags = TCP_SYN, .text = "abc"});
+    lab_shoot(&lab,
+              &(struct shot){.dir = TO_CLIENT, .seq = 500, .ack = 104, .flags = TCP_SYN | TCP_ACK});
+    lab_to_server(&lab, 104, "def");
+    expect(&lab, "open >\"abcdef\" close:end ");
+}
+
+static void fin_may_carry_data_and_come_early(void)
+{
+    PLAY(lab);
+    lab_shoot(&lab,
+              &(struct shot){.seq = 104, .ack = 501, .flags = TCP_FIN | TCP_ACK, .text = "def"});
+    lab_to_server(&lab, 101, "abc");
+    lab_server_acks(&lab, 108);
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >\"abcdef\" >end ");
+    expect(&lab, "open >\"abcdef\" >end close:end ");
+}
+
+static void fin_that_nobody_acknowledged_does_not_stop_the_stream(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_shoot(&lab, &(struct shot){.seq = 104, .ack = 501, .flags = TCP_FIN | TCP_ACK});
+    lab_to_server(&lab, 104, "def");
+    expect(&lab, "open >\"abcdef\" close:end ");
+}
+
+static void reset_ends_the_flow_after_what_is_held(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 104, "def");
+    lab_shoot(&lab, &(struct shot){.dir = TO_CLIENT, .seq = 501, .flags = TCP_RST});
+    lab_wait(&lab, lab.limits.tcp_closed_us + 10);
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >gap3:gap >\"def\" close:rst ");
+    expect(&lab, "open >gap3:gap >\"def\" close:rst ");
+}
+
+static void reset_from_nowhere_is_not_believed(void)
+{
+    PLAY(lab);
+    lab_shoot(&lab, &(struct shot){.dir = TO_CLIENT, .seq = 90000000, .flags = TCP_RST});
+    lab_to_server(&lab, 101, "abc");
+    expect(&lab, "open <!segment_outside_window >\"abc\" close:end ");
+}
+
+static void data_after_a_false_reset_goes_on_in_the_stream(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "${jn");
+    lab_shoot(&lab, &(struct shot){.seq = 105, .flags = TCP_RST});
+    lab_to_server(&lab, 105, "di:");
+    expect(&lab, "open >\"${jndi:\" close:end ");
+}
+
+static void refused_connection_is_closed_by_its_reset(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_shoot(&lab, &(struct shot){.seq = 100, .flags = TCP_SYN});
+    lab_shoot(&lab, &(struct shot){.dir = TO_CLIENT, .ack = 101, .flags = TCP_RST | TCP_ACK});
+    expect(&lab, "open close:rst ");
+}
+
+static void ports_used_again_after_the_end_begin_a_new_flow(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    close_both(&lab, 104, 501);
+    uint64_t id = lab.conn->id;
+    lab_shoot(&lab, &(struct shot){.seq = 7000, .flags = TCP_SYN});
+    CU_ASSERT_NOT_EQUAL(lab.conn->id, id);
+    lab_shoot(&lab, &(struct shot){.seq = 7001, .flags = TCP_ACK, .text = "new"});
+    expect(&lab, "open >\"abc\" >end <end close:fin open >\"new\" close:end ");
+}
+
+static void ports_used_again_without_an_end_need_an_answer(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_shoot(&lab, &(struct shot){.seq = 7000, .flags = TCP_SYN});
+    lab_to_server(&lab, 104, "def");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >\"abcdef\" ");
+    lab_shoot(&lab, &(struct shot){
+                        .dir = TO_CLIENT, .seq = 9000, .ack = 7001, .flags = TCP_SYN | TCP_ACK});
+    lab_shoot(&lab, &(struct shot){.seq = 7001, .ack = 9001, .flags = TCP_ACK, .text = "new"});
+    expect(&lab, "open >\"abcdef\" close:timeout open >\"new\" close:end ");
+}
+
+static void ports_used_again_one_way_need_data_that_fits(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_shoot(&lab, &(struct shot){.seq = 100, .flags = TCP_SYN});
+    lab_to_server(&lab, 101, "abc");
+    lab_shoot(&lab, &(struct shot){.seq = 900000, .flags = TCP_SYN});
+    lab_to_server(&lab, 104, "def");
+    lab_to_server(&lab, 900001, "new");
+    expect(&lab, "open >\"abcdef\" close:timeout open >\"new\" close:end ");
+}
+
+static void both_may_open_at_once(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_shoot(&lab, &(struct shot){.seq = 100, .flags = TCP_SYN});
+    lab_shoot(&lab, &(struct shot){.dir = TO_CLIENT, .seq = 500, .flags = TCP_SYN});
+    lab_shoot(&lab, &(struct shot){.seq = 100, .ack = 501, .flags = TCP_SYN | TCP_ACK});
+    lab_shoot(&lab,
+              &(struct shot){.dir = TO_CLIENT, .seq = 500, .ack = 101, .flags = TCP_SYN | TCP_ACK});
+    lab_to_client(&lab, 501, "xyz");
+    lab_to_server(&lab, 101, "abc");
+    expect(&lab, "open <\"xyz\" >\"abc\" close:end ");
+}
+
+static void segment_far_away_is_an_anomaly_and_no_data(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 104 + (1U << 30) + 1, "far");
+    lab_to_server(&lab, 104 - (1U << 30) - 4, "far");
+    lab_to_server(&lab, 104, "def");
+    expect(&lab, "open >\"abc\" >!segment_outside_window >!segment_outside_window >\"def\" "
+                 "close:end ");
+}
+
+static void stream_taken_up_in_the_middle_starts_with_its_first_data(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_shoot(&lab, &(struct shot){.seq = 77, .ack = 1000, .flags = TCP_ACK});
+    lab_shoot(&lab, &(struct shot){
+                        .dir = TO_CLIENT, .seq = 5000, .ack = 78, .flags = TCP_ACK, .text = "xyz"});
+    lab_to_server(&lab, 90, "abc");
+    lab_to_server(&lab, 93, "def");
+    CU_ASSERT((lab.conn->marks & CONN_MIDSTREAM) != 0);
+    CU_ASSERT_EQUAL(lab.conn->port[TO_CLIENT], 80);
+    expect(&lab, "pickup <\"xyz\" >\"abcdef\" close:end ");
+}
+
+static void syn_ack_first_shows_who_the_client_is(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_shoot(&lab,
+              &(struct shot){.dir = TO_CLIENT, .seq = 500, .ack = 101, .flags = TCP_SYN | TCP_ACK});
+    lab_to_server(&lab, 104, "def");
+    lab_to_server(&lab, 101, "abc");
+    CU_ASSERT_EQUAL(lab.conn->port[TO_CLIENT], 80);
+    CU_ASSERT_EQUAL(lab.conn->packets[TO_SERVER], 2);
+    expect(&lab, "open >\"abcdef\" close:end ");
+}
+
+static void snap_length_is_told_behind_what_was_captured(void)
+{
+    PLAY(lab);
+    lab_shoot(&lab, &(struct shot){
+                        .seq = 101, .ack = 501, .flags = TCP_ACK, .text = "abc", .missing = 10});
+    lab_shoot(&lab, &(struct shot){
+                        .seq = 119, .ack = 501, .flags = TCP_ACK, .text = "jkl", .missing = 2});
+    lab_shoot(&lab, &(struct shot){
+                        .seq = 114, .ack = 501, .flags = TCP_ACK, .text = "def", .missing = 2});
+    CU_ASSERT((lab.conn->marks & (CONN_SNAPLEN | CONN_GAP)) == CONN_SNAPLEN);
+    CU_ASSERT_EQUAL(lab.conn->lost[LOST_SNAPLEN], 14);
+    expect(&lab, "open >\"abc\" >gap10:snaplen >\"def\" >gap2:snaplen >\"jkl\" >gap2:snaplen "
+                 "close:end ");
+}
+
+static void held_bytes_that_come_again_otherwise_are_read_both_ways(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 104, "def");
+    lab_to_server(&lab, 104, "dXf");
+    lab_to_server(&lab, 101, "abc");
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_TCP_OVERLAP_DIFF_DATA), 1);
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "!overlap_different_data"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "dXf"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "\"abcdef\""));
+    lab_stop(&lab);
+}
+
+static void lost_tail_is_told_at_the_end(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_server_acks(&lab, 124);
+    expect(&lab, "open >\"abc\" >gap20:gap close:end ");
+}
+
+static void opaque_flow_is_counted_and_not_delivered(void)
+{
+    PLAY(lab);
+    lab.blind = true;
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 104, "def");
+    lab_to_client(&lab, 504, "xyz");
+    lab_to_client(&lab, 501, "uvw");
+    lab_to_server(&lab, 104, "def");
+    CU_ASSERT_EQUAL(lab.conn->lost[LOST_TLS], 9);
+    CU_ASSERT_EQUAL(lab.conn->gap_bytes[TO_CLIENT], 0);
+    expect(&lab, "open >\"abc\" close:end ");
+}
+
+static void flow_without_memory_is_counted_and_mute(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab.refuse = true;
+    lab_open(&lab, 0);
+    lab_to_server(&lab, 101, "abc");
+    CU_ASSERT_EQUAL(lab.conn->lost[LOST_MEMORY], 3);
+    expect(&lab, "open close:end ");
+}
+
+static void swap_within_a_call_names_the_new_direction_from_then_on(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_to_client(&lab, 501, "GET");
+    CU_ASSERT_EQUAL(lab.conn->port[TO_CLIENT], 80);
+    lab.swap_at_data = true;
+    lab_to_client(&lab, 504, " /");
+    CU_ASSERT_EQUAL(lab.conn->port[TO_SERVER], 80);
+    CU_ASSERT_EQUAL(lab.conn->packets[TO_SERVER], 2);
+    lab_to_client(&lab, 506, "x");
+    lab_to_server(&lab, 101, "200");
+    expect(&lab, "pickup <\"GET /\" >\"x\" <\"200\" close:end ");
+}
+
+/* The stream of the model tests: every byte tells where it stands. */
+enum { MODEL_LEN = 4000, MODEL_STEPS = 600 };
+
+static uint8_t model_byte(uint64_t pos)
+{
+    return (uint8_t)(pos * 131 + (pos >> 8) * 7 + 3);
+}
+
+struct model {
+    uint64_t pos[2]; /* delivered or told lost */
+    bool wrong;
+};
+
+static void check_data(struct lab *lab, enum direction dir, struct span bytes)
+{
+    struct model *m = lab->user;
+    for (size_t i = 0; i < bytes.len; i++) {
+        m->wrong = m->wrong || span_at(bytes, i) != model_byte(m->pos[dir] + i);
+    }
+    m->pos[dir] += bytes.len;
+}
+
+static void check_gap(struct lab *lab, enum direction dir, uint64_t n_bytes)
+{
+    struct model *m = lab->user;
+    m->pos[dir] += n_bytes;
+}
+
+static void model_start(struct lab *lab, struct model *m, uint32_t isn)
+{
+    lab_start(lab, NULL);
+    lab->quiet = true;
+    lab->user = m;
+    lab->on_data = check_data;
+    lab->on_gap = check_gap;
+    lab_shoot(lab, &(struct shot){.seq = isn, .flags = TCP_SYN});
+    lab_shoot(lab, &(struct shot){
+                       .dir = TO_CLIENT, .seq = isn, .ack = isn + 1, .flags = TCP_SYN | TCP_ACK});
+}
+
+static void model_shoot(struct lab *lab, uint32_t isn, uint64_t from, uint64_t len)
+{
+    uint8_t bytes[MODEL_LEN];
+    for (uint64_t i = 0; i < len; i++) {
+        bytes[i] = model_byte(from + i);
+    }
+    lab_shoot(lab, &(struct shot){.seq = isn + 1 + (uint32_t)from,
+                                  .ack = isn + 1,
+                                  .flags = TCP_ACK,
+                                  .bytes = span_of(bytes, len)});
+}
+
+/* Any cuts, in any order, with repetitions: all comes out, once and in order. */
+static void any_cut_order_and_repetition_gives_the_stream(void)
+{
+    uint64_t seed = lab_seed();
+    for (int round = 0; round < 200; round++) {
+        struct lab lab;
+        struct model m = {.wrong = false};
+        uint32_t isn = (uint32_t)lab_random(&seed);
+        model_start(&lab, &m, isn);
+        for (int i = 0; i < MODEL_STEPS; i++) {
+            uint64_t from = lab_below(&seed, MODEL_LEN);
+            uint64_t most = 1 + lab_below(&seed, i % 7 == 0 ? 600 : 30);
+            model_shoot(&lab, isn, from, most < MODEL_LEN - from ? most : MODEL_LEN - from);
+        }
+        CU_ASSERT_EQUAL(lab.gaps[TO_SERVER], 0);
+        for (uint64_t from = MODEL_LEN; from > 0;) {
+            uint64_t len = 1 + lab_below(&seed, from < 50 ? from : 50);
+            from -= len;
+            model_shoot(&lab, isn, from, len);
+        }
+        CU_ASSERT_EQUAL(m.pos[TO_SERVER], MODEL_LEN);
+        CU_ASSERT_EQUAL(lab.gaps[TO_SERVER], 0);
+        CU_ASSERT_FALSE(m.wrong);
+        lab_stop(&lab);
+    }
+}
+
+/* Segments are lost, ACKs come or do not: bytes and gaps add up, and every byte stands where it
+ * stood. */
+static void losses_are_told_where_they_are(void)
+{
+    uint64_t seed = lab_seed();
+    for (int round = 0; round < 300; round++) {
+        struct lab lab;
+        struct model m = {.wrong = false};
+        uint32_t isn = (uint32_t)lab_random(&seed);
+        model_start(&lab, &m, isn);
+        bool acks = round % 2 == 0;
+        uint64_t seen = 0;
+        for (uint64_t from = 0; from < MODEL_LEN;) {
+            uint64_t len = 1 + lab_below(&seed, 100);
+            len = len < MODEL_LEN - from ? len : MODEL_LEN - from;
+            if (lab_below(&seed, 4) != 0) {
+                model_shoot(&lab, isn, from, len);
+                seen = from + len;
+            }
+            from += len;
+            if (acks && lab_below(&seed, 3) == 0) {
+                lab_shoot(&lab, &(struct shot){.dir = TO_CLIENT,
+                                               .seq = isn + 1,
+                                               .ack = isn + 1 + (uint32_t)from,
+                                               .flags = TCP_ACK});
+                seen = from - seen > 1 ? from : seen;
+            }
+        }
+        lab_finish(&lab);
+        CU_ASSERT(m.pos[TO_SERVER] >= seen);
+        CU_ASSERT_EQUAL(lab.delivered[TO_SERVER] + lab.gaps[TO_SERVER], m.pos[TO_SERVER]);
+        CU_ASSERT_FALSE(m.wrong);
+        lab_stop(&lab);
+    }
+}
+
+static void single_bytes_in_reverse_order_come_out_in_order(void)
+{
+    enum { N = 16384 };
+    struct flow_limits limits = flow_limits_default();
+    limits.held = 8U << 20;
+    struct lab lab;
+    struct model m = {.wrong = false};
+    lab_start(&lab, &limits);
+    lab.quiet = true;
+    lab.user = &m;
+    lab.on_data = check_data;
+    lab.on_gap = check_gap;
+    lab_shoot(&lab, &(struct shot){.seq = 0, .flags = TCP_SYN});
+    for (uint64_t i = N; i-- > 0;) {
+        model_shoot(&lab, 0, i, 1);
+    }
+    CU_ASSERT_EQUAL(m.pos[TO_SERVER], N);
+    CU_ASSERT_FALSE(m.wrong);
+    lab_stop(&lab);
+}
+
+/* One run with holes, overlaps and both ends, with the n-th allocation failing. */
+static bool run_with_failure(size_t n, uint64_t *ret_seen)
+{
+    struct lab lab;
+    struct model m = {.wrong = false};
+    model_start(&lab, &m, 1000);
+    if (n > 0) {
+        mem_fail_at(n, 0);
+    }
+    model_shoot(&lab, 1000, 0, 10);
+    model_shoot(&lab, 1000, 20, 300);
+    model_shoot(&lab, 1000, 15, 10);
+    model_shoot(&lab, 1000, 400, 300);
+    model_shoot(&lab, 1000, 10, 500);
+    model_shoot(&lab, 1000, 710, 10);
+    mem_fail_at(0, 0);
+    lab_finish(&lab);
+    *ret_seen = m.pos[TO_SERVER];
+    CU_ASSERT_EQUAL(lab.delivered[TO_SERVER] + lab.gaps[TO_SERVER], m.pos[TO_SERVER]);
+    CU_ASSERT_EQUAL(flow_table_memory(lab.table), 0);
+    bool right = !m.wrong && lab.n_open == 0;
+    lab_stop(&lab);
+    return right;
+}
+
+static void stream_survives_the_failure_of_any_allocation(void)
+{
+    uint64_t whole = 0;
+    CU_ASSERT(run_with_failure(0, &whole));
+    CU_ASSERT_EQUAL(whole, 720);
+    for (size_t n = 1; n < 20; n++) {
+        uint64_t seen = 0;
+        CU_ASSERT(run_with_failure(n, &seen));
+        CU_ASSERT_EQUAL(seen, whole);
+    }
+}
+
+static CU_TestInfo stream_tests[] = {
+#define TEST(name)                                                                                 \
+    {                                                                                              \
+#name, name                                                                                \
+    }
+    TEST(segments_in_order_pass_both_ways),
+    TEST(swapped_segments_are_put_right),
+    TEST(exact_repetition_is_dropped),
+    TEST(gap_is_told_once_the_receiver_has_what_we_lack),
+    TEST(gap_that_is_already_acknowledged_holds_nothing),
+    TEST(hole_without_acks_is_given_up_after_its_time),
+    TEST(decoy_behind_a_hole_is_not_believed_while_the_receiver_waits),
+    TEST(held_bytes_beyond_their_cap_give_up_the_hole),
+    TEST(sequence_numbers_wrap_around),
+    TEST(keep_alive_changes_nothing),
+    TEST(zero_window_probe_counts_as_data),
+    TEST(urgent_data_stays_in_line),
+    TEST(data_on_a_syn_is_the_start_of_the_stream),
+    TEST(fin_may_carry_data_and_come_early),
+    TEST(fin_that_nobody_acknowledged_does_not_stop_the_stream),
+    TEST(reset_ends_the_flow_after_what_is_held),
+    TEST(reset_from_nowhere_is_not_believed),
+    TEST(data_after_a_false_reset_goes_on_in_the_stream),
+    TEST(refused_connection_is_closed_by_its_reset),
+    TEST(ports_used_again_after_the_end_begin_a_new_flow),
+    TEST(ports_used_again_without_an_end_need_an_answer),
+    TEST(ports_used_again_one_way_need_data_that_fits),
+    TEST(both_may_open_at_once),
+    TEST(segment_far_away_is_an_anomaly_and_no_data),
+    TEST(stream_taken_up_in_the_middle_starts_with_its_first_data),
+    TEST(syn_ack_first_shows_who_the_client_is),
+    TEST(snap_length_is_told_behind_what_was_captured),
+    TEST(held_bytes_that_come_again_otherwise_are_read_both_ways),
+    TEST(lost_tail_is_told_at_the_end),
+    TEST(opaque_flow_is_counted_and_not_delivered),
+    TEST(flow_without_memory_is_counted_and_mute),
+    TEST(swap_within_a_call_names_the_new_direction_from_then_on),
+    CU_TEST_INFO_NULL,
+};
+
+static CU_TestInfo model_tests[] = {
+    TEST(any_cut_order_and_repetition_gives_the_stream),
+    TEST(losses_are_told_where_they_are),
+    TEST(single_bytes_in_reverse_order_come_out_in_order),
+    TEST(stream_survives_the_failure_of_any_allocation),
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {
+        {.pName = "streams", .pTests = stream_tests},
+        {.pName = "model", .pTests = model_tests},
+        CU_SUITE_INFO_NULL,
+    };
+    return run_suites(suites);
+}
