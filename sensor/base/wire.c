@@ -1,0 +1,48 @@
+/* wire: the Internet checksum (RFC 1071).
+ *
+ * The sum does not care about byte order as long as the result is swapped back (RFC 1071, 2.B), so
+ * it is taken over 32-bit words of the machine into 64-bit lanes, which compilers turn into vector
+ * code, and folded once at the end. */
+#include "sensor/base/wire.h"
+
+#include "sensor/base/bytes.h"
+
+static uint16_t fold(uint64_t sum)
+{
+    while (sum >> 16 != 0) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return (uint16_t)sum;
+}
+
+static uint16_t machine_to_big(uint16_t value)
+{
+    const union {
+        uint16_t word;
+        uint8_t bytes[2];
+    } v = {.word = value};
+    return (uint16_t)(v.bytes[0] << 8 | v.bytes[1]);
+}
+
+/* Words of 32 bits into 64-bit lanes: no carry is lost below 2^32 words. */
+static uint64_t sum_words(const uint8_t *data, size_t n_words)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n_words; i++) {
+        uint32_t word;
+        __builtin_memcpy(&word, data + i * sizeof(word), sizeof(word));
+        sum += word;
+    }
+    return sum;
+}
+
+uint32_t wire_sum(struct span s, uint32_t sum)
+{
+    size_t n_words = s.len / sizeof(uint32_t);
+    uint8_t tail[sizeof(uint32_t)] = {0};
+    struct span rest = span_from(s, n_words * sizeof(uint32_t));
+    bytes_copy(tail, rest.data, rest.len);
+    uint64_t total = n_words > 0 ? sum_words(s.data, n_words) : 0;
+    total += sum_words(tail, 1);
+    return fold((uint64_t)machine_to_big(fold(total)) + sum);
+}

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "sensor/base/span.h"
+
+/* Wire values at a fixed place of a header: inline, because a packet has some twenty of them. Past
+ * the end they read as zero; whoever needs to know asks for the span's length first, and the
+ * compiler drops the second test. */
+
+static inline uint8_t wire_u8(struct span s, size_t off)
+{
+    return off < s.len ? s.data[off] : 0;
+}
+
+static inline uint16_t wire_be16(struct span s, size_t off)
+{
+    if (s.len < 2 || off > s.len - 2) {
+        return 0;
+    }
+    return (uint16_t)(s.data[off] << 8 | s.data[off + 1]);
+}
+
+static inline uint16_t wire_le16(struct span s, size_t off)
+{
+    if (s.len < 2 || off > s.len - 2) {
+        return 0;
+    }
+    return (uint16_t)(s.data[off + 1] << 8 | s.data[off]);
+}
+
+static inline uint32_t wire_be32(struct span s, size_t off)
+{
+    if (s.len < 4 || off > s.len - 4) {
+        return 0;
+    }
+    return (uint32_t)s.data[off] << 24 | (uint32_t)s.data[off + 1] << 16 |
+           (uint32_t)s.data[off + 2] << 8 | s.data[off + 3];
+}
+
+static inline uint32_t wire_le32(struct span s, size_t off)
+{
+    if (s.len < 4 || off > s.len - 4) {
+        return 0;
+    }
+    return (uint32_t)s.data[off + 3] << 24 | (uint32_t)s.data[off + 2] << 16 |
+           (uint32_t)s.data[off + 1] << 8 | s.data[off];
+}
+
+/* span_sub(), inline. */
+static inline struct span wire_sub(struct span s, size_t off, size_t len)
+{
+    if (off >= s.len) {
+        return (struct span){NULL, 0};
+    }
+    size_t left = s.len - off;
+    return (struct span){s.data + off, len < left ? len : left};
+}
+
+static inline struct span wire_from(struct span s, size_t off)
+{
+    return wire_sub(s, off, SIZE_MAX);
+}
+
+/* The Internet checksum's sum (RFC 1071) of s in 16-bit big-endian words, added to `sum`; not yet
+ * complemented. An odd last byte is the high half of a word. */
+uint32_t wire_sum(struct span s, uint32_t sum);
