@@ -1,0 +1,182 @@
+/* decode: from a captured packet to its innermost transport header.
+ *
+ * A packet is walked layer by layer: each layer is a row of layers.def and a function that reads
+ * one header and names the next. The walk is a loop, so nesting costs no stack, and it ends at a
+ * cap on layers. IP fragments leave the walk until their datagram is whole, then it goes on with
+ * the datagram's bytes.
+ *
+ * Inside a tunnel the innermost IP header is what counts. Where the tunnel carries something that
+ * is not IP, the packet is what its outer headers say. */
+#include "sensor/packet/decode.h"
+
+#include "sensor/base/mem.h"
+#include "sensor/base/wire.h"
+#include "sensor/packet/walk.h"
+
+#include <errno.h>
+
+static enum layer (*const layers[LAYER_N])(struct walk *w) = {
+#define LAYER(id, function) [LAYER_##id] = function,
+#include "sensor/packet/layers.def"
+#undef LAYER
+};
+
+int packet_decoder_new(const struct packet_options *options, struct packet_decoder **ret_decoder)
+{
+    struct packet_decoder *d = mem_alloc(sizeof(*d));
+    if (d == NULL) {
+        return -ENOMEM;
+    }
+    d->options = *options;
+    d->fragments = ipfrag_new(&(struct ipfrag_options){
+        .stats = options->stats,
+        .key = options->key,
+        .memory = options->fragment_bytes,
+        .timeout_us = options->fragment_timeout_us,
+    });
+    if (d->fragments == NULL) {
+        mem_free(d);
+        return -ENOMEM;
+    }
+    *ret_decoder = d;
+    return 0;
+}
+
+void packet_decoder_free(struct packet_decoder **d)
+{
+    if (*d == NULL) {
+        return;
+    }
+    ipfrag_free(&(*d)->fragments);
+    mem_free(*d);
+    *d = NULL;
+}
+
+void walk_count(struct walk *w, enum stat stat)
+{
+    if (!w->in_alternate) {
+        stats_add(w->decoder->options.stats, stat, 1);
+    }
+}
+
+void walk_anomaly(struct walk *w, enum anomaly anomaly)
+{
+    const struct packet_user *user = &w->decoder->options.user;
+    if (user->anomaly != NULL && !w->in_alternate) {
+        user->anomaly(user->ctx, w->packet, w->headers, anomaly);
+    }
+}
+
+enum layer walk_refuse(struct walk *w, enum stat reason)
+{
+    w->refusal = reason;
+    return END_REFUSED;
+}
+
+enum layer walk_short(struct walk *w, enum anomaly anomaly)
+{
+    if (w->missing == 0 && anomaly != ANOMALY_N) {
+        walk_anomaly(w, anomaly);
+    }
+    return walk_refuse(w, STAT_REFUSED_TRUNCATED);
+}
+
+size_t walk_left(const struct walk *w)
+{
+    return w->rest.len + w->missing;
+}
+
+void walk_skip(struct walk *w, size_t n)
+{
+    size_t captured = n < w->rest.len ? n : w->rest.len;
+    size_t beyond = n - captured;
+    w->rest = wire_from(w->rest, captured);
+    w->missing -= beyond < w->missing ? (uint32_t)beyond : w->missing;
+}
+
+void walk_clip(struct walk *w, size_t n)
+{
+    if (n <= w->rest.len) {
+        w->rest = wire_sub(w->rest, 0, n);
+        w->missing = 0;
+    } else {
+        w->missing = (uint32_t)(n - w->rest.len);
+    }
+}
+
+void walk_payload(struct walk *w)
+{
+    w->headers->payload = w->rest;
+    w->headers->missing = w->missing;
+}
+
+static enum layer walk_layers(struct walk *w, enum layer layer)
+{
+    unsigned left = w->decoder->options.max_layers;
+    while (layer < LAYER_N) {
+        if (left-- == 0) {
+            walk_anomaly(w, ANOMALY_TOO_MANY_LAYERS);
+            return walk_refuse(w, STAT_REFUSED_LAYERS);
+        }
+        layer = layers[layer](w);
+    }
+    return layer;
+}
+
+static enum decode_result finish(struct walk *w, enum layer end)
+{
+    if (end == END_REFUSED) {
+        walk_count(w, w->refusal);
+        walk_count(w, STAT_DECODER_INVALID);
+        return DECODE_REFUSED;
+    }
+    if (end == END_HELD) {
+        walk_count(w, STAT_PACKETS_FRAGMENTS);
+        return DECODE_HELD;
+    }
+    if (end == END_NOT_IP && !w->has_ip) {
+        walk_count(w, STAT_PACKETS_NOT_IP);
+        return DECODE_NOT_IP;
+    }
+    walk_count(w, STAT_PACKETS_DECODED);
+    return DECODE_DONE;
+}
+
+enum decode_result packet_decode(struct packet_decoder *d, const struct packet *packet,
+                                 struct headers *ret_headers)
+{
+    size_t len = packet->data.len;
+    struct walk w = {
+        .decoder = d,
+        .packet = packet,
+        .headers = ret_headers,
+        .rest = packet->data,
+        .missing = packet->wire_len > len ? (uint32_t)(packet->wire_len - len) : 0,
+    };
+    *ret_headers = (struct headers){0};
+    ipfrag_release(d->fragments, &d->datagram);
+    walk_count(&w, STAT_DECODER_PKTS);
+    stats_add(d->options.stats, STAT_DECODER_BYTES, len);
+    if (len == 0) {
+        return finish(&w, walk_refuse(&w, STAT_REFUSED_EMPTY));
+    }
+    enum layer first = layer_of_link(packet->link_type);
+    if (first == LAYER_N) {
+        return finish(&w, walk_refuse(&w, STAT_REFUSED_LINK_TYPE));
+    }
+    return finish(&w, walk_layers(&w, first));
+}
+
+bool packet_alternate(struct packet_decoder *d, struct headers *ret_headers)
+{
+    if (d->datagram.other_ip.len == 0) {
+        return false;
+    }
+    struct walk w = d->at_datagram;
+    *ret_headers = d->headers_at_datagram;
+    w.headers = ret_headers;
+    w.in_alternate = true;
+    ret_headers->ip = d->datagram.other_ip;
+    w.rest = d->datagram.other_payload;
+    return walk_layers(&w, LAYER_IP_PAYLOAD) == END_DONE;
+}

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "sensor/packet/decode.h"
+#include "sensor/packet/ipfrag.h"
+
+/* Inside of packet/: one packet on its way through the layers. */
+
+enum layer {
+#define LAYER(id, function) LAYER_##id,
+#include "sensor/packet/layers.def"
+#undef LAYER
+    LAYER_N,
+    /* The ends of a walk, in place of a next layer. */
+    END_DONE = LAYER_N,
+    END_HELD,
+    END_NOT_IP,
+    END_REFUSED, /* walk.refusal says why */
+};
+
+struct walk {
+    struct packet_decoder *decoder;
+    const struct packet *packet;
+    struct headers *headers;
+    struct span rest; /* what is left, as captured */
+    uint32_t missing; /* bytes behind `rest` that were on the wire but not captured */
+    bool has_ip;
+    bool in_alternate; /* walking another reading: nothing is counted, reported or kept */
+    bool any_dst;      /* a routing header: the final destination is not in the IP header */
+    enum stat refusal; /* REFUSED_ */
+};
+
+struct packet_decoder {
+    struct packet_options options;
+    struct ipfrag *fragments;
+    /* The walk as it stood when a datagram was put together, for its other reading. */
+    struct walk at_datagram;
+    struct headers headers_at_datagram;
+    struct ipfrag_datagram datagram;
+};
+
+#define LAYER(id, function) enum layer function(struct walk *w);
+#include "sensor/packet/layers.def"
+#undef LAYER
+
+/* Ends the walk: the packet is counted under `reason` (REFUSED_). */
+enum layer walk_refuse(struct walk *w, enum stat reason);
+/* The header is not all there: cut by the snap length, or shorter than it must be (`anomaly`, or
+ * ANOMALY_N for none). */
+enum layer walk_short(struct walk *w, enum anomaly anomaly);
+void walk_anomaly(struct walk *w, enum anomaly anomaly);
+void walk_count(struct walk *w, enum stat stat);
+/* Takes n bytes off the front, captured or not. */
+void walk_skip(struct walk *w, size_t n);
+/* Bytes left on the wire, captured or not. */
+size_t walk_left(const struct walk *w);
+/* Cuts what is left to n bytes on the wire; n must not be more than walk_left(). */
+void walk_clip(struct walk *w, size_t n);
+/* What is left is the payload, unless another header in it says otherwise. */
+void walk_payload(struct walk *w);
+
+/* The next layer by Ethernet type, IP protocol and PPP protocol. */
+enum layer layer_of_ethertype(uint16_t type);
+enum layer layer_of_ip_proto(uint8_t proto);
+enum layer layer_of_ppp(uint16_t protocol);
+/* By link type; LAYER_N when it is not supported. */
+enum layer layer_of_link(int link_type);
+/* LLC (IEEE 802.2) at the front of what is left. */
+enum layer layer_llc(struct walk *w);
+/* IPv4 or IPv6, by the version in the first byte. */
+enum layer layer_by_version(struct walk *w);
