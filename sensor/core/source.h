@@ -32,6 +32,10 @@ struct source_options {
     const char *const *inputs; /* files, directories, "-"; or interface names */
     size_t n_inputs;
     const char *filter; /* BPF expression or NULL */
+    /* Which link types the decoder reads, and their names: packets of others are an error of their
+     * input. NULL: all. */
+    bool (*link_supported)(int link_type);
+    const char *link_names;
     uint32_t snaplen;
     bool promiscuous;
     size_t buffer_bytes; /* kernel buffer of a live source */
