@@ -52,7 +52,7 @@ void packet_decoder_free(struct packet_decoder **d)
     *d = NULL;
 }
 
-void walk_count(struct walk *w, enum stat stat)
+void walk_count(struct walk *w, enum stat_id stat)
 {
     if (!w->in_alternate) {
         stats_add(w->decoder->options.stats, stat, 1);
@@ -67,7 +67,7 @@ void walk_anomaly(struct walk *w, enum anomaly anomaly)
     }
 }
 
-enum layer walk_refuse(struct walk *w, enum stat reason)
+enum layer walk_refuse(struct walk *w, enum stat_id reason)
 {
     w->refusal = reason;
     return END_REFUSED;

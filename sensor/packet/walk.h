@@ -24,9 +24,9 @@ struct walk {
     struct span rest; /* what is left, as captured */
     uint32_t missing; /* bytes behind `rest` that were on the wire but not captured */
     bool has_ip;
-    bool in_alternate; /* walking another reading: nothing is counted, reported or kept */
-    bool any_dst;      /* a routing header: the final destination is not in the IP header */
-    enum stat refusal; /* REFUSED_ */
+    bool in_alternate;    /* walking another reading: nothing is counted, reported or kept */
+    bool any_dst;         /* a routing header: the final destination is not in the IP header */
+    enum stat_id refusal; /* REFUSED_ */
 };
 
 struct packet_decoder {
@@ -43,12 +43,12 @@ struct packet_decoder {
 #undef LAYER
 
 /* Ends the walk: the packet is counted under `reason` (REFUSED_). */
-enum layer walk_refuse(struct walk *w, enum stat reason);
+enum layer walk_refuse(struct walk *w, enum stat_id reason);
 /* The header is not all there: cut by the snap length, or shorter than it must be (`anomaly`, or
  * ANOMALY_N for none). */
 enum layer walk_short(struct walk *w, enum anomaly anomaly);
 void walk_anomaly(struct walk *w, enum anomaly anomaly);
-void walk_count(struct walk *w, enum stat stat);
+void walk_count(struct walk *w, enum stat_id stat);
 /* Takes n bytes off the front, captured or not. */
 void walk_skip(struct walk *w, size_t n);
 /* Bytes left on the wire, captured or not. */

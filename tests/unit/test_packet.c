@@ -58,7 +58,7 @@ static enum decode_result decode(void)
     return decode_as(1);
 }
 
-static uint64_t count(enum stat stat)
+static uint64_t count(enum stat_id stat)
 {
     return stats_get(&stats, stat);
 }
