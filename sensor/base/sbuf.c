@@ -137,3 +137,9 @@ bool sbuf_replace(struct sbuf *b, size_t off, size_t old_len, struct span s)
     b->len = b->len - old_len + s.len;
     return true;
 }
+
+void sbuf_overwrite(struct sbuf *b, size_t off, struct span s)
+{
+    CHECK(off <= b->len && s.len <= b->len - off);
+    bytes_copy(b->data + off, s.data, s.len);
+}

@@ -37,3 +37,5 @@ void sbuf_drop(struct sbuf *b, size_t len);
 /* Replaces [off, off+old_len) by s, which must not lie in b. false when the cap cut it: then
  * nothing is changed. */
 bool sbuf_replace(struct sbuf *b, size_t off, size_t old_len, struct span s);
+/* Puts s in place of the bytes from off on, which must be there. */
+void sbuf_overwrite(struct sbuf *b, size_t off, struct span s);

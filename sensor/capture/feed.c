@@ -206,10 +206,9 @@ static enum feed_status read_packed(struct feed *f, uint8_t *to, size_t room, si
 {
     enum feed_status status = FEED_OK;
     while (status == FEED_OK) {
-        bool last = f->raw_end;
-        struct unpack_step step;
-        enum unpack_status run =
-            f->unpack->run(f->unpack_state, raw_rest(f), last, to, room, &step);
+        struct unpack_step step = {
+            .input = raw_rest(f), .last = f->raw_end, .to = to, .room = room};
+        enum unpack_status run = f->unpack->run(f->unpack_state, &step);
         f->raw_off += step.consumed;
         bool progress = step.consumed > 0 || step.produced > 0;
         f->whole = run == UNPACK_WHOLE || (f->whole && !progress);

@@ -55,25 +55,22 @@ static bool gzip_in_member(struct gzip *g, struct span input)
     return g->in_member;
 }
 
-static enum unpack_status gzip_run(void *state, struct span input, bool last UNUSED, uint8_t *to,
-                                   size_t room, struct unpack_step *ret_step)
+static enum unpack_status gzip_run(void *state, struct unpack_step *step)
 {
     struct gzip *g = state;
-    if (!gzip_in_member(g, input)) {
-        *ret_step = (struct unpack_step){.consumed = input.len};
+    if (!gzip_in_member(g, step->input)) {
+        step->consumed = step->input.len;
         return g->any ? UNPACK_WHOLE : UNPACK_OK;
     }
-    g->state.next_in = unconst(input.data);
-    g->state.avail_in = clamp32(input.len);
-    g->state.next_out = to;
-    g->state.avail_out = clamp32(room);
+    g->state.next_in = unconst(step->input.data);
+    g->state.avail_in = clamp32(step->input.len);
+    g->state.next_out = step->to;
+    g->state.avail_out = clamp32(step->room);
     int code = isal_inflate(&g->state);
-    *ret_step = (struct unpack_step){
-        .consumed = clamp32(input.len) - g->state.avail_in,
-        .produced = clamp32(room) - g->state.avail_out,
-    };
+    step->consumed = clamp32(step->input.len) - g->state.avail_in;
+    step->produced = clamp32(step->room) - g->state.avail_out;
     if (code != ISAL_DECOMP_OK && code != ISAL_END_INPUT && code != ISAL_OUT_OVERFLOW) {
-        ret_step->why = code == ISAL_INCORRECT_CHECKSUM ? "wrong checksum" : "damaged data";
+        step->why = code == ISAL_INCORRECT_CHECKSUM ? "wrong checksum" : "damaged data";
         return UNPACK_BAD;
     }
     bool whole = g->state.block_state == ISAL_BLOCK_FINISH;
@@ -96,15 +93,15 @@ static void *zstd_open(void)
     return context;
 }
 
-static enum unpack_status zstd_run(void *state, struct span input, bool last UNUSED, uint8_t *to,
-                                   size_t room, struct unpack_step *ret_step)
+static enum unpack_status zstd_run(void *state, struct unpack_step *step)
 {
-    ZSTD_inBuffer in = {.src = input.data, .size = input.len};
-    ZSTD_outBuffer out = {.dst = to, .size = room};
+    ZSTD_inBuffer in = {.src = step->input.data, .size = step->input.len};
+    ZSTD_outBuffer out = {.dst = step->to, .size = step->room};
     size_t code = ZSTD_decompressStream(state, &out, &in);
-    *ret_step = (struct unpack_step){.consumed = in.pos, .produced = out.pos};
+    step->consumed = in.pos;
+    step->produced = out.pos;
     if (ZSTD_isError(code)) {
-        ret_step->why = ZSTD_getErrorName(code);
+        step->why = ZSTD_getErrorName(code);
         return UNPACK_BAD;
     }
     return code == 0 ? UNPACK_WHOLE : UNPACK_OK;
@@ -143,26 +140,23 @@ static const char *xz_why(lzma_ret code)
     return "damaged data";
 }
 
-static enum unpack_status xz_run(void *state, struct span input, bool last, uint8_t *to,
-                                 size_t room, struct unpack_step *ret_step)
+static enum unpack_status xz_run(void *state, struct unpack_step *step)
 {
     lzma_stream *stream = state;
-    stream->next_in = input.data;
-    stream->avail_in = input.len;
-    stream->next_out = to;
-    stream->avail_out = room;
-    lzma_ret code = lzma_code(stream, last ? LZMA_FINISH : LZMA_RUN);
-    *ret_step = (struct unpack_step){
-        .consumed = input.len - stream->avail_in,
-        .produced = room - stream->avail_out,
-    };
+    stream->next_in = step->input.data;
+    stream->avail_in = step->input.len;
+    stream->next_out = step->to;
+    stream->avail_out = step->room;
+    lzma_ret code = lzma_code(stream, step->last ? LZMA_FINISH : LZMA_RUN);
+    step->consumed = step->input.len - stream->avail_in;
+    step->produced = step->room - stream->avail_out;
     if (code == LZMA_STREAM_END) {
         return UNPACK_WHOLE;
     }
     if (code == LZMA_OK || code == LZMA_BUF_ERROR) {
         return UNPACK_OK;
     }
-    ret_step->why = xz_why(code);
+    step->why = xz_why(code);
     return UNPACK_BAD;
 }
 

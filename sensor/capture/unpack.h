@@ -8,8 +8,12 @@ enum unpack_status {
     UNPACK_BAD,   /* damaged, or beyond a limit */
 };
 
-/* What one call did. */
+/* One call: what it is given, and what it did. */
 struct unpack_step {
+    struct span input;
+    bool last; /* no input will follow this */
+    uint8_t *to;
+    size_t room;
     size_t consumed; /* of the input */
     size_t produced; /* into the room */
     const char *why; /* when bad: words for the operator */
@@ -21,9 +25,7 @@ struct unpack_ops {
     struct span magic; /* first bytes of such a file */
     /* NULL when there is no memory. */
     void *(*open)(void);
-    /* `last`: no input will follow this. */
-    enum unpack_status (*run)(void *state, struct span input, bool last, uint8_t *to, size_t room,
-                              struct unpack_step *ret_step);
+    enum unpack_status (*run)(void *state, struct unpack_step *step);
     void (*close)(void *state);
 };
 

@@ -197,13 +197,14 @@ static bool stretch(struct ipfrag *t, struct sbuf *b, size_t len)
         return true;
     }
     size_t before = b->room;
-    bool ok = sbuf_reserve(b, want - b->len) != NULL;
+    uint8_t *to = sbuf_reserve(b, want - b->len);
     t->memory += b->room - before;
-    if (ok) {
-        bytes_zero(b->data + b->len, want - b->len);
-        sbuf_commit(b, want - b->len);
+    if (to == NULL) {
+        return false;
     }
-    return ok;
+    bytes_zero(to, want - b->len);
+    sbuf_commit(b, want - b->len);
+    return true;
 }
 
 static bool unit_is_filled(const struct datagram *d, size_t unit)
@@ -233,12 +234,10 @@ static bool differs(const struct datagram *d, const struct ipfrag_piece *p)
 /* Copies the units that are not there yet, and marks them. */
 static void fill(struct datagram *d, const struct ipfrag_piece *p)
 {
-    uint8_t *to = d->first.data + V6_HEADER + p->off;
     for (size_t off = 0; off < p->data.len; off += UNIT) {
         size_t unit = (p->off + off) / UNIT;
         if (!unit_is_filled(d, unit)) {
-            struct span part = span_sub(p->data, off, UNIT);
-            bytes_copy(to + off, part.data, part.len);
+            sbuf_overwrite(&d->first, V6_HEADER + p->off + off, span_sub(p->data, off, UNIT));
             fill_unit(d, unit);
         }
     }
@@ -267,7 +266,7 @@ static bool put(struct ipfrag *t, struct datagram *d, const struct ipfrag_piece 
         }
     }
     if (d->last.cap > 0) {
-        bytes_copy(d->last.data + V6_HEADER + p->off, p->data.data, p->data.len);
+        sbuf_overwrite(&d->last, V6_HEADER + p->off, p->data);
     }
     fill(d, p);
     return true;
@@ -296,34 +295,37 @@ static bool possible(const struct datagram *d, const struct ipfrag_piece *p,
     return true;
 }
 
-/* A plain header in front of the payload, in the room kept for it; returns the whole packet. */
+/* Writes a plain header in front of the payload, in the room kept for it; returns the whole packet.
+ */
+static struct span with_header_v4(const struct datagram *d, struct sbuf *b)
+{
+    uint8_t header[V4_HEADER] = {[0] = 0x45, [8] = 64, [9] = d->proto};
+    size_t total = sizeof(header) + d->len;
+    header[2] = (uint8_t)(total >> 8);
+    header[3] = (uint8_t)total;
+    bytes_copy(&header[12], d->key.src, 4);
+    bytes_copy(&header[16], d->key.dst, 4);
+    uint32_t sum = ~wire_sum(span_of(header, sizeof(header)), 0);
+    header[10] = (uint8_t)(sum >> 8);
+    header[11] = (uint8_t)sum;
+    sbuf_overwrite(b, V6_HEADER - V4_HEADER, span_of(header, sizeof(header)));
+    return span_sub(sbuf_span(b), V6_HEADER - V4_HEADER, total);
+}
+
+static struct span with_header_v6(const struct datagram *d, struct sbuf *b)
+{
+    uint8_t header[V6_HEADER] = {[0] = 0x60, [6] = d->proto, [7] = 64};
+    header[4] = (uint8_t)(d->len >> 8);
+    header[5] = (uint8_t)d->len;
+    bytes_copy(&header[8], d->key.src, 16);
+    bytes_copy(&header[24], d->key.dst, 16);
+    sbuf_overwrite(b, 0, span_of(header, sizeof(header)));
+    return span_sub(sbuf_span(b), 0, sizeof(header) + d->len);
+}
+
 static struct span with_header(const struct datagram *d, struct sbuf *b)
 {
-    size_t header = d->key.family == 4 ? V4_HEADER : V6_HEADER;
-    size_t total = (d->key.family == 4 ? V4_HEADER : 0) + d->len;
-    uint8_t *at = b->data + V6_HEADER - header;
-    bytes_zero(at, header);
-    if (d->key.family == 4) {
-        at[0] = 0x45;
-        at[2] = (uint8_t)(total >> 8);
-        at[3] = (uint8_t)total;
-        at[8] = 64;
-        at[9] = d->proto;
-        bytes_copy(at + 12, d->key.src, 4);
-        bytes_copy(at + 16, d->key.dst, 4);
-        uint32_t sum = ~wire_sum(span_of(at, header), 0) & 0xffff;
-        at[10] = (uint8_t)(sum >> 8);
-        at[11] = (uint8_t)sum;
-    } else {
-        at[0] = 0x60;
-        at[4] = (uint8_t)(total >> 8);
-        at[5] = (uint8_t)total;
-        at[6] = d->proto;
-        at[7] = 64;
-        bytes_copy(at + 8, d->key.src, 16);
-        bytes_copy(at + 24, d->key.dst, 16);
-    }
-    return span_of(at, header + d->len);
+    return d->key.family == 4 ? with_header_v4(d, b) : with_header_v6(d, b);
 }
 
 static enum ipfrag_result whole(struct ipfrag *t, struct datagram *d,
