@@ -10,10 +10,14 @@ struct signature_metadata {
 
 enum signature_action { SIGNATURE_ALERT, SIGNATURE_PASS, SIGNATURE_DROP, SIGNATURE_REJECT };
 
+/* Which end of the flow the rule's author calls the victim. */
+enum signature_target { SIGNATURE_TARGET_NONE, SIGNATURE_TARGET_SRC, SIGNATURE_TARGET_DEST };
+
 /* What events tell of a rule. Part of the rule snapshot: immutable, outlives every finding that
  * points at it. */
 struct signature {
     enum signature_action action;
+    enum signature_target target;
     uint32_t gid;
     uint32_t sid;
     uint32_t rev;

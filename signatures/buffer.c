@@ -1,0 +1,159 @@
+/* buffer: the sticky buffers of the rule language, over the fields that decoders emit.
+ *
+ * Every row of field.def is a buffer by its own name, so a new field needs no line here. This table
+ * has what is more than a field: Suricata's names for several fields together, its older names, and
+ * the headers, which Suricata shows to a rule with their names in front. */
+#include "signatures/buffer.h"
+
+struct extra {
+    enum buffer buffer;
+    struct buffer_info info;
+};
+
+static const struct extra extras[] = {
+    {BUFFER_PAYLOAD, {"pkt_data", BUFFER_VALUE, {0}, 0}},
+    {BUFFER_FILE_DATA, {"file.data", BUFFER_VALUE, {FIELD_FILE_DATA, FIELD_HTTP_RESPONSE_BODY}, 2}},
+    {BUFFER_REQUEST_HEADER,
+     {"http.request_header",
+      BUFFER_HEADER_LINE,
+      {FIELD_HTTP_REQUEST_HEADER, FIELD_HTTP_HOST_RAW, FIELD_HTTP_USER_AGENT, FIELD_HTTP_REFERER,
+       FIELD_HTTP_ACCEPT, FIELD_HTTP_ACCEPT_ENC, FIELD_HTTP_ACCEPT_LANG, FIELD_HTTP_CONNECTION,
+       FIELD_HTTP_CONTENT_TYPE, FIELD_HTTP_CONTENT_LEN, FIELD_HTTP_COOKIE},
+      11}},
+    {BUFFER_RESPONSE_HEADER,
+     {"http.response_header",
+      BUFFER_HEADER_LINE,
+      {FIELD_HTTP_RESPONSE_HEADER, FIELD_HTTP_SERVER, FIELD_HTTP_LOCATION, FIELD_HTTP_CONNECTION,
+       FIELD_HTTP_CONTENT_TYPE, FIELD_HTTP_CONTENT_LEN, FIELD_HTTP_COOKIE},
+      7}},
+    {BUFFER_HEADER_NAMES, {"http.header_names", BUFFER_NAMES, {FIELD_HTTP_HEADER}, 1}},
+};
+
+/* Other names of what there is. */
+static const struct {
+    const char *name;
+    const char *means;
+} aliases[] = {
+    {"file_data", "file.data"},
+    {"http.header.raw", "http.header"},
+    {"dns_query", "dns.query"},
+};
+
+/* The modifiers of Suricata before version 5, written behind the content they apply to. */
+static const struct {
+    const char *name;
+    const char *means;
+} modifiers[] = {
+    {"http_uri", "http.uri"},
+    {"http_raw_uri", "http.uri.raw"},
+    {"http_method", "http.method"},
+    {"http_header", "http.header"},
+    {"http_raw_header", "http.header"},
+    {"http_cookie", "http.cookie"},
+    {"http_user_agent", "http.user_agent"},
+    {"http_host", "http.host"},
+    {"http_raw_host", "http.host.raw"},
+    {"http_client_body", "http.request_body"},
+    {"http_server_body", "http.response_body"},
+    {"http_stat_code", "http.stat_code"},
+    {"http_stat_msg", "http.stat_msg"},
+};
+
+static const struct {
+    uint8_t letter;
+    enum buffer buffer;
+} pcre_flags[] = {
+    {'U', (enum buffer)FIELD_HTTP_URI},          {'I', (enum buffer)FIELD_HTTP_URI_RAW},
+    {'M', (enum buffer)FIELD_HTTP_METHOD},       {'H', (enum buffer)FIELD_HTTP_HEADER},
+    {'D', (enum buffer)FIELD_HTTP_HEADER},       {'C', (enum buffer)FIELD_HTTP_COOKIE},
+    {'P', (enum buffer)FIELD_HTTP_REQUEST_BODY}, {'Q', (enum buffer)FIELD_HTTP_RESPONSE_BODY},
+    {'V', (enum buffer)FIELD_HTTP_USER_AGENT},   {'W', (enum buffer)FIELD_HTTP_HOST},
+    {'Z', (enum buffer)FIELD_HTTP_HOST_RAW},     {'S', (enum buffer)FIELD_HTTP_STAT_CODE},
+    {'Y', (enum buffer)FIELD_HTTP_STAT_MSG},
+};
+
+static const struct {
+    enum field_id id;
+    const char *name;
+} header_names[] = {
+    {FIELD_HTTP_HOST_RAW, "Host"},
+    {FIELD_HTTP_USER_AGENT, "User-Agent"},
+    {FIELD_HTTP_REFERER, "Referer"},
+    {FIELD_HTTP_ACCEPT, "Accept"},
+    {FIELD_HTTP_ACCEPT_ENC, "Accept-Encoding"},
+    {FIELD_HTTP_ACCEPT_LANG, "Accept-Language"},
+    {FIELD_HTTP_CONNECTION, "Connection"},
+    {FIELD_HTTP_CONTENT_TYPE, "Content-Type"},
+    {FIELD_HTTP_CONTENT_LEN, "Content-Length"},
+    {FIELD_HTTP_COOKIE, "Cookie"},
+    {FIELD_HTTP_SERVER, "Server"},
+    {FIELD_HTTP_LOCATION, "Location"},
+};
+
+static enum buffer by_own_name(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
+        if (span_equal(name, span_str(extras[i].info.name))) {
+            return extras[i].buffer;
+        }
+    }
+    enum field_id id = field_by_name(name);
+    return id == FIELD_N ? BUFFER_N : (enum buffer)id;
+}
+
+enum buffer buffer_by_name(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(aliases); i++) {
+        if (span_equal(name, span_str(aliases[i].name))) {
+            return by_own_name(span_str(aliases[i].means));
+        }
+    }
+    return by_own_name(name);
+}
+
+enum buffer buffer_by_modifier(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(modifiers); i++) {
+        if (span_equal(name, span_str(modifiers[i].name))) {
+            return by_own_name(span_str(modifiers[i].means));
+        }
+    }
+    return BUFFER_N;
+}
+
+enum buffer buffer_by_pcre_flag(uint8_t letter)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pcre_flags); i++) {
+        if (pcre_flags[i].letter == letter) {
+            return pcre_flags[i].buffer;
+        }
+    }
+    return BUFFER_N;
+}
+
+struct buffer_info buffer_info(enum buffer b)
+{
+    for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
+        if (extras[i].buffer == b) {
+            return extras[i].info;
+        }
+    }
+    enum field_id id = (enum field_id)b;
+    return (struct buffer_info){field_info(id)->name, BUFFER_VALUE, {id}, 1};
+}
+
+bool buffer_is_result(enum buffer b)
+{
+    return b == (enum buffer)FIELD_JNDI_LOOKUP || b == (enum buffer)FIELD_JNDI_CALLBACK ||
+           b == (enum buffer)FIELD_JNDI_VARIABLE;
+}
+
+const char *buffer_header_name(enum field_id id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(header_names); i++) {
+        if (header_names[i].id == id) {
+            return header_names[i].name;
+        }
+    }
+    return "";
+}

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "sensor/core/field.h"
+
+/* What a rule can look at. The first FIELD_N are the fields themselves, by their numbers; then come
+ * those that are made of several fields or of a changed one. */
+enum buffer {
+    BUFFER_PAYLOAD = FIELD_N, /* what rules without a sticky buffer look at */
+    BUFFER_FILE_DATA,
+    BUFFER_REQUEST_HEADER,
+    BUFFER_RESPONSE_HEADER,
+    BUFFER_HEADER_NAMES,
+    BUFFER_N
+};
+
+enum buffer_make {
+    BUFFER_VALUE,       /* the field's value */
+    BUFFER_HEADER_LINE, /* "name: value" */
+    BUFFER_NAMES,       /* the names of a whole block of headers */
+};
+
+enum { BUFFER_FIELDS_MAX = 16 };
+
+struct buffer_info {
+    const char *name;
+    enum buffer_make make;
+    enum field_id fields[BUFFER_FIELDS_MAX]; /* it is made of each of these */
+    size_t n_fields;                         /* 0: of every region */
+};
+
+/* By the name of a sticky buffer ("http.uri", "file.data", also Suricata's older "file_data"), or
+ * by the older content modifier ("http_uri"); BUFFER_N when there is none. */
+enum buffer buffer_by_name(struct span name);
+enum buffer buffer_by_modifier(struct span name);
+/* Of a pcre's flag letter (U, I, H …); BUFFER_N when it names none. */
+enum buffer buffer_by_pcre_flag(uint8_t letter);
+struct buffer_info buffer_info(enum buffer b);
+/* Whether it is one of jndi.lookup, jndi.callback and jndi.variable: what an evaluation gives. */
+bool buffer_is_result(enum buffer b);
+/* The name of the header that a field is, as it is usually written; "" when the field is none, or
+ * bears its name as its item. */
+const char *buffer_header_name(enum field_id id);

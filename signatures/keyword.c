@@ -1,0 +1,146 @@
+/* keyword: the table of the rule language.
+ *
+ * A keyword more is a row here and its function in one of the keyword_*.c files; a sticky buffer
+ * more is a row of field.def or of buffer.c, a transform more a row here and its case in the code
+ * that makes buffers. What is in none of these tables is an unknown keyword, and its rule fails:
+ * a condition that was silently dropped would make a rule fire where its author said it must not.
+ */
+#include "sensor/base/bytes.h"
+#include "signatures/rule_parse.h"
+
+static const struct keyword keywords[] = {
+    {"msg", KEYWORD_VALUE, keyword_msg},
+    {"sid", KEYWORD_VALUE, keyword_sid},
+    {"rev", KEYWORD_VALUE, keyword_rev},
+    {"gid", KEYWORD_VALUE, keyword_gid},
+    {"priority", KEYWORD_VALUE, keyword_priority},
+    {"classtype", KEYWORD_VALUE, keyword_classtype},
+    {"reference", KEYWORD_VALUE, keyword_reference},
+    {"metadata", KEYWORD_VALUE, keyword_metadata},
+    {"target", KEYWORD_VALUE, keyword_target},
+    {"flow", KEYWORD_VALUE, keyword_flow},
+    {"content", KEYWORD_VALUE, keyword_content},
+    {"nocase", KEYWORD_ALONE, keyword_nocase},
+    {"depth", KEYWORD_VALUE, keyword_depth},
+    {"offset", KEYWORD_VALUE, keyword_offset},
+    {"distance", KEYWORD_VALUE, keyword_distance},
+    {"within", KEYWORD_VALUE, keyword_within},
+    {"startswith", KEYWORD_ALONE, keyword_startswith},
+    {"endswith", KEYWORD_ALONE, keyword_endswith},
+    {"fast_pattern", KEYWORD_EITHER, keyword_fast_pattern},
+    {"rawbytes", KEYWORD_ALONE, keyword_rawbytes},
+    {"pcre", KEYWORD_VALUE, keyword_pcre},
+    {"isdataat", KEYWORD_VALUE, keyword_isdataat},
+    {"bsize", KEYWORD_VALUE, keyword_bsize},
+    {"byte_test", KEYWORD_VALUE, keyword_byte_test},
+    {"byte_jump", KEYWORD_VALUE, keyword_byte_jump},
+    {"jndi.class", KEYWORD_VALUE, keyword_jndi_class},
+    {"jndi.scheme", KEYWORD_VALUE, keyword_jndi_scheme},
+    {"jndi.reaches_network", KEYWORD_EITHER, keyword_jndi_reaches_network},
+};
+
+static const struct {
+    const char *name;
+    enum rule_transform transform;
+} transforms[] = {
+    {"dotprefix", TRANSFORM_DOTPREFIX},
+    {"to_lowercase", TRANSFORM_TO_LOWERCASE},
+    {"to_uppercase", TRANSFORM_TO_UPPERCASE},
+    {"strip_whitespace", TRANSFORM_STRIP_WHITESPACE},
+    {"compress_whitespace", TRANSFORM_COMPRESS_WHITESPACE},
+    {"url_decode", TRANSFORM_URL_DECODE},
+};
+
+const struct keyword *keyword_find(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
+        if (span_equal(name, span_str(keywords[i].name))) {
+            return &keywords[i];
+        }
+    }
+    return NULL;
+}
+
+/* Moves the last content to the buffer that an old modifier names. */
+static void move_last(struct rule_parse *p, struct span name, enum buffer buffer)
+{
+    p->keyword = name;
+    struct group_parse *from = p->last_group;
+    if (p->last == NULL || from->buffer != BUFFER_PAYLOAD) {
+        (void)rule_mistake(p, "no content of the payload stands before it");
+        return;
+    }
+    struct rule_test moved = *p->last;
+    struct group_parse *to = rule_group_for(p, buffer);
+    if (to == NULL) {
+        return;
+    }
+    if (to->n_tests == RULE_TESTS_MAX) {
+        (void)rule_mistake(p, "more than %d tests of one buffer", RULE_TESTS_MAX);
+        return;
+    }
+    size_t at = (size_t)(p->last - from->tests);
+    bytes_move(p->last, p->last + 1, (from->n_tests - at - 1) * sizeof(*p->last));
+    from->n_tests--;
+    to->tests[to->n_tests] = moved;
+    p->last = &to->tests[to->n_tests++];
+    p->last_group = to;
+}
+
+/* A transform belongs to the sticky buffer before it, and makes a buffer of its own of it. */
+static bool add_transform(struct rule_parse *p, struct span name, enum rule_transform transform)
+{
+    p->keyword = name;
+    struct group_parse *g = p->group;
+    if (g == NULL || g->n_tests > 0) {
+        return rule_mistake(p, "stands behind a sticky buffer and before its first test");
+    }
+    if (g->n_transforms == RULE_TRANSFORMS_MAX) {
+        return rule_mistake(p, "more than %d transforms", RULE_TRANSFORMS_MAX);
+    }
+    g->transforms[g->n_transforms++] = (uint8_t)transform;
+    return true;
+}
+
+bool keyword_buffer(struct rule_parse *p, struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(transforms); i++) {
+        if (span_equal(name, span_str(transforms[i].name))) {
+            (void)add_transform(p, name, transforms[i].transform);
+            return true;
+        }
+    }
+    enum buffer buffer = buffer_by_name(name);
+    if (buffer != BUFFER_N) {
+        p->group = rule_group_for(p, buffer);
+        p->last = NULL;
+        return true;
+    }
+    buffer = buffer_by_modifier(name);
+    if (buffer != BUFFER_N) {
+        move_last(p, name, buffer);
+        return true;
+    }
+    return false;
+}
+
+bool rule_number(struct span text, int64_t *ret_value)
+{
+    uint64_t value = 0;
+    bool minus = span_at(text, 0) == '-';
+    text = span_from(text, minus || span_at(text, 0) == '+');
+    if (!span_to_u64(text, &value) || value > UINT32_MAX) {
+        return false;
+    }
+    *ret_value = minus ? -(int64_t)value : (int64_t)value;
+    return true;
+}
+
+bool rule_unquote(struct rule_parse *p, struct span text, struct span *ret)
+{
+    if (text.len < 2 || text.data[0] != '"' || text.data[text.len - 1] != '"') {
+        return rule_mistake(p, "the value must stand in double quotes");
+    }
+    *ret = span_sub(text, 1, text.len - 2);
+    return true;
+}

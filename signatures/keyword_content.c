@@ -1,0 +1,226 @@
+/* keyword_content: the bytes to be found, and the words that say where.
+ *
+ * Modifiers follow their content and are checked together when the rule is complete, since their
+ * order is free. Suricata's meaning: offset and depth count from the buffer's start (depth from
+ * the offset), distance and within from the end of the match before; within bounds where the match
+ * ends. */
+#include "sensor/base/bytes.h"
+#include "signatures/rule_parse.h"
+
+enum { CONTENT_MAX = 4096 };
+
+/* Appends the bytes of "ab|00 ff|c\"": hexadecimal between bars, a backslash before any byte that
+ * stands for itself. */
+static bool decode(struct rule_parse *p, struct span text, struct sbuf *to)
+{
+    bool hex = false;
+    int high = -1;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (c == '|') {
+            if (high >= 0) {
+                return rule_mistake(p, "odd number of hexadecimal digits at character %zu", i + 1);
+            }
+            hex = !hex;
+        } else if (!hex) {
+            i += c == '\\' && i + 1 < text.len;
+            sbuf_add_byte(to, text.data[i]);
+        } else if (!byte_is_space(c)) {
+            int digit = byte_hex(c);
+            if (digit < 0) {
+                return rule_mistake(p, "'%c' at character %zu is no hexadecimal digit", c, i + 1);
+            }
+            if (high >= 0) {
+                sbuf_add_byte(to, (uint8_t)(high * 16 + digit));
+            }
+            high = high >= 0 ? -1 : digit;
+        }
+    }
+    return !hex || rule_mistake(p, "missing closing '|'");
+}
+
+bool keyword_content(struct rule_parse *p, struct span value)
+{
+    bool negated = span_at(value, 0) == '!';
+    struct span text;
+    p->last = NULL;
+    if (!rule_unquote(p, span_trim(span_from(value, negated)), &text)) {
+        return false;
+    }
+    struct sbuf bytes = sbuf_with_cap(CONTENT_MAX);
+    bool good = decode(p, text, &bytes);
+    if (good && (bytes.len == 0 || bytes.cut)) {
+        good = rule_mistake(p, bytes.cut ? "longer than %d bytes" : "empty; it has 1 to %d bytes",
+                            CONTENT_MAX);
+    }
+    struct rule_test *t = good ? rule_test_add(p, RULE_CONTENT) : NULL;
+    if (t != NULL) {
+        t->negated = negated;
+        t->content.bytes = arena_copy(p->set->arena, sbuf_span(&bytes), SIZE_MAX, NULL);
+        p->last = t;
+        p->last_group = p->group;
+    }
+    sbuf_free(&bytes);
+    return t != NULL;
+}
+
+static struct rule_content *last_content(struct rule_parse *p)
+{
+    if (p->last == NULL) {
+        (void)rule_mistake(p, "no content stands before it");
+        return NULL;
+    }
+    return &p->last->content;
+}
+
+static struct rule_content *last_with_number(struct rule_parse *p, struct span value, int64_t low,
+                                             int64_t *ret)
+{
+    struct rule_content *c = last_content(p);
+    if (c != NULL && (!rule_number(value, ret) || *ret < low || *ret > INT32_MAX)) {
+        (void)rule_mistake(p, "'%.*s' is not a number from %lld to %d",
+                           (int)(value.len < 40 ? value.len : 40), (const char *)value.data,
+                           (long long)low, INT32_MAX);
+        return NULL;
+    }
+    return c;
+}
+
+bool keyword_nocase(struct rule_parse *p, struct span value)
+{
+    (void)value;
+    struct rule_content *c = last_content(p);
+    if (c != NULL) {
+        c->nocase = true;
+    }
+    return c != NULL;
+}
+
+bool keyword_depth(struct rule_parse *p, struct span value)
+{
+    int64_t n = 0;
+    struct rule_content *c = last_with_number(p, value, 1, &n);
+    if (c != NULL) {
+        c->depth = n;
+        c->has_depth = true;
+    }
+    return c != NULL;
+}
+
+bool keyword_offset(struct rule_parse *p, struct span value)
+{
+    int64_t n = 0;
+    struct rule_content *c = last_with_number(p, value, 0, &n);
+    if (c != NULL) {
+        c->offset = n;
+    }
+    return c != NULL;
+}
+
+bool keyword_distance(struct rule_parse *p, struct span value)
+{
+    int64_t n = 0;
+    struct rule_content *c = last_with_number(p, value, -INT32_MAX, &n);
+    if (c != NULL) {
+        c->distance = n;
+        c->has_distance = true;
+        p->last->relative = true;
+    }
+    return c != NULL;
+}
+
+bool keyword_within(struct rule_parse *p, struct span value)
+{
+    int64_t n = 0;
+    struct rule_content *c = last_with_number(p, value, 1, &n);
+    if (c != NULL) {
+        c->within = n;
+        c->has_within = true;
+        p->last->relative = true;
+    }
+    return c != NULL;
+}
+
+bool keyword_startswith(struct rule_parse *p, struct span value)
+{
+    (void)value;
+    struct rule_content *c = last_content(p);
+    if (c != NULL) {
+        c->starts = true;
+    }
+    return c != NULL;
+}
+
+bool keyword_endswith(struct rule_parse *p, struct span value)
+{
+    (void)value;
+    struct rule_content *c = last_content(p);
+    if (c != NULL) {
+        c->ends = true;
+    }
+    return c != NULL;
+}
+
+/* "", "only", or "offset,length" for a part of the content. */
+bool keyword_fast_pattern(struct rule_parse *p, struct span value)
+{
+    struct rule_content *c = last_content(p);
+    if (c == NULL) {
+        return false;
+    }
+    c->fast = true;
+    c->fast_len = c->bytes.len;
+    if (value.len == 0 || span_equal(value, SPAN("only"))) {
+        return true;
+    }
+    int64_t off = 0;
+    int64_t len = 0;
+    struct span rest = value;
+    struct span first = span_trim(span_split(&rest, ','));
+    if (!rule_number(first, &off) || !rule_number(span_trim(rest), &len) || off < 0 || len < 1 ||
+        (uint64_t)(off + len) > c->bytes.len) {
+        return rule_mistake(p, "'%.*s' is neither 'only' nor 'offset,length' within the content",
+                            (int)(value.len < 40 ? value.len : 40), (const char *)value.data);
+    }
+    c->fast_off = (size_t)off;
+    c->fast_len = (size_t)len;
+    return true;
+}
+
+/* Contents always see the bytes as they are. */
+bool keyword_rawbytes(struct rule_parse *p, struct span value)
+{
+    (void)value;
+    return last_content(p) != NULL;
+}
+
+static bool check_one(struct rule_parse *p, const struct rule_test *t)
+{
+    const struct rule_content *c = &t->content;
+    bool placed = c->has_depth || c->offset > 0 || c->has_distance || c->has_within;
+    if (c->starts && placed) {
+        return rule_mistake(p, "startswith cannot stand with depth, offset, distance or within");
+    }
+    if (c->has_depth && c->depth < (int64_t)c->bytes.len) {
+        return rule_mistake(p, "depth %lld is less than the content's %zu bytes",
+                            (long long)c->depth, c->bytes.len);
+    }
+    if (c->has_within && c->within < (int64_t)c->bytes.len) {
+        return rule_mistake(p, "within %lld is less than the content's %zu bytes",
+                            (long long)c->within, c->bytes.len);
+    }
+    return !(c->fast && t->negated) || rule_mistake(p, "a negated one cannot be the fast_pattern");
+}
+
+bool keyword_content_check(struct rule_parse *p, const struct group_parse *group)
+{
+    bool good = true;
+    p->keyword = SPAN("content");
+    for (size_t i = 0; i < group->n_tests; i++) {
+        if (group->tests[i].kind == RULE_CONTENT) {
+            good = check_one(p, &group->tests[i]) && good;
+        }
+    }
+    p->keyword = span_of(NULL, 0);
+    return good;
+}

@@ -1,0 +1,267 @@
+/* keyword_meta: keywords that look at no bytes.
+ *
+ * They say what a rule is called and how bad it is, or ask about the flow, or about what an
+ * evaluated look-up came to (jndi.class and its like, which are ours). The classes of classtype
+ * are a table of the tree (class.def), references become URLs, metadata is kept as written.
+ * Limits: 128 entries of metadata, 64 references, 1,024 bytes of msg. */
+#include "sensor/base/bytes.h"
+#include "signatures/rule_parse.h"
+
+enum { MSG_MAX = 1024 };
+
+struct class {
+    const char *name;
+    const char *text;
+    uint8_t priority;
+};
+
+static const struct class classes[] = {
+#define CLASS(name, text, priority) {name, text, priority},
+#include "signatures/class.def"
+#undef CLASS
+};
+
+/* What a reference's type puts before and behind its value to make a URL. */
+static const struct {
+    const char *type;
+    const char *before;
+} references[] = {
+    {"url", "https://"},
+    {"cve", "https://nvd.nist.gov/vuln/detail/CVE-"},
+    {"bugtraq", "http://www.securityfocus.com/bid/"},
+    {"exploitdb", "https://www.exploit-db.com/exploits/"},
+    {"md5", "https://www.virustotal.com/gui/file/"},
+    {"sha256", "https://www.virustotal.com/gui/file/"},
+    {"nessus", "https://www.tenable.com/plugins/nessus/"},
+    {"msft", "https://learn.microsoft.com/security-updates/securitybulletins/"},
+};
+
+static struct span keep(struct rule_parse *p, struct span text)
+{
+    return arena_copy(p->set->arena, text, SIZE_MAX, NULL);
+}
+
+/* A number of 32 bits that is at least `low`. */
+static bool take_u32(struct rule_parse *p, struct span value, uint32_t low, uint32_t *ret)
+{
+    uint64_t n = 0;
+    if (!span_to_u64(value, &n) || n < low || n > UINT32_MAX) {
+        return rule_mistake(p, "'%.*s' is not a number from %u to %u",
+                            (int)(value.len < 40 ? value.len : 40), (const char *)value.data,
+                            (unsigned)low, (unsigned)UINT32_MAX);
+    }
+    *ret = (uint32_t)n;
+    return true;
+}
+
+bool keyword_msg(struct rule_parse *p, struct span value)
+{
+    struct span text;
+    if (!rule_unquote(p, value, &text)) {
+        return false;
+    }
+    struct sbuf plain = sbuf_with_cap(MSG_MAX);
+    for (size_t i = 0; i < text.len; i++) {
+        i += text.data[i] == '\\' && i + 1 < text.len;
+        sbuf_add_byte(&plain, text.data[i]);
+    }
+    bool cut = plain.cut;
+    p->rule->signature.msg = keep(p, sbuf_span(&plain));
+    sbuf_free(&plain);
+    return !cut || rule_mistake(p, "longer than %d bytes", MSG_MAX);
+}
+
+bool keyword_sid(struct rule_parse *p, struct span value)
+{
+    return take_u32(p, value, 1, &p->rule->signature.sid);
+}
+
+bool keyword_rev(struct rule_parse *p, struct span value)
+{
+    return take_u32(p, value, 0, &p->rule->signature.rev);
+}
+
+bool keyword_gid(struct rule_parse *p, struct span value)
+{
+    return take_u32(p, value, 1, &p->rule->signature.gid);
+}
+
+bool keyword_priority(struct rule_parse *p, struct span value)
+{
+    uint32_t priority = 0;
+    if (!take_u32(p, value, 1, &priority) || priority > UINT8_MAX) {
+        return rule_mistake(p, "a priority is a number from 1 (high) to 255");
+    }
+    p->rule->signature.severity = (uint8_t)priority;
+    p->has_priority = true;
+    return true;
+}
+
+bool keyword_classtype(struct rule_parse *p, struct span value)
+{
+    struct signature *s = &p->rule->signature;
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+        if (!span_equal_nocase(value, span_str(classes[i].name))) {
+            continue;
+        }
+        s->classtype = span_str(classes[i].name);
+        s->category = span_str(classes[i].text);
+        s->severity = p->has_priority ? s->severity : classes[i].priority;
+        return true;
+    }
+    return rule_mistake(p, "unknown class '%.*s'", (int)(value.len < 60 ? value.len : 60),
+                        (const char *)value.data);
+}
+
+bool keyword_reference(struct rule_parse *p, struct span value)
+{
+    struct signature *s = &p->rule->signature;
+    struct span rest = value;
+    struct span type = span_trim(span_split(&rest, ','));
+    rest = span_trim(rest);
+    if (rest.len == 0) {
+        return rule_mistake(p, "wants a type and a value, 'cve,2021-44228'");
+    }
+    if (s->n_references == RULE_REFERENCES_MAX) {
+        return rule_mistake(p, "more than %d in one rule", RULE_REFERENCES_MAX);
+    }
+    struct sbuf url = sbuf_with_cap(4096);
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_LEN(references) && !known; i++) {
+        known = span_equal_nocase(type, span_str(references[i].type));
+        if (known && span_find(rest, 0, SPAN("://")) == SPAN_NONE) {
+            sbuf_add_str(&url, references[i].before);
+        }
+    }
+    if (!known) {
+        sbuf_add(&url, type);
+        sbuf_add_byte(&url, ':');
+    }
+    sbuf_add(&url, rest);
+    p->references[s->n_references++] = keep(p, sbuf_span(&url));
+    sbuf_free(&url);
+    return true;
+}
+
+bool keyword_metadata(struct rule_parse *p, struct span value)
+{
+    struct signature *s = &p->rule->signature;
+    while (value.len > 0) {
+        struct span pair = span_trim(span_split(&value, ','));
+        size_t blank = span_find_byte(pair, 0, ' ');
+        struct span key = span_head(pair, blank);
+        struct span text =
+            blank == SPAN_NONE ? span_of(NULL, 0) : span_trim(span_from(pair, blank));
+        if (key.len == 0) {
+            continue;
+        }
+        if (s->n_metadata == RULE_METADATA_MAX) {
+            return rule_mistake(p, "more than %d entries", RULE_METADATA_MAX);
+        }
+        p->metadata[s->n_metadata++] = (struct signature_metadata){keep(p, key), keep(p, text)};
+    }
+    return true;
+}
+
+bool keyword_target(struct rule_parse *p, struct span value)
+{
+    bool src = span_equal(value, SPAN("src_ip"));
+    if (!src && !span_equal(value, SPAN("dest_ip"))) {
+        return rule_mistake(p, "is src_ip or dest_ip");
+    }
+    p->rule->signature.target = src ? SIGNATURE_TARGET_SRC : SIGNATURE_TARGET_DEST;
+    return true;
+}
+
+/* Words that everything we look at fulfils are 0: it is always put together from a stream. */
+bool keyword_flow(struct rule_parse *p, struct span value)
+{
+    static const struct {
+        const char *name;
+        unsigned flag;
+    } words[] = {
+        {"to_server", RULE_TO_SERVER},
+        {"from_client", RULE_TO_SERVER},
+        {"to_client", RULE_TO_CLIENT},
+        {"from_server", RULE_TO_CLIENT},
+        {"established", RULE_ESTABLISHED},
+        {"not_established", RULE_NOT_ESTABLISHED},
+        {"stateless", 0},
+        {"only_stream", 0},
+        {"no_stream", 0},
+        {"no_frag", 0},
+    };
+    while (value.len > 0) {
+        struct span word = span_trim(span_split(&value, ','));
+        size_t i = 0;
+        while (i < ARRAY_LEN(words) && !span_equal_nocase(word, span_str(words[i].name))) {
+            i++;
+        }
+        if (i == ARRAY_LEN(words)) {
+            return rule_mistake(p, "unknown word '%.*s'", (int)(word.len < 60 ? word.len : 60),
+                                (const char *)word.data);
+        }
+        p->rule->flow |= words[i].flag;
+    }
+    unsigned both = RULE_TO_SERVER | RULE_TO_CLIENT;
+    if ((p->rule->flow & both) == both) {
+        return rule_mistake(p, "to_server and to_client exclude each other");
+    }
+    both = RULE_ESTABLISHED | RULE_NOT_ESTABLISHED;
+    return (p->rule->flow & both) != both ||
+           rule_mistake(p, "established and not_established exclude each other");
+}
+
+bool keyword_jndi_class(struct rule_parse *p, struct span value)
+{
+    static const struct {
+        const char *name;
+        unsigned class;
+    } words[] = {
+        {"attack", RULE_CLASS_ATTACK},
+        {"conditional", RULE_CLASS_CONDITIONAL},
+        {"attempt", RULE_CLASS_ATTEMPT},
+        {"over_budget", RULE_CLASS_OVER_BUDGET},
+    };
+    p->rule->jndi.asked = true;
+    while (value.len > 0) {
+        struct span word = span_trim(span_split(&value, ','));
+        size_t i = 0;
+        while (i < ARRAY_LEN(words) && !span_equal(word, span_str(words[i].name))) {
+            i++;
+        }
+        if (i == ARRAY_LEN(words)) {
+            return rule_mistake(p, "is attack, conditional, attempt or over_budget, not '%.*s'",
+                                (int)(word.len < 60 ? word.len : 60), (const char *)word.data);
+        }
+        p->rule->jndi.classes |= words[i].class;
+    }
+    return true;
+}
+
+bool keyword_jndi_scheme(struct rule_parse *p, struct span value)
+{
+    struct rule_jndi *j = &p->rule->jndi;
+    j->asked = true;
+    j->not_schemes = span_at(value, 0) == '!';
+    value = span_from(value, j->not_schemes);
+    while (value.len > 0) {
+        struct span word = span_trim(span_split(&value, ','));
+        if (word.len == 0 || j->n_schemes == RULE_SCHEMES_MAX) {
+            return rule_mistake(p, "wants up to %d names, 'ldap,ldaps'", RULE_SCHEMES_MAX);
+        }
+        p->schemes[j->n_schemes++] = keep(p, word);
+    }
+    return j->n_schemes > 0 || rule_mistake(p, "wants the name of a scheme");
+}
+
+bool keyword_jndi_reaches_network(struct rule_parse *p, struct span value)
+{
+    bool no = span_equal(value, SPAN("no"));
+    if (!no && value.len > 0 && !span_equal(value, SPAN("yes"))) {
+        return rule_mistake(p, "is yes or no");
+    }
+    p->rule->jndi.asked = true;
+    p->rule->jndi.reach = no ? RULE_REACH_NO : RULE_REACH_YES;
+    return true;
+}

@@ -1,0 +1,339 @@
+/* keyword_test: tests of a buffer other than contents: pcre, isdataat, bsize, byte_test, byte_jump.
+ *
+ * Written as Suricata 8 documents them. Values that another keyword of the rule would have to
+ * extract first (byte_extract's variables) are not taken: a name where a number is wanted is a
+ * mistake. Limits: 8 KiB an expression, numbers of up to 8 bytes or 23 digits. */
+#include "sensor/base/bytes.h"
+#include "signatures/rule_parse.h"
+
+enum { PATTERN_MAX = 8 * 1024 };
+
+/* --- pcre --------------------------------------------------------------------------------------
+ */
+
+static const struct {
+    uint8_t letter;
+    unsigned flag;
+} pcre_flags[] = {
+    {'i', REGEX_NOCASE},
+    {'s', REGEX_DOTALL},
+    {'m', REGEX_MULTILINE},
+    {'x', REGEX_EXTENDED},
+    {'A', REGEX_ANCHORED},
+    {'E', REGEX_DOLLAR_END},
+    {'G', REGEX_UNGREEDY},
+    /* Raw bytes, and a higher limit: both are always so. */
+    {'B', 0},
+    {'O', 0},
+};
+
+/* Splits "/pattern/flags" at its last slash. */
+static bool split_pattern(struct rule_parse *p, struct span text, struct span *ret_pattern,
+                          struct span *ret_flags)
+{
+    size_t end = span_rfind_byte(text, '/');
+    if (span_at(text, 0) != '/' || end == SPAN_NONE || end == 0) {
+        return rule_mistake(p, "must be written as \"/pattern/flags\"");
+    }
+    *ret_pattern = span_sub(text, 1, end - 1);
+    *ret_flags = span_from(text, end + 1);
+    return true;
+}
+
+/* A flag letter may name a buffer, which then takes the place of the payload. */
+static bool take_flag(struct rule_parse *p, uint8_t letter, unsigned *flags, bool *relative)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pcre_flags); i++) {
+        if (pcre_flags[i].letter == letter) {
+            *flags |= pcre_flags[i].flag;
+            return true;
+        }
+    }
+    if (letter == 'R') {
+        *relative = true;
+        return true;
+    }
+    enum buffer buffer = buffer_by_pcre_flag(letter);
+    if (buffer == BUFFER_N) {
+        return rule_mistake(p, "unknown flag '%c'", letter);
+    }
+    if (p->group != NULL && p->group->buffer != BUFFER_PAYLOAD && p->group->buffer != buffer) {
+        return rule_mistake(p, "flag '%c' means '%s', but the buffer is '%s'", letter,
+                            buffer_info(buffer).name, buffer_info(p->group->buffer).name);
+    }
+    p->group = rule_group_for(p, buffer);
+    return p->group != NULL;
+}
+
+/* Semicolons and double quotes are written with a backslash because of the rule around them, not
+ * because of the expression. */
+static struct span plain_pattern(struct rule_parse *p, struct span pattern)
+{
+    struct sbuf plain = sbuf_with_cap(PATTERN_MAX);
+    for (size_t i = 0; i < pattern.len; i++) {
+        bool escaped = pattern.data[i] == '\\' && i + 1 < pattern.len;
+        if (escaped && (pattern.data[i + 1] == ';' || pattern.data[i + 1] == '"')) {
+            i++;
+            escaped = false;
+        }
+        sbuf_add_byte(&plain, pattern.data[i]);
+        if (escaped) {
+            sbuf_add_byte(&plain, pattern.data[++i]);
+        }
+    }
+    struct span kept =
+        plain.cut ? span_of(NULL, 0) : arena_copy(p->set->arena, sbuf_span(&plain), SIZE_MAX, NULL);
+    sbuf_free(&plain);
+    return kept;
+}
+
+bool keyword_pcre(struct rule_parse *p, struct span value)
+{
+    bool negated = span_at(value, 0) == '!';
+    bool relative = false;
+    unsigned flags = 0;
+    char why[REGEX_WHY_SIZE];
+    struct span text;
+    struct span pattern = {NULL, 0};
+    struct span letters = {NULL, 0};
+    struct group_parse *before = p->group;
+    if (!rule_unquote(p, span_trim(span_from(value, negated)), &text) ||
+        !split_pattern(p, text, &pattern, &letters)) {
+        return false;
+    }
+    for (size_t i = 0; i < letters.len; i++) {
+        if (!take_flag(p, letters.data[i], &flags, &relative)) {
+            return false;
+        }
+    }
+    pattern = plain_pattern(p, pattern);
+    if (pattern.len == 0) {
+        return rule_mistake(p, "has no pattern, or one longer than %d bytes", PATTERN_MAX);
+    }
+    struct regex *regex = regex_new(pattern, flags, why);
+    struct rule_test *t = regex != NULL ? rule_test_add(p, RULE_PCRE) : NULL;
+    if (t != NULL) {
+        t->negated = negated;
+        t->relative = relative;
+        t->pcre.regex = regex;
+        t->pcre.text = arena_copy(p->set->arena, text, SIZE_MAX, NULL);
+    } else if (regex != NULL) {
+        regex_free(&regex);
+    } else {
+        (void)rule_mistake(p, "%s", why);
+    }
+    p->group = before;
+    return t != NULL;
+}
+
+/* --- sizes -------------------------------------------------------------------------------------
+ */
+
+/* isdataat:[!]N[,relative][,rawbytes] */
+bool keyword_isdataat(struct rule_parse *p, struct span value)
+{
+    bool negated = span_at(value, 0) == '!';
+    int64_t n = 0;
+    struct span rest = span_from(value, negated);
+    struct span number = span_trim(span_split(&rest, ','));
+    if (!rule_number(number, &n) || n < 0) {
+        return rule_mistake(p, "'%.*s' is not a number", (int)(number.len < 40 ? number.len : 40),
+                            (const char *)number.data);
+    }
+    bool relative = false;
+    while (rest.len > 0) {
+        struct span word = span_trim(span_split(&rest, ','));
+        if (span_equal(word, SPAN("relative"))) {
+            relative = true;
+        } else if (!span_equal(word, SPAN("rawbytes"))) {
+            return rule_mistake(p, "unknown word '%.*s'", (int)(word.len < 40 ? word.len : 40),
+                                (const char *)word.data);
+        }
+    }
+    struct rule_test *t = rule_test_add(p, RULE_ISDATAAT);
+    if (t == NULL) {
+        return false;
+    }
+    t->negated = negated;
+    t->relative = relative;
+    t->size.low = (uint64_t)n;
+    return true;
+}
+
+static const struct {
+    const char *sign;
+    enum rule_compare compare;
+    bool negated;
+} signs[] = {
+    {"<=", RULE_LESS_EQUAL, false}, {">=", RULE_GREATER_EQUAL, false}, {"!=", RULE_EQUAL, true},
+    {"<", RULE_LESS, false},        {">", RULE_GREATER, false},        {"=", RULE_EQUAL, false},
+    {"!", RULE_EQUAL, true},        {"&", RULE_BITS_AND, false},       {"^", RULE_BITS_XOR, false},
+};
+
+/* Takes a sign off the start; RULE_EQUAL without one. */
+static enum rule_compare take_sign(struct span *text, bool *ret_negated)
+{
+    *ret_negated = false;
+    for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
+        struct span sign = span_str(signs[i].sign);
+        if (span_starts(*text, sign)) {
+            *text = span_trim(span_from(*text, sign.len));
+            *ret_negated = signs[i].negated;
+            return signs[i].compare;
+        }
+    }
+    return RULE_EQUAL;
+}
+
+/* bsize:10, <10, >=10, 5<>10 */
+bool keyword_bsize(struct rule_parse *p, struct span value)
+{
+    bool negated = false;
+    struct rule_size size = {0};
+    size_t between = span_find(value, 0, SPAN("<>"));
+    struct span low = span_trim(span_head(value, between));
+    if (between != SPAN_NONE) {
+        size.compare = RULE_BETWEEN;
+        if (!span_to_u64(span_trim(span_from(value, between + 2)), &size.high)) {
+            low = span_of(NULL, 0);
+        }
+    } else {
+        size.compare = take_sign(&low, &negated);
+    }
+    if (!span_to_u64(low, &size.low) || size.compare == RULE_BITS_AND ||
+        size.compare == RULE_BITS_XOR || (between != SPAN_NONE && size.low >= size.high)) {
+        return rule_mistake(p, "'%.*s' is not a size; examples: 10, >10, 5<>20",
+                            (int)(value.len < 40 ? value.len : 40), (const char *)value.data);
+    }
+    struct rule_test *t = rule_test_add(p, RULE_BSIZE);
+    if (t == NULL) {
+        return false;
+    }
+    t->negated = negated;
+    t->size = size;
+    return true;
+}
+
+/* --- byte_test and byte_jump -------------------------------------------------------------------
+ */
+
+static bool take_word(struct rule_test *t, struct span word)
+{
+    struct rule_number *n = &t->number;
+    struct span argument = word;
+    struct span name = span_split(&argument, ' ');
+    int64_t value = 0;
+    argument = span_trim(argument);
+    if (span_equal(word, SPAN("relative"))) {
+        t->relative = true;
+    } else if (span_equal(word, SPAN("little"))) {
+        n->little = true;
+    } else if (span_equal(word, SPAN("string"))) {
+        n->base = n->base == 0 ? 10 : n->base;
+    } else if (span_equal(word, SPAN("hex"))) {
+        n->base = 16;
+    } else if (span_equal(word, SPAN("dec"))) {
+        n->base = 10;
+    } else if (span_equal(word, SPAN("oct"))) {
+        n->base = 8;
+    } else if (span_equal(word, SPAN("align"))) {
+        n->align = true;
+    } else if (span_equal(word, SPAN("from_beginning"))) {
+        n->from_beginning = true;
+    } else if (span_equal(word, SPAN("from_end"))) {
+        n->from_end = true;
+    } else if (span_equal(name, SPAN("multiplier")) && rule_number(argument, &value) && value > 0) {
+        n->multiplier = (uint64_t)value;
+    } else if (span_equal(name, SPAN("post_offset")) && rule_number(argument, &value)) {
+        n->post_offset = value;
+    } else if (span_equal(name, SPAN("bitmask"))) {
+        bool prefixed = span_starts_nocase(argument, SPAN("0x"));
+        return span_hex_to_u64(span_from(argument, prefixed ? 2 : 0), &n->mask);
+    } else {
+        return span_equal(word, SPAN("big"));
+    }
+    return true;
+}
+
+static bool take_words(struct rule_parse *p, struct rule_test *t, struct span rest)
+{
+    while (rest.len > 0) {
+        struct span word = span_trim(span_split(&rest, ','));
+        if (!take_word(t, word)) {
+            return rule_mistake(p, "unknown word '%.*s'", (int)(word.len < 40 ? word.len : 40),
+                                (const char *)word.data);
+        }
+    }
+    unsigned most = t->number.base == 0 ? 8 : 23;
+    return (t->number.n_bytes >= 1 && t->number.n_bytes <= most) ||
+           rule_mistake(p, "reads 1 to 8 bytes, or 1 to 23 of text");
+}
+
+static bool take_n_bytes(struct rule_parse *p, struct span text, struct rule_number *n)
+{
+    int64_t bytes = 0;
+    if (!rule_number(text, &bytes) || bytes < 0 || bytes > 23) {
+        return rule_mistake(p, "'%.*s' is not a number of bytes",
+                            (int)(text.len < 40 ? text.len : 40), (const char *)text.data);
+    }
+    n->n_bytes = (unsigned)bytes;
+    return true;
+}
+
+static bool take_offset(struct rule_parse *p, struct span text, struct rule_number *n)
+{
+    return rule_number(text, &n->offset) ||
+           rule_mistake(p, "'%.*s' is not an offset", (int)(text.len < 40 ? text.len : 40),
+                        (const char *)text.data);
+}
+
+/* A number, decimal or with 0x. */
+static bool take_value(struct rule_parse *p, struct span text, uint64_t *ret)
+{
+    bool hex = span_starts_nocase(text, SPAN("0x"));
+    return (hex ? span_hex_to_u64(span_from(text, 2), ret) : span_to_u64(text, ret)) ||
+           rule_mistake(p, "'%.*s' is not a number", (int)(text.len < 40 ? text.len : 40),
+                        (const char *)text.data);
+}
+
+/* byte_test:bytes,[!]sign,value,offset[,words] */
+bool keyword_byte_test(struct rule_parse *p, struct span value)
+{
+    struct rule_test *t = rule_test_add(p, RULE_BYTE_TEST);
+    if (t == NULL) {
+        return false;
+    }
+    bool opposite = false;
+    t->number = (struct rule_number){.mask = UINT64_MAX};
+    struct span bytes = span_trim(span_split(&value, ','));
+    struct span sign = span_trim(span_split(&value, ','));
+    struct span number = span_trim(span_split(&value, ','));
+    struct span offset = span_trim(span_split(&value, ','));
+    if (sign.len > 1 && sign.data[0] == '!' && sign.data[1] != '=') {
+        t->negated = true;
+        sign = span_trim(span_from(sign, 1));
+    }
+    struct span left = sign;
+    t->number.compare = take_sign(&left, &opposite);
+    t->negated = t->negated != opposite;
+    if (sign.len == 0 || left.len > 0) {
+        return rule_mistake(p, "unknown comparison '%.*s'", (int)(sign.len < 8 ? sign.len : 8),
+                            (const char *)sign.data);
+    }
+    return take_n_bytes(p, bytes, &t->number) && take_value(p, number, &t->number.value) &&
+           take_offset(p, offset, &t->number) && take_words(p, t, value);
+}
+
+/* byte_jump:bytes,offset[,words] */
+bool keyword_byte_jump(struct rule_parse *p, struct span value)
+{
+    struct rule_test *t = rule_test_add(p, RULE_BYTE_JUMP);
+    if (t == NULL) {
+        return false;
+    }
+    t->number = (struct rule_number){.mask = UINT64_MAX, .multiplier = 1};
+    struct span bytes = span_trim(span_split(&value, ','));
+    struct span offset = span_trim(span_split(&value, ','));
+    return take_n_bytes(p, bytes, &t->number) && take_offset(p, offset, &t->number) &&
+           take_words(p, t, value);
+}

@@ -1,0 +1,246 @@
+/* match_hs: the matching interface on Hyperscan.
+ *
+ * Each set is compiled twice, for whole texts (block mode) and for streams, from the same
+ * expressions. A literal is written as an expression of \xNN, so that any byte can stand in it and
+ * one database holds both sorts. Hyperscan tells the end of a match, never its start, and tells it
+ * in ascending order. A set without patterns has no database at all and matches nothing.
+ *
+ * Limits: texts are scanned in pieces of at most 1 GiB, the length Hyperscan takes being 32 bits.
+ * A scan that fails (which only our own misuse can bring about) is a broken CHECK. */
+#include "signatures/match.h"
+
+#include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
+
+#include <errno.h>
+#include <hs/hs.h>
+
+enum { SCAN_MAX = 1 << 30, TEXT_CAP = 64 * 1024 * 1024 };
+
+struct match_db {
+    hs_database_t *block;
+    hs_database_t *stream;
+    size_t stream_size;
+};
+
+struct match_scratch {
+    hs_scratch_t *hs;
+};
+
+struct match_stream {
+    hs_stream_t *hs; /* NULL for a set without patterns */
+};
+
+/* What hs_compile_multi() wants: parallel arrays. The texts lie in one buffer, one after another.
+ */
+struct expressions {
+    size_t n;
+    struct sbuf text;
+    const char **texts;
+    unsigned *flags;
+    unsigned *ids;
+};
+
+static void expressions_free(struct expressions *e)
+{
+    sbuf_free(&e->text);
+    mem_free(e->texts);
+    mem_free(e->flags);
+    mem_free(e->ids);
+}
+
+static void write_literal(struct sbuf *to, struct span bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        sbuf_add_format(to, "\\x%02x", (unsigned)bytes.data[i]);
+    }
+}
+
+static int expressions_make(const struct match_pattern *patterns, size_t n, struct expressions *e)
+{
+    *e = (struct expressions){.n = n,
+                              .text = sbuf_with_cap(TEXT_CAP),
+                              .texts = mem_alloc_array(n, sizeof(*e->texts)),
+                              .flags = mem_alloc_array(n, sizeof(*e->flags)),
+                              .ids = mem_alloc_array(n, sizeof(*e->ids))};
+    if (e->texts == NULL || e->flags == NULL || e->ids == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (patterns[i].literal) {
+            write_literal(&e->text, patterns[i].text);
+        } else {
+            sbuf_add(&e->text, patterns[i].text);
+        }
+        sbuf_add_byte(&e->text, 0);
+        e->flags[i] = patterns[i].nocase ? HS_FLAG_CASELESS : 0;
+        e->ids[i] = (unsigned)i;
+    }
+    if (e->text.cut) {
+        return -ENOMEM;
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        e->texts[i] = (const char *)span_from(sbuf_span(&e->text), at).data;
+        at = span_find_byte(sbuf_span(&e->text), at, 0) + 1;
+    }
+    return 0;
+}
+
+static int compile(const struct expressions *e, unsigned mode, hs_database_t **ret,
+                   struct errbuf *err)
+{
+    hs_compile_error_t *error = NULL;
+    hs_error_t r =
+        hs_compile_multi(e->texts, e->flags, e->ids, (unsigned)e->n, mode, NULL, ret, &error);
+    if (r == HS_SUCCESS) {
+        return 0;
+    }
+    if (error == NULL) {
+        return -ENOMEM;
+    }
+    bool known = error->expression >= 0 && (size_t)error->expression < e->n;
+    errbuf_add(err, "cannot compile pattern '%s': %s",
+               known ? e->texts[error->expression] : "(all of them)", error->message);
+    hs_free_compile_error(error);
+    return -EINVAL;
+}
+
+int match_db_new(const struct match_pattern *patterns, size_t n, struct match_db **ret_db,
+                 struct errbuf *err)
+{
+    struct match_db *db = mem_alloc(sizeof(*db));
+    struct expressions e = {0};
+    int r = db != NULL ? 0 : -ENOMEM;
+    if (r == 0 && n > 0) {
+        r = expressions_make(patterns, n, &e);
+        r = r == 0 ? compile(&e, HS_MODE_BLOCK, &db->block, err) : r;
+        r = r == 0 ? compile(&e, HS_MODE_STREAM, &db->stream, err) : r;
+        if (r == 0 && hs_stream_size(db->stream, &db->stream_size) != HS_SUCCESS) {
+            r = -EINVAL;
+        }
+        expressions_free(&e);
+    }
+    if (r < 0) {
+        match_db_free(&db);
+        return r;
+    }
+    *ret_db = db;
+    return 0;
+}
+
+void match_db_free(struct match_db **db)
+{
+    if (*db == NULL) {
+        return;
+    }
+    (void)hs_free_database((*db)->block);
+    (void)hs_free_database((*db)->stream);
+    mem_free(*db);
+    *db = NULL;
+}
+
+size_t match_db_stream_size(const struct match_db *db)
+{
+    return db->stream_size;
+}
+
+int match_scratch_fit(struct match_scratch **scratch, const struct match_db *db)
+{
+    struct match_scratch *s = *scratch != NULL ? *scratch : mem_alloc(sizeof(*s));
+    if (s == NULL) {
+        return -ENOMEM;
+    }
+    *scratch = s;
+    if (db->block != NULL && (hs_alloc_scratch(db->block, &s->hs) != HS_SUCCESS ||
+                              hs_alloc_scratch(db->stream, &s->hs) != HS_SUCCESS)) {
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void match_scratch_free(struct match_scratch **scratch)
+{
+    if (*scratch == NULL) {
+        return;
+    }
+    (void)hs_free_scratch((*scratch)->hs);
+    mem_free(*scratch);
+    *scratch = NULL;
+}
+
+struct told {
+    match_fn found;
+    void *ctx;
+    uint64_t base; /* bytes of the text before the piece being scanned */
+    bool stopped;
+};
+
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                    void *ctx)
+{
+    (void)from;
+    (void)flags;
+    struct told *told = ctx;
+    told->stopped = !told->found(told->ctx, id, told->base + to);
+    return told->stopped;
+}
+
+static void scan_done(hs_error_t r)
+{
+    CHECK(r == HS_SUCCESS || r == HS_SCAN_TERMINATED);
+}
+
+void match_block(const struct match_db *db, struct match_scratch *scratch, struct span text,
+                 match_fn found, void *ctx)
+{
+    struct told told = {found, ctx, 0, false};
+    while (db->block != NULL && text.len > 0 && !told.stopped) {
+        struct span part = span_head(text, SCAN_MAX);
+        scan_done(hs_scan(db->block, (const char *)part.data, (unsigned)part.len, 0, scratch->hs,
+                          on_match, &told));
+        text = span_from(text, part.len);
+        told.base += part.len;
+    }
+}
+
+struct match_stream *match_stream_open(const struct match_db *db)
+{
+    struct match_stream *s = mem_alloc(sizeof(*s));
+    if (s != NULL && db->stream != NULL && hs_open_stream(db->stream, 0, &s->hs) != HS_SUCCESS) {
+        mem_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void match_stream_scan(struct match_stream *stream, struct match_scratch *scratch, struct span text,
+                       match_fn found, void *ctx)
+{
+    struct told told = {found, ctx, 0, false};
+    while (stream->hs != NULL && text.len > 0 && !told.stopped) {
+        struct span part = span_head(text, SCAN_MAX);
+        scan_done(hs_scan_stream(stream->hs, (const char *)part.data, (unsigned)part.len, 0,
+                                 scratch->hs, on_match, &told));
+        text = span_from(text, part.len);
+    }
+}
+
+void match_stream_reset(struct match_stream *stream)
+{
+    if (stream->hs != NULL) {
+        CHECK(hs_reset_stream(stream->hs, 0, NULL, NULL, NULL) == HS_SUCCESS);
+    }
+}
+
+void match_stream_close(struct match_stream **stream)
+{
+    if (*stream == NULL) {
+        return;
+    }
+    if ((*stream)->hs != NULL) {
+        CHECK(hs_close_stream((*stream)->hs, NULL, NULL, NULL) == HS_SUCCESS);
+    }
+    mem_free(*stream);
+    *stream = NULL;
+}

@@ -1,0 +1,529 @@
+/* rule: text in the Suricata rule language to rules.
+ *
+ * A rule is a line (a backslash at its end joins the next one): seven words of header, then options
+ * in parentheses, each ended by a semicolon. What an option means is a row of the keyword table;
+ * this file knows only the form. All options of a rule are looked at even when one is wrong, so
+ * that one run tells of every mistake; a rule with a mistake is left out and the others load.
+ *
+ * Limits: 64 KiB a rule, 256 options, 16 buffers, 64 tests in each. Text must be UTF-8. A
+ * semicolon inside quotes may stand there as it is, where Suricata wants it escaped. */
+#include "signatures/rule.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+#include "sensor/codec/utf.h"
+#include "sensor/core/packet.h"
+#include "signatures/rule_parse.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { LINE_MAX_BYTES = 64 * 1024, OPTIONS_MAX = 256, MISTAKE_SIZE = 400 };
+
+struct option {
+    struct span name;
+    struct span value;
+    bool has_value;
+};
+
+static const struct rule_protocol protocols[] = {
+    {"ip", 0, NULL},
+    {"tcp", IP_PROTO_TCP, NULL},
+    {"tcp-stream", IP_PROTO_TCP, NULL},
+    {"tcp-pkt", IP_PROTO_TCP, NULL},
+    {"udp", IP_PROTO_UDP, NULL},
+    {"http", 0, "http"},
+    {"http1", 0, "http"},
+    {"smtp", 0, "smtp"},
+    {"dns", 0, "dns"},
+    {"ldap", 0, "ldap"},
+    {"tls", 0, "tls"},
+};
+
+static const struct {
+    const char *name;
+    enum signature_action action;
+} actions[] = {
+    {"alert", SIGNATURE_ALERT},       {"pass", SIGNATURE_PASS},
+    {"drop", SIGNATURE_DROP},         {"reject", SIGNATURE_REJECT},
+    {"rejectsrc", SIGNATURE_REJECT},  {"rejectdst", SIGNATURE_REJECT},
+    {"rejectboth", SIGNATURE_REJECT},
+};
+
+bool rule_mistake(struct rule_parse *p, const char *format, ...)
+{
+    char text[MISTAKE_SIZE];
+    char sid[24] = "";
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (p->sid != 0) {
+        snprintf(sid, sizeof(sid), "sid %u: ", (unsigned)p->sid);
+    }
+    int n = (int)(p->keyword.len < 40 ? p->keyword.len : 40);
+    errbuf_add(p->set->err, "%s:%zu: %s%.*s%s%s", p->file, p->line, sid, n,
+               (const char *)p->keyword.data, n > 0 ? ": " : "", text);
+    p->n_mistakes++;
+    return false;
+}
+
+/* --- groups ------------------------------------------------------------------------------------
+ */
+
+struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer)
+{
+    for (size_t i = 0; i < p->n_groups; i++) {
+        if (p->groups[i].buffer == buffer && p->groups[i].n_transforms == 0) {
+            return &p->groups[i];
+        }
+    }
+    if (p->n_groups == RULE_GROUPS_MAX) {
+        (void)rule_mistake(p, "more than %d buffers in one rule", RULE_GROUPS_MAX);
+        return NULL;
+    }
+    struct group_parse *g = &p->groups[p->n_groups++];
+    g->buffer = buffer;
+    g->n_transforms = 0;
+    g->n_tests = 0;
+    return g;
+}
+
+struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind)
+{
+    if (p->group == NULL) {
+        p->group = rule_group_for(p, BUFFER_PAYLOAD);
+    }
+    if (p->group == NULL || p->group->n_tests == RULE_TESTS_MAX) {
+        (void)rule_mistake(p, "more than %d tests of one buffer", RULE_TESTS_MAX);
+        return NULL;
+    }
+    struct rule_test *t = &p->group->tests[p->group->n_tests++];
+    *t = (struct rule_test){.kind = kind};
+    return t;
+}
+
+static void key_content(struct sbuf *key, const struct rule_content *c)
+{
+    sbuf_add_format(key, "%d%d%d%d%d%d %lld %lld %lld %lld %zu %zu ", c->nocase, c->starts, c->ends,
+                    c->has_distance, c->has_within, c->has_depth, (long long)c->offset,
+                    (long long)c->depth, (long long)c->distance, (long long)c->within,
+                    c->fast ? c->fast_off : SIZE_MAX, c->fast_len);
+    sbuf_add(key, c->bytes);
+}
+
+static void key_number(struct sbuf *key, const struct rule_number *n)
+{
+    sbuf_add_format(key, "%u %lld %d %u %d %llu %llu %llu %lld %d%d%d", n->n_bytes,
+                    (long long)n->offset, n->little, n->base, (int)n->compare,
+                    (unsigned long long)n->value, (unsigned long long)n->mask,
+                    (unsigned long long)n->multiplier, (long long)n->post_offset, n->align,
+                    n->from_beginning, n->from_end);
+}
+
+/* A text that is equal for groups that mean the same. */
+static struct span group_key(const struct group_parse *g, struct sbuf *key, struct arena *arena)
+{
+    sbuf_reset(key);
+    sbuf_add_format(key, "%d", (int)g->buffer);
+    for (size_t i = 0; i < g->n_transforms; i++) {
+        sbuf_add_format(key, ",%u", (unsigned)g->transforms[i]);
+    }
+    for (size_t i = 0; i < g->n_tests; i++) {
+        const struct rule_test *t = &g->tests[i];
+        sbuf_add_format(key, "\n%d%d%d ", (int)t->kind, t->negated, t->relative);
+        switch (t->kind) {
+        case RULE_CONTENT:
+            key_content(key, &t->content);
+            break;
+        case RULE_PCRE:
+            sbuf_add(key, t->pcre.text);
+            break;
+        case RULE_BYTE_TEST:
+        case RULE_BYTE_JUMP:
+            key_number(key, &t->number);
+            break;
+        case RULE_ISDATAAT:
+        case RULE_BSIZE:
+            sbuf_add_format(key, "%d %llu %llu", (int)t->size.compare,
+                            (unsigned long long)t->size.low, (unsigned long long)t->size.high);
+            break;
+        }
+    }
+    return arena_copy(arena, sbuf_span(key), SIZE_MAX, NULL);
+}
+
+static bool group_finish(struct rule_parse *p, const struct group_parse *g, struct sbuf *key)
+{
+    struct arena *arena = p->set->arena;
+    struct rule_group *to = &p->rule->groups[p->rule->n_groups++];
+    size_t bytes = g->n_tests * sizeof(*g->tests);
+    *to = (struct rule_group){.buffer = g->buffer,
+                              .n_transforms = g->n_transforms,
+                              .n_tests = g->n_tests,
+                              .tests = arena_alloc(arena, bytes)};
+    bytes_copy(to->transforms, g->transforms, sizeof(to->transforms));
+    if (to->tests == NULL) {
+        return rule_mistake(p, "out of memory");
+    }
+    bytes_copy(to->tests, g->tests, bytes);
+    to->text = group_key(g, key, arena);
+    return true;
+}
+
+/* --- options -----------------------------------------------------------------------------------
+ */
+
+/* The offset of the semicolon that ends the option at the start of `text`. */
+static size_t option_end(struct span text)
+{
+    bool quoted = false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\\') {
+            i++;
+        } else if (text.data[i] == '"') {
+            quoted = !quoted;
+        } else if (text.data[i] == ';' && !quoted) {
+            return i;
+        }
+    }
+    return SPAN_NONE;
+}
+
+static bool take_option(struct rule_parse *p, struct span *rest, struct option *ret)
+{
+    size_t end = option_end(*rest);
+    if (end == SPAN_NONE) {
+        return rule_mistake(p, "no ';' behind the option '%.*s'",
+                            (int)(rest->len < 60 ? rest->len : 60), (const char *)rest->data);
+    }
+    struct span text = span_trim(span_head(*rest, end));
+    size_t colon = span_find_byte(text, 0, ':');
+    ret->has_value = colon != SPAN_NONE;
+    ret->name = span_trim(span_head(text, colon));
+    ret->value = ret->has_value ? span_trim(span_from(text, colon + 1)) : span_of(NULL, 0);
+    *rest = span_trim(span_from(*rest, end + 1));
+    return ret->name.len > 0 || rule_mistake(p, "an option without a name");
+}
+
+/* All options, before any is carried out: the sid stands among the last and every message has it.
+ */
+static bool take_options(struct rule_parse *p, struct span text, struct option *options,
+                         size_t *ret_n)
+{
+    *ret_n = 0;
+    text = span_trim(text);
+    while (text.len > 0) {
+        if (*ret_n == OPTIONS_MAX) {
+            return rule_mistake(p, "more than %d options", OPTIONS_MAX);
+        }
+        struct option *o = &options[*ret_n];
+        if (!take_option(p, &text, o)) {
+            return false;
+        }
+        int64_t sid = 0;
+        if (span_equal(o->name, SPAN("sid")) && rule_number(o->value, &sid) && sid > 0 &&
+            sid <= UINT32_MAX) {
+            p->sid = (uint32_t)sid;
+        }
+        (*ret_n)++;
+    }
+    return true;
+}
+
+static void apply_option(struct rule_parse *p, const struct option *o)
+{
+    const struct keyword *k = keyword_find(o->name);
+    p->keyword = span_of(NULL, 0);
+    if (k == NULL) {
+        if (o->has_value || !keyword_buffer(p, o->name)) {
+            (void)rule_mistake(p, "unknown keyword '%.*s'",
+                               (int)(o->name.len < 60 ? o->name.len : 60),
+                               (const char *)o->name.data);
+        }
+        return;
+    }
+    p->keyword = o->name;
+    if (k->value == KEYWORD_VALUE && o->value.len == 0) {
+        (void)rule_mistake(p, "a value is missing");
+    } else if (k->value == KEYWORD_ALONE && o->has_value) {
+        (void)rule_mistake(p, "takes no value");
+    } else {
+        (void)k->apply(p, o->value);
+    }
+    p->keyword = span_of(NULL, 0);
+}
+
+/* --- header ------------------------------------------------------------------------------------
+ */
+
+/* The next word; blanks inside brackets belong to it. */
+static struct span take_word(struct span *rest)
+{
+    size_t depth = 0;
+    size_t end = 0;
+    *rest = span_trim(*rest);
+    while (end < rest->len && (depth > 0 || !byte_is_space(rest->data[end]))) {
+        depth += rest->data[end] == '[';
+        depth -= rest->data[end] == ']' && depth > 0;
+        end++;
+    }
+    struct span word = span_head(*rest, end);
+    *rest = span_from(*rest, end);
+    return word;
+}
+
+static bool header_action(struct rule_parse *p, struct span word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+        if (span_equal(word, span_str(actions[i].name))) {
+            p->rule->signature.action = actions[i].action;
+            return true;
+        }
+    }
+    return rule_mistake(p, "unknown action '%.*s'", (int)(word.len < 60 ? word.len : 60),
+                        (const char *)word.data);
+}
+
+static bool header_protocol(struct rule_parse *p, struct span word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+        if (span_equal_nocase(word, span_str(protocols[i].name))) {
+            p->rule->protocol = &protocols[i];
+            return true;
+        }
+    }
+    return rule_mistake(p, "unknown protocol '%.*s'", (int)(word.len < 60 ? word.len : 60),
+                        (const char *)word.data);
+}
+
+static bool header_end(struct rule_parse *p, struct span addrs, struct span ports, bool source)
+{
+    char why[NET_WHY_SIZE];
+    struct rule *r = p->rule;
+    const struct net_variables *v = p->set->variables;
+    const char *end = source ? "source" : "destination";
+    bool good = true;
+    if (!net_addrs_parse(addrs, v, p->set->arena, source ? &r->src : &r->dst, why)) {
+        good = rule_mistake(p, "%s address: %s", end, why);
+    }
+    if (!net_ports_parse(ports, v, p->set->arena, source ? &r->src_ports : &r->dst_ports, why)) {
+        good = rule_mistake(p, "%s port: %s", end, why);
+    }
+    return good;
+}
+
+static bool take_header(struct rule_parse *p, struct span header)
+{
+    struct span words[7];
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        words[i] = take_word(&header);
+    }
+    if (words[6].len == 0 || span_trim(header).len > 0) {
+        return rule_mistake(p, "a rule begins with: action protocol address port -> address port "
+                               "(options)");
+    }
+    bool good = header_action(p, words[0]);
+    good = header_protocol(p, words[1]) && good;
+    p->rule->both_ways = span_equal(words[4], SPAN("<>"));
+    if (!p->rule->both_ways && !span_equal(words[4], SPAN("->"))) {
+        good =
+            rule_mistake(p, "direction is '->' or '<>', not '%.*s'",
+                         (int)(words[4].len < 20 ? words[4].len : 20), (const char *)words[4].data);
+    }
+    good = header_end(p, words[2], words[3], true) && good;
+    return header_end(p, words[5], words[6], false) && good;
+}
+
+/* --- rules -------------------------------------------------------------------------------------
+ */
+
+static bool copy_lists(struct rule_parse *p)
+{
+    struct signature *s = &p->rule->signature;
+    struct arena *arena = p->set->arena;
+    size_t metadata = s->n_metadata * sizeof(*s->metadata);
+    size_t references = s->n_references * sizeof(*s->references);
+    size_t schemes = p->rule->jndi.n_schemes * sizeof(*p->rule->jndi.schemes);
+    void *to[] = {arena_alloc(arena, metadata + 1), arena_alloc(arena, references + 1),
+                  arena_alloc(arena, schemes + 1)};
+    if (to[0] == NULL || to[1] == NULL || to[2] == NULL) {
+        return rule_mistake(p, "out of memory");
+    }
+    bytes_copy(to[0], p->metadata, metadata);
+    bytes_copy(to[1], p->references, references);
+    bytes_copy(to[2], p->schemes, schemes);
+    s->metadata = to[0];
+    s->references = to[1];
+    p->rule->jndi.schemes = to[2];
+    return true;
+}
+
+static void check_rule(struct rule_parse *p)
+{
+    struct rule *r = p->rule;
+    size_t n_tests = 0;
+    for (size_t i = 0; i < p->n_groups; i++) {
+        n_tests += p->groups[i].n_tests;
+        /* Older modifiers may have taken all its tests away from the payload. */
+        if (p->groups[i].n_tests == 0 && p->groups[i].buffer != BUFFER_PAYLOAD) {
+            (void)rule_mistake(p, "nothing is asked of the buffer '%s'",
+                               buffer_info(p->groups[i].buffer).name);
+        }
+        (void)keyword_content_check(p, &p->groups[i]);
+        r->jndi.asked = r->jndi.asked || buffer_is_result(p->groups[i].buffer);
+    }
+    if (p->sid == 0) {
+        (void)rule_mistake(p, "no sid");
+    }
+    if (r->signature.msg.len == 0) {
+        (void)rule_mistake(p, "no msg");
+    }
+    if (n_tests == 0 && !r->jndi.asked && p->n_mistakes == 0) {
+        (void)rule_mistake(p, "no content, pcre or other test: it would match everything");
+    }
+}
+
+static void set_defaults(struct rule_parse *p)
+{
+    struct signature *s = &p->rule->signature;
+    *s = (struct signature){.gid = 1, .severity = 3};
+}
+
+static bool read_body(struct rule_parse *p, struct span line, struct option *options)
+{
+    size_t open = span_find_byte(line, 0, '(');
+    if (open == SPAN_NONE || line.data[line.len - 1] != ')') {
+        return rule_mistake(p, "the options must stand in parentheses");
+    }
+    size_t n = 0;
+    struct span text = span_sub(line, open + 1, line.len - open - 2);
+    if (!take_options(p, text, options, &n)) {
+        return false;
+    }
+    (void)take_header(p, span_head(line, open));
+    for (size_t i = 0; i < n; i++) {
+        apply_option(p, &options[i]);
+    }
+    check_rule(p);
+    return p->n_mistakes == 0 && copy_lists(p);
+}
+
+static void free_expressions(const struct rule_test *tests, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (tests[i].kind == RULE_PCRE) {
+            struct regex *regex = tests[i].pcre.regex;
+            regex_free(&regex);
+        }
+    }
+}
+
+static bool add_rule(struct rule_parse *p, struct sbuf *key)
+{
+    for (size_t i = 0; i < p->n_groups; i++) {
+        if (p->groups[i].n_tests > 0 && !group_finish(p, &p->groups[i], key)) {
+            return false;
+        }
+    }
+    struct rule *r = p->rule;
+    r->file = p->file;
+    r->line = p->line;
+    *p->set->end = r;
+    p->set->end = &r->next;
+    p->set->n_loaded++;
+    return true;
+}
+
+/* Everything one rule needs while it is read; kept from rule to rule. */
+struct reader {
+    struct rule_parse parse;
+    struct option options[OPTIONS_MAX];
+    struct sbuf key;
+};
+
+static bool read_rule(struct reader *r, struct rule_set *set, struct span line)
+{
+    struct rule_parse *p = &r->parse;
+    p->set = set;
+    p->sid = 0;
+    p->n_mistakes = 0;
+    p->n_groups = 0;
+    p->group = NULL;
+    p->last = NULL;
+    p->has_priority = false;
+    p->keyword = span_of(NULL, 0);
+    p->rule = arena_alloc(set->arena, sizeof(*p->rule));
+    if (p->rule == NULL) {
+        return rule_mistake(p, "out of memory");
+    }
+    set_defaults(p);
+    if (read_body(p, line, r->options) && add_rule(p, &r->key)) {
+        return true;
+    }
+    for (size_t i = 0; i < p->n_groups; i++) {
+        free_expressions(p->groups[i].tests, p->groups[i].n_tests);
+    }
+    return false;
+}
+
+/* Takes a rule's line off the text, with those that a backslash joins to it put together in `to`.
+ */
+static struct span take_line(struct span *text, struct sbuf *to, size_t *ret_n_lines)
+{
+    sbuf_reset(to);
+    *ret_n_lines = 0;
+    while (text->len > 0) {
+        struct span line = span_trim(span_split(text, '\n'));
+        (*ret_n_lines)++;
+        bool joined = line.len > 0 && line.data[line.len - 1] == '\\' && line.data[0] != '#';
+        sbuf_add(to, joined ? span_head(line, line.len - 1) : line);
+        if (!joined) {
+            break;
+        }
+    }
+    return span_trim(sbuf_span(to));
+}
+
+static bool read_line(struct reader *r, struct rule_set *set, const struct sbuf *line)
+{
+    struct span text = span_trim(sbuf_span(line));
+    r->parse.set = set;
+    r->parse.sid = 0;
+    r->parse.keyword = span_of(NULL, 0);
+    if (line->cut) {
+        return rule_mistake(&r->parse, "the rule is longer than the limit of %d bytes",
+                            LINE_MAX_BYTES);
+    }
+    if (!utf8_is_valid(text) || span_find_byte(text, 0, 0) != SPAN_NONE) {
+        return rule_mistake(&r->parse, "the rule is not UTF-8 text");
+    }
+    return read_rule(r, set, text);
+}
+
+size_t rule_read(struct rule_set *set, const char *file, struct span text)
+{
+    struct sbuf joined = sbuf_with_cap(LINE_MAX_BYTES);
+    struct reader *r = mem_alloc(sizeof(*r));
+    size_t before = set->n_loaded;
+    size_t n_lines = 0;
+    if (r == NULL) {
+        errbuf_add(set->err, "%s: out of memory", file);
+        set->n_failed++;
+        return 0;
+    }
+    r->key = sbuf_with_cap(4 * LINE_MAX_BYTES);
+    r->parse.file = file;
+    r->parse.line = 1;
+    text = span_starts(text, SPAN("\xef\xbb\xbf")) ? span_from(text, 3) : text;
+    for (; text.len > 0; r->parse.line += n_lines) {
+        struct span line = take_line(&text, &joined, &n_lines);
+        if (line.len > 0 && line.data[0] != '#' && !read_line(r, set, &joined)) {
+            set->n_failed++;
+        }
+    }
+    sbuf_free(&r->key);
+    sbuf_free(&joined);
+    mem_free(r);
+    return set->n_loaded - before;
+}

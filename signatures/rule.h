@@ -1,0 +1,178 @@
+#pragma once
+
+#include "sensor/base/arena.h"
+#include "sensor/base/errbuf.h"
+#include "sensor/core/finding.h"
+#include "signatures/buffer.h"
+#include "signatures/net.h"
+#include "signatures/regex.h"
+
+/* One keyword that looks at a buffer. */
+enum rule_test_kind {
+    RULE_CONTENT,
+    RULE_PCRE,
+    RULE_ISDATAAT,
+    RULE_BSIZE,
+    RULE_BYTE_TEST,
+    RULE_BYTE_JUMP,
+};
+
+struct rule_content {
+    struct span bytes;
+    bool nocase;
+    bool starts;
+    bool ends;
+    bool has_distance;
+    bool has_within;
+    bool has_depth;
+    int64_t offset;   /* from the buffer's start */
+    int64_t depth;    /* from offset; the match lies before it */
+    int64_t distance; /* from the end of the match before */
+    int64_t within;
+    bool fast;       /* chosen by fast_pattern */
+    size_t fast_off; /* the part of bytes that is looked for first */
+    size_t fast_len;
+};
+
+enum rule_compare {
+    RULE_EQUAL,
+    RULE_LESS,
+    RULE_GREATER,
+    RULE_LESS_EQUAL,
+    RULE_GREATER_EQUAL,
+    RULE_BETWEEN,
+    RULE_BITS_AND,
+    RULE_BITS_XOR
+};
+
+/* A number read from the buffer: byte_test and byte_jump. */
+struct rule_number {
+    unsigned n_bytes;
+    int64_t offset;
+    bool little;
+    unsigned base;             /* 0: binary; else text of base 8, 10 or 16 */
+    enum rule_compare compare; /* byte_test */
+    uint64_t value;
+    uint64_t mask;
+    uint64_t multiplier; /* byte_jump */
+    int64_t post_offset;
+    bool align;
+    bool from_beginning;
+    bool from_end;
+};
+
+struct rule_size {
+    enum rule_compare compare;
+    uint64_t low;
+    uint64_t high; /* RULE_BETWEEN: low < size < high */
+};
+
+struct rule_pcre {
+    struct regex *regex;
+    struct span text; /* as written, with its flags */
+};
+
+struct rule_test {
+    enum rule_test_kind kind;
+    bool negated;
+    bool relative; /* begins where the test before it ended */
+    union {
+        struct rule_content content;
+        struct rule_pcre pcre;
+        struct rule_number number;
+        struct rule_size size; /* bsize; isdataat's distance is `low` */
+    };
+};
+
+enum rule_transform {
+    TRANSFORM_DOTPREFIX,
+    TRANSFORM_TO_LOWERCASE,
+    TRANSFORM_TO_UPPERCASE,
+    TRANSFORM_STRIP_WHITESPACE,
+    TRANSFORM_COMPRESS_WHITESPACE,
+    TRANSFORM_URL_DECODE,
+};
+
+enum { RULE_TRANSFORMS_MAX = 4, RULE_GROUPS_MAX = 16, RULE_TESTS_MAX = 64 };
+
+/* All tests of one buffer. They hold together in one instance of it. */
+struct rule_group {
+    enum buffer buffer;
+    uint8_t n_transforms;
+    uint8_t transforms[RULE_TRANSFORMS_MAX]; /* enum rule_transform, in order */
+    struct rule_test *tests;
+    size_t n_tests;
+    struct span text; /* its keywords as written: groups of equal text are the same */
+};
+
+enum rule_flow {
+    RULE_TO_SERVER = 1 << 0,
+    RULE_TO_CLIENT = 1 << 1,
+    RULE_ESTABLISHED = 1 << 2,
+    RULE_NOT_ESTABLISHED = 1 << 3,
+};
+
+/* What jndi.class tells apart: each result is exactly one of these. */
+enum rule_class {
+    RULE_CLASS_ATTACK = 1 << 0,
+    RULE_CLASS_CONDITIONAL = 1 << 1,
+    RULE_CLASS_ATTEMPT = 1 << 2,
+    RULE_CLASS_OVER_BUDGET = 1 << 3, /* gave up before it was sure of an attack */
+};
+
+enum rule_reach { RULE_REACH_ANY, RULE_REACH_YES, RULE_REACH_NO };
+
+/* Conditions on what an evaluation came to. */
+struct rule_jndi {
+    bool asked;       /* the rule has any of them, or a buffer of a result */
+    unsigned classes; /* enum rule_class; 0: any */
+    enum rule_reach reach;
+    const struct span *schemes; /* none: any */
+    size_t n_schemes;
+    bool not_schemes;
+};
+
+struct rule_protocol {
+    const char *name;
+    uint8_t ip_proto;    /* 0: any */
+    const char *decoder; /* NULL: any */
+};
+
+struct rule {
+    struct signature signature;
+    const struct rule_protocol *protocol;
+    struct net_addrs src;
+    struct net_addrs dst;
+    struct net_ports src_ports;
+    struct net_ports dst_ports;
+    bool both_ways;
+    unsigned flow; /* enum rule_flow */
+    struct rule_jndi jndi;
+    struct rule_group groups[RULE_GROUPS_MAX];
+    size_t n_groups;
+    const char *file;
+    size_t line;
+    struct rule *next;
+};
+
+/* The rules of all files, in the order read. All memory but the expressions' is in the arena. */
+struct rule_set {
+    struct arena *arena;
+    const struct net_variables *variables;
+    struct rule *first;
+    struct rule **end;
+    size_t n_loaded;
+    size_t n_failed;
+    struct errbuf *err;      /* mistakes, one a line: "x.rules:3: sid 7: content: …" */
+    struct errbuf *warnings; /* what is odd but not wrong; may be NULL */
+};
+
+/* Reads rules from a text; `file` names it in messages and must outlive the set. A rule with a
+ * mistake is left out, counted and told in set->err; the others load. Returns how many were
+ * loaded. */
+size_t rule_read(struct rule_set *set, const char *file, struct span text);
+/* Of rules with equal gid and sid keeps the one with the highest rev (of equals the first), and
+ * tells of the others. */
+void rule_drop_duplicates(struct rule_set *set);
+/* Frees the expressions; the rest goes with the arena. */
+void rule_set_free(struct rule_set *set);

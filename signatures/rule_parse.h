@@ -1,0 +1,102 @@
+#pragma once
+
+#include "sensor/base/sbuf.h"
+#include "signatures/rule.h"
+
+/* What the reader of rules and its keywords share; nobody else includes this. */
+
+enum { RULE_METADATA_MAX = 128, RULE_REFERENCES_MAX = 64, RULE_SCHEMES_MAX = 16 };
+
+/* A buffer's tests while they are being read. */
+struct group_parse {
+    enum buffer buffer;
+    uint8_t n_transforms;
+    uint8_t transforms[RULE_TRANSFORMS_MAX];
+    struct rule_test tests[RULE_TESTS_MAX];
+    size_t n_tests;
+};
+
+/* One rule being read. */
+struct rule_parse {
+    struct rule_set *set;
+    const char *file;
+    size_t line;
+    uint32_t sid;        /* for messages; 0 until known */
+    struct span keyword; /* for messages; empty outside the options */
+    unsigned n_mistakes;
+    struct rule *rule;
+    bool has_priority;
+    struct group_parse groups[RULE_GROUPS_MAX];
+    size_t n_groups;
+    struct group_parse *group; /* chosen by the last sticky buffer; NULL: none yet */
+    struct rule_test *last;    /* the content that modifiers apply to, or NULL */
+    struct group_parse *last_group;
+    struct signature_metadata metadata[RULE_METADATA_MAX];
+    struct span references[RULE_REFERENCES_MAX];
+    struct span schemes[RULE_SCHEMES_MAX];
+};
+
+enum keyword_value { KEYWORD_ALONE, KEYWORD_VALUE, KEYWORD_EITHER };
+
+/* One row for each keyword of the language. apply() returns false when it has told of a mistake. */
+struct keyword {
+    const char *name;
+    enum keyword_value value;
+    bool (*apply)(struct rule_parse *p, struct span value);
+};
+
+/* NULL when there is none of that name. */
+const struct keyword *keyword_find(struct span name);
+/* Sticky buffers and old modifiers: true when `name` was one, and has been dealt with. */
+bool keyword_buffer(struct rule_parse *p, struct span name);
+
+/* Adds "file:line: sid N: keyword: " and the text to the set's mistakes; returns false. */
+bool rule_mistake(struct rule_parse *p, const char *format, ...) PRINTF(2, 3);
+/* The group of that buffer with no transforms, made if need be; NULL with a mistake told when there
+ * are too many. */
+struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer);
+/* Room for one more test in the chosen buffer (the payload when none was chosen), or NULL. */
+struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind);
+
+/* Keywords of values that several files of keywords need. */
+/* A decimal number with an optional sign, the whole span. */
+bool rule_number(struct span text, int64_t *ret_value);
+/* Without the quotes around it; false with a mistake told when they are missing. Backslashes are
+ * left. */
+bool rule_unquote(struct rule_parse *p, struct span text, struct span *ret);
+
+/* keyword_meta.c */
+bool keyword_msg(struct rule_parse *p, struct span value);
+bool keyword_sid(struct rule_parse *p, struct span value);
+bool keyword_rev(struct rule_parse *p, struct span value);
+bool keyword_gid(struct rule_parse *p, struct span value);
+bool keyword_priority(struct rule_parse *p, struct span value);
+bool keyword_classtype(struct rule_parse *p, struct span value);
+bool keyword_reference(struct rule_parse *p, struct span value);
+bool keyword_metadata(struct rule_parse *p, struct span value);
+bool keyword_target(struct rule_parse *p, struct span value);
+bool keyword_flow(struct rule_parse *p, struct span value);
+bool keyword_jndi_class(struct rule_parse *p, struct span value);
+bool keyword_jndi_scheme(struct rule_parse *p, struct span value);
+bool keyword_jndi_reaches_network(struct rule_parse *p, struct span value);
+
+/* keyword_content.c */
+bool keyword_content(struct rule_parse *p, struct span value);
+bool keyword_nocase(struct rule_parse *p, struct span value);
+bool keyword_depth(struct rule_parse *p, struct span value);
+bool keyword_offset(struct rule_parse *p, struct span value);
+bool keyword_distance(struct rule_parse *p, struct span value);
+bool keyword_within(struct rule_parse *p, struct span value);
+bool keyword_startswith(struct rule_parse *p, struct span value);
+bool keyword_endswith(struct rule_parse *p, struct span value);
+bool keyword_fast_pattern(struct rule_parse *p, struct span value);
+bool keyword_rawbytes(struct rule_parse *p, struct span value);
+/* Whether the modifiers of a finished group's contents agree; tells of what does not. */
+bool keyword_content_check(struct rule_parse *p, const struct group_parse *group);
+
+/* keyword_test.c */
+bool keyword_pcre(struct rule_parse *p, struct span value);
+bool keyword_isdataat(struct rule_parse *p, struct span value);
+bool keyword_bsize(struct rule_parse *p, struct span value);
+bool keyword_byte_test(struct rule_parse *p, struct span value);
+bool keyword_byte_jump(struct rule_parse *p, struct span value);

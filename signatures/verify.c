@@ -1,0 +1,327 @@
+/* verify: the tests of a rule's buffer against its bytes.
+ *
+ * Tests are tried in the order written. A test that is relative and fails sends the search back to
+ * the one it is relative to, which then looks for its next match; a test that is not relative
+ * would fail again wherever the others match, so its failure ends the search. That is what
+ * Suricata does with its recursion; here the trail is an array, one entry a test.
+ *
+ * Limits: 4,096 attempts and 4 MiB of bytes searched for one group in one buffer. */
+#include "signatures/verify.h"
+
+#include "sensor/base/bytes.h"
+
+enum { ATTEMPTS_MAX = 4096, SEARCHED_MAX = 4 << 20 };
+
+/* One test's place on the trail. */
+struct step {
+    size_t base;   /* where the match before it ended */
+    size_t parent; /* the test that says so, or SIZE_MAX */
+    size_t next;   /* where its own search goes on when it is come back to */
+};
+
+struct search {
+    const struct verify_view *view;
+    struct regex_scratch *scratch;
+    const struct rule_test *tests;
+    struct step steps[RULE_TESTS_MAX + 1];
+    size_t searched;
+    unsigned attempts;
+    bool gave_up;
+};
+
+/* The range of the view's text in which a content must lie; empty when there is none. */
+struct range {
+    size_t from;
+    size_t end;
+};
+
+/* An offset in the buffer as an offset in the view, pulled to its nearer end when outside. */
+static size_t in_view(const struct verify_view *v, int64_t at)
+{
+    int64_t off = (int64_t)v->off;
+    if (at <= off) {
+        return 0;
+    }
+    return (uint64_t)(at - off) > v->text.len ? v->text.len : (size_t)(at - off);
+}
+
+static struct range content_range(const struct verify_view *v, const struct rule_content *c,
+                                  size_t base)
+{
+    struct range r = {0, v->text.len};
+    int64_t at = (int64_t)(v->off + base);
+    if (c->starts) {
+        r.end = in_view(v, (int64_t)c->bytes.len);
+        return v->off > 0 ? (struct range){0, 0} : r;
+    }
+    if (c->has_distance || c->has_within) {
+        int64_t from = at + c->distance;
+        r.from = in_view(v, from);
+        r.end = c->has_within ? in_view(v, from + c->within) : r.end;
+        if (c->has_depth && in_view(v, at + c->depth) < r.end) {
+            r.end = in_view(v, at + c->depth);
+        }
+        r.from = in_view(v, c->offset) > r.from ? in_view(v, c->offset) : r.from;
+        return r;
+    }
+    r.from = in_view(v, c->offset);
+    r.end = c->has_depth ? in_view(v, c->offset + c->depth) : r.end;
+    return r;
+}
+
+static size_t find_bytes(struct span text, size_t from, const struct rule_content *c)
+{
+    return c->nocase ? span_find_nocase(text, from, c->bytes) : span_find(text, from, c->bytes);
+}
+
+/* The end of the content's first match at or after `from`, or SPAN_NONE. */
+static size_t content_find(struct search *s, const struct rule_content *c, size_t base, size_t from)
+{
+    const struct verify_view *v = s->view;
+    struct range r = content_range(v, c, base);
+    from = from > r.from ? from : r.from;
+    if (from > r.end || r.end - from < c->bytes.len || (c->ends && v->more)) {
+        return SPAN_NONE;
+    }
+    struct span text = span_head(v->text, r.end);
+    if (c->ends) {
+        size_t last = v->text.len - c->bytes.len;
+        from = last > from ? last : from;
+        if (r.end < v->text.len) {
+            return SPAN_NONE;
+        }
+    }
+    size_t at = find_bytes(text, from, c);
+    s->searched += (at == SPAN_NONE ? r.end : at + c->bytes.len) - from;
+    return at == SPAN_NONE ? SPAN_NONE : at + c->bytes.len;
+}
+
+static bool try_content(struct search *s, size_t i)
+{
+    const struct rule_test *t = &s->tests[i];
+    struct step *step = &s->steps[i];
+    size_t end = content_find(s, &t->content, step->base, step->next);
+    if (t->negated) {
+        return end == SPAN_NONE;
+    }
+    if (end == SPAN_NONE) {
+        return false;
+    }
+    step->next = end - t->content.bytes.len + 1;
+    s->steps[i + 1] = (struct step){end, i, 0};
+    return true;
+}
+
+static bool try_pcre(struct search *s, size_t i)
+{
+    const struct rule_test *t = &s->tests[i];
+    struct step *step = &s->steps[i];
+    size_t base = t->relative ? step->base : 0;
+    struct span text = span_from(s->view->text, base);
+    size_t from = step->next > base ? step->next - base : 0;
+    size_t range[2] = {0, 0};
+    if (from > text.len) {
+        return false;
+    }
+    enum regex_result r = regex_find(t->pcre.regex, s->scratch, text, from, range);
+    s->searched += text.len - from;
+    s->gave_up = s->gave_up || r == REGEX_GAVE_UP;
+    if (t->negated || r != REGEX_YES) {
+        return t->negated && r == REGEX_NO;
+    }
+    step->next = base + range[0] + 1;
+    s->steps[i + 1] = (struct step){base + range[1], i, 0};
+    return true;
+}
+
+/* Suricata's reading: an absolute N is the offset of a byte, a relative N a number of bytes. */
+static bool try_isdataat(const struct search *s, size_t i)
+{
+    const struct rule_test *t = &s->tests[i];
+    const struct verify_view *v = s->view;
+    uint64_t size = v->off + v->text.len;
+    bool there = t->relative ? v->off + s->steps[i].base + t->size.low <= size : t->size.low < size;
+    return t->negated ? !there && !v->more : there || v->more;
+}
+
+static bool compare(enum rule_compare how, uint64_t value, uint64_t low, uint64_t high)
+{
+    switch (how) {
+    case RULE_EQUAL:
+        return value == low;
+    case RULE_LESS:
+        return value < low;
+    case RULE_GREATER:
+        return value > low;
+    case RULE_LESS_EQUAL:
+        return value <= low;
+    case RULE_GREATER_EQUAL:
+        return value >= low;
+    case RULE_BETWEEN:
+        return value > low && value < high;
+    case RULE_BITS_AND:
+        return (value & low) != 0;
+    case RULE_BITS_XOR:
+        return (value ^ low) != 0;
+    }
+    return false;
+}
+
+/* With an unknown end only "at least this many" can be known to hold. */
+static bool try_bsize(const struct search *s, const struct rule_test *t)
+{
+    const struct verify_view *v = s->view;
+    bool lower_bound = t->size.compare == RULE_GREATER || t->size.compare == RULE_GREATER_EQUAL;
+    if (v->more && (t->negated || !lower_bound)) {
+        return false;
+    }
+    return compare(t->size.compare, v->off + v->text.len, t->size.low, t->size.high) != t->negated;
+}
+
+/* Where the number of a byte_test or byte_jump stands in the view; SPAN_NONE outside. */
+static size_t number_at(const struct search *s, size_t i)
+{
+    const struct rule_test *t = &s->tests[i];
+    int64_t at = t->number.offset - (int64_t)s->view->off;
+    at = t->relative ? (int64_t)s->steps[i].base + t->number.offset : at;
+    bool outside = at < 0 || (uint64_t)at + t->number.n_bytes > s->view->text.len;
+    return outside ? SPAN_NONE : (size_t)at;
+}
+
+static unsigned lowest_bit(uint64_t mask)
+{
+    unsigned n = 0;
+    while (mask != 0 && (mask & 1) == 0) {
+        mask >>= 1;
+        n++;
+    }
+    return n;
+}
+
+static bool digits_value(struct span text, unsigned base, uint64_t *ret)
+{
+    uint64_t value = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        int digit = byte_hex(text.data[i]);
+        if (digit >= 0 && (unsigned)digit < base) {
+            value = value * base + (unsigned)digit;
+            n++;
+        } else if (n > 0) {
+            break;
+        } else if (!byte_is_space(text.data[i])) {
+            return false;
+        }
+    }
+    *ret = value;
+    return n > 0;
+}
+
+static bool read_number(const struct rule_number *n, struct span bytes, uint64_t *ret)
+{
+    uint64_t value = 0;
+    if (n->base != 0) {
+        if (!digits_value(bytes, n->base, &value)) {
+            return false;
+        }
+    } else {
+        for (size_t i = 0; i < bytes.len; i++) {
+            uint8_t byte = bytes.data[n->little ? bytes.len - 1 - i : i];
+            value = value << 8 | byte;
+        }
+    }
+    *ret = n->mask == UINT64_MAX ? value : (value & n->mask) >> lowest_bit(n->mask);
+    return true;
+}
+
+static bool try_byte_test(const struct search *s, size_t i)
+{
+    const struct rule_test *t = &s->tests[i];
+    size_t at = number_at(s, i);
+    uint64_t value = 0;
+    if (at == SPAN_NONE ||
+        !read_number(&t->number, span_sub(s->view->text, at, t->number.n_bytes), &value)) {
+        return false;
+    }
+    return compare(t->number.compare, value, t->number.value, 0) != t->negated;
+}
+
+static bool try_byte_jump(struct search *s, size_t i)
+{
+    const struct rule_number *n = &s->tests[i].number;
+    const struct verify_view *v = s->view;
+    size_t at = number_at(s, i);
+    uint64_t value = 0;
+    if (at == SPAN_NONE || !read_number(n, span_sub(v->text, at, n->n_bytes), &value) ||
+        value > UINT32_MAX) {
+        return false;
+    }
+    value *= n->multiplier;
+    value = n->align ? (value + 3) / 4 * 4 : value;
+    int64_t from = n->from_beginning ? -(int64_t)v->off : (int64_t)(at + n->n_bytes);
+    from = n->from_end ? (int64_t)v->text.len : from;
+    int64_t to = from + (int64_t)value + n->post_offset;
+    if (to < 0 || (uint64_t)to > v->text.len || (n->from_end && v->more)) {
+        return false;
+    }
+    s->steps[i + 1] = (struct step){(size_t)to, i, 0};
+    return true;
+}
+
+/* Carries out test i from where it stands. Tests that match at a place of their own set the step
+ * after it; for the others it is handed on here. */
+static bool attempt(struct search *s, size_t i)
+{
+    s->steps[i + 1] = (struct step){s->steps[i].base, s->steps[i].parent, 0};
+    switch (s->tests[i].kind) {
+    case RULE_CONTENT:
+        return try_content(s, i);
+    case RULE_PCRE:
+        return try_pcre(s, i);
+    case RULE_ISDATAAT:
+        return try_isdataat(s, i);
+    case RULE_BSIZE:
+        return try_bsize(s, &s->tests[i]);
+    case RULE_BYTE_TEST:
+        return try_byte_test(s, i);
+    case RULE_BYTE_JUMP:
+        return try_byte_jump(s, i);
+    }
+    return false;
+}
+
+/* Whether another match of the test could be tried. */
+static bool can_retry(const struct rule_test *t)
+{
+    return !t->negated && (t->kind == RULE_CONTENT || t->kind == RULE_PCRE);
+}
+
+/* The test to go back to after test i failed, or SIZE_MAX. */
+static size_t back_from(const struct search *s, size_t i)
+{
+    while (s->tests[i].relative && s->steps[i].parent != SIZE_MAX) {
+        i = s->steps[i].parent;
+        if (can_retry(&s->tests[i])) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+enum verify_result verify_group(const struct rule_group *group, const struct verify_view *view,
+                                struct regex_scratch *scratch)
+{
+    struct search s = {.view = view, .scratch = scratch, .tests = group->tests};
+    size_t i = 0;
+    s.steps[0] = (struct step){0, SIZE_MAX, 0};
+    while (i < group->n_tests) {
+        if (++s.attempts > ATTEMPTS_MAX || s.searched > SEARCHED_MAX) {
+            return VERIFY_GAVE_UP;
+        }
+        i = attempt(&s, i) ? i + 1 : back_from(&s, i);
+        if (i == SIZE_MAX) {
+            return s.gave_up ? VERIFY_GAVE_UP : VERIFY_NO;
+        }
+    }
+    return VERIFY_YES;
+}

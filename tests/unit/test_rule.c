@@ -1,0 +1,497 @@
+/* Tests of the rule language: what a text becomes, what is refused and how it is told, and what the
+ * tests of a buffer mean. */
+#include "sensor/base/bytes.h"
+#include "sensor/base/sbuf.h"
+#include "signatures/rule.h"
+#include "signatures/verify.h"
+#include "tests/unit/runner.h"
+
+#include <string.h>
+
+static const struct net_variable variables[] = {
+    {SPAN_LITERAL("HOME_NET"), SPAN_LITERAL("[10.0.0.0/8,!10.9.0.0/16]")},
+    {SPAN_LITERAL("WEB"), SPAN_LITERAL("[80,8000:8100,!8080]")},
+    {SPAN_LITERAL("LOOP"), SPAN_LITERAL("$LOOP")},
+};
+
+struct loaded {
+    struct errbuf err;
+    struct net_variables variables;
+    struct rule_set set;
+};
+
+static void load(struct loaded *l, struct span text)
+{
+    bytes_zero(l, sizeof(*l));
+    l->variables = (struct net_variables){variables, ARRAY_LEN(variables)};
+    l->set =
+        (struct rule_set){.arena = arena_new(1 << 24), .variables = &l->variables, .err = &l->err};
+    l->set.end = &l->set.first;
+    (void)rule_read(&l->set, "t.rules", text);
+}
+
+static void unload(struct loaded *l)
+{
+    rule_set_free(&l->set);
+    arena_free(&l->set.arena);
+    errbuf_free(&l->err);
+}
+
+/* The mistakes that a text's rules bring about, all lines. */
+static void expect_mistakes(const char *text, const char *mistakes)
+{
+    struct loaded l;
+    load(&l, span_str(text));
+    rule_drop_duplicates(&l.set);
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&l.err), mistakes);
+    if (strcmp(errbuf_text(&l.err), mistakes) != 0) {
+        printf("\n  %s\n  %s  instead of %s", text, errbuf_text(&l.err), mistakes);
+    }
+    unload(&l);
+}
+
+#define RULE(options) "alert http any any -> any any (msg:\"m\"; " options " sid:7; rev:1;)\n"
+
+static void a_rule_tells_what_events_need(void)
+{
+    struct loaded l;
+    load(&l, SPAN("# a comment\n"
+                  "\n"
+                  "drop http $HOME_NET any -> any $WEB \\\n"
+                  "  (msg:\"a \\\"quoted\\\" name\\; and more\"; flow:established,to_server; \\\n"
+                  "  http.uri; content:\"x\"; reference:cve,2021-44228; "
+                  "reference:url,example.org/a; classtype:attempted-admin; "
+                  "metadata:cve CVE_2021_44228, attack_target Server; target:dest_ip; "
+                  "sid:4294967295; rev:3; gid:5;)\n"));
+    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 1);
+    const struct rule *r = l.set.first;
+    const struct signature *s = &r->signature;
+    CU_ASSERT_EQUAL(s->action, SIGNATURE_DROP);
+    CU_ASSERT_EQUAL(s->sid, 4294967295);
+    CU_ASSERT_EQUAL(s->rev, 3);
+    CU_ASSERT_EQUAL(s->gid, 5);
+    CU_ASSERT_EQUAL(s->severity, 1);
+    CU_ASSERT_EQUAL(s->target, SIGNATURE_TARGET_DEST);
+    CU_ASSERT(span_equal(s->msg, SPAN("a \"quoted\" name; and more")));
+    CU_ASSERT(span_equal(s->category, SPAN("Attempted Administrator Privilege Gain")));
+    CU_ASSERT_EQUAL_FATAL(s->n_references, 2);
+    CU_ASSERT(
+        span_equal(s->references[0], SPAN("https://nvd.nist.gov/vuln/detail/CVE-2021-44228")));
+    CU_ASSERT(span_equal(s->references[1], SPAN("https://example.org/a")));
+    CU_ASSERT_EQUAL_FATAL(s->n_metadata, 2);
+    CU_ASSERT(span_equal(s->metadata[1].key, SPAN("attack_target")));
+    CU_ASSERT(span_equal(s->metadata[1].value, SPAN("Server")));
+    CU_ASSERT_EQUAL(r->flow, RULE_TO_SERVER | RULE_ESTABLISHED);
+    CU_ASSERT_EQUAL(r->line, 3);
+    unload(&l);
+}
+
+static void priority_goes_before_the_class_in_any_order(void)
+{
+    struct loaded l;
+    load(&l, SPAN(RULE("content:\"a\"; priority:2; classtype:attempted-admin;")));
+    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 1);
+    CU_ASSERT_EQUAL(l.set.first->signature.severity, 2);
+    unload(&l);
+}
+
+static void mistakes_name_file_line_sid_and_keyword(void)
+{
+    expect_mistakes(RULE("pcre:\"/(/\";"), "t.rules:1: sid 7: pcre: missing closing parenthesis at "
+                                           "character 1 of '('\n");
+    expect_mistakes("\n" RULE("nosuch:\"a\"; content:\"a\";"),
+                    "t.rules:2: sid 7: unknown keyword 'nosuch'\n");
+    expect_mistakes(RULE("content:\"a|0\"; ") RULE("content:\"|0|\";"),
+                    "t.rules:1: sid 7: content: missing closing '|'\n"
+                    "t.rules:2: sid 7: content: odd number of hexadecimal digits at character 3\n");
+    expect_mistakes(RULE("content:\"|0g|\";"),
+                    "t.rules:1: sid 7: content: 'g' at character 3 is no "
+                    "hexadecimal digit\n");
+    expect_mistakes(RULE("content:\"\";"),
+                    "t.rules:1: sid 7: content: empty; it has 1 to 4096 bytes\n");
+    expect_mistakes(
+        RULE("flow:to_server;"),
+        "t.rules:1: sid 7: no content, pcre or other test: it would match everything\n");
+    expect_mistakes(RULE("nocase; content:\"a\";"),
+                    "t.rules:1: sid 7: nocase: no content stands before it\n");
+    expect_mistakes(RULE("content:\"abc\"; depth:2;"),
+                    "t.rules:1: sid 7: content: depth 2 is less than the content's 3 bytes\n");
+    expect_mistakes(RULE("content:\"abc\"; offset:x;"),
+                    "t.rules:1: sid 7: offset: 'x' is not a number from 0 to 2147483647\n");
+    expect_mistakes(RULE("content:\"a\"; flow:to_server,sideways;"),
+                    "t.rules:1: sid 7: flow: unknown word 'sideways'\n");
+    expect_mistakes(RULE("content:\"a\"; classtype:none;"),
+                    "t.rules:1: sid 7: classtype: unknown class 'none'\n");
+    expect_mistakes(RULE("http.uri; http.method; content:\"a\";"),
+                    "t.rules:1: sid 7: nothing is asked of the buffer 'http.uri'\n");
+    expect_mistakes("alert http any any -> any any (content:\"a\"; sid:3)\n",
+                    "t.rules:1: no ';' behind the option 'sid:3'\n");
+    expect_mistakes("alert http any any -> any any (msg:\"m\"; content:\"a\";)\n",
+                    "t.rules:1: no sid\n");
+}
+
+static void the_header_is_checked_word_by_word(void)
+{
+#define HEADER(header) header " (msg:\"m\"; content:\"a\"; sid:7;)\n"
+    expect_mistakes(HEADER("shout http any any -> any any"),
+                    "t.rules:1: sid 7: unknown action 'shout'\n");
+    expect_mistakes(HEADER("alert icq any any -> any any"),
+                    "t.rules:1: sid 7: unknown protocol 'icq'\n");
+    expect_mistakes(HEADER("alert http any any => any any"),
+                    "t.rules:1: sid 7: direction is '->' or '<>', not '=>'\n");
+    expect_mistakes(HEADER("alert http $NONE any -> any any"),
+                    "t.rules:1: sid 7: source address: unknown variable 'NONE'\n");
+    expect_mistakes(HEADER("alert http $LOOP any -> any any"),
+                    "t.rules:1: sid 7: source address: lists nested too deeply at '$LOOP'\n");
+    expect_mistakes(HEADER("alert http [10.0.0.0/8 any -> any any"),
+                    "t.rules:1: sid 7: a rule begins with: action protocol address port -> address "
+                    "port (options)\n");
+    expect_mistakes(HEADER("alert http any 80:70 -> any 65536"),
+                    "t.rules:1: sid 7: source port: not a port or port range: '80:70'\n"
+                    "t.rules:1: sid 7: destination port: not a port or port range: '65536'\n");
+    expect_mistakes(HEADER("alert http [] any -> [10.0.0.1,] any"),
+                    "t.rules:1: sid 7: source address: empty list '[]'\n"
+                    "t.rules:1: sid 7: destination address: nothing behind the last ',' of "
+                    "'10.0.0.1,'\n");
+#undef HEADER
+}
+
+static void a_wrong_rule_does_not_stop_the_others(void)
+{
+    struct loaded l;
+    load(&l,
+         SPAN(RULE("nosuch;") "alert ip any any -> any any (msg:\"n\"; content:\"b\"; sid:8;)"));
+    CU_ASSERT_EQUAL(l.set.n_loaded, 1);
+    CU_ASSERT_EQUAL(l.set.n_failed, 1);
+    CU_ASSERT_EQUAL(l.set.first->signature.sid, 8);
+    unload(&l);
+}
+
+static void of_equal_sids_the_higher_rev_stays(void)
+{
+#define NUMBERED(sid, rev)                                                                         \
+    "alert ip any any -> any any (msg:\"m\"; content:\"a\"; sid:" sid "; rev:" rev ";)\n"
+    expect_mistakes(NUMBERED("3", "1") NUMBERED("3", "1"),
+                    "t.rules:2: sid 3 rev 1 was already defined at t.rules:1\n");
+    struct loaded l;
+    load(&l, SPAN(NUMBERED("3", "1") NUMBERED("4", "1") NUMBERED("3", "2") NUMBERED("3", "1")));
+    rule_drop_duplicates(&l.set);
+    CU_ASSERT_EQUAL(l.set.n_loaded, 2);
+    CU_ASSERT_EQUAL(l.set.n_failed, 2);
+    CU_ASSERT_EQUAL(l.set.first->signature.sid, 4);
+    CU_ASSERT_EQUAL_FATAL(l.set.first->next->signature.sid, 3);
+    CU_ASSERT_EQUAL(l.set.first->next->signature.rev, 2);
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&l.err),
+                           "t.rules:3: sid 3 rev 2 was already defined at t.rules:1, with a lower "
+                           "rev: this one is used\n"
+                           "t.rules:4: sid 3 rev 1 was already defined at t.rules:3\n");
+    unload(&l);
+#undef NUMBERED
+}
+
+static void long_lines_and_other_text_are_told(void)
+{
+    struct sbuf text = sbuf_with_cap(1 << 20);
+    sbuf_add_str(&text, "alert ip any any -> any any (msg:\"");
+    while (text.len < 70000) {
+        sbuf_add_byte(&text, 'x');
+    }
+    sbuf_add_str(&text, "\"; content:\"a\"; sid:1;)\n");
+    sbuf_add_str(&text, "alert ip any any -> any any (msg:\"\xff\"; content:\"a\"; sid:2;)\n");
+    struct loaded l;
+    load(&l, sbuf_span(&text));
+    CU_ASSERT_EQUAL(l.set.n_loaded, 0);
+    CU_ASSERT_EQUAL(l.set.n_failed, 2);
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&l.err),
+                           "t.rules:1: the rule is longer than the limit of 65536 bytes\n"
+                           "t.rules:2: the rule is not UTF-8 text\n");
+    unload(&l);
+    sbuf_free(&text);
+}
+
+/* --- addresses and ports -----------------------------------------------------------------------
+ */
+
+static bool addr_in(const char *list, const char *addr)
+{
+    char why[NET_WHY_SIZE];
+    struct arena *arena = arena_new(1 << 16);
+    struct net_variables v = {variables, ARRAY_LEN(variables)};
+    struct net_addrs addrs;
+    struct addr a;
+    CU_ASSERT_FATAL(net_addrs_parse(span_str(list), &v, arena, &addrs, why));
+    CU_ASSERT_FATAL(addr_parse(span_str(addr), &a));
+    bool have = net_addrs_have(&addrs, &a);
+    arena_free(&arena);
+    return have;
+}
+
+static bool port_in(const char *list, uint16_t port)
+{
+    char why[NET_WHY_SIZE];
+    struct arena *arena = arena_new(1 << 16);
+    struct net_variables v = {variables, ARRAY_LEN(variables)};
+    struct net_ports ports;
+    CU_ASSERT_FATAL(net_ports_parse(span_str(list), &v, arena, &ports, why));
+    bool have = net_ports_have(&ports, port);
+    arena_free(&arena);
+    return have;
+}
+
+static void the_most_specific_address_decides(void)
+{
+    CU_ASSERT(addr_in("any", "192.0.2.1"));
+    CU_ASSERT(addr_in("any", "2001:db8::1"));
+    CU_ASSERT_FALSE(addr_in("!any", "192.0.2.1"));
+    CU_ASSERT(addr_in("$HOME_NET", "10.1.2.3"));
+    CU_ASSERT_FALSE(addr_in("$HOME_NET", "10.9.2.3"));
+    CU_ASSERT_FALSE(addr_in("$HOME_NET", "192.0.2.1"));
+    CU_ASSERT_FALSE(addr_in("!$HOME_NET", "10.1.2.3"));
+    CU_ASSERT(addr_in("!$HOME_NET", "10.9.2.3"));
+    CU_ASSERT(addr_in("!$HOME_NET", "192.0.2.1"));
+    CU_ASSERT(addr_in("[192.0.2.0/24, !192.0.2.7, [2001:db8::/32,!2001:db8:1::/48]]", "192.0.2.8"));
+    CU_ASSERT_FALSE(addr_in("[192.0.2.0/24, !192.0.2.7]", "192.0.2.7"));
+    CU_ASSERT_FALSE(addr_in("[192.0.2.0/24,[2001:db8::/32,!2001:db8:1::/48]]", "2001:db8:1::1"));
+    CU_ASSERT(addr_in("[!192.0.2.7]", "192.0.2.8"));
+    CU_ASSERT_FALSE(addr_in("![!192.0.2.7]", "192.0.2.8"));
+    CU_ASSERT(addr_in("![!192.0.2.7]", "192.0.2.7"));
+    CU_ASSERT(addr_in("[![192.0.2.0/24,!192.0.2.7],!198.51.100.1]", "203.0.113.1"));
+    CU_ASSERT_FALSE(addr_in("[192.0.2.7,!192.0.2.7]", "192.0.2.7"));
+}
+
+static void the_narrowest_port_range_decides(void)
+{
+    CU_ASSERT(port_in("any", 0));
+    CU_ASSERT(port_in("$WEB", 80));
+    CU_ASSERT(port_in("$WEB", 8100));
+    CU_ASSERT_FALSE(port_in("$WEB", 8080));
+    CU_ASSERT_FALSE(port_in("$WEB", 8101));
+    CU_ASSERT(port_in("!$WEB", 8080));
+    CU_ASSERT_FALSE(port_in("!80", 80));
+    CU_ASSERT(port_in("!80", 81));
+    CU_ASSERT(port_in("1024:", 65535));
+    CU_ASSERT_FALSE(port_in("1024:", 1023));
+    CU_ASSERT(port_in(":1024", 0));
+}
+
+/* --- what the tests of a buffer mean -----------------------------------------------------------
+ */
+
+static enum verify_result verify_in(const char *options, struct verify_view view)
+{
+    char text[1024];
+    struct loaded l;
+    struct regex_scratch *scratch = regex_scratch_new();
+    snprintf(text, sizeof(text), "alert ip any any -> any any (msg:\"m\"; http.uri; %s sid:1;)",
+             options);
+    load(&l, span_str(text));
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&l.err), "");
+    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 1);
+    enum verify_result r = verify_group(&l.set.first->groups[0], &view, scratch);
+    unload(&l);
+    regex_scratch_free(&scratch);
+    return r;
+}
+
+static bool matches(const char *options, const char *text)
+{
+    return verify_in(options, (struct verify_view){.text = span_str(text)}) == VERIFY_YES;
+}
+
+static void contents_stand_where_they_are_told_to(void)
+{
+    CU_ASSERT(matches("content:\"bc\";", "abcd"));
+    CU_ASSERT_FALSE(matches("content:\"BC\";", "abcd"));
+    CU_ASSERT(matches("content:\"BC\"; nocase;", "abcd"));
+    CU_ASSERT(matches("content:!\"x\";", "abcd"));
+    CU_ASSERT_FALSE(matches("content:!\"bc\";", "abcd"));
+    CU_ASSERT(matches("content:\"a|62 63|\\\"d\";", "abc\"d"));
+    CU_ASSERT(matches("content:\"cd\"; offset:2;", "abcd"));
+    CU_ASSERT_FALSE(matches("content:\"bc\"; offset:2;", "abcd"));
+    CU_ASSERT(matches("content:\"bc\"; offset:1; depth:2;", "abcd"));
+    CU_ASSERT_FALSE(matches("content:\"cd\"; offset:1; depth:2;", "abcd"));
+    CU_ASSERT_FALSE(matches("content:\"bc\"; depth:2;", "abcd"));
+    CU_ASSERT(matches("content:\"ab\"; startswith;", "abcd"));
+    CU_ASSERT_FALSE(matches("content:\"bc\"; startswith;", "abcd"));
+    CU_ASSERT(matches("content:\"cd\"; endswith;", "cdcd"));
+    CU_ASSERT_FALSE(matches("content:\"cd\"; endswith;", "cdce"));
+    CU_ASSERT(matches("content:\"abcd\"; startswith; endswith;", "abcd"));
+    CU_ASSERT_FALSE(matches("content:\"abcd\"; startswith; endswith;", "abcde"));
+}
+
+static void relative_contents_count_from_the_match_before(void)
+{
+    CU_ASSERT(matches("content:\"a\"; content:\"b\"; distance:0;", "a-b"));
+    CU_ASSERT_FALSE(matches("content:\"a\"; content:\"b\"; distance:0;", "b-a"));
+    CU_ASSERT(matches("content:\"a\"; content:\"b\"; within:2;", "a-b"));
+    CU_ASSERT_FALSE(matches("content:\"a\"; content:\"b\"; within:1;", "a-b"));
+    CU_ASSERT(matches("content:\"a\"; content:\"b\"; distance:1; within:1;", "a-b"));
+    CU_ASSERT_FALSE(matches("content:\"a\"; content:\"b\"; distance:1; within:1;", "a--b"));
+    CU_ASSERT(matches("content:\"b\"; content:\"a\"; distance:-2;", "ab"));
+    CU_ASSERT(matches("content:\"a\"; content:!\"b\"; within:2;", "a--b"));
+    CU_ASSERT_FALSE(matches("content:\"a\"; content:!\"b\"; within:3;", "a--b"));
+}
+
+static void a_failed_relative_test_tries_the_next_match(void)
+{
+    CU_ASSERT(matches("content:\"a\"; content:\"b\"; within:1;", "a-a-ab"));
+    CU_ASSERT(
+        matches("content:\"a\"; content:\"b\"; within:1; content:\"c\"; within:1;", "ab-abc"));
+    CU_ASSERT(
+        matches("content:\"a\"; content:\"b\"; distance:0; content:\"c\"; within:1;", "a-bb-bc"));
+    CU_ASSERT_FALSE(matches("content:\"a\"; content:\"b\"; within:1; content:\"x\";", "a-ab"));
+    CU_ASSERT(matches("pcre:\"/a./\"; content:\"c\"; within:1;", "abaac"));
+    CU_ASSERT(matches("content:\"a\"; pcre:\"/^b/R\";", "a-ab"));
+}
+
+static void expressions_have_their_flags(void)
+{
+    CU_ASSERT(matches("pcre:\"/B.C/i\";", "abxcd"));
+    CU_ASSERT_FALSE(matches("pcre:\"/B.C/\";", "abxcd"));
+    CU_ASSERT_FALSE(matches("pcre:\"/b.c/\";", "ab\ncd"));
+    CU_ASSERT(matches("pcre:\"/b.c/s\";", "ab\ncd"));
+    CU_ASSERT(matches("pcre:\"/^b/m\";", "a\nb"));
+    CU_ASSERT_FALSE(matches("pcre:\"/b/A\";", "ab"));
+    CU_ASSERT(matches("pcre:!\"/x/\";", "abc"));
+    CU_ASSERT(matches("pcre:\"/a\\;b\\x3a\\/c/\";", "a;b:/c"));
+    CU_ASSERT(matches("pcre:\"/^\\/a/U\";", "/a"));
+}
+
+static void sizes_are_the_buffers(void)
+{
+    CU_ASSERT(matches("bsize:4;", "abcd"));
+    CU_ASSERT_FALSE(matches("bsize:5;", "abcd"));
+    CU_ASSERT(matches("bsize:>3;", "abcd"));
+    CU_ASSERT(matches("bsize:3<>5;", "abcd"));
+    CU_ASSERT_FALSE(matches("bsize:4<>6;", "abcd"));
+    CU_ASSERT(matches("bsize:!5;", "abcd"));
+    CU_ASSERT(matches("content:\"b\"; isdataat:2,relative;", "abcd"));
+    CU_ASSERT_FALSE(matches("content:\"b\"; isdataat:3,relative;", "abcd"));
+    CU_ASSERT_FALSE(matches("content:\"c\"; isdataat:!1,relative;", "abcd"));
+    CU_ASSERT(matches("content:\"d\"; isdataat:!1,relative;", "abcd"));
+    CU_ASSERT(matches("isdataat:3;", "abcd"));
+    CU_ASSERT_FALSE(matches("isdataat:4;", "abcd"));
+}
+
+static void numbers_are_read_and_jumped_over(void)
+{
+    CU_ASSERT(matches("byte_test:2,=,0x6162,0;", "abcd"));
+    CU_ASSERT(matches("byte_test:2,=,0x6261,0,little;", "abcd"));
+    CU_ASSERT(matches("byte_test:1,&,0x20,1;", "abcd"));
+    CU_ASSERT(matches("byte_test:1,!&,0x80,1;", "abcd"));
+    CU_ASSERT(matches("byte_test:3,>,99,1,string,dec;", "x100"));
+    CU_ASSERT(matches("content:\"b\"; byte_test:1,=,0x63,0,relative;", "abcd"));
+    CU_ASSERT_FALSE(matches("byte_test:2,=,0x6162,3;", "abcd"));
+    CU_ASSERT(matches("content:\"|04|\"; byte_jump:1,0,relative; content:\"z\"; within:1;",
+                      "\x04\x03"
+                      "abcz"));
+    CU_ASSERT_FALSE(matches("content:\"|04|\"; byte_jump:1,0,relative; content:\"z\"; within:1;",
+                            "\x04\x02"
+                            "abcz"));
+    CU_ASSERT_FALSE(matches("byte_jump:1,0; content:\"a\"; distance:0;", "\x40"
+                                                                         "abc"));
+}
+
+static void a_window_knows_what_it_does_not_know(void)
+{
+    struct verify_view later = {SPAN("abcd"), 100, true};
+    CU_ASSERT_EQUAL(verify_in("content:\"bc\";", later), VERIFY_YES);
+    CU_ASSERT_EQUAL(verify_in("content:\"ab\"; startswith;", later), VERIFY_NO);
+    CU_ASSERT_EQUAL(verify_in("content:\"cd\"; endswith;", later), VERIFY_NO);
+    CU_ASSERT_EQUAL(verify_in("content:\"bc\"; offset:101; depth:2;", later), VERIFY_YES);
+    CU_ASSERT_EQUAL(verify_in("content:\"bc\"; offset:102;", later), VERIFY_NO);
+    CU_ASSERT_EQUAL(verify_in("bsize:104;", later), VERIFY_NO);
+    CU_ASSERT_EQUAL(verify_in("bsize:>100;", later), VERIFY_YES);
+    CU_ASSERT_EQUAL(verify_in("content:\"d\"; isdataat:!1,relative;", later), VERIFY_NO);
+}
+
+static void a_search_that_explodes_is_given_up(void)
+{
+    struct sbuf text = sbuf_with_cap(200000);
+    while (text.len < 100000) {
+        sbuf_add_byte(&text, 'a');
+    }
+    struct verify_view view = {.text = sbuf_span(&text)};
+    CU_ASSERT_EQUAL(verify_in("pcre:\"/(a|aa)+[bc]/\";", view), VERIFY_GAVE_UP);
+    CU_ASSERT_EQUAL(
+        verify_in("content:\"a\"; content:\"a\"; distance:0; content:\"b\"; within:1;", view),
+        VERIFY_GAVE_UP);
+    CU_ASSERT_EQUAL(verify_in("content:\"aa\"; content:\"b\"; distance:0;", view), VERIFY_GAVE_UP);
+    sbuf_free(&text);
+}
+
+static void older_modifiers_move_their_content(void)
+{
+    struct loaded l;
+    load(&l, SPAN(RULE("content:\"GET\"; http_method; content:\"/x\"; nocase; http_uri; "
+                       "content:\"raw\"; pcre:\"/y/U\";")));
+    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 1);
+    const struct rule *r = l.set.first;
+    CU_ASSERT_EQUAL_FATAL(r->n_groups, 3);
+    CU_ASSERT_EQUAL(r->groups[0].buffer, BUFFER_PAYLOAD);
+    CU_ASSERT_EQUAL(r->groups[0].n_tests, 1);
+    CU_ASSERT_EQUAL(r->groups[1].buffer, (enum buffer)FIELD_HTTP_METHOD);
+    CU_ASSERT_EQUAL(r->groups[2].buffer, (enum buffer)FIELD_HTTP_URI);
+    CU_ASSERT_EQUAL_FATAL(r->groups[2].n_tests, 2);
+    CU_ASSERT(r->groups[2].tests[0].content.nocase);
+    CU_ASSERT_EQUAL(r->groups[2].tests[1].kind, RULE_PCRE);
+    unload(&l);
+}
+
+static void groups_that_mean_the_same_have_the_same_key(void)
+{
+    struct loaded l;
+    load(&l,
+         SPAN("alert ip any any -> any any (msg:\"m\"; http.uri; content:\"a\"; nocase; sid:1;)\n"
+              "drop ip any any -> any any (msg:\"n\"; http.uri; content: \"|61|\" ; nocase; "
+              "sid:2;)\n"
+              "alert ip any any -> any any (msg:\"m\"; http.uri; content:\"a\"; sid:3;)\n"));
+    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 3);
+    const struct rule *r = l.set.first;
+    CU_ASSERT(span_equal(r->groups[0].text, r->next->groups[0].text));
+    CU_ASSERT_FALSE(span_equal(r->groups[0].text, r->next->next->groups[0].text));
+    unload(&l);
+}
+
+static CU_TestInfo reading[] = {
+    {"a rule tells what events need", a_rule_tells_what_events_need},
+    {"priority goes before the class in any order", priority_goes_before_the_class_in_any_order},
+    {"mistakes name file, line, sid and keyword", mistakes_name_file_line_sid_and_keyword},
+    {"the header is checked word by word", the_header_is_checked_word_by_word},
+    {"a wrong rule does not stop the others", a_wrong_rule_does_not_stop_the_others},
+    {"of equal sids the higher rev stays", of_equal_sids_the_higher_rev_stays},
+    {"long lines and other text are told", long_lines_and_other_text_are_told},
+    {"older modifiers move their content", older_modifiers_move_their_content},
+    {"groups that mean the same have the same key", groups_that_mean_the_same_have_the_same_key},
+    CU_TEST_INFO_NULL,
+};
+
+static CU_TestInfo nets[] = {
+    {"the most specific address decides", the_most_specific_address_decides},
+    {"the narrowest port range decides", the_narrowest_port_range_decides},
+    CU_TEST_INFO_NULL,
+};
+
+static CU_TestInfo tests[] = {
+    {"contents stand where they are told to", contents_stand_where_they_are_told_to},
+    {"relative contents count from the match before",
+     relative_contents_count_from_the_match_before},
+    {"a failed relative test tries the next match", a_failed_relative_test_tries_the_next_match},
+    {"expressions have their flags", expressions_have_their_flags},
+    {"sizes are the buffer's", sizes_are_the_buffers},
+    {"numbers are read and jumped over", numbers_are_read_and_jumped_over},
+    {"a window knows what it does not know", a_window_knows_what_it_does_not_know},
+    {"a search that explodes is given up", a_search_that_explodes_is_given_up},
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {
+        {"reading rules", NULL, NULL, NULL, NULL, reading},
+        {"addresses and ports", NULL, NULL, NULL, NULL, nets},
+        {"tests of a buffer", NULL, NULL, NULL, NULL, tests},
+        CU_SUITE_INFO_NULL,
+    };
+    return run_suites(suites);
+}
