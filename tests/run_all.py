@@ -75,7 +75,7 @@ def skips_in(name, output):
     """The reasons that a test gives for cases it did not run."""
     reasons = re.findall(r"^skipped:? (.+)$", output, re.MULTILINE)
     reasons += re.findall(r"\.\.\. skipped ['\"](.+)['\"]$", output, re.MULTILINE)
-    return [f"{name}: {reason}" for reason in reasons]
+    return [f"{name}: {reason}" for reason in dict.fromkeys(reasons)]
 
 
 def judge(way, record):
@@ -111,7 +111,9 @@ def broken(way, step, run):
     """The sum of a step that failed before any test could run."""
     found = Sum()
     found.failed = 1
-    tail = "\n".join((run.stdout + run.stderr).strip().split("\n")[-SHOWN_LINES:])
+    lines = (run.stdout + run.stderr).strip().split("\n")
+    telling = [line for line in lines if re.search(r"\berror:|ERROR:|undefined reference", line)]
+    tail = "\n".join((telling or lines)[-SHOWN_LINES:])
     found.failures = [f"{way}: {step} failed\n{tail}"]
     return found
 
@@ -134,7 +136,7 @@ def build(way):
         run = step(command, CC=compiler)
         if run.returncode != 0:
             return broken(way, "meson setup", run)
-    run = step(["ninja", "-C", str(folder)])
+    run = step(["ninja", "-C", str(folder), "-k", "0"])
     return broken(way, "the build", run) if run.returncode != 0 else None
 
 

@@ -15,7 +15,7 @@ enum record_kind {
     RECORD_END,
 };
 
-enum { RECORD_NO_TX = UINT32_MAX };
+#define RECORD_NO_TX UINT32_MAX
 
 /* One emission; pieces of one body (up to a gap in it) and losses of one kind are one record. */
 struct record {

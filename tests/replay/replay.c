@@ -96,7 +96,7 @@ static void add_lines(const struct contract *c, struct recorder_wants wants, str
 {
     recorder_lines(c->recorder, "", wants, out);
     for (size_t i = 0; i < c->n_alternates; i++) {
-        char prefix[16];
+        char prefix[24];
         snprintf(prefix, sizeof(prefix), "a%zu ", i);
         recorder_lines(c->alternates[i]->recorder, prefix, wants, out);
     }
