@@ -7,7 +7,9 @@
 
 /* What the files of this folder share: one flow, and the table it lies in. */
 
+struct appid;
 struct hold;
+struct ndpi_flow_struct;
 
 enum side_flag {
     SIDE_KNOWN = 1 << 0,  /* `next` is known */
@@ -48,6 +50,9 @@ struct flow {
     unsigned generation; /* counts flows that began at the same time on the same ports */
     bool ended;          /* `reason` is known */
     enum close_reason reason;
+    bool named;                     /* nDPI need not be asked any more */
+    uint8_t n_asked;                /* packets it was asked with */
+    struct ndpi_flow_struct *appid; /* its state, while it is asked */
     struct side sides[2];
 };
 
@@ -56,6 +61,7 @@ struct flow_table {
     struct stream_user user;
     struct stats *stats;
     struct hash_key key;
+    struct appid *appid; /* NULL: nDPI is not asked */
     struct flow_index index;
     struct wheel wheel;
     struct list embryonic; /* CONN_NEW, oldest first */

@@ -15,6 +15,7 @@
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
+#include "sensor/flow/appid.h"
 #include "sensor/flow/entry.h"
 #include "sensor/flow/tcp.h"
 
@@ -167,6 +168,7 @@ void flow_unreserve(struct flow_table *t, size_t n_bytes)
 static void free_flow(struct flow_table *t, struct flow **f)
 {
     tcp_free(t, *f);
+    appid_forget(t, *f);
     list_remove(&(*f)->rank);
     wheel_remove(&t->wheel, *f);
     flow_index_remove(&t->index, *f);
@@ -257,6 +259,7 @@ struct flow_limits flow_limits_default(void)
         .udp_us = 60ULL * SECOND_US,
         .other_us = 30ULL * SECOND_US,
         .hole_us = 10ULL * SECOND_US,
+        .appid_packets = 8,
     };
 }
 
@@ -274,7 +277,9 @@ struct flow_table *flow_table_new(const struct flow_limits *limits, struct strea
     t->random = key->k0 ^ key->k1;
     list_init(&t->embryonic);
     list_init(&t->closed);
-    if (flow_index_init(&t->index, limits->flows) < 0 || wheel_init(&t->wheel) < 0) {
+    t->appid = limits->appid_packets > 0 ? appid_new() : NULL;
+    if (flow_index_init(&t->index, limits->flows) < 0 || wheel_init(&t->wheel) < 0 ||
+        (limits->appid_packets > 0 && t->appid == NULL)) {
         flow_table_free(&t);
     }
     return t;
@@ -294,6 +299,7 @@ void flow_table_free(struct flow_table **t)
     }
     flow_index_free(&table->index);
     wheel_free(&table->wheel);
+    appid_free(&table->appid);
     mem_free(table);
     *t = NULL;
 }
@@ -569,6 +575,7 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     t->current = f;
     account(t, f, p, h, dir);
     carry_out(t, f, h, dir);
+    appid_packet(t, f, h);
     set_deadline(t, f);
     t->current = NULL;
     *ret_verdict = f->conn.verdict;

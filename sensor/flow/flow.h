@@ -14,7 +14,8 @@ struct flow_limits {
     uint64_t tcp_closed_us;
     uint64_t udp_us;
     uint64_t other_us;
-    uint64_t hole_us; /* longest wait for a missing segment where no ACKs are seen */
+    uint64_t hole_us;       /* longest wait for a missing segment where no ACKs are seen */
+    unsigned appid_packets; /* most packets nDPI is asked with; 0: it is not made at all */
 };
 
 /* All flows of one worker, and the TCP streams in them. */

@@ -147,7 +147,9 @@ static const struct stream_ops ops = {
 void lab_start(struct lab *lab, const struct flow_limits *limits)
 {
     *lab = (struct lab){.clock_us = 1600000000000000, .key = {1, 2}};
-    lab->limits = limits != NULL ? *limits : flow_limits_default();
+    lab->limits = flow_limits_default();
+    lab->limits.appid_packets = 0;
+    lab->limits = limits != NULL ? *limits : lab->limits;
     lab->log = sbuf_with_cap(LOG_MAX);
     lab->table =
         flow_table_new(&lab->limits, (struct stream_user){&ops, lab}, &lab->stats, &lab->key);

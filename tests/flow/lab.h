@@ -35,7 +35,7 @@ struct lab {
     enum direction joined;
 };
 
-/* The table is made with lab->limits: lab_start() with NULL takes the defaults. */
+/* NULL takes the default limits, without nDPI. */
 void lab_start(struct lab *lab, const struct flow_limits *limits);
 /* Finishes the table, and frees everything. */
 void lab_stop(struct lab *lab);

@@ -266,6 +266,7 @@ static void all_flows_end_in_the_order_of_their_ids(void)
 static void one_flow_beyond_the_table_ends_the_oldest_half_open_one(void)
 {
     struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
     limits.flows = 4;
     struct lab lab;
     lab_start(&lab, &limits);
@@ -289,6 +290,7 @@ static void one_flow_beyond_the_table_ends_the_oldest_half_open_one(void)
 static void full_table_of_live_flows_ends_the_idlest(void)
 {
     struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
     limits.flows = 100;
     struct lab lab;
     lab_start(&lab, &limits);
@@ -313,6 +315,7 @@ static void full_table_of_live_flows_ends_the_idlest(void)
 static void flood_of_syns_stays_within_memory(void)
 {
     struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
     limits.flows = 1U << 20;
     limits.memory = 16U << 20;
     struct lab lab;
@@ -341,6 +344,7 @@ static void flood_of_holes_stays_within_memory(void)
 {
     enum { N = 100000, LEN = 1000 };
     struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
     limits.memory = 64U << 20;
     struct lab lab;
     lab_start(&lab, &limits);
@@ -369,6 +373,7 @@ static void flood_of_holes_stays_within_memory(void)
 static void table_survives_the_failure_of_any_allocation(void)
 {
     struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
     struct stats stats = {0};
     struct hash_key key = {0};
     for (size_t n = 1; n <= 3; n++) {

@@ -128,6 +128,7 @@ static void decoy_behind_a_hole_is_not_believed_while_the_receiver_waits(void)
 static void held_bytes_beyond_their_cap_give_up_the_hole(void)
 {
     struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
     limits.held = 1000;
     struct lab lab;
     lab_start(&lab, &limits);
@@ -542,6 +543,7 @@ static void single_bytes_in_reverse_order_come_out_in_order(void)
 {
     enum { N = 16384 };
     struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
     limits.held = 8U << 20;
     struct lab lab;
     struct model m = {.wrong = false};

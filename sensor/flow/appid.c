@@ -1,0 +1,200 @@
+/* appid: names for flows that no decoder claims, by nDPI 4.2.
+ *
+ * nDPI is asked with the first packets that carry payload, until it knows or a count is reached;
+ * its state of about 700 bytes lives only so long. What it would guess from the port alone is not
+ * taken: a name says what was seen. Each table has a module of its own, because a module is not
+ * shared between threads. Its names are joined and lower-cased once and kept, so that a conn can
+ * point at them; beyond a cap of joined names ("TLS.Google") the first part stands alone.
+ *
+ * The module (5 MB) is made at the start and is not part of the table's memory limit; the state of
+ * flows is. When memory is short a flow stays without a name. */
+#include "sensor/flow/appid.h"
+
+#include "sensor/base/arena.h"
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+
+#include <ndpi_api.h>
+
+enum { NAMES_MAX = 256 * 1024, PAIRS_MAX = 1024, HEAP_OVERHEAD = 16 };
+
+/* A protocol within a protocol, and the two names joined. */
+struct pair {
+    uint16_t master;
+    uint16_t app;
+    const char *name;
+};
+
+struct appid {
+    struct ndpi_detection_module_struct *module;
+    struct arena *texts;
+    const char **lower; /* names of all protocols, in lower case */
+    size_t n_protocols;
+    struct pair *pairs;
+    size_t n_pairs;
+    size_t flow_size;
+};
+
+static const char *keep_name(struct appid *a, struct span name, bool lower)
+{
+    char *text = arena_alloc(a->texts, name.len + 1);
+    for (size_t i = 0; text != NULL && i < name.len; i++) {
+        uint8_t c = span_at(name, i);
+        text[i] = (char)(lower ? byte_lower(c) : c);
+    }
+    return text;
+}
+
+static struct span protocol_name(struct appid *a, uint16_t id)
+{
+    return span_str(ndpi_get_proto_name(a->module, id));
+}
+
+static bool load_names(struct appid *a)
+{
+    a->n_protocols = ndpi_get_num_supported_protocols(a->module);
+    a->lower = mem_alloc_array(a->n_protocols, sizeof(*a->lower));
+    a->pairs = mem_alloc_array(PAIRS_MAX, sizeof(*a->pairs));
+    a->texts = arena_new(NAMES_MAX);
+    if (a->lower == NULL || a->pairs == NULL || a->texts == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_protocols; i++) {
+        a->lower[i] = keep_name(a, protocol_name(a, (uint16_t)i), true);
+    }
+    return !arena_overflowed(a->texts);
+}
+
+struct appid *appid_new(void)
+{
+    struct appid *a = mem_alloc(sizeof(*a));
+    if (a == NULL) {
+        return NULL;
+    }
+    a->module = ndpi_init_detection_module(ndpi_dont_load_tor_hosts | ndpi_dont_init_libgcrypt);
+    if (a->module == NULL) {
+        appid_free(&a);
+        return NULL;
+    }
+    NDPI_PROTOCOL_BITMASK all;
+    NDPI_BITMASK_SET_ALL(all);
+    ndpi_set_protocol_detection_bitmask2(a->module, &all);
+    ndpi_finalize_initialization(a->module);
+    a->flow_size = ndpi_detection_get_sizeof_ndpi_flow_struct();
+    if (!load_names(a)) {
+        appid_free(&a);
+    }
+    return a;
+}
+
+void appid_free(struct appid **a)
+{
+    if (*a == NULL) {
+        return;
+    }
+    if ((*a)->module != NULL) {
+        ndpi_exit_detection_module((*a)->module);
+    }
+    mem_free((*a)->pairs);
+    mem_free((*a)->lower);
+    arena_free(&(*a)->texts);
+    mem_free(*a);
+    *a = NULL;
+}
+
+/* "TLS.Google", made with the first flow that is that. */
+static const char *joined_name(struct appid *a, uint16_t master, uint16_t app)
+{
+    for (size_t i = 0; i < a->n_pairs; i++) {
+        if (a->pairs[i].master == master && a->pairs[i].app == app) {
+            return a->pairs[i].name;
+        }
+    }
+    struct span first = protocol_name(a, master);
+    struct span second = protocol_name(a, app);
+    char text[128];
+    if (a->n_pairs == PAIRS_MAX || first.len + second.len + 1 > sizeof(text)) {
+        return ndpi_get_proto_name(a->module, master);
+    }
+    bytes_copy(text, first.data, first.len);
+    text[first.len] = '.';
+    bytes_copy(text + first.len + 1, second.data, second.len);
+    const char *name = keep_name(a, span_of(text, first.len + 1 + second.len), false);
+    if (name == NULL) {
+        return ndpi_get_proto_name(a->module, master);
+    }
+    a->pairs[a->n_pairs++] = (struct pair){master, app, name};
+    return name;
+}
+
+static bool is_known(const ndpi_protocol *p)
+{
+    return p->app_protocol != NDPI_PROTOCOL_UNKNOWN || p->master_protocol != NDPI_PROTOCOL_UNKNOWN;
+}
+
+static void name_conn(struct appid *a, struct conn *conn, const ndpi_protocol *p)
+{
+    bool both = p->master_protocol != NDPI_PROTOCOL_UNKNOWN &&
+                p->app_protocol != NDPI_PROTOCOL_UNKNOWN && p->app_protocol != p->master_protocol;
+    uint16_t master =
+        p->master_protocol != NDPI_PROTOCOL_UNKNOWN ? p->master_protocol : p->app_protocol;
+    conn->ndpi_proto =
+        both ? joined_name(a, master, p->app_protocol) : ndpi_get_proto_name(a->module, master);
+    conn->ndpi_category = ndpi_category_get_name(a->module, p->category);
+    if (conn->app_proto == NULL && !conn->claimed && master < a->n_protocols) {
+        conn->app_proto = a->lower[master];
+    }
+}
+
+void appid_forget(struct flow_table *t, struct flow *f)
+{
+    f->named = true;
+    if (f->appid != NULL) {
+        ndpi_free_flow_data(f->appid);
+        mem_free(f->appid);
+        f->appid = NULL;
+        flow_unreserve(t, t->appid->flow_size + HEAP_OVERHEAD);
+    }
+}
+
+static bool make_state(struct flow_table *t, struct flow *f)
+{
+    size_t size = t->appid->flow_size + HEAP_OVERHEAD;
+    if (f->appid != NULL) {
+        return true;
+    }
+    if (!flow_reserve(t, size)) {
+        return false;
+    }
+    f->appid = mem_alloc(t->appid->flow_size);
+    if (f->appid == NULL) {
+        flow_unreserve(t, size);
+    }
+    return f->appid != NULL;
+}
+
+void appid_packet(struct flow_table *t, struct flow *f, const struct headers *h)
+{
+    struct appid *a = t->appid;
+    if (a == NULL || f->named || h->payload.len == 0 || h->ip.len > UINT16_MAX) {
+        return;
+    }
+    if (f->conn.claimed || !make_state(t, f)) {
+        appid_forget(t, f);
+        return;
+    }
+    ndpi_protocol p = ndpi_detection_process_packet(
+        a->module, f->appid, h->ip.data, (unsigned short)h->ip.len, f->conn.last_us / 1000);
+    f->n_asked++;
+    bool last = f->n_asked >= t->limits.appid_packets;
+    if (last && !is_known(&p)) {
+        uint8_t guessed = 0;
+        p = ndpi_detection_giveup(a->module, f->appid, 0, &guessed);
+    }
+    if (is_known(&p)) {
+        name_conn(a, &f->conn, &p);
+    }
+    if (last || is_known(&p)) {
+        appid_forget(t, f);
+    }
+}

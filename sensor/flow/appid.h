@@ -1,0 +1,17 @@
+#pragma once
+
+#include "sensor/flow/entry.h"
+
+/* nDPI: names the flows that no decoder claims. */
+struct appid;
+
+/* NULL when there is no memory. Its names live as long as it does. */
+MUST_USE struct appid *appid_new(void);
+/* Nulls *a; accepts NULL. */
+void appid_free(struct appid **a);
+
+/* Asks about a flow, if it is one to ask about, with a packet of it. May set the conn's ndpi_proto
+ * and ndpi_category, and its app_proto when it has none. */
+void appid_packet(struct flow_table *t, struct flow *f, const struct headers *h);
+/* Frees what is kept of the flow; it is not asked about again. */
+void appid_forget(struct flow_table *t, struct flow *f);
