@@ -48,6 +48,13 @@ uint8_t byte_upper(uint8_t c)
     return c >= 'a' && c <= 'z' ? (uint8_t)(c & 0xdf) : c;
 }
 
+void bytes_copy_lower(uint8_t *to, const uint8_t *from, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        to[i] = byte_lower(from[i]);
+    }
+}
+
 bool byte_is_alpha(uint8_t c)
 {
     uint8_t lower = byte_lower(c);

@@ -18,6 +18,8 @@ int bytes_compare(const void *a, const void *b, size_t len);
 /* ASCII only, whatever the locale: these are wire bytes. */
 uint8_t byte_lower(uint8_t c);
 uint8_t byte_upper(uint8_t c);
+/* Copies len bytes in lower case; the two must not overlap. */
+void bytes_copy_lower(uint8_t *to, const uint8_t *from, size_t len);
 bool byte_is_alpha(uint8_t c);
 bool byte_is_digit(uint8_t c);
 bool byte_is_alnum(uint8_t c);

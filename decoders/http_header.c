@@ -1,0 +1,38 @@
+/* http_header: the headers that have a field of their own or say something about the message. */
+#include "decoders/http_header.h"
+
+#define GENERAL FIELD_N
+
+static const struct http_header rows[] = {
+    {SPAN_LITERAL("host"), {FIELD_HTTP_HOST_RAW, GENERAL}, HTTP_HEADER_HOST},
+    {SPAN_LITERAL("accept"), {FIELD_HTTP_ACCEPT, GENERAL}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("cookie"), {FIELD_HTTP_COOKIE, GENERAL}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("server"), {GENERAL, FIELD_HTTP_SERVER}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("referer"), {FIELD_HTTP_REFERER, GENERAL}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("location"), {GENERAL, FIELD_HTTP_LOCATION}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("connection"), {FIELD_HTTP_CONNECTION, FIELD_HTTP_CONNECTION}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("user-agent"), {FIELD_HTTP_USER_AGENT, GENERAL}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("set-cookie"), {GENERAL, FIELD_HTTP_COOKIE}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("content-type"),
+     {FIELD_HTTP_CONTENT_TYPE, FIELD_HTTP_CONTENT_TYPE},
+     HTTP_HEADER_CONTENT_TYPE},
+    {SPAN_LITERAL("authorization"), {GENERAL, GENERAL}, HTTP_HEADER_AUTHORIZATION},
+    {SPAN_LITERAL("content-length"),
+     {FIELD_HTTP_CONTENT_LEN, FIELD_HTTP_CONTENT_LEN},
+     HTTP_HEADER_CONTENT_LENGTH},
+    {SPAN_LITERAL("accept-encoding"), {FIELD_HTTP_ACCEPT_ENC, GENERAL}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("accept-language"), {FIELD_HTTP_ACCEPT_LANG, GENERAL}, HTTP_HEADER_PLAIN},
+    {SPAN_LITERAL("content-encoding"), {GENERAL, GENERAL}, HTTP_HEADER_CONTENT_ENCODING},
+    {SPAN_LITERAL("transfer-encoding"), {GENERAL, GENERAL}, HTTP_HEADER_TRANSFER_ENCODING},
+    {SPAN_LITERAL("proxy-authorization"), {GENERAL, GENERAL}, HTTP_HEADER_AUTHORIZATION},
+};
+
+const struct http_header *http_header_find(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].name.len == name.len && span_equal_nocase(rows[i].name, name)) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
