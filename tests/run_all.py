@@ -26,6 +26,7 @@ WAYS = {
     "gcc-sanitized": ("gcc", SANITIZED),
     "clang-release": ("clang", ["--buildtype=release"]),
     "clang-sanitized": ("clang", SANITIZED),
+    "gcc-threads": ("gcc", ["--buildtype=debugoptimized", "-Db_sanitize=thread"]),
 }
 USUAL = ("gcc-release", "gcc-sanitized", "clang-release")
 GOOD, BAD = ("OK", "EXPECTEDFAIL"), ("FAIL", "TIMEOUT", "UNEXPECTEDPASS", "ERROR", "INTERRUPT")
@@ -147,8 +148,10 @@ def test(way, first):
     log.unlink(missing_ok=True)
     leave_out = [] if first else [f"--no-suite={suite}" for suite in ONCE]
     run = step(
-        ["meson", "test", "-C", str(folder), "--no-rebuild", *leave_out],
+        # Sanitized programs are several times slower.
+        ["meson", "test", "-C", str(folder), "--no-rebuild", "-t", "5", *leave_out],
         ASAN_OPTIONS="detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
+        TSAN_OPTIONS="halt_on_error=1",
         UBSAN_OPTIONS="halt_on_error=1:abort_on_error=1:print_stacktrace=1",
     )
     if not log.exists():

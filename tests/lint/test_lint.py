@@ -247,6 +247,7 @@ class State(Cases):
 
     def test_log_level_is_the_exception(self):
         self.top("static atomic_int level;\n", None, "sensor/base/log.c")
+        self.body("    static atomic_int level;", None, "sensor/base/log.c")
 
     def test_constant(self):
         for text in ("static const int count = 1;\n",
