@@ -1,0 +1,191 @@
+#pragma once
+
+#include "sensor/base/sbuf.h"
+#include "signatures/lookup.h"
+
+/* Private to signatures/lookup*.c: the machine that carries out one pass, and what it has found. */
+
+/* A `${` in a source. */
+struct lookup_opener {
+    uint32_t at;
+    uint32_t close; /* of its '}', or LOOKUP_UNCLOSED */
+};
+#define LOOKUP_UNCLOSED UINT32_MAX
+
+enum lookup_frame_kind {
+    LOOKUP_FRAME_TEXT,       /* the whole text */
+    LOOKUP_FRAME_EXPRESSION, /* what stands between `${` and '}', substituted on its own */
+    LOOKUP_FRAME_VALUE,      /* what a look-up gave, substituted again in its place */
+};
+
+/* A range that is being substituted: reads [at, end) of its source and appends to `out`. */
+struct lookup_frame {
+    enum lookup_frame_kind kind;
+    bool in_values; /* the source lies in `values`; else it is the text of this pass */
+    size_t source_off;
+    size_t source_len;
+    size_t start; /* an expression's `${` in its source */
+    size_t at;
+    size_t end;
+    size_t opener; /* the next one not yet met, if it is below opener_end and before `end` */
+    size_t opener_end;
+    size_t out_base; /* where the range begins in `out` */
+
+    /* The cycle list. A text's or an expression's own entry is what it was at its first look-up:
+     * first_out bytes of `out` and its source from first_at on. A value's entry is the name that
+     * gave it. */
+    bool has_first;
+    size_t first_out;
+    size_t first_at;
+    size_t name_len; /* the name stands in `values` before the value */
+
+    size_t openers_base; /* a value's openers begin here */
+
+    /* For the report. */
+    size_t from; /* the expression in the text of this pass that all this comes from ... */
+    size_t to;   /* ... to behind its '}' */
+    uint32_t tricks;
+    unsigned depth;
+    unsigned deepest;
+};
+
+/* A look-up that gave nothing here and might on the host. */
+struct lookup_unknown {
+    size_t out_off;  /* where its text stands in `out` */
+    size_t name_off; /* "env:X" in `unknown_names` */
+    size_t name_len;
+};
+
+/* Texts one after the other in a buffer. */
+struct lookup_list {
+    size_t off[LOOKUP_NAMES_MAX];
+    size_t len[LOOKUP_NAMES_MAX];
+    size_t n;
+    struct sbuf text;
+};
+
+/* What has been found in one reading of the text. */
+struct lookup_found {
+    struct lookup_list names;
+    struct lookup_list variables;
+    uint32_t tricks;
+    unsigned depth;
+    bool has_raw;
+    size_t raw_off;
+    size_t raw_len;
+    bool thrown;
+    size_t thrown_end; /* behind the expression that threw, in the text of that pass */
+    struct sbuf exception;
+};
+
+struct lookup {
+    const struct lookup_options *options;
+    uint64_t *fuel;
+    bool over_budget;
+    uint8_t mark; /* with a second byte it stands for a value of the host; 0: no byte is free */
+    struct span given; /* the text as logged, which ${event:Message} gives */
+    size_t raw_limit;  /* what lies behind it in the given text was added by us */
+    bool first_pass;
+    uint32_t carried; /* tricks of the passes before this one */
+
+    struct span source; /* the text of this pass */
+    struct sbuf out;    /* what the open ranges have come to so far, the innermost last */
+    struct sbuf values; /* name and value of each open value frame */
+    struct sbuf value;  /* the value being made */
+    struct lookup_frame *frames;
+    size_t n_frames;
+    size_t frames_room;
+    struct lookup_opener *openers;
+    size_t n_openers;
+    size_t openers_room;
+    struct lookup_unknown *unknown;
+    size_t n_unknown;
+    size_t unknown_room;
+    struct sbuf unknown_names;
+
+    struct lookup_found found;
+
+    struct sbuf text;                           /* the text of this pass, from the second one on */
+    struct sbuf with_ends;                      /* a text with the missing '}' appended */
+    struct lookup_name names[LOOKUP_NAMES_MAX]; /* as handed out */
+    struct span variables[LOOKUP_NAMES_MAX];
+};
+
+/* Evaluates one reading of a text as Log4j evaluates a message, into l->found; what its text is
+ * then stands in l->source. false when over budget. `ours` bytes at the end of the text were added.
+ */
+bool lookup_read(struct lookup *l, struct span text, size_t ours);
+/* Goes on where lookup_read() ended as if more `${` followed: pass after pass until nothing changes
+ * or a name was asked. */
+void lookup_read_on(struct lookup *l);
+/* A text that asks nothing by itself: the class, with what it would ask in l->found. */
+enum lookup_class lookup_classify(struct lookup *l, struct span text, struct span *ret_attempt);
+
+/* One pass over l->source, into l->out. false when it ended early: thrown, or over budget. */
+MUST_USE bool lookup_pass(struct lookup *l);
+/* Appends every `${` of a source and its '}' to l->openers, in order; false when over budget. */
+MUST_USE bool lookup_scan(struct lookup *l, struct span source);
+
+/* What things cost, in units of about a nanosecond. */
+enum {
+    LOOKUP_COST_STEP = 40,
+    LOOKUP_COST_OPENER = 8,
+    LOOKUP_COST_COLON = 8,
+    LOOKUP_COST_UNICODE = 32, /* a byte of a text that is not ASCII and changes case */
+    LOOKUP_SHARE_COPY = 16,   /* bytes that are only copied, or searched for one byte */
+};
+
+/* Takes n units of fuel; false (and over_budget) when there are not so many. */
+MUST_USE bool lookup_spend(struct lookup *l, uint64_t n);
+/* Makes room for one more element of an array; false (and over_budget) at `max` or without memory.
+ */
+MUST_USE bool lookup_grow(struct lookup *l, void **array, size_t *room, size_t size, size_t n_max);
+/* Tells of a step, if anybody listens. */
+void lookup_tell(const struct lookup *l, enum lookup_step_kind kind, struct span text,
+                 struct span value);
+
+/* Name and default of an evaluated expression. */
+struct lookup_split {
+    size_t name_len; /* the name begins where the expression does */
+    size_t default_off;
+    bool has_default; /* it runs to the end of the buffer */
+    size_t n_colons;  /* that were looked at in vain: part of the cost */
+};
+/* Splits what `out` holds from `base` on, deleting what belongs to neither. */
+struct lookup_split lookup_split(struct sbuf *out, size_t base);
+
+enum lookup_value_kind {
+    LOOKUP_VALUE_NULL,
+    LOOKUP_VALUE_TEXT,
+    LOOKUP_VALUE_ASK, /* JNDI is asked, which gives nothing */
+    LOOKUP_VALUE_THROWS,
+};
+
+/* What a look-up says. */
+struct lookup_answer {
+    enum lookup_value_kind kind;
+    bool has_text;      /* there is a value, in l->value: its own or the default look-up's */
+    bool host_knows;    /* there is none here, but there may be one on the host */
+    struct span prefix; /* in lower case; empty when there is no such look-up */
+    struct span key;    /* what stands behind it, in the name */
+    uint32_t tricks;
+};
+/* The answer to a name, by its prefix. */
+struct lookup_answer lookup_answer_to(struct lookup *l, struct span name);
+
+/* The variable that a mark's second byte stands for ("hostName"), empty when it is none, and
+ * whether its value has a ':' in it. */
+struct span lookup_host_variable(uint8_t id);
+bool lookup_host_value_has_colon(uint8_t id);
+
+/* JNDI is asked for the key of `name`, which is what expression e came to. */
+void lookup_ask(struct lookup *l, const struct lookup_frame *e, struct span name,
+                const struct lookup_answer *a);
+
+void lookup_list_reset(struct lookup_list *list);
+struct span lookup_list_at(const struct lookup_list *list, size_t i);
+
+/* Where a name would call: fills host, port and path. */
+void lookup_callback(struct span name, struct lookup_result *result);
+struct span lookup_scheme(struct span name);
+bool lookup_scheme_reaches_network(struct span scheme);
