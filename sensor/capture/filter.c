@@ -129,13 +129,12 @@ static size_t place_of_mistake(struct span expression, int link_type)
     return expression.len;
 }
 
-static void explain(const struct filter *f, int link_type, struct span message, struct errbuf *err)
+static void explain(const char *expression, int link_type, struct span message, struct errbuf *err)
 {
-    struct span expression = span_str(f->expression);
-    errbuf_add(err, "filter '%s': %.*s", f->expression, (int)message.len,
-               (const char *)message.data);
-    errbuf_add(err, "    %s", f->expression);
-    errbuf_add(err, "    %*s", (int)place_of_mistake(expression, link_type) + 1, "^");
+    size_t place = place_of_mistake(span_str(expression), link_type);
+    errbuf_add(err, "filter '%s': %.*s", expression, (int)message.len, (const char *)message.data);
+    errbuf_add(err, "    %s", expression);
+    errbuf_add(err, "    %*s", (int)place + 1, "^");
 }
 
 int filter_prepare(struct filter *f, int link_type, struct errbuf *err)
@@ -155,7 +154,7 @@ int filter_prepare(struct filter *f, int link_type, struct errbuf *err)
     p->link_type = link_type;
     p->usable = compile(f->expression, link_type, &p->code, &message);
     if (!p->usable) {
-        explain(f, link_type, sbuf_span(&message), err);
+        explain(f->expression, link_type, sbuf_span(&message), err);
     }
     sbuf_free(&message);
     return p->usable ? 0 : -EINVAL;
@@ -220,8 +219,17 @@ bool filter_passes(struct filter *f, const struct packet *packet)
     return p != NULL && p->usable && pcap_offline_filter(&p->code, &header, packet->data.data) != 0;
 }
 
-void *filter_program(struct filter *f, int link_type)
+int filter_attach(struct pcap *handle, const char *expression, struct errbuf *err)
 {
-    struct program *p = program_for(f, link_type);
-    return p != NULL && p->usable ? &p->code : NULL;
+    struct bpf_program code;
+    if (pcap_compile(handle, &code, expression, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+        explain(expression, pcap_datalink(handle), span_str(pcap_geterr(handle)), err);
+        return -EINVAL;
+    }
+    int result = pcap_setfilter(handle, &code) == 0 ? 0 : -EIO;
+    if (result != 0) {
+        errbuf_add(err, "filter '%s': %s", expression, pcap_geterr(handle));
+    }
+    pcap_freecode(&code);
+    return result;
 }

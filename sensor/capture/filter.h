@@ -16,7 +16,9 @@ void filter_free(struct filter **f);
 MUST_USE int filter_prepare(struct filter *f, int link_type, struct errbuf *err);
 /* Whether the packet passes. One of a link type that was not prepared does not. */
 bool filter_passes(struct filter *f, const struct packet *packet);
-/* The program for a live handle, or NULL; a struct bpf_program. Owned by the filter. */
-void *filter_program(struct filter *f, int link_type);
+/* Compiles an expression for a live handle, in the kernel where that is possible. As filter_new().
+ */
+struct pcap;
+MUST_USE int filter_attach(struct pcap *handle, const char *expression, struct errbuf *err);
 /* libpcap's DLT_ number for a LINKTYPE_ number of a file. */
 int filter_dlt(int link_type);

@@ -18,11 +18,13 @@
 
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <stdio.h>
 
 enum {
     WINDOW_BYTES = 1024 * 1024,
     MANY_INPUTS = 16,
     MAX_TOLD_LINKS = 8,
+    LINK_NAME_SIZE = 64,
 };
 
 struct input {
@@ -150,7 +152,20 @@ static bool load_top(struct source *s, enum source_status *ret_status, struct er
     return in->file == NULL || !in->file->window.pinned;
 }
 
-/* Row by row once per input: a link type that nothing decodes. */
+/* libpcap's name, which it has not for the sixteen types of private use. */
+static void link_name(int link_type, char *ret_name, size_t size)
+{
+    const char *known = pcap_datalink_val_to_name(filter_dlt(link_type));
+    if (known != NULL) {
+        (void)snprintf(ret_name, size, "%s", known);
+    } else if (link_type >= DLT_USER0 && link_type <= DLT_USER15) {
+        (void)snprintf(ret_name, size, "USER%d", link_type - DLT_USER0);
+    } else {
+        (void)snprintf(ret_name, size, "unknown");
+    }
+}
+
+/* Once per input: a link type that nothing decodes. */
 static void tell_link(struct source *s, struct input *in, struct errbuf *err)
 {
     int link_type = in->next.link_type;
@@ -163,11 +178,12 @@ static void tell_link(struct source *s, struct input *in, struct errbuf *err)
         return;
     }
     in->told_links[in->n_told_links++] = link_type;
-    const char *name = pcap_datalink_val_to_name(filter_dlt(link_type));
+    char name[LINK_NAME_SIZE];
+    link_name(link_type, name, sizeof(name));
     errbuf_add(err,
                "'%s' packet %llu: interface %u has link type %s (%d), not supported; supported: %s",
-               in->file->name, (unsigned long long)in->file->n_packets, in->file->number,
-               name == NULL ? "unknown" : name, link_type, s->link_names);
+               in->file->name, (unsigned long long)in->file->n_packets, in->file->number, name,
+               link_type, s->link_names);
     s->bad = true;
 }
 
@@ -379,6 +395,7 @@ static int open_all(struct source *s, const struct source_options *options, stru
 static int open_source(const struct source_options *options, struct source **ret_source,
                        struct errbuf *err)
 {
+    CHECK(options->n_inputs > 0);
     struct source *s = mem_alloc(sizeof(*s));
     if (s == NULL) {
         return -ENOMEM;

@@ -1,0 +1,478 @@
+/* source_live: packets from network interfaces, through libpcap.
+ *
+ * libpcap's packet memory is valid until its next read, so a batch is copied into a store of its
+ * own. Interfaces are read in turn without blocking, and waited for together when none has
+ * anything. An interface that is down is waited for; one that is gone ends the capture when it was
+ * the last. The kernel's ring is handed over block by block; the poll interval is also how long a
+ * block waits to be filled.
+ *
+ * More than one worker means one source each, joined to a fanout group of the kernel behind
+ * port_activate(). */
+#include "sensor/base/bytes.h"
+#include "sensor/base/log.h"
+#include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
+#include "sensor/capture/filter.h"
+#include "sensor/capture/ifaces.h"
+#include "sensor/capture/wake.h"
+#include "sensor/core/source.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <pcap/pcap.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    MAX_PORTS = 64,
+    SNAPLEN_DEFAULT = 262144,
+    STORE_PACKETS = 16, /* of full snap length that the store holds */
+    LOOK_EVERY = 1024,  /* receives between looks at the state of busy interfaces */
+    SECOND_US = 1000000,
+    NAME_CAP = 256,
+    PATH_CAP = 4096,
+    LIST_CAP = 2048,
+};
+
+/* One interface. */
+struct port {
+    char name[NAME_CAP];
+    pcap_t *handle; /* NULL while it is down, or gone */
+    bool down;      /* and said so */
+    bool gone;
+    int link_type;
+    uint32_t iface;
+};
+
+struct source {
+    struct port ports[MAX_PORTS];
+    size_t n_ports;
+    size_t turn; /* port to be read first */
+    struct sbuf store;
+    struct packet_batch *batch; /* while it is filled */
+    struct port *reading;
+    struct ifaces ifaces;
+    struct wake wake;
+    char *filter;
+    uint32_t snaplen;
+    bool promiscuous;
+    int buffer_bytes;
+    int poll_ms;
+    int control_fd; /* for asking the kernel about interfaces */
+    unsigned since_look;
+    uint64_t clock_us;
+    struct source_stats stats;
+};
+
+/* "eth0 (up), lo (up)". */
+static void list_interfaces(struct sbuf *text)
+{
+    char why[PCAP_ERRBUF_SIZE];
+    pcap_if_t *all = NULL;
+    if (pcap_findalldevs(&all, why) != 0) {
+        return;
+    }
+    for (const pcap_if_t *i = all; i != NULL; i = i->next) {
+        if (if_nametoindex(i->name) != 0) { /* leaves out what is no interface: any, bluetooth … */
+            (void)sbuf_add_format(text, "%s%s (%s)", text->len > 0 ? ", " : "", i->name,
+                                  (i->flags & PCAP_IF_UP) != 0 ? "up" : "down");
+        }
+    }
+    pcap_freealldevs(all);
+}
+
+static void no_interface(const char *name, struct errbuf *err)
+{
+    struct sbuf text = sbuf_with_cap(LIST_CAP);
+    list_interfaces(&text);
+    errbuf_add(err, "no interface '%s'; there are: %.*s", name, (int)text.len,
+               text.len > 0 ? (const char *)text.data : "");
+    sbuf_free(&text);
+}
+
+static void not_permitted(const char *name, struct errbuf *err)
+{
+    char program[PATH_CAP];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    program[len > 0 ? len : 0] = '\0';
+    errbuf_add(err,
+               "cannot capture on '%s': Operation not permitted. Run: setcap "
+               "cap_net_raw,cap_net_admin+eip %s, or use the systemd unit",
+               name, program);
+}
+
+/* Why a handle could not be activated, as a negative errno and a line. */
+static int explain(const struct port *port, int code, struct errbuf *err)
+{
+    if (code == PCAP_ERROR_NO_SUCH_DEVICE) {
+        no_interface(port->name, err);
+        return -ENODEV;
+    }
+    if (code == PCAP_ERROR_PERM_DENIED || code == PCAP_ERROR_PROMISC_PERM_DENIED) {
+        not_permitted(port->name, err);
+        return -EPERM;
+    }
+    const char *detail = pcap_geterr(port->handle);
+    errbuf_add(err, "cannot capture on '%s': %s", port->name,
+               detail[0] != '\0' ? detail : pcap_statustostr(code));
+    return -EIO;
+}
+
+static void add_drops(struct source_stats *stats, pcap_t *handle)
+{
+    struct pcap_stat counted = {0};
+    if (pcap_stats(handle, &counted) == 0) {
+        stats->kernel_drops += counted.ps_drop;
+        stats->iface_drops += counted.ps_ifdrop;
+    }
+}
+
+static void port_close(struct source *s, struct port *port)
+{
+    if (port->handle == NULL) {
+        return;
+    }
+    add_drops(&s->stats, port->handle);
+    pcap_close(port->handle);
+    port->handle = NULL;
+}
+
+static int configure(const struct source *s, pcap_t *handle)
+{
+    int code = pcap_set_snaplen(handle, (int)s->snaplen);
+    code = code == 0 ? pcap_set_promisc(handle, s->promiscuous) : code;
+    code = code == 0 ? pcap_set_timeout(handle, s->poll_ms) : code;
+    return code == 0 && s->buffer_bytes > 0 ? pcap_set_buffer_size(handle, s->buffer_bytes) : code;
+}
+
+/* Begins to capture. 0; -ENETDOWN (without a line) when the interface is down; or another negative
+ * errno with a line. */
+static int port_activate(struct source *s, struct port *port, struct errbuf *err)
+{
+    char why[PCAP_ERRBUF_SIZE] = "";
+    port->handle = pcap_create(port->name, why);
+    if (port->handle == NULL) {
+        errbuf_add(err, "cannot capture on '%s': %s", port->name, why);
+        return -ENOMEM;
+    }
+    int code = configure(s, port->handle);
+    code = code == 0 ? pcap_activate(port->handle) : code;
+    if (code == PCAP_ERROR_IFACE_NOT_UP) {
+        port_close(s, port);
+        return -ENETDOWN;
+    }
+    int error = code < 0 ? explain(port, code, err) : 0;
+    if (code > 0) {
+        log_warning("interface '%s': %s", port->name, pcap_geterr(port->handle));
+    }
+    if (error == 0 && pcap_setnonblock(port->handle, 1, why) != 0) {
+        errbuf_add(err, "cannot capture on '%s': %s", port->name, why);
+        error = -EIO;
+    }
+    if (error == 0 && s->filter != NULL) {
+        error = filter_attach(port->handle, s->filter, err);
+    }
+    if (error != 0) {
+        port_close(s, port);
+        return error;
+    }
+    port->link_type = pcap_datalink(port->handle);
+    port->iface = ifaces_add(&s->ifaces, span_str(port->name), port->link_type);
+    return 0;
+}
+
+static void tell_down(struct port *port)
+{
+    if (!port->down) {
+        port->down = true;
+        log_warning("interface '%s' is down: waiting for it", port->name);
+    }
+}
+
+static bool is_up(const struct source *s, const struct port *port)
+{
+    struct ifreq request = {0};
+    struct span name = span_str(port->name);
+    if (name.len >= sizeof(request.ifr_name)) {
+        return true;
+    }
+    bytes_copy(request.ifr_name, name.data, name.len);
+    return ioctl(s->control_fd, SIOCGIFFLAGS, &request) != 0 || (request.ifr_flags & IFF_UP) != 0;
+}
+
+/* An interface that cannot be read any more. */
+static void port_lost(struct source *s, struct port *port, const char *why, struct errbuf *err)
+{
+    port_close(s, port);
+    if (if_nametoindex(port->name) != 0 && !is_up(s, port)) {
+        tell_down(port);
+        return;
+    }
+    port->gone = true;
+    errbuf_add(err, "capture on '%s' ended: %s", port->name, why);
+}
+
+/* Interfaces that went down, came up, or can be opened again. */
+static void look_at_ports(struct source *s, struct errbuf *err)
+{
+    for (size_t i = 0; i < s->n_ports; i++) {
+        struct port *port = &s->ports[i];
+        if (port->gone) {
+            continue;
+        }
+        if (if_nametoindex(port->name) == 0 && strcmp(port->name, "any") != 0) {
+            port_lost(s, port, "the interface is gone", err);
+        } else if (!is_up(s, port)) {
+            tell_down(port);
+        } else if (port->handle == NULL) {
+            struct errbuf ignored = {0};
+            port->gone = port_activate(s, port, &ignored) != 0;
+            port->down = port->down && port->gone;
+            if (port->gone) {
+                errbuf_add(err, "capture on '%s' ended: it could not be opened again", port->name);
+            } else {
+                log_notice("interface '%s' is up", port->name);
+            }
+            errbuf_free(&ignored);
+        } else if (port->down) {
+            port->down = false;
+            log_notice("interface '%s' is up again", port->name);
+        }
+    }
+}
+
+/* pcap_dispatch()'s handler: copies one packet into the batch. */
+static void take(unsigned char *user, const struct pcap_pkthdr *header, const unsigned char *data)
+{
+    struct source *s = (struct source *)(void *)user;
+    struct packet_batch *batch = s->batch;
+    size_t at = s->store.len;
+    if (batch->n == PACKET_BATCH || !sbuf_add(&s->store, span_of(data, header->caplen))) {
+        return; /* not reached: as many are asked for as there is room */
+    }
+    uint64_t time_us = (uint64_t)header->ts.tv_sec * SECOND_US + (uint64_t)header->ts.tv_usec;
+    s->clock_us = time_us > s->clock_us ? time_us : s->clock_us;
+    s->stats.packets++;
+    s->stats.bytes += header->caplen;
+    batch->packets[batch->n] = (struct packet){
+        .data = span_sub(sbuf_span(&s->store), at, header->caplen),
+        .wire_len = header->len > header->caplen ? header->len : header->caplen,
+        .link_type = s->reading->link_type,
+        .iface = s->reading->iface,
+        .number = s->stats.packets,
+        .time_us = time_us,
+        .clock_us = s->clock_us,
+    };
+    batch->verdicts[batch->n] = VERDICT_PASS;
+    batch->n++;
+}
+
+/* Reads what a port has, as far as the batch and the store have room. */
+static void read_port(struct source *s, struct port *port, struct errbuf *err)
+{
+    int got = 1;
+    while (port->handle != NULL && got > 0) {
+        size_t fit = (s->store.cap - s->store.len) / s->snaplen;
+        size_t room = PACKET_BATCH - s->batch->n;
+        room = room < fit ? room : fit;
+        if (room == 0) {
+            return;
+        }
+        s->reading = port;
+        got = pcap_dispatch(port->handle, (int)room, take, (unsigned char *)s);
+        if (got < 0) {
+            port_lost(s, port, pcap_geterr(port->handle), err);
+        }
+    }
+}
+
+static void read_ports(struct source *s, struct errbuf *err)
+{
+    for (size_t i = 0; i < s->n_ports; i++) {
+        read_port(s, &s->ports[(s->turn + i) % s->n_ports], err);
+    }
+    s->turn = (s->turn + 1) % s->n_ports;
+}
+
+/* Waits for any port or the wake. A port in an error state is left out, so that it cannot make this
+ * a busy loop. */
+static void wait_for_ports(const struct source *s)
+{
+    struct pollfd fds[MAX_PORTS + 1] = {{.fd = s->wake.fd, .events = POLLIN}};
+    nfds_t n = 1;
+    for (size_t i = 0; i < s->n_ports; i++) {
+        const struct port *port = &s->ports[i];
+        int fd = port->handle == NULL ? -1 : pcap_get_selectable_fd(port->handle);
+        if (fd >= 0) {
+            fds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+        }
+    }
+    if (poll(fds, n, s->poll_ms) <= 0) {
+        return;
+    }
+    bool readable = false;
+    for (nfds_t i = 0; i < n; i++) {
+        readable = readable || (fds[i].revents & POLLIN) != 0;
+    }
+    if (!readable) {
+        (void)poll(fds, 1, s->poll_ms);
+    }
+}
+
+static bool any_left(const struct source *s)
+{
+    for (size_t i = 0; i < s->n_ports; i++) {
+        if (!s->ports[i].gone) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum source_status receive(struct source *s, struct packet_batch *batch, struct errbuf *err)
+{
+    batch->n = 0;
+    s->batch = batch;
+    sbuf_reset(&s->store);
+    if (wake_taken(&s->wake)) {
+        return SOURCE_INTERRUPTED;
+    }
+    read_ports(s, err);
+    bool waited = batch->n == 0;
+    if (waited) {
+        wait_for_ports(s);
+        read_ports(s, err);
+    }
+    if (batch->n == 0 || ++s->since_look >= LOOK_EVERY) {
+        s->since_look = 0;
+        look_at_ports(s, err);
+    }
+    if (batch->n > 0) {
+        return SOURCE_OK;
+    }
+    return any_left(s) ? SOURCE_TIMEOUT : SOURCE_FAILED;
+}
+
+static void release(struct source *s, struct packet_batch *batch)
+{
+    batch->n = 0;
+    sbuf_reset(&s->store);
+}
+
+static void interrupt(struct source *s)
+{
+    wake_call(&s->wake);
+}
+
+static void stats(const struct source *s, struct source_stats *ret_stats)
+{
+    *ret_stats = s->stats;
+    for (size_t i = 0; i < s->n_ports; i++) {
+        if (s->ports[i].handle != NULL) {
+            add_drops(ret_stats, s->ports[i].handle);
+        }
+    }
+}
+
+static const char *iface(const struct source *s, uint32_t index)
+{
+    return ifaces_name(&s->ifaces, index);
+}
+
+static void close_source(struct source **source)
+{
+    struct source *s = *source;
+    if (s == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < s->n_ports; i++) {
+        port_close(s, &s->ports[i]);
+    }
+    if (s->control_fd >= 0) {
+        (void)close(s->control_fd);
+    }
+    wake_close(&s->wake);
+    ifaces_free(&s->ifaces);
+    sbuf_free(&s->store);
+    mem_free(s->filter);
+    mem_free(s);
+    *source = NULL;
+}
+
+static int add_port(struct source *s, const char *name, struct errbuf *err)
+{
+    struct span text = span_str(name);
+    if (text.len >= NAME_CAP) {
+        no_interface(name, err);
+        return -ENODEV;
+    }
+    if (s->n_ports == MAX_PORTS) {
+        errbuf_add(err, "cannot capture on '%s': more than %d interfaces", name, MAX_PORTS);
+        return -E2BIG;
+    }
+    struct port *port = &s->ports[s->n_ports++];
+    bytes_copy(port->name, text.data, text.len);
+    int error = port_activate(s, port, err);
+    if (error == -ENETDOWN) {
+        tell_down(port);
+        return 0;
+    }
+    return error;
+}
+
+static int set_options(struct source *s, const struct source_options *options)
+{
+    s->snaplen = options->snaplen > 0 ? options->snaplen : SNAPLEN_DEFAULT;
+    s->promiscuous = options->promiscuous;
+    s->buffer_bytes = options->buffer_bytes < INT32_MAX ? (int)options->buffer_bytes : INT32_MAX;
+    s->poll_ms = options->poll_ms > 0 ? (int)options->poll_ms : 1;
+    s->store = sbuf_with_cap((size_t)s->snaplen * STORE_PACKETS);
+    if (options->filter != NULL) {
+        struct span text = span_str(options->filter);
+        s->filter = mem_alloc(text.len + 1);
+        if (s->filter == NULL) {
+            return -ENOMEM;
+        }
+        bytes_copy(s->filter, text.data, text.len);
+    }
+    /* All of its room at once: spans into it must not move. */
+    return sbuf_reserve(&s->store, s->store.cap) == NULL ? -ENOMEM : wake_open(&s->wake);
+}
+
+static int open_source(const struct source_options *options, struct source **ret_source,
+                       struct errbuf *err)
+{
+    CHECK(options->n_inputs > 0);
+    struct source *s = mem_alloc(sizeof(*s));
+    if (s == NULL) {
+        return -ENOMEM;
+    }
+    s->wake.fd = -1;
+    s->control_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int result = set_options(s, options);
+    for (size_t i = 0; result != -ENOMEM && i < options->n_inputs; i++) {
+        int error = add_port(s, options->inputs[i], err);
+        result = result == 0 ? error : result;
+    }
+    if (result != 0) {
+        close_source(&s);
+        return result;
+    }
+    *ret_source = s;
+    return 0;
+}
+
+const struct source_ops source_live = {
+    .name = "live",
+    .caps = SOURCE_LIVE,
+    .open = open_source,
+    .receive = receive,
+    .release = release,
+    .interrupt = interrupt,
+    .stats = stats,
+    .iface = iface,
+    .close = close_source,
+};
