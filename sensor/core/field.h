@@ -26,6 +26,9 @@ enum field_id field_by_name(struct span name);
 enum field_flag {
     FIELD_TRUNCATED = 1 << 0, /* the value was longer than the cap: this is its start */
     FIELD_CUT = 1 << 1,       /* a gap or the end of the flow came before its end */
+    FIELD_REPEATED = 1 << 2,  /* its bytes are inspected elsewhere: kept for events only */
+    FIELD_UNKEPT = 1 << 3,    /* inspected only: another form of a kept value, or one of a message
+                                 inside the message */
 };
 
 /* A named value, on the decoder's stack and valid during the emit call only. When `value` lies in
