@@ -110,8 +110,10 @@ static void on_field(void *ctx, struct tx *tx, const struct field *field)
     struct contract *c = ctx;
     look_up(c, tx);
     check_item(c, field->id, field->item);
-    demand(c, (field->flags & ~(unsigned)(FIELD_TRUNCATED | FIELD_CUT)) == 0,
-           "a field has field flags only");
+    const unsigned all = FIELD_TRUNCATED | FIELD_CUT | FIELD_REPEATED | FIELD_UNKEPT;
+    demand(c, (field->flags & ~all) == 0, "a field has field flags only");
+    demand(c, (field->flags & FIELD_REPEATED) == 0 || (field->flags & FIELD_UNKEPT) == 0,
+           "a field is inspected or kept");
     touch(c, field->value);
     touch(c, field->item);
     if (c->recorder != NULL) {

@@ -233,6 +233,8 @@ static void add_line(const struct record *row, struct sbuf *out)
         add_name(row, out);
         sbuf_add_str(out, (row->flags & FIELD_TRUNCATED) != 0 ? " truncated" : "");
         sbuf_add_str(out, (row->flags & FIELD_CUT) != 0 ? " cut" : "");
+        sbuf_add_str(out, (row->flags & FIELD_REPEATED) != 0 ? " repeated" : "");
+        sbuf_add_str(out, (row->flags & FIELD_UNKEPT) != 0 ? " unkept" : "");
         add_value(row, out);
         break;
     case RECORD_BODY:
