@@ -41,14 +41,28 @@ static void sip_word(struct sip *s, uint64_t word)
     s->v0 ^= word;
 }
 
-uint64_t hash_siphash(struct span in, const struct hash_key *key)
+static struct sip sip_begin(const struct hash_key *key)
 {
-    struct sip s = {
+    return (struct sip){
         key->k0 ^ 0x736f6d6570736575ULL,
         key->k1 ^ 0x646f72616e646f6dULL,
         key->k0 ^ 0x6c7967656e657261ULL,
         key->k1 ^ 0x7465646279746573ULL,
     };
+}
+
+static uint64_t sip_end(struct sip *s)
+{
+    s->v2 ^= 0xff;
+    for (int i = 0; i < 4; i++) {
+        sip_round(s);
+    }
+    return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+uint64_t hash_siphash(struct span in, const struct hash_key *key)
+{
+    struct sip s = sip_begin(key);
     struct cursor c = cursor_of(in);
     while (cursor_left(&c) >= 8) {
         sip_word(&s, cursor_le64(&c));
@@ -58,11 +72,22 @@ uint64_t hash_siphash(struct span in, const struct hash_key *key)
         last |= (uint64_t)cursor_u8(&c) << shift;
     }
     sip_word(&s, last);
-    s.v2 ^= 0xff;
-    for (int i = 0; i < 4; i++) {
-        sip_round(&s);
+    return sip_end(&s);
+}
+
+uint64_t hash_words(const uint64_t *words, size_t n, const struct hash_key *key)
+{
+    struct sip s = sip_begin(key);
+    for (size_t i = 0; i < n; i++) {
+        sip_word(&s, words[i]);
     }
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+    sip_word(&s, (uint64_t)(n * sizeof(*words) & 0xff) << 56);
+    return sip_end(&s);
+}
+
+uint64_t hash_words_fixed(const uint64_t *words, size_t n)
+{
+    return hash_words(words, n, &fixed_key);
 }
 
 uint64_t hash_fixed(struct span s)

@@ -173,6 +173,21 @@ static void siphash_matches_the_published_vector(void)
     CU_ASSERT_EQUAL(hash_siphash(span_of(in, sizeof(in)), &key), 0xa129ca6149be45e5ULL);
 }
 
+static void hash_of_words_is_that_of_their_bytes(void)
+{
+    struct hash_key key = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+    uint64_t words[] = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+    uint8_t in[16];
+    for (uint8_t i = 0; i < sizeof(in); i++) {
+        in[i] = i;
+    }
+    for (size_t n = 0; n <= 2; n++) {
+        struct span bytes = span_of(in, n * 8);
+        CU_ASSERT_EQUAL(hash_words(words, n, &key), hash_siphash(bytes, &key));
+        CU_ASSERT_EQUAL(hash_words_fixed(words, n), hash_fixed(bytes));
+    }
+}
+
 static void ring_refuses_when_full_and_keeps_order(void)
 {
     struct ring *r = ring_new(3);
@@ -262,6 +277,7 @@ static CU_TestInfo memory_tests[] = {
 
 static CU_TestInfo other_tests[] = {
     {"siphash_matches_the_published_vector", siphash_matches_the_published_vector},
+    {"hash_of_words_is_that_of_their_bytes", hash_of_words_is_that_of_their_bytes},
     {"ring_refuses_when_full_and_keeps_order", ring_refuses_when_full_and_keeps_order},
     {"list_remove_twice_does_no_harm", list_remove_twice_does_no_harm},
     {"clock_writes_the_only_form_every_reader_takes",
