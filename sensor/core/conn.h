@@ -39,27 +39,28 @@ struct conn {
     uint8_t proto; /* enum ip_proto */
     uint8_t n_vlans;
     uint16_t vlans[HEADERS_MAX_VLANS];
-    uint8_t src_mac[6]; /* of the first packet */
-    uint8_t dst_mac[6];
-    bool swapped;          /* first packet went to the client (mid-stream) */
-    const char *iface;     /* owned by the source; outlives the flow */
-    uint64_t first_number; /* packet number of its first packet */
-    uint64_t number;       /* of its latest */
-    uint64_t start_us;     /* packet time of the first and of the latest packet */
-    uint64_t last_us;
+    /* What changes with each packet lies together. */
+    uint64_t number;   /* of its latest packet */
+    uint64_t last_us;  /* packet time of the latest packet */
     uint64_t clock_us; /* clock at its latest packet */
     uint64_t packets[2];
     uint64_t bytes[2]; /* IP bytes on the wire */
-    uint64_t gap_bytes[2];
-    uint64_t lost[LOST_N]; /* payload bytes not inspected, by reason */
-    unsigned marks;        /* enum conn_mark */
     enum conn_state state;
     uint8_t tcp_flags[2]; /* all seen, or-ed */
-    enum verdict verdict; /* raised by findings */
     bool claimed;         /* a decoder reads it: nDPI need not be asked */
     bool opaque; /* nothing in it can be inspected any more (TLS): the stream need not be put
                     together, and its payload counts as lost for opaque_reason */
     enum lost opaque_reason;
+    enum verdict verdict; /* raised by findings */
+    unsigned marks;       /* enum conn_mark */
+    bool swapped;         /* first packet went to the client (mid-stream) */
+    uint8_t src_mac[6];   /* of the first packet */
+    uint8_t dst_mac[6];
+    const char *iface;     /* owned by the source; outlives the flow */
+    uint64_t first_number; /* packet number of its first packet */
+    uint64_t start_us;     /* packet time of the first packet */
+    uint64_t gap_bytes[2];
+    uint64_t lost[LOST_N];  /* payload bytes not inspected, by reason */
     const char *app_proto;  /* decoder's name; NULL while unknown */
     const char *ndpi_proto; /* nDPI's names, where it was asked; static */
     const char *ndpi_category;

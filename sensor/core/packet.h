@@ -70,4 +70,5 @@ struct headers {
     uint8_t tunnel_depth;              /* IP headers around the innermost one */
     uint8_t src_mac[6];
     uint8_t dst_mac[6];
+    uint64_t flow_hash; /* set by the flow table where it was asked ahead; else 0 */
 };

@@ -34,26 +34,26 @@ struct side {
 };
 
 /* Sides do not move when client and server change places: side 0 sends to the server unless
- * `flipped`. */
+ * `flipped`. What every packet touches stands first. */
 struct flow {
     uint64_t hash;
-    struct flow *chain; /* next in its bucket */
-    struct conn conn;
+    struct flow *chain;   /* next in its bucket */
     struct list timer;    /* in the wheel */
     uint64_t slot;        /* where in the wheel */
     uint64_t deadline_us; /* when it is to be looked at */
     uint64_t touched_us;  /* clock of its latest packet */
-    struct list rank;     /* in `embryonic` or `closed` of the table */
     bool flipped;
-    bool mute;           /* the user had no memory for it */
-    bool reused;         /* its ports were another flow's before */
-    unsigned generation; /* counts flows that began at the same time on the same ports */
-    bool ended;          /* `reason` is known */
-    enum close_reason reason;
-    bool named;                     /* nDPI need not be asked any more */
-    uint8_t n_asked;                /* packets it was asked with */
-    struct ndpi_flow_struct *appid; /* its state, while it is asked */
+    bool mute;       /* the user had no memory for it */
+    bool reused;     /* its ports were another flow's before */
+    bool ended;      /* `reason` is known */
+    bool named;      /* nDPI need not be asked any more */
+    uint8_t n_asked; /* packets it was asked with */
     struct side sides[2];
+    struct conn conn;
+    struct list rank;               /* in `embryonic` or `closed` of the table */
+    struct ndpi_flow_struct *appid; /* its state, while it is asked */
+    enum close_reason reason;
+    unsigned generation; /* counts flows that began at the same time on the same ports */
 };
 
 struct flow_table {

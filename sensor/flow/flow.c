@@ -24,47 +24,66 @@ enum { HEAP_OVERHEAD = 16, EVICT_FOR_SEGMENT = 16, WELL_KNOWN = 1024 };
 static const uint64_t id_mask = (1ULL << 51) - 1;
 
 /* What a flow is found by, both ends in a fixed order, and what its id adds. */
+enum { KEY_WORDS = 8 };
+
 struct key {
-    uint8_t bytes[80];
-    size_t len;
+    uint64_t words[KEY_WORDS];
+    size_t n;
 };
 
-static void key_add(struct key *k, const void *from, size_t len)
+static uint64_t word_of(const uint8_t *bytes, size_t n)
 {
-    CHECK(len <= sizeof(k->bytes) - k->len);
-    bytes_copy(k->bytes + k->len, from, len);
-    k->len += len;
-}
-
-static void key_add_number(struct key *k, uint64_t value, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        uint8_t byte = (uint8_t)(value >> 8 * i);
-        key_add(k, &byte, 1);
+    uint64_t word = 0;
+    for (size_t i = 0; i < n; i++) {
+        word = word << 8 | bytes[i];
     }
+    return word;
 }
 
+static void key_add(struct key *k, uint64_t word)
+{
+    CHECK(k->n < KEY_WORDS);
+    k->words[k->n++] = word;
+}
+
+/* An IPv4 key is two or three words. */
 static struct key key_of(const struct headers *h)
 {
-    int order = addr_compare(&h->src, &h->dst);
-    bool forward = order != 0 ? order < 0 : h->src_port <= h->dst_port;
-    struct span low = addr_span(forward ? &h->src : &h->dst);
-    struct span high = addr_span(forward ? &h->dst : &h->src);
-    struct key k = {.len = 0};
-    key_add(&k, low.data, low.len);
-    key_add(&k, high.data, high.len);
-    key_add_number(&k, forward ? h->src_port : h->dst_port, 2);
-    key_add_number(&k, forward ? h->dst_port : h->src_port, 2);
-    key_add_number(&k, h->proto, 1);
-    for (unsigned i = 0; i < h->n_vlans && i < HEADERS_MAX_VLANS; i++) {
-        key_add_number(&k, h->vlans[i], 2);
+    struct key k = {.n = 0};
+    uint64_t src[2] = {word_of(h->src.bytes, 8), word_of(h->src.bytes + 8, 8)};
+    uint64_t dst[2] = {word_of(h->dst.bytes, 8), word_of(h->dst.bytes + 8, 8)};
+    bool equal = src[0] == dst[0] && src[1] == dst[1];
+    bool before = src[0] != dst[0] ? src[0] < dst[0] : src[1] < dst[1];
+    bool forward = equal ? h->src_port <= h->dst_port : before;
+    const uint64_t *low = forward ? src : dst;
+    const uint64_t *high = forward ? dst : src;
+    if (h->src.family == 4) {
+        key_add(&k, low[0] | high[0] >> 32);
+    } else {
+        key_add(&k, low[0]);
+        key_add(&k, low[1]);
+        key_add(&k, high[0]);
+        key_add(&k, high[1]);
+    }
+    uint64_t low_port = forward ? h->src_port : h->dst_port;
+    uint64_t high_port = forward ? h->dst_port : h->src_port;
+    key_add(&k, low_port << 48 | high_port << 32 | (uint64_t)h->proto << 8 | h->n_vlans);
+    if (h->n_vlans > 0) {
+        key_add(&k, (uint64_t)h->vlans[0] << 48 | (uint64_t)h->vlans[1] << 32 |
+                        (uint64_t)h->vlans[2] << 16 | h->vlans[3]);
     }
     return k;
 }
 
-static uint64_t hash_of(const struct flow_table *t, const struct key *k)
+/* 0 is no hash. */
+static uint64_t hash_of(const struct flow_table *t, const struct headers *h)
 {
-    return hash_siphash(span_of(k->bytes, k->len), &t->key);
+    if (h->flow_hash != 0) {
+        return h->flow_hash;
+    }
+    struct key k = key_of(h);
+    uint64_t hash = hash_words(k.words, k.n, &t->key);
+    return hash != 0 ? hash : 1;
 }
 
 static bool same_vlans(const struct conn *c, const struct headers *h)
@@ -88,9 +107,10 @@ static bool fits(const struct conn *c, const struct headers *h, enum direction d
            addr_equal(&c->addr[dir], &h->src) && addr_equal(&c->addr[back], &h->dst);
 }
 
-static struct flow *find(const struct flow_table *t, uint64_t hash, const struct headers *h,
+static struct flow *find(const struct flow_table *t, const struct headers *h,
                          enum direction *ret_dir)
 {
+    uint64_t hash = hash_of(t, h);
     struct flow *f = flow_index_chain(&t->index, hash);
     for (; f != NULL; f = f->chain) {
         if (f->hash != hash || f->conn.proto != h->proto || !same_vlans(&f->conn, h)) {
@@ -445,12 +465,12 @@ static void fill_conn(struct conn *c, const struct packet *p, const struct heade
     c->last_us = p->time_us;
 }
 
-static uint64_t id_of(const struct key *k, uint64_t start_us, unsigned generation)
+static uint64_t id_of(const struct headers *h, uint64_t start_us, unsigned generation)
 {
-    struct key with_time = *k;
-    key_add_number(&with_time, start_us, 8);
-    key_add_number(&with_time, generation, 4);
-    return hash_fixed(span_of(with_time.bytes, with_time.len)) & id_mask;
+    struct key k = key_of(h);
+    key_add(&k, start_us);
+    key_add(&k, generation);
+    return hash_words_fixed(k.words, k.n) & id_mask;
 }
 
 static struct flow *allocate(struct flow_table *t)
@@ -483,13 +503,12 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
         stats_add(t->stats, STAT_REFUSED_MEMORY, 1);
         return NULL;
     }
-    struct key k = key_of(h);
     bool same_time = heritage->reused && heritage->start_us == p->time_us;
-    f->hash = hash_of(t, &k);
+    f->hash = hash_of(t, h);
     f->reused = heritage->reused;
     f->generation = same_time ? heritage->generation + 1 : 0;
     fill_conn(&f->conn, p, h, iface_name);
-    f->conn.id = id_of(&k, p->time_us, f->generation);
+    f->conn.id = id_of(h, p->time_us, f->generation);
     f->conn.clock_us = t->clock_us;
     f->conn.number = p->number;
     flow_index_add(&t->index, f);
@@ -554,9 +573,8 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
                        const char *iface_name, enum verdict *ret_verdict)
 {
     flow_table_expire(t, p->clock_us);
-    struct key k = key_of(h);
     enum direction dir = TO_SERVER;
-    struct flow *f = find(t, hash_of(t, &k), h, &dir);
+    struct flow *f = find(t, h, &dir);
     struct heritage heritage = {.reused = false};
     if (f != NULL && h->proto == IP_PROTO_TCP && tcp_is_reuse(f, h, dir)) {
         heritage = (struct heritage){true, f->conn.start_us, f->generation};
@@ -581,16 +599,19 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     *ret_verdict = f->conn.verdict;
 }
 
-void flow_table_prefetch_bucket(const struct flow_table *t, const struct headers *h)
+void flow_table_prefetch(const struct flow_table *t, struct headers *h)
 {
-    struct key k = key_of(h);
-    flow_index_prefetch(&t->index, hash_of(t, &k));
+    h->flow_hash = hash_of(t, h);
+    flow_index_prefetch(&t->index, h->flow_hash);
 }
 
 void flow_table_prefetch_flow(const struct flow_table *t, const struct headers *h)
 {
-    struct key k = key_of(h);
-    __builtin_prefetch(flow_index_chain(&t->index, hash_of(t, &k)));
+    enum { LINE = 64, LINES = 5 };
+    const char *line = (const char *)flow_index_chain(&t->index, hash_of(t, h));
+    for (int i = 0; line != NULL && i < LINES; i++) {
+        __builtin_prefetch(line + i * LINE);
+    }
 }
 
 static void swap_u64(uint64_t pair[2])

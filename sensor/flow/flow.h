@@ -41,9 +41,10 @@ void flow_table_expire(struct flow_table *t, uint64_t clock_us);
  * the stream user has only to pass data and gaps on. */
 void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
                        const char *iface_name, enum verdict *ret_verdict);
-/* Brings the memory that flow_table_packet() will need closer; a hint, no effect. Two passes over a
- * batch are best: the first for buckets, the second for flows. */
-void flow_table_prefetch_bucket(const struct flow_table *t, const struct headers *h);
+/* Brings the memory that flow_table_packet() will need closer, and notes h->flow_hash; hints
+ * without effect. For the packets of a batch ahead: first this for each, then
+ * flow_table_prefetch_flow() for each. */
+void flow_table_prefetch(const struct flow_table *t, struct headers *h);
 void flow_table_prefetch_flow(const struct flow_table *t, const struct headers *h);
 /* End of input, clock_us being its last clock: expires, then closes all in the order of their ids,
  * with CLOSE_END_OF_INPUT where the flow had not ended by itself. */
