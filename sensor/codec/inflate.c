@@ -1,0 +1,283 @@
+/* inflate: gzip (RFC 1952) and deflate (RFC 1950, RFC 1951) through ISA-L's igzip, which is more
+ * than twice as fast as zlib.
+ *
+ * igzip decodes several symbols at a time. On a damaged stream it may therefore write some bytes
+ * too many before it sees the damage, and at the end of a truncated one it may hold back a byte,
+ * both depending on how the input was cut. Fed byte by byte it gives what zlib gives. So the input
+ * is kept since a point that can be gone back to, and when a stream turns out to be damaged or
+ * truncated, what came since is read once more, byte by byte, and only what was not given yet is
+ * given. Points are INFLATER_KEEP bytes of input apart.
+ *
+ * Limits: none on the output; callers stop when they have enough. gzip members and their headers
+ * are not told apart; a name or comment in a header is not given. */
+#include "sensor/base/mem.h"
+#include "sensor/codec/inflater_ops.h"
+
+#include <isa-l/igzip_lib.h>
+
+enum state {
+    AT_START, /* deflate: the first two bytes tell whether it is wrapped */
+    RUNNING,
+    AFTER_MEMBER, /* another gzip member may follow */
+    REPLAYING,
+    ENDED,
+    BROKEN
+};
+
+struct inflate {
+    struct inflater base;
+    enum inflater_kind kind;
+    enum state state;
+    uint32_t wrapping; /* ISAL_GZIP, ISAL_ZLIB or ISAL_DEFLATE */
+    struct inflate_state isal;
+    struct inflate_state *point; /* what to go back to; NULL: a stream's start */
+    uint64_t given;              /* output since then */
+    bool no_point;               /* no memory to go back */
+    size_t replayed;             /* bytes of the kept input that were read again */
+    uint64_t to_skip;            /* output of the replay that was given before */
+    uint8_t window[INFLATER_WINDOW];
+};
+
+static struct inflate *inflate_of(struct inflater *i)
+{
+    return (struct inflate *)(void *)i;
+}
+
+static void start_stream(struct inflate *z, uint32_t wrapping)
+{
+    z->wrapping = wrapping;
+    z->state = RUNNING;
+    isal_inflate_init(&z->isal);
+    z->isal.crc_flag = wrapping;
+}
+
+/* One call of igzip: reads from `in`, writes behind the first `filled` bytes of the window. Returns
+ * its verdict; *ret_used and *ret_got say how far it came. */
+static int run(struct inflate *z, struct span in, size_t filled, size_t *ret_used, size_t *ret_got)
+{
+    union {
+        const uint8_t *given;
+        uint8_t *wanted; /* igzip does not write there */
+    } input = {.given = in.data};
+    z->isal.next_in = input.wanted;
+    z->isal.avail_in = (uint32_t)in.len;
+    z->isal.next_out = &z->window[filled];
+    z->isal.avail_out = (uint32_t)(INFLATER_WINDOW - filled);
+    int verdict = isal_inflate(&z->isal);
+    *ret_used = in.len - z->isal.avail_in;
+    *ret_got = INFLATER_WINDOW - filled - z->isal.avail_out;
+    return verdict;
+}
+
+/* What is kept is full: from here on is kept anew. */
+static void set_point(struct inflate *z)
+{
+    if (z->point == NULL) {
+        z->point = mem_resize(NULL, sizeof(*z->point));
+    }
+    if (z->point == NULL) {
+        z->no_point = true;
+    } else {
+        *z->point = z->isal;
+    }
+    sbuf_reset(&z->base.kept);
+    z->base.kept_from_start = false;
+    z->given = 0;
+}
+
+static void start_replay(struct inflate *z)
+{
+    z->state = z->no_point || z->base.kept.cut ? BROKEN : REPLAYING;
+    z->replayed = 0;
+    z->to_skip = z->given;
+    if (z->point != NULL) {
+        z->isal = *z->point;
+    } else {
+        isal_inflate_init(&z->isal);
+        z->isal.crc_flag = z->wrapping;
+    }
+}
+
+/* Drops from the front of the window what was given before; returns what is left of it. */
+static size_t skip_given(struct inflate *z, size_t got)
+{
+    size_t n = z->to_skip < got ? (size_t)z->to_skip : got;
+    z->to_skip -= n;
+    return n;
+}
+
+static enum inflater_result replay(struct inflate *z, struct span *ret_out)
+{
+    struct span kept = sbuf_span(&z->base.kept);
+    size_t start = 0; /* of what is to be given */
+    size_t filled = 0;
+    while (z->state == REPLAYING && filled < INFLATER_WINDOW) {
+        size_t used;
+        size_t got;
+        int verdict = run(z, span_sub(kept, z->replayed, 1), filled, &used, &got);
+        z->replayed += used;
+        bool stuck = used == 0 && got == 0;
+        if (verdict != ISAL_DECOMP_OK || z->isal.block_state == ISAL_BLOCK_FINISH || stuck) {
+            z->state = BROKEN;
+        }
+        if (z->to_skip > 0) {
+            start = skip_given(z, got);
+            filled = start < got ? got : 0;
+            start = start < got ? start : 0;
+        } else {
+            filled += got;
+        }
+    }
+    *ret_out = span_sub(span_of(z->window, filled), start, filled - start);
+    return z->state == REPLAYING ? INFLATER_FULL : INFLATER_BROKEN;
+}
+
+/* Two bytes tell: method 8, a window of at most 32 KiB and a check that is right (RFC 1950 section
+ * 2.2), or else no wrapping. */
+static bool sniff(struct inflate *z, struct span *in)
+{
+    if (z->base.kept.len == 0) {
+        sbuf_add(&z->base.kept, span_head(*in, 1));
+        *in = span_from(*in, 1);
+    }
+    if (in->len == 0) {
+        return false;
+    }
+    unsigned first = span_at(sbuf_span(&z->base.kept), 0);
+    unsigned second = span_at(*in, 0);
+    bool wrapped = (first & 0x0f) == 8 && first >> 4 <= 7 && (first << 8 | second) % 31 == 0;
+    size_t used;
+    size_t got;
+    start_stream(z, wrapped ? ISAL_ZLIB : ISAL_DEFLATE);
+    if (run(z, sbuf_span(&z->base.kept), 0, &used, &got) != ISAL_DECOMP_OK || used != 1) {
+        z->state = BROKEN;
+    }
+    return true;
+}
+
+static enum inflater_result read_on(struct inflate *z, struct span *in, struct span *ret_out)
+{
+    if (z->base.kept.len >= INFLATER_KEEP) {
+        set_point(z);
+    }
+    struct span part = span_head(*in, INFLATER_KEEP - z->base.kept.len);
+    size_t used;
+    size_t got;
+    int verdict = run(z, part, 0, &used, &got);
+    bool stuck = used == 0 && got == 0 && part.len > 0;
+    if (verdict != ISAL_DECOMP_OK || stuck) {
+        sbuf_add(&z->base.kept, part);
+        *in = span_from(*in, part.len);
+        start_replay(z);
+        return INFLATER_FULL;
+    }
+    sbuf_add(&z->base.kept, span_head(part, used));
+    *in = span_from(*in, used);
+    z->given += got;
+    *ret_out = span_of(z->window, got);
+    if (z->isal.block_state == ISAL_BLOCK_FINISH) {
+        z->state = z->kind == INFLATER_GZIP ? AFTER_MEMBER : ENDED;
+    }
+    return INFLATER_FULL;
+}
+
+static enum inflater_result next_member(struct inflate *z, struct span in)
+{
+    enum { GZIP_FIRST_BYTE = 0x1f };
+    if (span_at(in, 0) != GZIP_FIRST_BYTE) {
+        z->state = ENDED;
+        return INFLATER_END;
+    }
+    mem_free(z->point);
+    z->point = NULL;
+    z->given = 0;
+    sbuf_reset(&z->base.kept);
+    z->base.kept_from_start = false;
+    start_stream(z, ISAL_GZIP);
+    return INFLATER_FULL;
+}
+
+static enum inflater_result next(struct inflater *i, struct span *in, struct span *ret_out)
+{
+    struct inflate *z = inflate_of(i);
+    enum inflater_result result = INFLATER_FULL;
+    while (result == INFLATER_FULL && ret_out->len == 0) {
+        bool needs_input = z->state == AT_START || z->state == AFTER_MEMBER;
+        if (needs_input && in->len == 0) {
+            return INFLATER_MORE;
+        }
+        switch (z->state) {
+        case AT_START:
+            result = sniff(z, in) ? INFLATER_FULL : INFLATER_MORE;
+            break;
+        case RUNNING:
+            result = read_on(z, in, ret_out);
+            if (in->len == 0 && ret_out->len < INFLATER_WINDOW && z->state == RUNNING) {
+                result = INFLATER_MORE;
+            }
+            break;
+        case AFTER_MEMBER:
+            result = next_member(z, *in);
+            break;
+        case REPLAYING:
+            result = replay(z, ret_out);
+            break;
+        case ENDED:
+            result = INFLATER_END;
+            break;
+        case BROKEN:
+            result = INFLATER_BROKEN;
+            break;
+        }
+    }
+    return result;
+}
+
+static enum inflater_result finish(struct inflater *i, struct span *ret_out)
+{
+    struct inflate *z = inflate_of(i);
+    switch (z->state) {
+    case AFTER_MEMBER:
+    case ENDED:
+        return INFLATER_END;
+    case RUNNING:
+        start_replay(z);
+        break;
+    case AT_START:
+        z->state = BROKEN;
+        break;
+    case REPLAYING:
+    case BROKEN:
+        break;
+    }
+    return z->state == REPLAYING ? replay(z, ret_out) : INFLATER_BROKEN;
+}
+
+static void release(struct inflater *i)
+{
+    struct inflate *z = inflate_of(i);
+    mem_free(z->point);
+    mem_free(z);
+}
+
+struct inflater *inflate_new(enum inflater_kind kind)
+{
+    static const struct inflater_ops ops = {.next = next, .finish = finish, .free = release};
+    struct inflate *z = mem_resize(NULL, sizeof(*z)); /* 120 KiB of tables that need no zeros */
+    if (z == NULL) {
+        return NULL;
+    }
+    z->base = (struct inflater){
+        .ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP), .kept_from_start = true};
+    z->kind = kind;
+    z->state = AT_START;
+    z->point = NULL;
+    z->given = 0;
+    z->no_point = false;
+    z->replayed = 0;
+    z->to_skip = 0;
+    if (kind == INFLATER_GZIP) {
+        start_stream(z, ISAL_GZIP);
+    }
+    return &z->base;
+}

@@ -1,0 +1,44 @@
+/* inflater: one door to all decompressors. The formats are inflate.c, brotli.c and zstd.c. */
+#include "sensor/codec/inflater.h"
+
+#include "sensor/codec/inflater_ops.h"
+
+struct inflater *inflater_new(enum inflater_kind kind)
+{
+    switch (kind) {
+    case INFLATER_GZIP:
+    case INFLATER_DEFLATE:
+        return inflate_new(kind);
+    case INFLATER_BROTLI:
+        return brotli_new();
+    case INFLATER_ZSTD:
+        return zstd_new();
+    }
+    return NULL;
+}
+
+void inflater_free(struct inflater **i)
+{
+    if (*i != NULL) {
+        sbuf_free(&(*i)->kept);
+        (*i)->ops->free(*i);
+        *i = NULL;
+    }
+}
+
+enum inflater_result inflater_next(struct inflater *i, struct span *in, struct span *ret_out)
+{
+    *ret_out = (struct span){NULL, 0};
+    return i->ops->next(i, in, ret_out);
+}
+
+enum inflater_result inflater_finish(struct inflater *i, struct span *ret_out)
+{
+    *ret_out = (struct span){NULL, 0};
+    return i->ops->finish(i, ret_out);
+}
+
+struct span inflater_input(const struct inflater *i)
+{
+    return i->kept_from_start ? sbuf_span(&i->kept) : (struct span){NULL, 0};
+}

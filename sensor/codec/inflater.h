@@ -1,0 +1,36 @@
+#pragma once
+
+#include "sensor/base/span.h"
+
+enum inflater_kind {
+    INFLATER_GZIP,    /* RFC 1952, one member after the other */
+    INFLATER_DEFLATE, /* RFC 1950, or RFC 1951 without its wrapping, as some servers send */
+    INFLATER_BROTLI,  /* RFC 7932 */
+    INFLATER_ZSTD,    /* RFC 8878, one frame after the other */
+};
+
+/* What a step came to. Each may give output. */
+enum inflater_result {
+    INFLATER_MORE,   /* the input is used up */
+    INFLATER_FULL,   /* there is more output to come: call again */
+    INFLATER_END,    /* the stream is complete; *in starts behind it */
+    INFLATER_BROKEN, /* it cannot be read on: all that could be read has been given */
+};
+
+/* A streaming decompressor. Its output comes in windows of at most 64 KiB and does not depend on
+ * how the input was cut, also when the input is damaged. */
+struct inflater;
+
+/* NULL when there is no memory. */
+MUST_USE struct inflater *inflater_new(enum inflater_kind kind);
+/* Nulls *i; accepts NULL. */
+void inflater_free(struct inflater **i);
+
+/* Moves *in on. *ret_out is the next piece of output, valid until the next call. */
+enum inflater_result inflater_next(struct inflater *i, struct span *in, struct span *ret_out);
+/* There is no more input: what can be read yet, FULL as long as there is more, then END when the
+ * stream was complete or BROKEN. */
+enum inflater_result inflater_finish(struct inflater *i, struct span *ret_out);
+/* The input of a stream that is broken, from its start on; empty when that was too long ago. Valid
+ * until the inflater is freed. */
+struct span inflater_input(const struct inflater *i);

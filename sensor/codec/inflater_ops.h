@@ -1,0 +1,24 @@
+#pragma once
+
+#include "sensor/base/sbuf.h"
+#include "sensor/codec/inflater.h"
+
+enum { INFLATER_WINDOW = 32 << 10, INFLATER_KEEP = 64 << 10 };
+
+/* What each format does. Only the files that implement one include this. */
+struct inflater_ops {
+    enum inflater_result (*next)(struct inflater *i, struct span *in, struct span *ret_out);
+    enum inflater_result (*finish)(struct inflater *i, struct span *ret_out);
+    void (*free)(struct inflater *i);
+};
+
+/* The first member of every format's state. */
+struct inflater {
+    const struct inflater_ops *ops;
+    struct sbuf kept;     /* input since the latest point that can be gone back to */
+    bool kept_from_start; /* that point is the stream's start */
+};
+
+struct inflater *inflate_new(enum inflater_kind kind);
+struct inflater *brotli_new(void);
+struct inflater *zstd_new(void);

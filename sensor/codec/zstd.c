@@ -1,0 +1,104 @@
+/* zstd: RFC 8878 through Facebook's decoder. Output comes block by block, so that it does not
+ * depend on how the input was cut.
+ *
+ * Limits: windows up to 8 MiB (RFC 9659 allows no more in HTTP); a frame with a larger one is
+ * broken. Dictionaries are not known. */
+#include "sensor/base/mem.h"
+#include "sensor/codec/inflater_ops.h"
+
+#include <zstd.h>
+
+enum { WINDOW_LOG_MAX = 23 };
+
+struct zstd {
+    struct inflater base;
+    ZSTD_DStream *decoder;
+    bool in_frame;
+    bool has_more; /* the window was full */
+    bool ended;
+    bool broken;
+    uint8_t window[INFLATER_WINDOW];
+};
+
+static struct zstd *zstd_of(struct inflater *i)
+{
+    return (struct zstd *)(void *)i;
+}
+
+/* Frames, also those to be skipped, begin with one of these (little-endian magic numbers). */
+static bool may_begin_frame(uint8_t c)
+{
+    return c == 0x28 || (c & 0xf0) == 0x50;
+}
+
+static enum inflater_result run(struct zstd *z, struct span *in, struct span *ret_out)
+{
+    ZSTD_inBuffer input = {.src = in->data, .size = in->len};
+    ZSTD_outBuffer output = {.dst = z->window, .size = sizeof(z->window)};
+    size_t verdict = ZSTD_decompressStream(z->decoder, &output, &input);
+    if (z->base.kept_from_start && !sbuf_add(&z->base.kept, span_head(*in, input.pos))) {
+        z->base.kept_from_start = false;
+    }
+    *in = span_from(*in, input.pos);
+    *ret_out = span_of(z->window, output.pos);
+    z->broken = ZSTD_isError(verdict) != 0;
+    z->in_frame = verdict != 0;
+    z->has_more = z->in_frame && output.pos == output.size;
+    if (z->broken) {
+        return INFLATER_BROKEN;
+    }
+    return in->len > 0 || z->has_more ? INFLATER_FULL : INFLATER_MORE;
+}
+
+static enum inflater_result next(struct inflater *i, struct span *in, struct span *ret_out)
+{
+    struct zstd *z = zstd_of(i);
+    bool between = !z->in_frame && !z->has_more && z->base.kept.len > 0;
+    if (z->broken) {
+        return INFLATER_BROKEN;
+    }
+    if (in->len == 0 && !z->has_more) {
+        return INFLATER_MORE;
+    }
+    z->ended = z->ended || (between && !may_begin_frame(span_at(*in, 0)));
+    return z->ended ? INFLATER_END : run(z, in, ret_out);
+}
+
+static enum inflater_result finish(struct inflater *i, struct span *ret_out)
+{
+    struct zstd *z = zstd_of(i);
+    struct span none = {NULL, 0};
+    if (z->has_more && !z->broken && !z->ended) {
+        enum inflater_result result = run(z, &none, ret_out);
+        if (result == INFLATER_FULL) {
+            return result;
+        }
+    }
+    return z->broken || z->in_frame ? INFLATER_BROKEN : INFLATER_END;
+}
+
+static void release(struct inflater *i)
+{
+    struct zstd *z = zstd_of(i);
+    ZSTD_freeDStream(z->decoder);
+    mem_free(z);
+}
+
+struct inflater *zstd_new(void)
+{
+    static const struct inflater_ops ops = {.next = next, .finish = finish, .free = release};
+    struct zstd *z = mem_alloc(sizeof(*z));
+    if (z == NULL) {
+        return NULL;
+    }
+    z->base = (struct inflater){
+        .ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP), .kept_from_start = true};
+    z->decoder = ZSTD_createDStream();
+    if (z->decoder == NULL ||
+        ZSTD_isError(ZSTD_DCtx_setParameter(z->decoder, ZSTD_d_windowLogMax, WINDOW_LOG_MAX))) {
+        ZSTD_freeDStream(z->decoder);
+        mem_free(z);
+        return NULL;
+    }
+    return &z->base;
+}
