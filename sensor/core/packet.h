@@ -47,6 +47,17 @@ enum ip_proto {
     IP_PROTO_SCTP = 132,
 };
 
+/* The outermost IP header of a packet that has others inside. */
+struct tunnel {
+    struct addr src;
+    struct addr dst;
+    uint8_t proto;
+    bool has_ports;
+    uint16_t src_port;
+    uint16_t dst_port;
+    const char *kind; /* of what follows it, in EVE's words for pkt_src: "gre tunnel" … */
+};
+
 /* What packet/decode found in a packet: the innermost IP header and its transport. Spans lie in the
  * packet, or in the reassembled datagram, and die with the next packet. */
 struct headers {
@@ -68,6 +79,7 @@ struct headers {
     uint8_t n_vlans;
     uint16_t vlans[HEADERS_MAX_VLANS]; /* outermost first, 12-bit ids */
     uint8_t tunnel_depth;              /* IP headers around the innermost one */
+    const struct tunnel *tunnel;       /* NULL without any; dies with the next packet */
     uint8_t src_mac[6];
     uint8_t dst_mac[6];
     uint64_t flow_hash; /* set by the flow table where it was asked ahead; else 0 */

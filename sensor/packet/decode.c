@@ -15,8 +15,11 @@
 
 #include <errno.h>
 
-static enum layer (*const layers[LAYER_N])(struct walk *w) = {
-#define LAYER(id, function) [LAYER_##id] = function,
+static const struct {
+    enum layer (*function)(struct walk *w);
+    enum stat_id counter; /* STAT_N: none */
+} layers[LAYER_N] = {
+#define LAYER(id, function_, counter_) [LAYER_##id] = {.function = function_, .counter = counter_},
 #include "sensor/packet/layers.def"
 #undef LAYER
 };
@@ -118,7 +121,10 @@ static enum layer walk_layers(struct walk *w, enum layer layer)
             walk_anomaly(w, ANOMALY_TOO_MANY_LAYERS);
             return walk_refuse(w, STAT_REFUSED_LAYERS);
         }
-        layer = layers[layer](w);
+        if (layers[layer].counter != STAT_N) {
+            walk_count(w, layers[layer].counter);
+        }
+        layer = layers[layer].function(w);
     }
     return layer;
 }

@@ -37,27 +37,63 @@ enum layer layer_of_ip_proto(uint8_t proto)
     static const uint8_t rows[256] = {
         [IP_PROTO_TCP] = LAYER_TCP + 1,
         [IP_PROTO_UDP] = LAYER_UDP + 1,
-        [IP_PROTO_ICMP] = LAYER_ICMP + 1,
-        [IP_PROTO_ICMPV6] = LAYER_ICMP + 1,
+        [IP_PROTO_ICMP] = LAYER_ICMPV4 + 1,
+        [IP_PROTO_ICMPV6] = LAYER_ICMPV6 + 1,
         [IP_PROTO_SCTP] = LAYER_SCTP + 1,
         [4] = LAYER_IPV4 + 1,
         [41] = LAYER_IPV6 + 1,
         [47] = LAYER_GRE + 1,
+        [50] = LAYER_ESP + 1,
         [EXT_AH] = LAYER_AH + 1,
-        [97] = LAYER_ETHERNET + 1,
+        [97] = LAYER_ETHERIP + 1,
         [137] = LAYER_MPLS + 1,
     };
     return rows[proto] == 0 ? LAYER_OTHER : (enum layer)(rows[proto] - 1);
 }
 
+/* Remembers the outermost header before it is overwritten. */
+static void note_tunnel(struct walk *w)
+{
+    struct headers *h = w->headers;
+    struct tunnel *t = &w->decoder->tunnel;
+    *t = (struct tunnel){
+        .src = h->src,
+        .dst = h->dst,
+        .proto = h->proto,
+        .has_ports = h->has_ports,
+        .src_port = h->src_port,
+        .dst_port = h->dst_port,
+        .kind = w->tunnel_kind,
+    };
+    h->tunnel = t;
+}
+
+/* Counts an IP header straight behind another. */
+static void count_ip_in_ip(struct walk *w, uint8_t family)
+{
+    static const enum stat_id counters[2][2] = {
+        {STAT_DECODER_IPV4_IN_IPV4, STAT_DECODER_IPV6_IN_IPV4},
+        {STAT_DECODER_IPV4_IN_IPV6, STAT_DECODER_IPV6_IN_IPV6},
+    };
+    walk_count(w, counters[w->headers->src.family == 6][family == 6]);
+}
+
 /* The header was read and is possible: from here on it is the innermost one. */
-static void enter(struct walk *w, uint8_t proto)
+static void enter(struct walk *w, uint8_t family, uint8_t proto)
 {
     struct headers *h = w->headers;
     if (w->has_ip) {
+        if (w->tunnel_kind == NULL) {
+            w->tunnel_kind = family == 4 ? "ipv4 tunnel" : "ipv6 tunnel";
+            count_ip_in_ip(w, family);
+        }
+        if (h->tunnel_depth == 0) {
+            note_tunnel(w);
+        }
         h->tunnel_depth++;
     }
     w->has_ip = true;
+    w->tunnel_kind = NULL;
     w->any_dst = false;
     h->proto = proto;
     h->has_ports = false;
@@ -147,8 +183,7 @@ enum layer layer_ipv4(struct walk *w)
     if (s.len < header) {
         return walk_short(w, ANOMALY_IP_TRUNCATED);
     }
-    walk_count(w, STAT_DECODER_IPV4);
-    enter(w, wire_u8(s, 9));
+    enter(w, 4, wire_u8(s, 9));
     h->src = addr_v4(wire_sub(s, 12, 4));
     h->dst = addr_v4(wire_sub(s, 16, 4));
     if (header_sum_refused(w, wire_sub(s, 0, header))) {
@@ -181,8 +216,7 @@ enum layer layer_ipv6(struct walk *w)
     if (wire_u8(s, 0) >> 4 != 6) {
         return impossible(w);
     }
-    walk_count(w, STAT_DECODER_IPV6);
-    enter(w, wire_u8(s, 6));
+    enter(w, 6, wire_u8(s, 6));
     h->src = addr_v6(wire_sub(s, 8, 16));
     h->dst = addr_v6(wire_sub(s, 24, 16));
     size_t total = V6_HEADER + (size_t)wire_be16(s, 4);

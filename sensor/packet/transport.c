@@ -58,7 +58,6 @@ enum layer layer_tcp(struct walk *w)
     }
     size_t header = (size_t)(wire_u8(s, 12) >> 4) * 4;
     ports(h, s);
-    walk_count(w, STAT_DECODER_TCP);
     if (header < TCP_HEADER || header > walk_left(w)) {
         return impossible(w, ANOMALY_TCP_BAD_HEADER);
     }
@@ -82,7 +81,6 @@ enum layer layer_udp(struct walk *w)
     size_t len = wire_be16(s, 4);
     len = len == 0 ? walk_left(w) : len; /* a packet that the machine would have cut itself */
     ports(w->headers, s);
-    walk_count(w, STAT_DECODER_UDP);
     if (len < UDP_HEADER || len > walk_left(w)) {
         return impossible(w, ANOMALY_UDP_BAD_HEADER);
     }
@@ -91,7 +89,8 @@ enum layer layer_udp(struct walk *w)
         return walk_refuse(w, STAT_REFUSED_CHECKSUM);
     }
     walk_skip(w, UDP_HEADER);
-    return done(w);
+    walk_payload(w);
+    return layer_of_udp(w);
 }
 
 enum layer layer_sctp(struct walk *w)
@@ -103,12 +102,7 @@ enum layer layer_sctp(struct walk *w)
     return done(w);
 }
 
-enum layer layer_icmp(struct walk *w)
-{
-    walk_count(w, w->headers->proto == IP_PROTO_ICMP ? STAT_DECODER_ICMPV4 : STAT_DECODER_ICMPV6);
-    return done(w);
-}
-
+/* Whatever else IP carries: its payload is all there is to say. */
 enum layer layer_other(struct walk *w)
 {
     return done(w);

@@ -1,6 +1,14 @@
 /* tunnel: headers that carry another packet inside IP.
  *
- * GRE (RFC 2784, 2890; version 1 of RFC 2637 for PPTP). */
+ * GRE (RFC 2784, 2890, source routes of RFC 1701, version 1 of RFC 2637), ERSPAN I, II and III
+ * (draft-foschiano-erspan), WCCP's GRE, EtherIP (RFC 3378); over UDP: VXLAN (RFC 7348) with its
+ * generic and group policy extensions, Geneve (RFC 8926), GTP-U (3GPP TS 29.281), Teredo (RFC
+ * 4380), GRE (RFC 8086), MPLS (RFC 7510), L2TP version 2 data with PPP (RFC 2661).
+ *
+ * A UDP port says little about what is inside, and the numbers are configuration. So a tunnel is
+ * known by its content: on its port when its header is possible, on any other when what is inside
+ * is beyond doubt an IP packet (length, and checksum or exact fit). ERSPAN is how remote span
+ * ports arrive. */
 #include "sensor/base/wire.h"
 #include "sensor/packet/walk.h"
 
@@ -10,13 +18,32 @@ enum {
     GRE_KEY = 0x2000,
     GRE_SEQUENCE = 0x1000,
     GRE_ACK = 0x0080,
+    GRE_RESERVED = 0x0ff8, /* for a guess: bits that are never set in version 0 */
     GRE_VERSION = 0x0007,
-    GRE_PPP = 0x880b,
     GRE_HEADER = 4,
     GRE_ROUTE_HEADER = 4,
+    GRE_ERSPAN = 0x88be,
+    ERSPAN_II_HEADER = 8,
+    ERSPAN_III_HEADER = 12,
+    ERSPAN_PLATFORM = 8,
+    ETHERIP_HEADER = 2,
+    VXLAN_HEADER = 8,
+    VXLAN_VALID = 0x08,
+    VXLAN_GENERIC = 0x04,
+    GENEVE_HEADER = 8,
+    GTPU_HEADER = 8,
+    GTPU_OPTIONAL = 4,
+    GTPU_PACKET = 255,
+    TEREDO_ORIGIN = 8,
+    TEREDO_AUTH_HEADER = 13,
+    MPLS_LABEL = 4,
+    MPLS_MAX_LABELS = 8,
+    ETHER_HEADER = 14,
+    V4_HEADER = 20,
+    V6_HEADER = 40,
 };
 
-/* Source routes (RFC 1701): entries of a family, an offset and a length, ended by length zero. */
+/* Source routes: entries of a family, an offset and a length, ended by length zero. */
 static bool skip_gre_routes(struct walk *w)
 {
     size_t len = 1;
@@ -30,6 +57,16 @@ static bool skip_gre_routes(struct walk *w)
     return true;
 }
 
+static size_t gre_len(unsigned flags)
+{
+    size_t len = GRE_HEADER;
+    len += (flags & (GRE_CHECKSUM | GRE_ROUTING)) != 0 ? 4 : 0;
+    len += (flags & GRE_KEY) != 0 ? 4 : 0;
+    len += (flags & GRE_SEQUENCE) != 0 ? 4 : 0;
+    len += (flags & GRE_VERSION) == 1 && (flags & GRE_ACK) != 0 ? 4 : 0;
+    return len;
+}
+
 enum layer layer_gre(struct walk *w)
 {
     struct span s = w->rest;
@@ -37,21 +74,340 @@ enum layer layer_gre(struct walk *w)
         return walk_short(w, ANOMALY_N);
     }
     unsigned flags = wire_be16(s, 0);
-    unsigned version = flags & GRE_VERSION;
-    if (version > 1) {
-        return layer_other(w);
+    uint16_t type = wire_be16(s, 2);
+    if ((flags & GRE_VERSION) > 1) {
+        return END_NOT_IP;
     }
-    size_t len = GRE_HEADER;
-    len += (flags & (GRE_CHECKSUM | GRE_ROUTING)) != 0 ? 4 : 0;
-    len += (flags & GRE_KEY) != 0 ? 4 : 0;
-    len += (flags & GRE_SEQUENCE) != 0 ? 4 : 0;
-    len += version == 1 && (flags & GRE_ACK) != 0 ? 4 : 0;
-    if (s.len < len) {
+    if (s.len < gre_len(flags)) {
         return walk_short(w, ANOMALY_N);
     }
-    walk_skip(w, len);
+    w->tunnel_kind = "gre tunnel";
+    walk_skip(w, gre_len(flags));
     if ((flags & GRE_ROUTING) != 0 && !skip_gre_routes(w)) {
         return walk_short(w, ANOMALY_N);
     }
+    if (type == GRE_ERSPAN && (flags & GRE_SEQUENCE) == 0) { /* version I has no header */
+        w->tunnel_kind = "erspan";
+        walk_count(w, STAT_DECODER_ERSPAN);
+        return LAYER_ETHERNET;
+    }
+    return layer_of_ethertype(type);
+}
+
+/* Versions II and III, by the version in the header. III may carry IP without Ethernet. */
+enum layer layer_erspan(struct walk *w)
+{
+    struct span s = w->rest;
+    unsigned version = wire_u8(s, 0) >> 4;
+    size_t len = version == 2 ? ERSPAN_III_HEADER : ERSPAN_II_HEADER;
+    bool platform = version == 2 && (wire_u8(s, 11) & 1) != 0;
+    len += platform ? ERSPAN_PLATFORM : 0;
+    if (s.len < len) {
+        return walk_short(w, ANOMALY_N);
+    }
+    if (version != 1 && version != 2) {
+        return END_NOT_IP;
+    }
+    w->tunnel_kind = "erspan";
+    walk_skip(w, len);
+    bool bare_ip = version == 2 && (wire_u8(s, 10) >> 2 & 0x1f) == 2;
+    return bare_ip ? layer_by_version(w) : LAYER_ETHERNET;
+}
+
+/* Version 2 puts four bytes before the packet. */
+enum layer layer_wccp(struct walk *w)
+{
+    if (wire_u8(w->rest, 0) >> 4 != 4) {
+        if (w->rest.len < 4) {
+            return walk_short(w, ANOMALY_N);
+        }
+        walk_skip(w, 4);
+    }
+    return layer_by_version(w);
+}
+
+enum layer layer_etherip(struct walk *w)
+{
+    if (w->rest.len < ETHERIP_HEADER) {
+        return walk_short(w, ANOMALY_N);
+    }
+    if (wire_u8(w->rest, 0) >> 4 != 3) {
+        return END_NOT_IP;
+    }
+    walk_skip(w, ETHERIP_HEADER);
+    return LAYER_ETHERNET;
+}
+
+enum layer layer_vxlan(struct walk *w)
+{
+    static const enum layer generic[] = {LAYER_NOT_IP,   LAYER_IPV4, LAYER_IPV6,
+                                         LAYER_ETHERNET, LAYER_NSH,  LAYER_MPLS};
+    struct span s = w->rest;
+    unsigned next = wire_u8(s, 3);
+    w->tunnel_kind = "vxlan encapsulation";
+    walk_skip(w, VXLAN_HEADER);
+    if ((wire_u8(s, 0) & VXLAN_GENERIC) == 0) {
+        return LAYER_ETHERNET;
+    }
+    return next < ARRAY_LEN(generic) ? generic[next] : LAYER_NOT_IP;
+}
+
+static size_t geneve_len(struct span s)
+{
+    return GENEVE_HEADER + (size_t)(wire_u8(s, 0) & 0x3f) * 4;
+}
+
+enum layer layer_geneve(struct walk *w)
+{
+    struct span s = w->rest;
+    if (s.len < geneve_len(s)) {
+        return walk_short(w, ANOMALY_N);
+    }
+    w->tunnel_kind = "geneve encapsulation";
+    walk_skip(w, geneve_len(s));
     return layer_of_ethertype(wire_be16(s, 2));
+}
+
+/* Where the packet begins: behind the optional fields and the chain of extension headers, each of
+ * which names its length in words first and the next one's type last. SIZE_MAX: not there. */
+static size_t gtpu_len(struct span s)
+{
+    size_t len = GTPU_HEADER;
+    if ((wire_u8(s, 0) & 0x07) == 0) {
+        return len;
+    }
+    len += GTPU_OPTIONAL;
+    bool extended = (wire_u8(s, 0) & 0x04) != 0;
+    while (extended && wire_u8(s, len - 1) != 0) {
+        size_t words = wire_u8(s, len);
+        if (words == 0 || len >= s.len) {
+            return SIZE_MAX;
+        }
+        len += words * 4;
+    }
+    return len <= s.len ? len : SIZE_MAX;
+}
+
+enum layer layer_gtpu(struct walk *w)
+{
+    size_t len = gtpu_len(w->rest);
+    if (len == SIZE_MAX) {
+        return walk_short(w, ANOMALY_N);
+    }
+    w->tunnel_kind = "gtp-u tunnel";
+    size_t end = GTPU_HEADER + (size_t)wire_be16(w->rest, 2);
+    if (end >= len && end < walk_left(w)) {
+        walk_clip(w, end);
+    }
+    walk_skip(w, len);
+    return layer_by_version(w);
+}
+
+/* Authentication and origin indications may stand in front. */
+static size_t teredo_len(struct span s)
+{
+    size_t len = 0;
+    if (wire_be16(s, 0) == 1) {
+        len = TEREDO_AUTH_HEADER + (size_t)wire_u8(s, 2) + wire_u8(s, 3);
+    }
+    if (s.len > len && wire_be16(s, len) == 0) {
+        len += TEREDO_ORIGIN;
+    }
+    return len;
+}
+
+enum layer layer_teredo(struct walk *w)
+{
+    w->tunnel_kind = "teredo tunnel";
+    walk_skip(w, teredo_len(w->rest));
+    return LAYER_IPV6;
+}
+
+/* Where the payload of a data message begins; 0: it is none. */
+static size_t l2tp_len(struct span s)
+{
+    unsigned flags = wire_be16(s, 0);
+    if ((flags & 0x800f) != 2) { /* data, version 2 */
+        return 0;
+    }
+    size_t len = 6;
+    len += (flags & 0x4000) != 0 ? 2 : 0; /* length */
+    len += (flags & 0x0800) != 0 ? 4 : 0; /* sequence numbers */
+    if ((flags & 0x0200) != 0) {          /* offset */
+        len += 2 + (size_t)wire_be16(s, len);
+    }
+    return len;
+}
+
+enum layer layer_l2tp(struct walk *w)
+{
+    size_t len = l2tp_len(w->rest);
+    w->tunnel_kind = "l2tp tunnel";
+    walk_skip(w, len);
+    return LAYER_PPP;
+}
+
+/* How far the content of a UDP datagram is a tunnel's. */
+enum certainty { NO, POSSIBLE, SURE };
+
+/* Of an IP packet that ends where the datagram does, which is `left` bytes on the wire. */
+static enum certainty is_ip(struct span s, size_t left)
+{
+    unsigned version = wire_u8(s, 0) >> 4;
+    if (version == 4 && s.len >= V4_HEADER) {
+        size_t header = (size_t)(wire_u8(s, 0) & 0x0f) * 4;
+        size_t total = wire_be16(s, 2);
+        if (header < V4_HEADER || total < header || total > left) {
+            return NO;
+        }
+        return checksum_ipv4(wire_sub(s, 0, header)) == CHECKSUM_GOOD ? SURE : POSSIBLE;
+    }
+    if (version == 6 && s.len >= V6_HEADER) {
+        size_t total = V6_HEADER + (size_t)wire_be16(s, 4);
+        return total == left ? SURE : total < left ? POSSIBLE : NO;
+    }
+    return NO;
+}
+
+/* Of an Ethernet frame with at most two tags. */
+static enum certainty is_ether(struct span s, size_t left)
+{
+    size_t off = ETHER_HEADER;
+    uint16_t type = wire_be16(s, off - 2);
+    while ((type == 0x8100 || type == 0x88a8) && off < ETHER_HEADER + 8) {
+        off += 4;
+        type = wire_be16(s, off - 2);
+    }
+    if (s.len < off) {
+        return NO;
+    }
+    bool ip = type == 0x0800 || type == 0x86dd;
+    return ip ? is_ip(wire_from(s, off), left - off) : POSSIBLE;
+}
+
+/* Of what an Ethernet type announces. */
+static enum certainty is_typed(struct span s, size_t off, size_t left, uint16_t type)
+{
+    if (s.len < off) {
+        return NO;
+    }
+    struct span inner = wire_from(s, off);
+    switch (type) {
+    case 0x0800:
+    case 0x86dd:
+        return is_ip(inner, left - off);
+    case 0x6558:
+        return is_ether(inner, left - off);
+    default:
+        return POSSIBLE;
+    }
+}
+
+static enum certainty probe_vxlan(struct span s, size_t left)
+{
+    if (s.len < VXLAN_HEADER || (wire_u8(s, 0) & VXLAN_VALID) == 0) {
+        return NO;
+    }
+    bool plain = wire_be32(s, 0) == (uint32_t)VXLAN_VALID << 24 && wire_u8(s, 7) == 0;
+    return plain ? is_ether(wire_from(s, VXLAN_HEADER), left - VXLAN_HEADER) : POSSIBLE;
+}
+
+static enum certainty probe_geneve(struct span s, size_t left)
+{
+    bool possible = s.len >= GENEVE_HEADER && wire_u8(s, 0) >> 6 == 0 &&
+                    (wire_u8(s, 1) & 0x3f) == 0 && wire_u8(s, 7) == 0;
+    return possible ? is_typed(s, geneve_len(s), left, wire_be16(s, 2)) : NO;
+}
+
+static enum certainty probe_gtpu(struct span s, size_t left)
+{
+    if (s.len < GTPU_HEADER || wire_u8(s, 0) >> 4 != 3 || wire_u8(s, 1) != GTPU_PACKET) {
+        return NO;
+    }
+    size_t len = gtpu_len(s);
+    bool fits = GTPU_HEADER + (size_t)wire_be16(s, 2) == left;
+    if (len == SIZE_MAX || !fits) {
+        return NO;
+    }
+    return is_ip(wire_from(s, len), left - len);
+}
+
+/* A Teredo address (2001::/32) on one side makes it sure. */
+static enum certainty probe_teredo(struct span s, size_t left)
+{
+    size_t len = teredo_len(s);
+    struct span inner = wire_from(s, len);
+    if (inner.len < V6_HEADER || is_ip(inner, left - len) != SURE || wire_u8(inner, 0) >> 4 != 6) {
+        return NO;
+    }
+    bool teredo = wire_be32(inner, 8) == 0x20010000 || wire_be32(inner, 24) == 0x20010000;
+    return teredo ? SURE : POSSIBLE;
+}
+
+static enum certainty probe_gre(struct span s, size_t left)
+{
+    unsigned flags = wire_be16(s, 0);
+    bool possible = s.len >= GRE_HEADER && (flags & (GRE_RESERVED | GRE_VERSION)) == 0 &&
+                    (flags & GRE_ROUTING) == 0 && s.len >= gre_len(flags);
+    return possible ? is_typed(s, gre_len(flags), left, wire_be16(s, 2)) : NO;
+}
+
+/* Labels up to the bottom of their stack, then IP, or a control word and Ethernet. Any four bytes
+ * may be labels: what follows them does not make it sure. */
+static enum certainty probe_mpls(struct span s, size_t left)
+{
+    size_t off = MPLS_LABEL;
+    while ((wire_u8(s, off - 2) & 1) == 0 && off < MPLS_MAX_LABELS * MPLS_LABEL) {
+        off += MPLS_LABEL;
+    }
+    if ((wire_u8(s, off - 2) & 1) == 0 || s.len <= off) {
+        return NO;
+    }
+    struct span inner = wire_from(s, off);
+    enum certainty c = wire_u8(inner, 0) >> 4 != 0
+                           ? is_ip(inner, left - off)
+                           : is_ether(wire_from(inner, MPLS_LABEL), left - off - MPLS_LABEL);
+    return c == NO ? NO : POSSIBLE;
+}
+
+static enum certainty probe_l2tp(struct span s, size_t left UNUSED)
+{
+    size_t len = l2tp_len(s);
+    return len > 0 && s.len > len ? POSSIBLE : NO;
+}
+
+static const struct udp_tunnel {
+    enum certainty (*probe)(struct span s, size_t left);
+    enum layer layer;
+    uint16_t ports[3];
+} udp_tunnels[] = {
+    {probe_vxlan, LAYER_VXLAN, {4789, 8472, 4790}},
+    {probe_geneve, LAYER_GENEVE, {6081}},
+    {probe_gtpu, LAYER_GTPU, {2152}},
+    {probe_teredo, LAYER_TEREDO, {3544}},
+    {probe_gre, LAYER_GRE, {4754}},
+    {probe_mpls, LAYER_MPLS, {6635}},
+    {probe_l2tp, LAYER_L2TP, {1701}},
+};
+
+static bool on_port(const struct udp_tunnel *t, const struct headers *h)
+{
+    for (size_t i = 0; i < ARRAY_LEN(t->ports) && t->ports[i] != 0; i++) {
+        if (h->src_port == t->ports[i] || h->dst_port == t->ports[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum layer layer_of_udp(struct walk *w)
+{
+    for (size_t i = 0; i < ARRAY_LEN(udp_tunnels); i++) {
+        const struct udp_tunnel *t = &udp_tunnels[i];
+        enum certainty certainty = t->probe(w->rest, walk_left(w));
+        if (certainty == SURE || (certainty == POSSIBLE && on_port(t, w->headers))) {
+            return t->layer;
+        }
+    }
+    return END_DONE;
 }

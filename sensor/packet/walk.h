@@ -6,7 +6,7 @@
 /* Inside of packet/: one packet on its way through the layers. */
 
 enum layer {
-#define LAYER(id, function) LAYER_##id,
+#define LAYER(id, function, counter) LAYER_##id,
 #include "sensor/packet/layers.def"
 #undef LAYER
     LAYER_N,
@@ -24,21 +24,23 @@ struct walk {
     struct span rest; /* what is left, as captured */
     uint32_t missing; /* bytes behind `rest` that were on the wire but not captured */
     bool has_ip;
-    bool in_alternate;    /* walking another reading: nothing is counted, reported or kept */
-    bool any_dst;         /* a routing header: the final destination is not in the IP header */
-    enum stat_id refusal; /* REFUSED_ */
+    bool in_alternate;       /* walking another reading: nothing is counted, reported or kept */
+    bool any_dst;            /* a routing header: the final destination is not in the IP header */
+    enum stat_id refusal;    /* REFUSED_ */
+    const char *tunnel_kind; /* of the tunnel header seen last; NULL: none since the last IP */
 };
 
 struct packet_decoder {
     struct packet_options options;
     struct ipfrag *fragments;
+    struct tunnel tunnel; /* headers.tunnel points here */
     /* The walk as it stood when a datagram was put together, for its other reading. */
     struct walk at_datagram;
     struct headers headers_at_datagram;
     struct ipfrag_datagram datagram;
 };
 
-#define LAYER(id, function) enum layer function(struct walk *w);
+#define LAYER(id, function, counter) enum layer function(struct walk *w);
 #include "sensor/packet/layers.def"
 #undef LAYER
 
@@ -64,7 +66,11 @@ enum layer layer_of_ip_proto(uint8_t proto);
 enum layer layer_of_ppp(uint16_t protocol);
 /* By link type; LAYER_N when it is not supported. */
 enum layer layer_of_link(int link_type);
-/* LLC (IEEE 802.2) at the front of what is left. */
-enum layer layer_llc(struct walk *w);
+/* What follows an Ethernet type or length field, which was taken off. */
+enum layer layer_after_type(struct walk *w, uint16_t type);
+/* The tunnel that a UDP payload is; END_DONE: none. */
+enum layer layer_of_udp(struct walk *w);
+/* Notes the addresses of the link layer at the front of what is left. */
+void walk_macs(struct walk *w, size_t dst_off, size_t src_off);
 /* IPv4 or IPv6, by the version in the first byte. */
 enum layer layer_by_version(struct walk *w);

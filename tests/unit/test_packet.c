@@ -1,88 +1,6 @@
 /* Tests of sensor/packet: layers, lengths that lie, snap lengths, accounting, checksums. */
 #include "sensor/base/mem.h"
-#include "sensor/packet/decode.h"
-#include "tests/unit/frame.h"
-#include "tests/unit/runner.h"
-
-static struct stats stats;
-static struct packet_decoder *decoder;
-static struct headers h;
-static struct frame f;
-static unsigned n_anomalies[ANOMALY_N];
-
-static void count_anomaly(void *ctx, const struct packet *packet, const struct headers *headers,
-                          enum anomaly anomaly)
-{
-    (void)ctx;
-    (void)packet;
-    (void)headers;
-    n_anomalies[anomaly]++;
-}
-
-static void make_decoder(struct checksum_policy *checksums, bool survey)
-{
-    struct packet_options options = {
-        .stats = &stats,
-        .user = {.anomaly = count_anomaly},
-        .checksums = checksums,
-        .survey = survey,
-        .max_layers = 16,
-        .fragment_bytes = 1 << 20,
-        .fragment_timeout_us = 30000000,
-    };
-    bytes_zero(&stats, sizeof(stats));
-    bytes_zero(n_anomalies, sizeof(n_anomalies));
-    CU_ASSERT_EQUAL_FATAL(packet_decoder_new(&options, &decoder), 0);
-}
-
-static void set_up(void)
-{
-    f.len = 0;
-    make_decoder(NULL, false);
-}
-
-static void tear_down(void)
-{
-    packet_decoder_free(&decoder);
-}
-
-static enum decode_result decode_as(int link_type)
-{
-    struct packet p = frame_packet(&f);
-    p.link_type = link_type;
-    return packet_decode(decoder, &p, &h);
-}
-
-static enum decode_result decode(void)
-{
-    return decode_as(1);
-}
-
-static uint64_t count(enum stat_id stat)
-{
-    return stats_get(&stats, stat);
-}
-
-/* A TCP segment with a payload over IPv4, behind whatever stands in the frame already. */
-static void put_segment(const char *payload)
-{
-    size_t ip = begin_ipv4(&f, IP_PROTO_TCP);
-    size_t tcp = put_tcp(&f);
-    put(&f, span_str(payload));
-    end_ipv4(&f, ip);
-    set_checksum(&f, ip, tcp);
-}
-
-static void expect_segment(const char *payload)
-{
-    CU_ASSERT_EQUAL(h.proto, IP_PROTO_TCP);
-    CU_ASSERT(h.has_ports);
-    CU_ASSERT_EQUAL(h.src_port, 40000);
-    CU_ASSERT_EQUAL(h.dst_port, 80);
-    CU_ASSERT_EQUAL(h.tcp_seq, 1000);
-    CU_ASSERT(span_equal(h.payload, span_str(payload)));
-    CU_ASSERT_EQUAL(h.missing, 0);
-}
+#include "tests/unit/packet_lab.h"
 
 static void ethernet_ipv4_tcp_is_read_to_its_payload(void)
 {
@@ -451,42 +369,36 @@ static void no_memory_is_an_error_at_the_start_only(void)
 }
 
 static CU_TestInfo layer_tests[] = {
-    {"ethernet_ipv4_tcp_is_read_to_its_payload", ethernet_ipv4_tcp_is_read_to_its_payload},
-    {"vlan_tags_are_kept_outermost_first_up_to_four",
-     vlan_tags_are_kept_outermost_first_up_to_four},
-    {"more_layers_than_the_cap_are_refused", more_layers_than_the_cap_are_refused},
-    {"llc_snap_carries_ip_and_other_llc_is_not_ip", llc_snap_carries_ip_and_other_llc_is_not_ip},
-    {"every_link_type_leads_to_ip", every_link_type_leads_to_ip},
-    {"pppoe_and_mpls_behind_ethernet_carry_ip", pppoe_and_mpls_behind_ethernet_carry_ip},
-    {"ipv6_extension_headers_are_taken_off", ipv6_extension_headers_are_taken_off},
-    {"ipv6_no_next_header_has_no_payload_to_misread",
-     ipv6_no_next_header_has_no_payload_to_misread},
-    {"any_number_of_extension_headers_is_read", any_number_of_extension_headers_is_read},
-    {"ipv4_options_are_skipped", ipv4_options_are_skipped},
-    {"ip_in_ip_gives_the_inner_headers_and_the_depth",
-     ip_in_ip_gives_the_inner_headers_and_the_depth},
-    {"a_tunnel_without_ip_inside_is_its_outer_packet",
-     a_tunnel_without_ip_inside_is_its_outer_packet},
+    TEST(ethernet_ipv4_tcp_is_read_to_its_payload),
+    TEST(vlan_tags_are_kept_outermost_first_up_to_four),
+    TEST(more_layers_than_the_cap_are_refused),
+    TEST(llc_snap_carries_ip_and_other_llc_is_not_ip),
+    TEST(every_link_type_leads_to_ip),
+    TEST(pppoe_and_mpls_behind_ethernet_carry_ip),
+    TEST(ipv6_extension_headers_are_taken_off),
+    TEST(ipv6_no_next_header_has_no_payload_to_misread),
+    TEST(any_number_of_extension_headers_is_read),
+    TEST(ipv4_options_are_skipped),
+    TEST(ip_in_ip_gives_the_inner_headers_and_the_depth),
+    TEST(a_tunnel_without_ip_inside_is_its_outer_packet),
     CU_TEST_INFO_NULL,
 };
 
 static CU_TestInfo length_tests[] = {
-    {"padding_is_not_payload", padding_is_not_payload},
-    {"ip_length_zero_means_all_that_is_left", ip_length_zero_means_all_that_is_left},
-    {"ip_length_beyond_the_packet_is_an_anomaly_and_read",
-     ip_length_beyond_the_packet_is_an_anomaly_and_read},
-    {"snap_length_cuts_are_counted_as_missing", snap_length_cuts_are_counted_as_missing},
-    {"snap_length_within_tcp_options_leaves_an_empty_payload",
-     snap_length_within_tcp_options_leaves_an_empty_payload},
-    {"udp_ends_where_it_says", udp_ends_where_it_says},
-    {"impossible_headers_are_refused_and_reported", impossible_headers_are_refused_and_reported},
+    TEST(padding_is_not_payload),
+    TEST(ip_length_zero_means_all_that_is_left),
+    TEST(ip_length_beyond_the_packet_is_an_anomaly_and_read),
+    TEST(snap_length_cuts_are_counted_as_missing),
+    TEST(snap_length_within_tcp_options_leaves_an_empty_payload),
+    TEST(udp_ends_where_it_says),
+    TEST(impossible_headers_are_refused_and_reported),
     CU_TEST_INFO_NULL,
 };
 
 static CU_TestInfo account_tests[] = {
-    {"accounts_add_up_for_damaged_packets", accounts_add_up_for_damaged_packets},
-    {"a_packet_without_a_byte_is_counted_as_empty", a_packet_without_a_byte_is_counted_as_empty},
-    {"no_memory_is_an_error_at_the_start_only", no_memory_is_an_error_at_the_start_only},
+    TEST(accounts_add_up_for_damaged_packets),
+    TEST(a_packet_without_a_byte_is_counted_as_empty),
+    TEST(no_memory_is_an_error_at_the_start_only),
     CU_TEST_INFO_NULL,
 };
 

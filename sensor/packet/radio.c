@@ -1,0 +1,138 @@
+/* radio: IEEE 802.11 frames, with and without what the card wrote in front.
+ *
+ * Only data frames carry IP: from the frame control it is seen how many addresses there are and
+ * whether quality of service and high throughput fields follow; behind them stands LLC. Encrypted
+ * frames, and those without data, are not IP. Of an aggregate (A-MSDU) the first frame is read.
+ * Radiotap's flags tell whether the header was padded to four bytes (www.radiotap.org). */
+#include "sensor/base/wire.h"
+#include "sensor/packet/walk.h"
+
+enum {
+    HEADER = 24, /* three addresses */
+    ADDRESS = 6,
+    QOS = 2,
+    HIGH_THROUGHPUT = 4,
+    TYPE_DATA = 2,
+    SUBTYPE_NO_DATA = 4,
+    SUBTYPE_QOS = 8,
+    TO_DS = 0x01,
+    FROM_DS = 0x02,
+    PROTECTED = 0x40,
+    ORDER = 0x80,
+    QOS_AGGREGATE = 0x80,
+    AGGREGATE_HEADER = 14,
+    RADIOTAP_HEADER = 8,
+    RADIOTAP_TIME = 0x01,
+    RADIOTAP_FLAGS = 0x02,
+    RADIOTAP_MORE = 0x80, /* in the last byte of a word of the bitmap */
+    RADIOTAP_PADDED = 0x20,
+    PRISM_HEADER = 144,
+    AVS_HEADER = 8,
+};
+
+/* Which of the addresses are destination and source. */
+static void macs(struct walk *w, unsigned flags)
+{
+    static const struct {
+        size_t dst;
+        size_t src;
+    } offs[] = {
+        [0] = {4, 10},
+        [TO_DS] = {16, 10},
+        [FROM_DS] = {4, 16},
+        [TO_DS | FROM_DS] = {16, 24},
+    };
+    walk_macs(w, offs[flags & (TO_DS | FROM_DS)].dst, offs[flags & (TO_DS | FROM_DS)].src);
+}
+
+/* A frame; `padded`: its header fills a multiple of four bytes. */
+static enum layer frame(struct walk *w, bool padded)
+{
+    struct span s = w->rest;
+    unsigned control = wire_u8(s, 0);
+    unsigned flags = wire_u8(s, 1);
+    unsigned subtype = control >> 4;
+    if (s.len < 2) {
+        return walk_short(w, ANOMALY_N);
+    }
+    if ((control >> 2 & 3) != TYPE_DATA || (subtype & SUBTYPE_NO_DATA) != 0 ||
+        (flags & PROTECTED) != 0) {
+        return END_NOT_IP;
+    }
+    size_t len = HEADER + ((flags & (TO_DS | FROM_DS)) == (TO_DS | FROM_DS) ? ADDRESS : 0);
+    size_t qos_off = len;
+    bool qos = (subtype & SUBTYPE_QOS) != 0;
+    len += qos ? QOS : 0;
+    len += qos && (flags & ORDER) != 0 ? HIGH_THROUGHPUT : 0;
+    len = padded ? (len + 3) / 4 * 4 : len;
+    bool aggregate = qos && (wire_u8(s, qos_off) & QOS_AGGREGATE) != 0;
+    len += aggregate ? AGGREGATE_HEADER : 0;
+    if (s.len < len) {
+        return walk_short(w, ANOMALY_N);
+    }
+    macs(w, flags);
+    walk_skip(w, len);
+    size_t first = wire_be16(s, len - 2);
+    if (aggregate && first < walk_left(w)) {
+        walk_clip(w, first);
+    }
+    return LAYER_LLC;
+}
+
+enum layer layer_ieee80211(struct walk *w)
+{
+    return frame(w, false);
+}
+
+/* The flags field, behind the bitmap's words and the time where there is one. */
+static unsigned radiotap_flags(struct span s)
+{
+    size_t off = RADIOTAP_HEADER;
+    unsigned present = wire_u8(s, 4);
+    while ((wire_u8(s, off - 1) & RADIOTAP_MORE) != 0 && off < s.len) {
+        off += 4;
+    }
+    if ((present & RADIOTAP_TIME) != 0) {
+        off = (off + 7) / 8 * 8 + 8;
+    }
+    return (present & RADIOTAP_FLAGS) != 0 ? wire_u8(s, off) : 0;
+}
+
+enum layer layer_radiotap(struct walk *w)
+{
+    struct span s = w->rest;
+    size_t len = wire_le16(s, 2);
+    if (s.len < RADIOTAP_HEADER || s.len < len) {
+        return walk_short(w, ANOMALY_N);
+    }
+    if (wire_u8(s, 0) != 0 || len < RADIOTAP_HEADER) {
+        return walk_refuse(w, STAT_REFUSED_HEADER);
+    }
+    bool padded = (radiotap_flags(wire_sub(s, 0, len)) & RADIOTAP_PADDED) != 0;
+    walk_skip(w, len);
+    walk_count(w, STAT_DECODER_IEEE80211);
+    return frame(w, padded);
+}
+
+enum layer layer_avs(struct walk *w)
+{
+    size_t len = wire_be32(w->rest, 4);
+    if (w->rest.len < AVS_HEADER || w->rest.len < len) {
+        return walk_short(w, ANOMALY_N);
+    }
+    walk_skip(w, len < AVS_HEADER ? AVS_HEADER : len);
+    return LAYER_IEEE80211;
+}
+
+/* Some cards write the AVS header under Prism's link type; its first word tells. */
+enum layer layer_prism(struct walk *w)
+{
+    if (wire_be32(w->rest, 0) >> 12 == 0x80211) {
+        return LAYER_AVS;
+    }
+    if (w->rest.len < PRISM_HEADER) {
+        return walk_short(w, ANOMALY_N);
+    }
+    walk_skip(w, PRISM_HEADER);
+    return LAYER_IEEE80211;
+}
