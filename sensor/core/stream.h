@@ -19,8 +19,8 @@ struct stream_ops {
     void (*gap)(void *ctx, struct conn *conn, enum direction dir, uint64_t n_bytes,
                 enum lost reason);
     /* Another reading of bytes whose main reading goes (or went) through data: overlapping segments
-     * or fragments with other contents. `bytes` holds what the reassembly has around the difference
-     * as well. */
+     * or fragments with other contents, or bytes that came after their gap was told. `bytes` holds
+     * what stands before and behind the difference as well, as far as it is at hand. */
     void (*alternate)(void *ctx, struct conn *conn, enum direction dir, struct span bytes);
     void (*anomaly)(void *ctx, struct conn *conn, enum direction dir, enum anomaly anomaly);
     /* The direction ended properly (FIN): until-close bodies are complete. */

@@ -8,29 +8,35 @@
 /* What the files of this folder share: one flow, and the table it lies in. */
 
 struct appid;
+struct doubt;
 struct hold;
 struct ndpi_flow_struct;
+struct past;
 
 enum side_flag {
-    SIDE_KNOWN = 1 << 0,  /* `next` is known */
-    SIDE_OPENED = 1 << 1, /* from its SYN, or from the SYN-ACK to it */
-    SIDE_DATA = 1 << 2,   /* payload was seen */
-    SIDE_ACKED = 1 << 3,  /* the peer's ACKs are seen: `acked` counts */
-    SIDE_FIN = 1 << 4,    /* `fin` is known */
-    SIDE_ENDED = 1 << 5,  /* end() was told */
-    SIDE_REUSE = 1 << 6,  /* a SYN with another number was seen: `reuse` */
+    SIDE_KNOWN = 1 << 0,   /* `next` is known */
+    SIDE_OPENED = 1 << 1,  /* from its SYN, or from the SYN-ACK to it */
+    SIDE_DATA = 1 << 2,    /* payload was seen */
+    SIDE_ACKED = 1 << 3,   /* the peer's ACKs are seen: `acked` counts */
+    SIDE_FIN = 1 << 4,     /* `fin` is known */
+    SIDE_ENDED = 1 << 5,   /* end() was told */
+    SIDE_WATCHED = 1 << 7, /* it sent bytes twice and not alike, or such as cannot be compared */
+    SIDE_REUSE = 1 << 6,   /* a SYN with another number was seen: `reuse` */
 };
 
 /* One sender of a TCP flow. Positions are sequence numbers without wrap-around: their low 32 bits
  * are those on the wire. */
 struct side {
-    uint64_t next;     /* first position not yet delivered */
-    uint64_t acked;    /* first position the peer has not acknowledged */
-    uint64_t fin;      /* position of its FIN */
-    uint32_t isn;      /* sequence number of its SYN */
-    uint32_t reuse;    /* sequence number of a SYN that may replace this flow */
-    uint8_t flags;     /* enum side_flag */
-    struct hold *hold; /* segments behind a hole, made with the first */
+    uint64_t next;       /* first position not yet delivered */
+    uint64_t acked;      /* first position the peer has not acknowledged */
+    uint64_t fin;        /* position of its FIN */
+    uint32_t isn;        /* sequence number of its SYN */
+    uint32_t reuse;      /* sequence number of a SYN that may replace this flow */
+    uint32_t said;       /* bytes it sent since its peer did */
+    uint8_t flags;       /* enum side_flag */
+    struct hold *hold;   /* segments behind a hole, made with the first */
+    struct past *past;   /* copy of what was delivered and not acknowledged */
+    struct doubt *doubt; /* the other reading, where there was reason for one */
 };
 
 /* Sides do not move when client and server change places: side 0 sends to the server unless
@@ -77,6 +83,9 @@ void flow_set_state(struct flow_table *t, struct flow *f, enum conn_state state)
 /* Takes `n_bytes` from the memory limit, after ending flows that have nothing to lose; false when
  * that was not enough. flow_unreserve() gives them back. */
 bool flow_reserve(struct flow_table *t, size_t n_bytes);
+/* The same for what one can do without: ends no flow, and leaves half of the memory to others. */
+bool flow_reserve_spare(struct flow_table *t, size_t n_bytes);
+bool flow_has_spare(const struct flow_table *t, size_t n_bytes);
 void flow_unreserve(struct flow_table *t, size_t n_bytes);
 /* Accounts for payload that will not be inspected, and tells the user of a hole when `told`. */
 void flow_lose(struct flow_table *t, struct flow *f, enum direction dir, uint64_t n_bytes,

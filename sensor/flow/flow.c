@@ -264,6 +264,18 @@ bool flow_reserve(struct flow_table *t, size_t n_bytes)
     return true;
 }
 
+bool flow_has_spare(const struct flow_table *t, size_t n_bytes)
+{
+    return t->memory + n_bytes <= t->limits.memory / 2;
+}
+
+bool flow_reserve_spare(struct flow_table *t, size_t n_bytes)
+{
+    bool spare = flow_has_spare(t, n_bytes);
+    t->memory += spare ? n_bytes : 0;
+    return spare;
+}
+
 /* The table */
 
 struct flow_limits flow_limits_default(void)
@@ -273,6 +285,7 @@ struct flow_limits flow_limits_default(void)
         .flows = 262144,
         .memory = 256U << 20,
         .held = 1U << 20,
+        .past = 16U << 10,
         .tcp_new_us = 60ULL * SECOND_US,
         .tcp_us = 600ULL * SECOND_US,
         .tcp_closed_us = 10ULL * SECOND_US,
@@ -384,7 +397,7 @@ void flow_table_expire(struct flow_table *t, uint64_t clock_us)
         if (deadline_us >= f->touched_us + idle_timeout(t, &f->conn)) {
             close_flow(t, f, CLOSE_TIMEOUT);
         } else {
-            tcp_give_up_old(t, f, deadline_us);
+            tcp_on_deadline(t, f, deadline_us);
             set_deadline(t, f);
         }
         f = wheel_pop(&t->wheel, clock_us);

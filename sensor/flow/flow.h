@@ -9,6 +9,9 @@ struct flow_limits {
     size_t flows;  /* most flows at once */
     size_t memory; /* most bytes for flows, held segments and application ids together */
     size_t held;   /* most bytes of one direction that wait for a missing segment */
+    size_t past; /* of how many bytes that a client sends at a stretch a copy is kept until they are
+                    acknowledged, to see when they come again otherwise; a quarter of it of
+                    servers and of one-way flows; 0: none */
     uint64_t tcp_new_us;
     uint64_t tcp_us;
     uint64_t tcp_closed_us;

@@ -17,6 +17,8 @@
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
+#include "sensor/flow/half.h"
+#include "sensor/flow/readings.h"
 #include "sensor/flow/segments.h"
 
 enum { GATHER = 2048, SMALL = 256 };
@@ -33,38 +35,9 @@ struct hold {
     uint64_t since_us; /* clock when the first hole came to be */
 };
 
-/* One side of a flow at work. */
-struct half {
-    struct flow_table *t;
-    struct flow *f;
-    struct side *s;
-    unsigned n;
-};
-
-static struct half half_of(struct flow_table *t, struct flow *f, unsigned n)
-{
-    return (struct half){.t = t, .f = f, .s = &f->sides[n], .n = n};
-}
-
-static struct side *peer_of(const struct half *x)
-{
-    return &x->f->sides[1 - x->n];
-}
-
-/* Asked anew for each call, because the user may swap the directions within one. */
-static enum direction dir_of(const struct half *x)
-{
-    return (enum direction)(x->n ^ (x->f->flipped ? 1U : 0U));
-}
-
 static uint64_t position(const struct side *s, uint32_t seq)
 {
     return s->next + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)s->next);
-}
-
-static bool has(const struct side *s, unsigned flags)
-{
-    return (s->flags & flags) == flags;
 }
 
 /* The stream starts here; what was believed of it before is void. */
@@ -77,7 +50,7 @@ static void start_at(struct side *s, uint32_t seq)
 /* Whether a sequence number is that of the SYN that opened this side. */
 static bool is_isn(const struct side *s, uint32_t seq)
 {
-    return has(s, SIDE_OPENED) && s->isn == seq;
+    return side_has(s, SIDE_OPENED) && s->isn == seq;
 }
 
 bool tcp_from_client(const struct headers *h)
@@ -95,13 +68,14 @@ static bool syn_is_reuse(struct flow *f, const struct headers *h, struct side *s
     if (is_isn(s, h->tcp_seq)) {
         return false;
     }
-    if (answer && has(peer, SIDE_REUSE)) {
+    if (answer && side_has(peer, SIDE_REUSE)) {
         return h->tcp_ack == peer->reuse + 1;
     }
     if (f->conn.state == CONN_CLOSED) {
         return true;
     }
-    if (!answer && has(s, SIDE_KNOWN) && (has(s, SIDE_DATA) || f->conn.state != CONN_NEW)) {
+    if (!answer && side_has(s, SIDE_KNOWN) &&
+        (side_has(s, SIDE_DATA) || f->conn.state != CONN_NEW)) {
         s->reuse = h->tcp_seq;
         s->flags |= SIDE_REUSE;
     }
@@ -118,7 +92,7 @@ bool tcp_is_reuse(struct flow *f, const struct headers *h, enum direction dir)
     if ((h->tcp_flags & TCP_SYN) != 0) {
         return syn_is_reuse(f, h, s, &f->sides[1 - n]);
     }
-    return has(s, SIDE_REUSE) && h->payload.len > 0 && h->tcp_seq == s->reuse + 1 &&
+    return side_has(s, SIDE_REUSE) && h->payload.len > 0 && h->tcp_seq == s->reuse + 1 &&
            position(s, h->tcp_seq) != s->next;
 }
 
@@ -126,14 +100,23 @@ bool tcp_is_reuse(struct flow *f, const struct headers *h, enum direction dir)
 
 static void gap(struct half *x, uint64_t n_bytes, enum lost reason)
 {
+    uint64_t pos = x->s->next;
     x->s->next += n_bytes;
-    flow_lose(x->t, x->f, dir_of(x), n_bytes, reason);
+    readings_gap(x, pos, reason == LOST_SNAPLEN ? pos : x->s->next);
+    flow_lose(x->t, x->f, half_dir(x), n_bytes, reason);
 }
 
+/* One side speaks: what the other said before is complete. */
 static void give(struct half *x, struct span bytes)
 {
+    struct half peer = half_peer(x);
+    uint64_t pos = x->s->next;
     x->s->next += bytes.len;
-    flow_give(x->t, x->f, dir_of(x), bytes);
+    readings_spoken_to(&peer);
+    flow_give(x->t, x->f, half_dir(x), bytes);
+    if (!x->f->conn.opaque && !x->f->mute) {
+        readings_delivered(x, pos, bytes);
+    }
 }
 
 static const struct segment *first_held(const struct side *s)
@@ -209,17 +192,18 @@ static void free_hold(struct flow_table *t, struct side *s)
 
 static bool fin_is_acked(const struct side *s)
 {
-    return has(s, SIDE_FIN | SIDE_ACKED) && s->acked > s->fin;
+    return side_has(s, SIDE_FIN | SIDE_ACKED) && s->acked > s->fin;
 }
 
 /* Tells the end of a direction once: all before its FIN was delivered, and the FIN is certain. */
 static void tell_end(struct half *x)
 {
-    if (has(x->s, SIDE_FIN) && x->s->next == x->s->fin && !has(x->s, SIDE_ENDED)) {
+    if (side_has(x->s, SIDE_FIN) && x->s->next == x->s->fin && !side_has(x->s, SIDE_ENDED)) {
         x->s->flags |= SIDE_ENDED;
+        readings_flush(x);
         const struct stream_user *user = &x->t->user;
         if (!x->f->mute) {
-            user->ops->end(user->ctx, &x->f->conn, dir_of(x));
+            user->ops->end(user->ctx, &x->f->conn, half_dir(x));
         }
     }
 }
@@ -230,7 +214,7 @@ static void release(struct half *x)
     struct side *s = x->s;
     drain(x);
     const struct segment *g = first_held(s);
-    while (g != NULL && has(s, SIDE_ACKED) && s->acked >= g->pos) {
+    while (g != NULL && side_has(s, SIDE_ACKED) && s->acked >= g->pos) {
         skip_hole(x, LOST_GAP);
         g = first_held(s);
     }
@@ -332,11 +316,7 @@ static bool hold_piece(struct half *x, const struct piece *p)
         stats_add(t->stats, STAT_TCP_OVERLAP, 1);
     }
     if (overlap == OVERLAP_DIFFERENT) {
-        stats_add(t->stats, STAT_TCP_OVERLAP_DIFF_DATA, 1);
-        flow_anomaly(t, x->f, dir_of(x), ANOMALY_OVERLAP_DIFFERENT_DATA);
-        if (!x->f->mute) {
-            t->user.ops->alternate(t->user.ctx, &x->f->conn, dir_of(x), p->bytes);
-        }
+        readings_differ(x, p->pos, p->bytes);
     }
     return result == 0;
 }
@@ -367,7 +347,7 @@ static void take(struct half *x, struct piece *p)
 {
     struct side *s = x->s;
     const struct segment *g = first_held(s);
-    bool skips = g == NULL && has(s, SIDE_ACKED) && s->acked >= p->pos;
+    bool skips = g == NULL && side_has(s, SIDE_ACKED) && s->acked >= p->pos;
     if (skips && p->pos > s->next) {
         gap(x, p->pos - s->next, LOST_GAP);
     }
@@ -396,8 +376,9 @@ static void pass_opaque(struct half *x, const struct piece *p)
 {
     struct side *s = x->s;
     free_hold(x->t, s);
+    readings_free(x->t, s);
     if (piece_end(p) > s->next) {
-        flow_lose(x->t, x->f, dir_of(x), piece_end(p) - s->next, x->f->conn.opaque_reason);
+        flow_lose(x->t, x->f, half_dir(x), piece_end(p) - s->next, x->f->conn.opaque_reason);
         s->next = piece_end(p);
     }
 }
@@ -406,10 +387,10 @@ static void pass_opaque(struct half *x, const struct piece *p)
 static void doubt_fin(struct half *x, struct piece *p)
 {
     struct side *s = x->s;
-    if (!has(s, SIDE_FIN) || piece_end(p) <= s->fin) {
+    if (!side_has(s, SIDE_FIN) || piece_end(p) <= s->fin) {
         return;
     }
-    if (fin_is_acked(s) || has(s, SIDE_ENDED)) {
+    if (fin_is_acked(s) || side_has(s, SIDE_ENDED)) {
         piece_end_at(p, s->fin);
     } else {
         s->flags &= (uint8_t)~SIDE_FIN;
@@ -428,17 +409,21 @@ static void revive(struct half *x)
 static void payload(struct half *x, struct piece *p)
 {
     struct side *s = x->s;
-    if (!has(s, SIDE_DATA) && (!has(s, SIDE_OPENED) || (is_outside(x, p) && !has(s, SIDE_ACKED)))) {
+    if (!side_has(s, SIDE_DATA) &&
+        (!side_has(s, SIDE_OPENED) || (is_outside(x, p) && !side_has(s, SIDE_ACKED)))) {
         s->next = p->pos;
     }
     if (is_outside(x, p)) {
-        flow_anomaly(x->t, x->f, dir_of(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
+        flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
         return;
     }
     s->flags |= SIDE_DATA;
     doubt_fin(x, p);
     if (p->pos < s->next) {
         stats_add(x->t->stats, STAT_TCP_OVERLAP, 1);
+        if (!x->f->conn.opaque) {
+            readings_repeated(x, p->pos, span_head(p->bytes, s->next - p->pos));
+        }
         piece_start_at(p, s->next);
     }
     if (p->bytes.len + p->missing == 0) {
@@ -457,17 +442,17 @@ static void payload(struct half *x, struct piece *p)
 static void learn_syn(struct half *x, const struct headers *h)
 {
     struct side *s = x->s;
-    struct side *peer = peer_of(x);
-    bool fresh = !has(s, SIDE_DATA) && x->f->conn.state == CONN_NEW;
-    if (!has(s, SIDE_KNOWN) || (fresh && !is_isn(s, h->tcp_seq))) {
+    struct side *peer = half_peer(x).s;
+    bool fresh = !side_has(s, SIDE_DATA) && x->f->conn.state == CONN_NEW;
+    if (!side_has(s, SIDE_KNOWN) || (fresh && !is_isn(s, h->tcp_seq))) {
         start_at(s, h->tcp_seq + 1);
         s->isn = h->tcp_seq;
         s->flags |= SIDE_OPENED;
     }
     /* What the answer acknowledges is where the opener's stream really starts. */
     bool answer = (h->tcp_flags & TCP_ACK) != 0 && is_isn(s, h->tcp_seq);
-    if (answer && !has(peer, SIDE_DATA) && !has(peer, SIDE_ACKED) &&
-        (!has(peer, SIDE_KNOWN) || (uint32_t)peer->next != h->tcp_ack)) {
+    if (answer && !side_has(peer, SIDE_DATA) && !side_has(peer, SIDE_ACKED) &&
+        (!side_has(peer, SIDE_KNOWN) || (uint32_t)peer->next != h->tcp_ack)) {
         start_at(peer, h->tcp_ack);
         peer->isn = h->tcp_ack - 1;
         peer->flags |= SIDE_OPENED;
@@ -478,7 +463,7 @@ static void learn(struct half *x, const struct headers *h)
 {
     if ((h->tcp_flags & TCP_SYN) != 0) {
         learn_syn(x, h);
-    } else if (!has(x->s, SIDE_KNOWN)) {
+    } else if (!side_has(x->s, SIDE_KNOWN)) {
         start_at(x->s, h->tcp_seq);
     }
 }
@@ -486,18 +471,19 @@ static void learn(struct half *x, const struct headers *h)
 /* What x's segment acknowledges of its peer's stream. */
 static void acknowledge(struct half *x, const struct headers *h)
 {
-    struct half peer = half_of(x->t, x->f, 1 - x->n);
+    struct half peer = half_peer(x);
     struct side *s = peer.s;
-    if ((h->tcp_flags & TCP_ACK) == 0 || !has(s, SIDE_KNOWN)) {
+    if ((h->tcp_flags & TCP_ACK) == 0 || !side_has(s, SIDE_KNOWN)) {
         return;
     }
     uint64_t pos = position(s, h->tcp_ack);
     if (pos > s->next + far_away || pos + far_away < s->next) {
         return;
     }
-    s->acked = has(s, SIDE_ACKED) && s->acked > pos ? s->acked : pos;
+    s->acked = side_has(s, SIDE_ACKED) && s->acked > pos ? s->acked : pos;
     s->flags |= SIDE_ACKED;
-    if (has(s, SIDE_DATA) || has(s, SIDE_FIN)) {
+    readings_acked(&peer);
+    if (side_has(s, SIDE_DATA) || side_has(s, SIDE_FIN)) {
         release(&peer);
     }
 }
@@ -505,10 +491,10 @@ static void acknowledge(struct half *x, const struct headers *h)
 static void take_fin(struct half *x, uint64_t pos)
 {
     struct side *s = x->s;
-    if (!has(s, SIDE_DATA) && !has(s, SIDE_OPENED)) {
+    if (!side_has(s, SIDE_DATA) && !side_has(s, SIDE_OPENED)) {
         s->next = pos;
     }
-    if (!has(s, SIDE_FIN) && pos >= s->next && pos - s->next < far_away) {
+    if (!side_has(s, SIDE_FIN) && pos >= s->next && pos - s->next < far_away) {
         s->fin = pos;
         s->flags |= SIDE_FIN;
     }
@@ -519,7 +505,7 @@ static bool is_finished(const struct flow *f)
 {
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         bool silent = f->conn.packets[n ^ (f->flipped ? 1U : 0U)] == 0;
-        if (!silent && !has(&f->sides[n], SIDE_FIN)) {
+        if (!silent && !side_has(&f->sides[n], SIDE_FIN)) {
             return false;
         }
     }
@@ -540,12 +526,12 @@ static bool is_plausible_reset(const struct half *x, const struct headers *h)
 {
     const struct side *s = x->s;
     const struct side *peer = &x->f->sides[1 - x->n];
-    if (!has(s, SIDE_KNOWN)) {
-        bool acks = (h->tcp_flags & TCP_ACK) != 0 && has(peer, SIDE_KNOWN);
+    if (!side_has(s, SIDE_KNOWN)) {
+        bool acks = (h->tcp_flags & TCP_ACK) != 0 && side_has(peer, SIDE_KNOWN);
         return !acks || h->tcp_ack == (uint32_t)peer->next;
     }
     uint64_t pos = position(s, h->tcp_seq);
-    uint64_t acked = has(s, SIDE_ACKED) ? s->acked : s->next;
+    uint64_t acked = side_has(s, SIDE_ACKED) ? s->acked : s->next;
     uint64_t from = acked < s->next ? acked : s->next;
     uint64_t to = acked > s->next ? acked : s->next;
     return pos + 1 >= from && pos <= to + reset_window;
@@ -556,7 +542,7 @@ static void reset(struct half *x, const struct headers *h)
     if (is_plausible_reset(x, h)) {
         end_flow(x->t, x->f, CLOSE_RST);
     } else {
-        flow_anomaly(x->t, x->f, dir_of(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
+        flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
     }
 }
 
@@ -577,7 +563,7 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
     if ((h->tcp_flags & TCP_FIN) != 0) {
         take_fin(&x, position(x.s, seq + (uint32_t)h->payload.len + h->missing));
     }
-    if (has(x.s, SIDE_DATA) || has(x.s, SIDE_FIN)) {
+    if (side_has(x.s, SIDE_DATA) || side_has(x.s, SIDE_FIN)) {
         release(&x);
     }
     if (f->conn.packets[0] > 0 && f->conn.packets[1] > 0 && f->conn.state == CONN_NEW &&
@@ -589,28 +575,37 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
     }
 }
 
+/* When the first hole of a side is to be given up. */
+static uint64_t hole_deadline(const struct flow_table *t, const struct side *s)
+{
+    bool waits = first_held(s) != NULL && !side_has(s, SIDE_ACKED);
+    return waits ? s->hold->since_us + t->limits.hole_us : UINT64_MAX;
+}
+
 uint64_t tcp_deadline(const struct flow_table *t, const struct flow *f)
 {
     uint64_t deadline = UINT64_MAX;
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         const struct side *s = &f->sides[n];
-        if (first_held(s) != NULL && !has(s, SIDE_ACKED)) {
-            uint64_t due = s->hold->since_us + t->limits.hole_us;
-            deadline = due < deadline ? due : deadline;
-        }
+        uint64_t hole = hole_deadline(t, s);
+        uint64_t reading = readings_deadline(s);
+        uint64_t due = hole < reading ? hole : reading;
+        deadline = due < deadline ? due : deadline;
     }
     return deadline;
 }
 
-void tcp_give_up_old(struct flow_table *t, struct flow *f, uint64_t clock_us)
+void tcp_on_deadline(struct flow_table *t, struct flow *f, uint64_t clock_us)
 {
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         struct half x = half_of(t, f, n);
-        while (first_held(x.s) != NULL && !has(x.s, SIDE_ACKED) &&
-               x.s->hold->since_us + t->limits.hole_us <= clock_us) {
+        while (hole_deadline(t, x.s) <= clock_us) {
             skip_hole(&x, LOST_GAP);
         }
         release(&x);
+        if (readings_deadline(x.s) <= clock_us) {
+            readings_flush(&x);
+        }
     }
 }
 
@@ -619,8 +614,8 @@ void tcp_give_up_old(struct flow_table *t, struct flow *f, uint64_t clock_us)
 static void tell_lost_tail(struct half *x)
 {
     const struct side *s = x->s;
-    uint64_t end = has(s, SIDE_ACKED) && s->acked > s->next + 1 ? s->acked : s->next;
-    end = has(s, SIDE_FIN) ? s->fin : end;
+    uint64_t end = side_has(s, SIDE_ACKED) && s->acked > s->next + 1 ? s->acked : s->next;
+    end = side_has(s, SIDE_FIN) ? s->fin : end;
     if (end > s->next && (s->flags & (SIDE_DATA | SIDE_OPENED)) != 0) {
         gap(x, end - s->next, LOST_GAP);
     }
@@ -634,6 +629,7 @@ void tcp_finish(struct flow_table *t, struct flow *f)
             skip_hole(&x, LOST_GAP);
         }
         tell_lost_tail(&x);
+        readings_flush(&x);
         tell_end(&x);
     }
     tcp_free(t, f);
@@ -643,5 +639,6 @@ void tcp_free(struct flow_table *t, struct flow *f)
 {
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         free_hold(t, &f->sides[n]);
+        readings_free(t, &f->sides[n]);
     }
 }

@@ -10,10 +10,11 @@ bool tcp_from_client(const struct headers *h);
 bool tcp_is_reuse(struct flow *f, const struct headers *h, enum direction dir);
 /* Carries out a segment; the conn's packet accounts are already kept. */
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir);
-/* When a hole of the flow is to be given up; UINT64_MAX: never. */
+/* When something of the flow is due, a hole to be given up or a reading to be told; UINT64_MAX:
+ * never. */
 uint64_t tcp_deadline(const struct flow_table *t, const struct flow *f);
-/* Gives up the holes whose time has come at clock_us. */
-void tcp_give_up_old(struct flow_table *t, struct flow *f, uint64_t clock_us);
+/* Carries out what is due at clock_us. */
+void tcp_on_deadline(struct flow_table *t, struct flow *f, uint64_t clock_us);
 /* Delivers all that is held, telling of the holes, and the ends. Frees what the flow holds. */
 void tcp_finish(struct flow_table *t, struct flow *f);
 /* Only frees. */

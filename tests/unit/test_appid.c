@@ -128,7 +128,7 @@ static void flow_stays_without_a_name_when_memory_fails(void)
     struct lab lab;
     start(&lab);
     lab.quiet = true;
-    mem_fail_at(2, 0);
+    mem_fail_at(2, 1);
     send_packet(&lab, IP_PROTO_TCP, 2222, SPAN("SSH-2.0-OpenSSH_9.2\r\n"));
     mem_fail_at(0, 0);
     CU_ASSERT_PTR_NULL(lab.conn->app_proto);
