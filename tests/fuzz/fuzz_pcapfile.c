@@ -1,0 +1,69 @@
+/* fuzz_pcapfile: a capture file with any contents, plain or compressed.
+ *
+ * Every packet must lie in readable memory until its batch is released, numbers count up by one,
+ * the clock never goes back, and a bad end says why. */
+#include "sensor/base/log.h"
+#include "sensor/base/span.h"
+#include "sensor/core/source.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { MAX_PACKETS = 1 << 16 };
+
+struct seen {
+    uint64_t n;
+    uint64_t clock_us;
+    unsigned sum;
+};
+
+static void check_batch(const struct packet_batch *batch, struct seen *seen)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct packet *p = &batch->packets[i];
+        seen->n++;
+        CHECK(p->number == seen->n);
+        CHECK(p->clock_us >= seen->clock_us && p->clock_us >= p->time_us);
+        CHECK(p->wire_len >= p->data.len);
+        seen->clock_us = p->clock_us;
+        for (size_t at = 0; at < p->data.len; at++) {
+            seen->sum += span_at(p->data, at);
+        }
+    }
+}
+
+static void read_all(struct source *source, struct errbuf *err)
+{
+    struct packet_batch batch;
+    struct seen seen = {0};
+    enum source_status status = SOURCE_OK;
+    while (status == SOURCE_OK && seen.n < MAX_PACKETS) {
+        status = source_file.receive(source, &batch, err);
+        CHECK((batch.n > 0) == (status == SOURCE_OK));
+        check_batch(&batch, &seen);
+        source_file.release(source, &batch);
+    }
+    CHECK((status == SOURCE_END_BAD) == (!errbuf_is_empty(err)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char path[64];
+    const char *input = path;
+    struct source_options options = {.inputs = &input, .n_inputs = 1};
+    struct source *source = NULL;
+    struct errbuf err = {0};
+    log_set_level(LOG_LEVEL_ERROR);
+    int fd = memfd_create("fuzz", MFD_CLOEXEC);
+    CHECK(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    CHECK(source_file.open(&options, &source, &err) == 0);
+    read_all(source, &err);
+    source_file.close(&source);
+    errbuf_free(&err);
+    (void)close(fd);
+    return 0;
+}

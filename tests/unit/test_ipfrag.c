@@ -1,0 +1,605 @@
+/* Tests of IP reassembly: order, overlap, limits; and of checksums, which see whole datagrams. */
+#include "sensor/base/mem.h"
+#include "sensor/packet/ipfrag.h"
+#include "tests/unit/packet_lab.h"
+
+enum { PAYLOAD = 400, PIECE = 104 };
+
+static struct frame whole; /* the IP packet to be cut, without a link layer */
+static struct frame piece;
+static uint64_t clock_us;
+
+/* A TCP segment of 400 bytes of which each eight differ. */
+static void make_whole(bool six)
+{
+    whole.len = 0;
+    size_t ip = six ? begin_ipv6(&whole, IP_PROTO_TCP) : begin_ipv4(&whole, IP_PROTO_TCP);
+    (void)put_tcp(&whole);
+    for (unsigned i = 0; i < PAYLOAD / 8; i++) {
+        put32(&whole, i);
+        put(&whole, SPAN("data"));
+    }
+    if (six) {
+        end_ipv6(&whole, ip);
+    } else {
+        end_ipv4(&whole, ip);
+    }
+}
+
+static size_t header_of(const struct frame *packet)
+{
+    return packet->bytes[0] >> 4 == 4 ? 20 : 40;
+}
+
+/* A fragment of `whole` in `piece`, behind Ethernet: `len` bytes from off on, or from other bytes.
+ */
+static void make_piece_of(struct span bytes, size_t off, bool more)
+{
+    bool six = header_of(&whole) == 40;
+    piece.len = 0;
+    put_ether(&piece, six ? 0x86dd : 0x0800);
+    size_t ip = six ? begin_ipv6(&piece, 44) : begin_ipv4(&piece, IP_PROTO_TCP);
+    if (six) {
+        put8(&piece, IP_PROTO_TCP);
+        put8(&piece, 0);
+        put16(&piece, (unsigned)off | more);
+        put32(&piece, 7);
+    } else {
+        set_fragment(&piece, ip, off, more);
+    }
+    put(&piece, bytes);
+    if (six) {
+        end_ipv6(&piece, ip);
+    } else {
+        end_ipv4(&piece, ip);
+    }
+}
+
+static void make_piece(size_t off, size_t len)
+{
+    struct span all = frame_from(&whole, header_of(&whole));
+    make_piece_of(span_sub(all, off, len), off, off + len < all.len);
+}
+
+static enum decode_result decode_piece(void)
+{
+    struct packet p = frame_packet(&piece);
+    p.clock_us = clock_us;
+    return packet_decode(decoder, &p, &h);
+}
+
+static void expect_whole(void)
+{
+    CU_ASSERT(h.reassembled);
+    CU_ASSERT_EQUAL(h.dst_port, 80);
+    CU_ASSERT(span_equal(h.payload, frame_from(&whole, header_of(&whole) + 20)));
+    CU_ASSERT_EQUAL(h.ip.len, whole.len);
+    CU_ASSERT(
+        span_equal(span_from(h.ip, header_of(&whole)), frame_from(&whole, header_of(&whole))));
+    CU_ASSERT_EQUAL(h.src.family, header_of(&whole) == 40 ? 6 : 4);
+}
+
+static void fragments_in_any_order_make_the_datagram(void)
+{
+    for (unsigned order = 0; order < 24 * 2; order++) {
+        make_whole(order % 2 != 0);
+        size_t left[] = {0, 1, 2, 3};
+        unsigned code = order / 2;
+        for (unsigned n = 4; n > 0; n--) {
+            size_t at = code % n;
+            code /= n;
+            make_piece(left[at] * PIECE, left[at] < 3 ? PIECE : 420 - 3 * PIECE);
+            CU_ASSERT_EQUAL(decode_piece(), n > 1 ? DECODE_HELD : DECODE_DONE);
+            left[at] = left[n - 1];
+        }
+        expect_whole();
+        CU_ASSERT_FALSE(packet_alternate(decoder, &h));
+    }
+    CU_ASSERT_EQUAL(count(STAT_FRAG_REASSEMBLED), 48);
+    CU_ASSERT_EQUAL(count(STAT_PACKETS_FRAGMENTS), 48 * 3);
+    CU_ASSERT_EQUAL(count(STAT_PACKETS_DECODED), 48);
+    CU_ASSERT_EQUAL(count(STAT_FRAG_DROPPED), 0);
+}
+
+static void the_plain_header_of_a_datagram_has_a_right_checksum(void)
+{
+    make_whole(false);
+    make_piece(0, 208);
+    (void)decode_piece();
+    make_piece(208, 212);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    CU_ASSERT_EQUAL(checksum_ipv4(span_head(h.ip, 20)), CHECKSUM_GOOD);
+    CU_ASSERT_EQUAL(wire_be16(h.ip, 2), whole.len);
+}
+
+static void smallest_fragments_make_the_largest_datagram(void)
+{
+    whole.len = 0;
+    size_t ip = begin_ipv4(&whole, IP_PROTO_TCP);
+    (void)put_tcp(&whole);
+    while (whole.len < 65535) {
+        put8(&whole, (unsigned)whole.len * 7 / 3);
+    }
+    end_ipv4(&whole, ip);
+    for (size_t off = 8; off < 65515; off += 8) {
+        make_piece(off, 8);
+        CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    }
+    make_piece(0, 8);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    expect_whole();
+}
+
+static void extension_headers_behind_the_fragment_header_are_read(void)
+{
+    make_whole(true);
+    struct frame inner = {.len = 0};
+    put(&inner, SPAN("\x06\0\x01\x04\0\0\0\0")); /* destination options */
+    put(&inner, frame_from(&whole, 40));
+    make_piece_of(span_head(frame_span(&inner), 24), 0, true);
+    piece.bytes[14 + 40] = 60;
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece_of(frame_from(&inner, 24), 24, false);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.proto, IP_PROTO_TCP);
+    CU_ASSERT(span_equal(h.payload, frame_from(&whole, 60)));
+}
+
+static void overlap_with_the_same_data_is_nothing_to_report(void)
+{
+    make_whole(false);
+    make_piece(0, 208);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece(104, 208);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece(208, 212);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    expect_whole();
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_FRAGMENT_OVERLAP], 0);
+    CU_ASSERT_FALSE(packet_alternate(decoder, &h));
+}
+
+static void overlap_with_other_data_gives_both_readings(void)
+{
+    static const char other[PIECE] = "EVIL";
+    make_whole(false);
+    make_piece(0, 208);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece_of(span_of(other, PIECE), 104, true);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_FRAGMENT_OVERLAP], 1);
+    make_piece(208, 212);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    expect_whole();
+    struct headers second;
+    CU_ASSERT(packet_alternate(decoder, &second));
+    CU_ASSERT_EQUAL(second.dst_port, 80);
+    CU_ASSERT_EQUAL(second.payload.len, PAYLOAD);
+    CU_ASSERT(span_equal(span_sub(second.payload, 84, PIECE), span_of(other, PIECE)));
+    CU_ASSERT(span_equal(span_head(second.payload, 84), span_head(h.payload, 84)));
+    CU_ASSERT(span_equal(span_from(second.payload, 188), span_from(h.payload, 188)));
+    CU_ASSERT_EQUAL(count(STAT_DECODER_PKTS), 3);
+    CU_ASSERT_EQUAL(count(STAT_DECODER_TCP), 1);
+    make_piece(0, 8); /* the next packet ends what the last one gave */
+    (void)decode_piece();
+    CU_ASSERT_FALSE(packet_alternate(decoder, &second));
+}
+
+static void what_cannot_belong_to_the_datagram_is_refused(void)
+{
+    static const char bytes[PIECE] = "x";
+    make_whole(false);
+    make_piece(312, 108);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece_of(span_of(bytes, PIECE), 416, true); /* behind the end */
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_REFUSED);
+    make_piece_of(span_of(bytes, 16), 312, false); /* another end */
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_FRAGMENT_OVERLAP], 2);
+    make_piece_of(span_of(bytes, PIECE), 65528, true);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_FRAGMENT_TOO_LARGE], 1);
+    make_piece_of(SPAN("seven b"), 0, true); /* nothing is left of it */
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_IP_BAD_HEADER], 1);
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_HEADER), 4);
+    make_piece(0, 312);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    expect_whole();
+}
+
+static void odd_sizes_are_cut_in_ipv4_and_refused_in_ipv6(void)
+{
+    make_whole(false);
+    make_piece(0, 213);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece(208, 212);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    expect_whole();
+    make_whole(true);
+    make_piece(0, 213);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_IP_BAD_HEADER], 1);
+}
+
+static void ids_addresses_and_tags_keep_datagrams_apart(void)
+{
+    make_whole(false);
+    make_piece(0, 208);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    static const size_t places[] = {14 + 5, 14 + 9, 14 + 12, 14 + 19}; /* id, protocol, addresses */
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        make_piece(208, 212);
+        piece.bytes[places[i]] ^= 0x40;
+        CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    }
+    make_piece(208, 212);
+    bytes_move(piece.bytes + 18, piece.bytes + 14, piece.len - 14);
+    bytes_copy(piece.bytes + 12, "\x81\0\0\x05\x08\0", 6);
+    piece.len += 4;
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece(208, 212);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    expect_whole();
+}
+
+static void fragments_wait_as_long_as_the_timeout_says(void)
+{
+    make_whole(false);
+    clock_us = 1000000;
+    make_piece(0, 208);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    clock_us += 30000001;
+    make_piece(208, 212);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    CU_ASSERT_EQUAL(count(STAT_FRAG_DROPPED), 1);
+    clock_us += 30000000;
+    make_piece(0, 208);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    expect_whole();
+}
+
+static void a_cut_fragment_is_refused_as_truncated(void)
+{
+    make_whole(false);
+    make_piece(0, 208);
+    struct packet p = frame_packet(&piece);
+    p.data.len -= 10;
+    CU_ASSERT_EQUAL(packet_decode(decoder, &p, &h), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_TRUNCATED), 1);
+}
+
+static void fragments_in_fragments_are_put_together(void)
+{
+    make_whole(false);
+    struct frame inner[2];
+    for (size_t i = 0; i < 2; i++) {
+        make_piece(i * 208, i == 0 ? 208 : 212);
+        inner[i].len = 0;
+        put(&inner[i], frame_from(&piece, 14));
+    }
+    enum decode_result last = DECODE_REFUSED;
+    for (unsigned i = 0; i < 4; i++) { /* each inner fragment in two outer ones */
+        struct span all = frame_span(&inner[i / 2]);
+        size_t off = i % 2 == 0 ? 0 : 112;
+        piece.len = 0;
+        put_ether(&piece, 0x0800);
+        size_t ip = begin_ipv4(&piece, 4);
+        set16(&piece, ip + 4, 100 + i / 2);
+        set_fragment(&piece, ip, off, i % 2 == 0);
+        put(&piece, i % 2 == 0 ? span_head(all, 112) : span_from(all, 112));
+        end_ipv4(&piece, ip);
+        last = decode_piece();
+        CU_ASSERT_EQUAL(last, i < 3 ? DECODE_HELD : DECODE_DONE);
+    }
+    expect_whole();
+    CU_ASSERT_EQUAL(h.tunnel_depth, 1);
+}
+
+/* A flood of first fragments: memory stays within its limit, and a datagram sent beside it in time
+ * is still put together. */
+static void a_flood_stays_within_its_memory(void)
+{
+    struct ipfrag_options options = {.stats = &stats, .memory = 1 << 20, .timeout_us = 30000000};
+    struct ipfrag *t = ipfrag_new(&options);
+    struct headers of = {.src = {.family = 4}, .dst = {.family = 4}};
+    static const uint8_t bytes[1480];
+    struct ipfrag_datagram datagram = {.proto = 0};
+    enum anomaly anomaly = ANOMALY_N;
+    size_t most = 0;
+    for (uint32_t i = 0; i < 10000; i++) {
+        struct ipfrag_piece p = {
+            .headers = &of, .data = span_of(bytes, 1480), .id = i, .more = true};
+        CU_ASSERT_EQUAL(ipfrag_add(t, &p, &datagram, &anomaly), IPFRAG_HELD);
+        most = ipfrag_memory(t) > most ? ipfrag_memory(t) : most;
+    }
+    CU_ASSERT(most <= 1 << 20);
+    CU_ASSERT(ipfrag_n(t) > 100);
+    CU_ASSERT_EQUAL(count(STAT_FRAG_DROPPED), 10000 - ipfrag_n(t));
+    struct ipfrag_piece end = {.headers = &of, .data = span_of(bytes, 8), .id = 9999, .off = 1480};
+    CU_ASSERT_EQUAL(ipfrag_add(t, &end, &datagram, &anomaly), IPFRAG_WHOLE);
+    CU_ASSERT_EQUAL(datagram.payload.len, 1488);
+    size_t n = ipfrag_n(t);
+    ipfrag_release(t, &datagram);
+    ipfrag_release(t, &datagram);
+    CU_ASSERT_EQUAL(ipfrag_n(t), n);
+    ipfrag_free(&t);
+    CU_ASSERT_PTR_NULL(t);
+    ipfrag_free(&t);
+    CU_ASSERT_EQUAL(count(STAT_FRAG_DROPPED), 9999);
+}
+
+static void memory_that_fails_loses_the_fragment_only(void)
+{
+    size_t n_refused = 0;
+    for (size_t n = 1; n <= 6; n++) {
+        static const char other[PIECE] = "EVIL";
+        make_whole(false);
+        mem_fail_at(n, 0);
+        make_piece(0, 208);
+        n_refused += decode_piece() == DECODE_REFUSED;
+        make_piece_of(span_of(other, PIECE), 104, true);
+        n_refused += decode_piece() == DECODE_REFUSED;
+        make_piece(208, 212);
+        n_refused += decode_piece() == DECODE_REFUSED;
+        mem_fail_at(0, 0);
+        clock_us += 31000000;
+    }
+    CU_ASSERT(n_refused >= 3);
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_MEMORY), n_refused);
+    clock_us += 31000000;
+    make_piece(0, 208);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece(208, 212);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    expect_whole();
+}
+
+/* --- checksums --- */
+
+static struct checksum_policy *policy;
+
+static void with_policy(enum checksum_mode mode)
+{
+    tear_down();
+    checksum_policy_free(&policy);
+    policy = checksum_policy_new(mode);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(policy);
+    make_decoder(policy, true);
+}
+
+static void tear_down_policy(void)
+{
+    tear_down();
+    checksum_policy_free(&policy);
+}
+
+/* The sum of the pseudo header alone, as a machine that leaves the rest to its card writes it. */
+static void set_partial(size_t ip, size_t tcp)
+{
+    uint32_t sum = wire_sum(span_of(f.bytes + ip + 12, 8), IP_PROTO_TCP + (uint32_t)(f.len - tcp));
+    set16(&f, tcp + 16, sum);
+}
+
+static void make_sender(unsigned host)
+{
+    f.len = 0;
+    put_ether(&f, 0x0800);
+    put_segment("checked");
+    set16(&f, 14 + 14, host);
+    end_ipv4(&f, 14);
+    set_checksum(&f, 14, 34);
+}
+
+static void the_sum_is_that_of_rfc_1071_at_every_length(void)
+{
+    uint8_t bytes[200];
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i * 151 + 77);
+    }
+    for (size_t from = 0; from < 8; from++) {
+        for (size_t len = 0; len < 180; len++) {
+            uint32_t sum = 0xfffe;
+            for (size_t i = 0; i < len; i++) {
+                sum += (uint32_t)bytes[from + i] << (i % 2 == 0 ? 8 : 0);
+            }
+            while (sum >> 16 != 0) {
+                sum = (sum & 0xffff) + (sum >> 16);
+            }
+            CU_ASSERT_EQUAL(wire_sum(span_of(bytes + from, len), 0xfffe), sum);
+        }
+    }
+    static const uint8_t example[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
+    CU_ASSERT_EQUAL(wire_sum(span_of(example, sizeof(example)), 0), 0xddf2);
+}
+
+static void all_refuses_every_wrong_sum(void)
+{
+    with_policy(CHECKSUM_ALL);
+    make_sender(1);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_FALSE(h.bad_checksum);
+    f.bytes[f.len - 1] ^= 1;
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    f.bytes[f.len - 1] ^= 1;
+    f.bytes[14 + 8] ^= 1; /* IP header */
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_CHECKSUM), 2);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_BAD_CHECKSUM], 2);
+    make_sender(1);
+    set_partial(14, 34);
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    make_sender(1);
+    struct packet p = frame_packet(&f); /* what was not captured cannot be summed */
+    p.data.len -= 2;
+    CU_ASSERT_EQUAL(packet_decode(decoder, &p, &h), DECODE_DONE);
+}
+
+static void a_udp_sum_of_zero_is_none(void)
+{
+    with_policy(CHECKSUM_ALL);
+    f.len = 0;
+    put_ether(&f, 0x0800);
+    size_t ip = begin_ipv4(&f, IP_PROTO_UDP);
+    size_t udp = begin_udp(&f);
+    put(&f, SPAN("x"));
+    end_udp(&f, udp);
+    end_ipv4(&f, ip);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    set_checksum(&f, ip, udp);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    f.bytes[udp + 7] ^= 0x10;
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+}
+
+static void none_looks_at_no_sum(void)
+{
+    with_policy(CHECKSUM_NONE);
+    make_sender(1);
+    f.bytes[f.len - 1] ^= 1;
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_FALSE(h.bad_checksum);
+}
+
+/* Host 1 sends right sums, host 2 leaves them to its card. */
+static void survey_two_hosts(void)
+{
+    for (unsigned i = 0; i < 5; i++) {
+        make_sender(1);
+        CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+        make_sender(2);
+        set_partial(14, 34);
+        CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    }
+}
+
+static void auto_holds_each_sender_to_its_own_habit(void)
+{
+    with_policy(CHECKSUM_AUTO);
+    survey_two_hosts();
+    make_sender(1);
+    f.bytes[f.len - 1] ^= 1;
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE); /* not yet decided */
+    CU_ASSERT(h.bad_checksum);
+    checksum_policy_decide(policy);
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    set_partial(14, 34);
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    make_sender(2);
+    set_partial(14, 34);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_FALSE(h.bad_checksum);
+}
+
+static void auto_decides_about_strangers_by_the_majority(void)
+{
+    with_policy(CHECKSUM_AUTO);
+    survey_two_hosts();
+    checksum_policy_decide(policy);
+    make_sender(3);
+    f.bytes[f.len - 1] ^= 1;
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE); /* half of the senders are excused */
+    with_policy(CHECKSUM_AUTO);
+    survey_two_hosts();
+    make_sender(4);
+    (void)decode();
+    checksum_policy_decide(policy);
+    make_sender(3);
+    f.bytes[f.len - 1] ^= 1;
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+}
+
+static void auto_decides_by_itself_after_the_survey(void)
+{
+    with_policy(CHECKSUM_AUTO);
+    make_sender(1);
+    for (unsigned i = 0; i < CHECKSUM_SURVEY; i++) {
+        CU_ASSERT_FALSE(checksum_policy_is_decided(policy));
+        CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    }
+    CU_ASSERT(checksum_policy_is_decided(policy));
+    f.bytes[f.len - 1] ^= 1;
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+}
+
+static void nothing_surveyed_refuses_nothing(void)
+{
+    with_policy(CHECKSUM_AUTO);
+    checksum_policy_decide(policy);
+    make_sender(1);
+    f.bytes[f.len - 1] ^= 1;
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+}
+
+/* A sender of mostly damaged segments, not partial ones, with one good: the good one counts. */
+static void damage_excuses_nobody_who_can_send_right_sums(void)
+{
+    with_policy(CHECKSUM_AUTO);
+    make_sender(1);
+    (void)decode();
+    f.bytes[f.len - 1] ^= 1;
+    for (unsigned i = 0; i < 20; i++) {
+        (void)decode();
+    }
+    checksum_policy_decide(policy);
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+}
+
+static void a_reassembled_datagram_is_summed_as_a_whole(void)
+{
+    with_policy(CHECKSUM_ALL);
+    make_whole(false);
+    set_checksum(&whole, 0, 20);
+    make_piece(0, 208);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece(208, 212);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+    whole.bytes[100] ^= 1;
+    make_piece(0, 208);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece(208, 212);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_REFUSED);
+}
+
+static CU_TestInfo fragment_tests[] = {
+    TEST(fragments_in_any_order_make_the_datagram),
+    TEST(the_plain_header_of_a_datagram_has_a_right_checksum),
+    TEST(smallest_fragments_make_the_largest_datagram),
+    TEST(extension_headers_behind_the_fragment_header_are_read),
+    TEST(overlap_with_the_same_data_is_nothing_to_report),
+    TEST(overlap_with_other_data_gives_both_readings),
+    TEST(what_cannot_belong_to_the_datagram_is_refused),
+    TEST(odd_sizes_are_cut_in_ipv4_and_refused_in_ipv6),
+    TEST(ids_addresses_and_tags_keep_datagrams_apart),
+    TEST(fragments_wait_as_long_as_the_timeout_says),
+    TEST(a_cut_fragment_is_refused_as_truncated),
+    TEST(fragments_in_fragments_are_put_together),
+    TEST(a_flood_stays_within_its_memory),
+    TEST(memory_that_fails_loses_the_fragment_only),
+    CU_TEST_INFO_NULL,
+};
+
+static CU_TestInfo checksum_tests[] = {
+    TEST(the_sum_is_that_of_rfc_1071_at_every_length),
+    TEST(all_refuses_every_wrong_sum),
+    TEST(a_udp_sum_of_zero_is_none),
+    TEST(none_looks_at_no_sum),
+    TEST(auto_holds_each_sender_to_its_own_habit),
+    TEST(auto_decides_about_strangers_by_the_majority),
+    TEST(auto_decides_by_itself_after_the_survey),
+    TEST(nothing_surveyed_refuses_nothing),
+    TEST(damage_excuses_nobody_who_can_send_right_sums),
+    TEST(a_reassembled_datagram_is_summed_as_a_whole),
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {
+        {"fragments", NULL, NULL, set_up, tear_down, fragment_tests},
+        {"checksums", NULL, NULL, set_up, tear_down_policy, checksum_tests},
+        CU_SUITE_INFO_NULL,
+    };
+    return run_suites(suites);
+}
