@@ -74,6 +74,7 @@ struct headers {
     uint32_t tcp_ack;
     uint16_t tcp_window;
     uint8_t tcp_flags;
+    uint8_t tcp_scale; /* of a SYN: its window scale plus 1 (1: none); 0: no SYN, or not captured */
     bool bad_checksum; /* set only when checksums are verified */
     bool reassembled;  /* from IP fragments */
     uint8_t n_vlans;

@@ -29,11 +29,13 @@ enum side_flag {
 struct side {
     uint64_t next;       /* first position not yet delivered */
     uint64_t acked;      /* first position the peer has not acknowledged */
+    uint64_t edge;       /* beyond it nothing can be in its peer\'s window; 0: not known */
     uint64_t fin;        /* position of its FIN */
     uint32_t isn;        /* sequence number of its SYN */
     uint32_t reuse;      /* sequence number of a SYN that may replace this flow */
     uint32_t said;       /* bytes it sent since its peer did */
     uint8_t flags;       /* enum side_flag */
+    uint8_t scale;       /* of its windows, plus 1; 0: not known */
     struct hold *hold;   /* segments behind a hole, made with the first */
     struct past *past;   /* copy of what was delivered and not acknowledged */
     struct doubt *doubt; /* the other reading, where there was reason for one */

@@ -11,8 +11,8 @@
  * data after it revives the flow; a FIN counts when it is acknowledged, or when nothing followed.
  *
  * A flow taken up mid-stream starts with the first payload it shows. There is no limit on how deep
- * into a stream is read. Window scaling is taken as the largest there is where a handshake was not
- * seen to say less. */
+ * into a stream is read. Where the handshake was not seen, windows are not known, and only what is
+ * beyond any window is taken as outside. */
 #include "sensor/flow/tcp.h"
 
 #include "sensor/base/bytes.h"
@@ -44,6 +44,7 @@ static uint64_t position(const struct side *s, uint32_t seq)
 static void start_at(struct side *s, uint32_t seq)
 {
     s->next = origin + seq;
+    s->edge = 0;
     s->flags = (uint8_t)((s->flags & ~SIDE_ACKED) | SIDE_KNOWN);
 }
 
@@ -368,6 +369,9 @@ static void take(struct half *x, struct piece *p)
 static bool is_outside(const struct half *x, const struct piece *p)
 {
     const struct side *s = x->s;
+    if (s->edge != 0 && p->pos > s->edge) {
+        return true;
+    }
     return piece_end(p) + far_away < s->next || p->pos > s->next + far_away;
 }
 
@@ -449,6 +453,7 @@ static void learn_syn(struct half *x, const struct headers *h)
         s->isn = h->tcp_seq;
         s->flags |= SIDE_OPENED;
     }
+    s->scale = is_isn(s, h->tcp_seq) ? h->tcp_scale : s->scale;
     /* What the answer acknowledges is where the opener's stream really starts. */
     bool answer = (h->tcp_flags & TCP_ACK) != 0 && is_isn(s, h->tcp_seq);
     if (answer && !side_has(peer, SIDE_DATA) && !side_has(peer, SIDE_ACKED) &&
@@ -468,6 +473,20 @@ static void learn(struct half *x, const struct headers *h)
     }
 }
 
+/* How far x's window lets its peer send, twice over: the ACK that moved it on may not have come by
+ * yet. */
+static void move_edge(struct half *x, struct side *peer, const struct headers *h)
+{
+    if (x->s->scale == 0) {
+        return;
+    }
+    bool syn = (h->tcp_flags & TCP_SYN) != 0;
+    uint64_t window = (uint64_t)h->tcp_window << (syn ? 0 : x->s->scale - 1);
+    window = window > UINT16_MAX ? window : UINT16_MAX;
+    uint64_t edge = peer->acked + 2 * window;
+    peer->edge = edge > peer->edge ? edge : peer->edge;
+}
+
 /* What x's segment acknowledges of its peer's stream. */
 static void acknowledge(struct half *x, const struct headers *h)
 {
@@ -482,6 +501,7 @@ static void acknowledge(struct half *x, const struct headers *h)
     }
     s->acked = side_has(s, SIDE_ACKED) && s->acked > pos ? s->acked : pos;
     s->flags |= SIDE_ACKED;
+    move_edge(x, s, h);
     readings_acked(&peer);
     if (side_has(s, SIDE_DATA) || side_has(s, SIDE_FIN)) {
         release(&peer);

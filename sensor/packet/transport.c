@@ -1,9 +1,9 @@
 /* transport: TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260) ports, ICMP, and whatever else IP
  * carries.
  *
- * Only what flows and decoders need is read: ports, sequence numbers, flags, window, and where the
- * payload lies. TCP options are skipped. Checksums are looked at when the policy asks and the
- * segment is wholly captured. */
+ * Only what flows and decoders need is read: ports, sequence numbers, flags, window, the window
+ * scale of a SYN, and where the payload lies. Other TCP options are skipped. Checksums are looked
+ * at when the policy asks and the segment is wholly captured. */
 #include "sensor/base/wire.h"
 #include "sensor/packet/walk.h"
 
@@ -49,6 +49,26 @@ static bool sum_refused(struct walk *w)
     return true;
 }
 
+/* headers.tcp_scale of a SYN with these options (RFC 7323, section 2.2: above 14 means 14). */
+static uint8_t scale_of(struct span options)
+{
+    enum { END = 0, NO_OPERATION = 1, WINDOW_SCALE = 3, LARGEST = 14 };
+    size_t at = 0;
+    while (at < options.len && wire_u8(options, at) != END) {
+        size_t len = wire_u8(options, at) == NO_OPERATION ? 1 : wire_u8(options, at + 1);
+        bool scale = wire_u8(options, at) == WINDOW_SCALE && len == 3;
+        if (scale && at + len <= options.len) {
+            uint8_t shift = wire_u8(options, at + 2);
+            return shift < LARGEST ? shift + 1 : LARGEST + 1;
+        }
+        if (len == 0) {
+            break;
+        }
+        at += len;
+    }
+    return 1;
+}
+
 enum layer layer_tcp(struct walk *w)
 {
     struct span s = w->rest;
@@ -68,6 +88,10 @@ enum layer layer_tcp(struct walk *w)
     h->tcp_ack = wire_be32(s, 8);
     h->tcp_flags = wire_u8(s, 13);
     h->tcp_window = wire_be16(s, 14);
+    bool captured = header <= s.len;
+    h->tcp_scale = (h->tcp_flags & TCP_SYN) != 0 && captured
+                       ? scale_of(wire_sub(s, TCP_HEADER, header - TCP_HEADER))
+                       : 0;
     walk_skip(w, header);
     return done(w);
 }

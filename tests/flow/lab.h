@@ -55,6 +55,7 @@ struct shot {
     struct span bytes; /* payload when there is no text */
     uint32_t missing;
     uint16_t window;
+    uint8_t scale;
 };
 void lab_shoot(struct lab *lab, const struct shot *shot);
 /* The headers of a shot, for those who fill in the rest themselves. */

@@ -83,6 +83,41 @@ static void snap_length_within_tcp_options_leaves_an_empty_payload(void)
     CU_ASSERT_EQUAL(h.missing, 7);
 }
 
+/* A SYN with eight bytes of options. */
+static unsigned scale_of_syn_with(struct span options)
+{
+    f.len = 0;
+    put_ether(&f, 0x0800);
+    size_t ip = begin_ipv4(&f, IP_PROTO_TCP);
+    size_t tcp = put_tcp(&f);
+    f.bytes[tcp + 12] = 0x70;
+    f.bytes[tcp + 13] = TCP_SYN;
+    put(&f, options);
+    end_ipv4(&f, ip);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    return h.tcp_scale;
+}
+
+static void window_scale_of_a_syn_is_read(void)
+{
+    CU_ASSERT_EQUAL(scale_of_syn_with(SPAN("\x02\x04\x05\xb4\x01\x03\x03\x07")), 8);
+    CU_ASSERT_EQUAL(scale_of_syn_with(SPAN("\x03\x03\x00\x00\x00\x00\x00\x00")), 1);
+    CU_ASSERT_EQUAL(scale_of_syn_with(SPAN("\x01\x01\x01\x01\x01\x01\x01\x01")), 1);
+    CU_ASSERT_EQUAL(scale_of_syn_with(SPAN("\x03\x03\xff\x00\x00\x00\x00\x00")), 15);
+    CU_ASSERT_EQUAL(scale_of_syn_with(SPAN("\x00\x03\x03\x07\x00\x00\x00\x00")), 1);
+    CU_ASSERT_EQUAL(scale_of_syn_with(SPAN("\x02\x00\x03\x03\x07\x00\x00\x00")), 1);
+    CU_ASSERT_EQUAL(scale_of_syn_with(SPAN("\x01\x01\x01\x01\x01\x01\x03\x03")), 1);
+    struct packet p = frame_packet(&f);
+    p.data.len -= 1;
+    CU_ASSERT_EQUAL(packet_decode(decoder, &p, &h), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.tcp_scale, 0);
+    f.len = 0;
+    put_ether(&f, 0x0800);
+    put_segment("x");
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.tcp_scale, 0);
+}
+
 static void vlan_tags_are_kept_outermost_first_up_to_four(void)
 {
     put_ether(&f, 0x88a8);
@@ -390,6 +425,7 @@ static CU_TestInfo length_tests[] = {
     TEST(ip_length_beyond_the_packet_is_an_anomaly_and_read),
     TEST(snap_length_cuts_are_counted_as_missing),
     TEST(snap_length_within_tcp_options_leaves_an_empty_payload),
+    TEST(window_scale_of_a_syn_is_read),
     TEST(udp_ends_where_it_says),
     TEST(impossible_headers_are_refused_and_reported),
     CU_TEST_INFO_NULL,

@@ -1,0 +1,163 @@
+/* Tests of the other reading: bytes that come twice and not alike, too late, or too early. */
+#include "tests/unit/tcp_play.h"
+
+static void held_bytes_that_come_again_otherwise_are_read_both_ways(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 104, "def");
+    lab_to_server(&lab, 104, "dXf");
+    lab_to_server(&lab, 101, "abc");
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_TCP_OVERLAP_DIFF_DATA), 1);
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "!overlap_different_data"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "dXf"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "\"abcdef\""));
+    lab_stop(&lab);
+}
+
+static void delivered_bytes_that_come_again_otherwise_are_read_both_ways(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "GET /?x=${j");
+    lab_to_server(&lab, 112, "XX");
+    lab_to_server(&lab, 112, "nd");
+    lab_to_server(&lab, 114, "i:ldap://a/b}");
+    CU_ASSERT_PTR_NULL(strstr(lab_log(&lab), "alt"));
+    lab_to_client(&lab, 501, "200");
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_TCP_OVERLAP_DIFF_DATA), 1);
+    expect(&lab, "open >\"GET /?x=${jXX\" >!overlap_different_data >\"i:ldap://a/b}\" "
+                 ">alt\"GET /?x=${jndi:ldap://a/b}\" <\"200\" close:end ");
+}
+
+static void each_of_many_small_decoys_is_replaced_in_the_other_reading(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "GET /");
+    for (uint32_t i = 0; i < 10; i++) {
+        lab_to_server(&lab, 106 + 2 * i, "__");
+        char real[3] = {(char)('a' + i), (char)('A' + i), '\0'};
+        lab_to_server(&lab, 106 + 2 * i, real);
+    }
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"GET /aAbBcCdDeEfFgGhHiIjJ\""));
+    lab_stop(&lab);
+}
+
+static void other_reading_waits_for_the_bytes_before_it(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "GET /");
+    lab_to_server(&lab, 109, "___");
+    lab_to_server(&lab, 109, "di:");
+    lab_to_server(&lab, 112, "ldap");
+    lab_to_server(&lab, 106, "${n");
+    lab_to_server(&lab, 116, "://x");
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"GET /${ndi:ldap://x\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "___ldap://x\""));
+    lab_stop(&lab);
+}
+
+static void last_of_several_that_differ_wins_in_the_other_reading(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 104, "___");
+    lab_to_server(&lab, 104, "YYY");
+    lab_to_server(&lab, 105, "Z");
+    lab_to_server(&lab, 101, "abc");
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "\"abc___\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"abcYZY\""));
+    lab_stop(&lab);
+}
+
+static void acknowledged_bytes_that_come_again_are_not_read(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_server_acks(&lab, 104);
+    lab_to_server(&lab, 101, "aXc");
+    lab_to_server(&lab, 103, "?");
+    lab_to_server(&lab, 102, "_Xd");
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_TCP_OVERLAP_DIFF_DATA), 0);
+    expect(&lab, "open >\"abcd\" close:end ");
+}
+
+static void bytes_beyond_the_copy_that_come_again_are_read_by_themselves(void)
+{
+    struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
+    limits.past = 4;
+    struct lab lab;
+    lab_start(&lab, &limits);
+    lab_open(&lab, 0);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 104, "_____");
+    lab_to_server(&lab, 104, "real-");
+    lab_to_server(&lab, 109, "next");
+    lab_to_server(&lab, 109, "neXt");
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"real-neXt\""));
+    lab_stop(&lab);
+}
+
+static void bytes_that_come_after_their_hole_was_given_up_are_still_read(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 107, "ghi");
+    lab_server_acks(&lab, 107);
+    lab_to_server(&lab, 104, "def");
+    lab_to_server(&lab, 104, "def");
+    lab_to_server(&lab, 110, "jkl");
+    expect(&lab, "open >\"abc\" >gap3:gap >\"ghijkl\" >alt\"defghijkl\" close:end ");
+}
+
+static void bytes_before_the_start_of_a_stream_taken_up_are_still_read(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_to_server(&lab, 104, "def");
+    lab_to_server(&lab, 101, "abc");
+    expect(&lab, "pickup >\"def\" >alt\"abcdef\" close:end ");
+}
+
+static void other_reading_is_told_after_a_second(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 101, "aXc");
+    lab_wait(&lab, 900000);
+    CU_ASSERT_PTR_NULL(strstr(lab_log(&lab), "alt"));
+    lab_wait(&lab, 200000);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"aXc\""));
+    CU_ASSERT_EQUAL(lab.n_open, 1);
+    lab_stop(&lab);
+}
+
+static CU_TestInfo reading_tests[] = {
+#define TEST(name)                                                                                 \
+    {                                                                                              \
+#name, name                                                                                \
+    }
+    TEST(held_bytes_that_come_again_otherwise_are_read_both_ways),
+    TEST(delivered_bytes_that_come_again_otherwise_are_read_both_ways),
+    TEST(each_of_many_small_decoys_is_replaced_in_the_other_reading),
+    TEST(other_reading_waits_for_the_bytes_before_it),
+    TEST(last_of_several_that_differ_wins_in_the_other_reading),
+    TEST(acknowledged_bytes_that_come_again_are_not_read),
+    TEST(bytes_beyond_the_copy_that_come_again_are_read_by_themselves),
+    TEST(bytes_that_come_after_their_hole_was_given_up_are_still_read),
+    TEST(bytes_before_the_start_of_a_stream_taken_up_are_still_read),
+    TEST(other_reading_is_told_after_a_second),
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {
+        {.pName = "readings", .pTests = reading_tests},
+        CU_SUITE_INFO_NULL,
+    };
+    return run_suites(suites);
+}
