@@ -21,6 +21,7 @@
 #include <net/if.h>
 #include <pcap/pcap.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -284,7 +285,10 @@ static void read_port(struct source *s, struct port *port, struct errbuf *err)
         s->reading = port;
         got = pcap_dispatch(port->handle, (int)room, take, (unsigned char *)s);
         if (got < 0) {
-            port_lost(s, port, pcap_geterr(port->handle), err);
+            /* The text is the handle's, which port_lost() closes. */
+            char why[PCAP_ERRBUF_SIZE];
+            (void)snprintf(why, sizeof(why), "%s", pcap_geterr(port->handle));
+            port_lost(s, port, why, err);
         }
     }
 }
