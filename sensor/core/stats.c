@@ -20,21 +20,6 @@ const struct stat_info *stat_info(enum stat_id id)
     return &infos[id];
 }
 
-void stats_add(struct stats *s, enum stat_id id, uint64_t n)
-{
-    stats_set(s, id, stats_get(s, id) + n);
-}
-
-void stats_set(struct stats *s, enum stat_id id, uint64_t value)
-{
-    atomic_store_explicit(&s->n[id], value, memory_order_relaxed);
-}
-
-uint64_t stats_get(const struct stats *s, enum stat_id id)
-{
-    return atomic_load_explicit(&s->n[id], memory_order_relaxed);
-}
-
 void stats_sum(struct stats *to, const struct stats *from)
 {
     for (unsigned id = 0; id < STAT_N; id++) {

@@ -25,9 +25,23 @@ struct stats {
     _Atomic uint64_t n[STAT_N];
 };
 
-void stats_add(struct stats *s, enum stat_id id, uint64_t n);
+/* Inline: a packet counts several things. */
+static inline uint64_t stats_get(const struct stats *s, enum stat_id id)
+{
+    return atomic_load_explicit(&s->n[id], memory_order_relaxed);
+}
+
 /* For gauges. */
-void stats_set(struct stats *s, enum stat_id id, uint64_t value);
-uint64_t stats_get(const struct stats *s, enum stat_id id);
+static inline void stats_set(struct stats *s, enum stat_id id, uint64_t value)
+{
+    atomic_store_explicit(&s->n[id], value, memory_order_relaxed);
+}
+
+/* Not a read-modify-write: each struct has one writer. */
+static inline void stats_add(struct stats *s, enum stat_id id, uint64_t n)
+{
+    stats_set(s, id, stats_get(s, id) + n);
+}
+
 /* Adds all of `from` to `to`. */
 void stats_sum(struct stats *to, const struct stats *from);

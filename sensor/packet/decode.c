@@ -9,6 +9,7 @@
  * is not IP, the packet is what its outer headers say. */
 #include "sensor/packet/decode.h"
 
+#include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/wire.h"
 #include "sensor/packet/walk.h"
@@ -50,16 +51,10 @@ void packet_decoder_free(struct packet_decoder **d)
     if (*d == NULL) {
         return;
     }
+    ipfrag_release((*d)->fragments, &(*d)->datagram);
     ipfrag_free(&(*d)->fragments);
     mem_free(*d);
     *d = NULL;
-}
-
-void walk_count(struct walk *w, enum stat_id stat)
-{
-    if (!w->in_alternate) {
-        stats_add(w->decoder->options.stats, stat, 1);
-    }
 }
 
 void walk_anomaly(struct walk *w, enum anomaly anomaly)
@@ -82,35 +77,6 @@ enum layer walk_short(struct walk *w, enum anomaly anomaly)
         walk_anomaly(w, anomaly);
     }
     return walk_refuse(w, STAT_REFUSED_TRUNCATED);
-}
-
-size_t walk_left(const struct walk *w)
-{
-    return w->rest.len + w->missing;
-}
-
-void walk_skip(struct walk *w, size_t n)
-{
-    size_t captured = n < w->rest.len ? n : w->rest.len;
-    size_t beyond = n - captured;
-    w->rest = wire_from(w->rest, captured);
-    w->missing -= beyond < w->missing ? (uint32_t)beyond : w->missing;
-}
-
-void walk_clip(struct walk *w, size_t n)
-{
-    if (n <= w->rest.len) {
-        w->rest = wire_sub(w->rest, 0, n);
-        w->missing = 0;
-    } else {
-        w->missing = (uint32_t)(n - w->rest.len);
-    }
-}
-
-void walk_payload(struct walk *w)
-{
-    w->headers->payload = w->rest;
-    w->headers->missing = w->missing;
 }
 
 static enum layer walk_layers(struct walk *w, enum layer layer)
@@ -159,8 +125,10 @@ enum decode_result packet_decode(struct packet_decoder *d, const struct packet *
         .rest = packet->data,
         .missing = packet->wire_len > len ? (uint32_t)(packet->wire_len - len) : 0,
     };
-    *ret_headers = (struct headers){0};
-    ipfrag_release(d->fragments, &d->datagram);
+    bytes_zero(ret_headers, sizeof(*ret_headers));
+    if (d->datagram.held != NULL) {
+        ipfrag_release(d->fragments, &d->datagram);
+    }
     walk_count(&w, STAT_DECODER_PKTS);
     stats_add(d->options.stats, STAT_DECODER_BYTES, len);
     if (len == 0) {

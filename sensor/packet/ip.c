@@ -167,6 +167,15 @@ static enum layer fragment(struct walk *w, struct ipfrag_piece *piece)
     return LAYER_IP_PAYLOAD;
 }
 
+/* addr_v4(), inline. */
+static void set_v4(struct addr *a, struct span s, size_t off)
+{
+    *a = (struct addr){.family = 4};
+    for (size_t i = 0; i < 4; i++) {
+        a->bytes[i] = wire_u8(s, off + i);
+    }
+}
+
 enum layer layer_ipv4(struct walk *w)
 {
     struct span s = w->rest;
@@ -184,14 +193,14 @@ enum layer layer_ipv4(struct walk *w)
         return walk_short(w, ANOMALY_IP_TRUNCATED);
     }
     enter(w, 4, wire_u8(s, 9));
-    h->src = addr_v4(wire_sub(s, 12, 4));
-    h->dst = addr_v4(wire_sub(s, 16, 4));
+    set_v4(&h->src, s, 12);
+    set_v4(&h->dst, s, 16);
     if (header_sum_refused(w, wire_sub(s, 0, header))) {
         walk_anomaly(w, ANOMALY_BAD_CHECKSUM);
         return walk_refuse(w, STAT_REFUSED_CHECKSUM);
     }
     clip_to(w, total);
-    h->ip = w->rest;
+    walk_note(w, &h->ip);
     walk_skip(w, header);
     uint16_t place = wire_be16(s, 6);
     if ((place & (V4_MORE | V4_OFFSET)) != 0) {
@@ -221,7 +230,7 @@ enum layer layer_ipv6(struct walk *w)
     h->dst = addr_v6(wire_sub(s, 24, 16));
     size_t total = V6_HEADER + (size_t)wire_be16(s, 4);
     clip_to(w, total == V6_HEADER ? walk_left(w) : total);
-    h->ip = w->rest;
+    walk_note(w, &h->ip);
     walk_skip(w, V6_HEADER);
     return LAYER_IP_PAYLOAD;
 }

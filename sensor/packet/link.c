@@ -187,10 +187,10 @@ enum layer layer_after_type(struct walk *w, uint16_t type)
 
 void walk_macs(struct walk *w, size_t dst_off, size_t src_off)
 {
-    struct span dst = wire_sub(w->rest, dst_off, MAC_LEN);
-    struct span src = wire_sub(w->rest, src_off, MAC_LEN);
-    bytes_copy(w->headers->dst_mac, dst.data, dst.len);
-    bytes_copy(w->headers->src_mac, src.data, src.len);
+    for (size_t i = 0; i < MAC_LEN; i++) {
+        w->headers->dst_mac[i] = wire_u8(w->rest, dst_off + i);
+        w->headers->src_mac[i] = wire_u8(w->rest, src_off + i);
+    }
 }
 
 enum layer layer_ethernet(struct walk *w)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sensor/base/wire.h"
 #include "sensor/packet/decode.h"
 #include "sensor/packet/ipfrag.h"
 
@@ -50,15 +51,6 @@ enum layer walk_refuse(struct walk *w, enum stat_id reason);
  * ANOMALY_N for none). */
 enum layer walk_short(struct walk *w, enum anomaly anomaly);
 void walk_anomaly(struct walk *w, enum anomaly anomaly);
-void walk_count(struct walk *w, enum stat_id stat);
-/* Takes n bytes off the front, captured or not. */
-void walk_skip(struct walk *w, size_t n);
-/* Bytes left on the wire, captured or not. */
-size_t walk_left(const struct walk *w);
-/* Cuts what is left to n bytes on the wire; n must not be more than walk_left(). */
-void walk_clip(struct walk *w, size_t n);
-/* What is left is the payload, unless another header in it says otherwise. */
-void walk_payload(struct walk *w);
 
 /* The next layer by Ethernet type, IP protocol and PPP protocol. */
 enum layer layer_of_ethertype(uint16_t type);
@@ -74,3 +66,54 @@ enum layer layer_of_udp(struct walk *w);
 void walk_macs(struct walk *w, size_t dst_off, size_t src_off);
 /* IPv4 or IPv6, by the version in the first byte. */
 enum layer layer_by_version(struct walk *w);
+
+/* These are inline: each header of each packet calls several. */
+static inline void walk_count(struct walk *w, enum stat_id stat)
+{
+    if (!w->in_alternate) {
+        stats_add(w->decoder->options.stats, stat, 1);
+    }
+}
+
+/* Bytes left on the wire, captured or not. */
+static inline size_t walk_left(const struct walk *w)
+{
+    return w->rest.len + w->missing;
+}
+
+/* Takes n bytes off the front, captured or not. */
+static inline void walk_skip(struct walk *w, size_t n)
+{
+    size_t captured = n < w->rest.len ? n : w->rest.len;
+    size_t beyond = n - captured;
+    w->rest = wire_from(w->rest, captured);
+    w->missing -= beyond < w->missing ? (uint32_t)beyond : w->missing;
+}
+
+/* Cuts what is left to n bytes on the wire; more than walk_left() counts as missing. */
+static inline void walk_clip(struct walk *w, size_t n)
+{
+    if (n <= w->rest.len) {
+        w->rest = wire_sub(w->rest, 0, n);
+        w->missing = 0;
+    } else {
+        w->missing = (uint32_t)(n - w->rest.len);
+    }
+}
+
+/* Stores what is left. Word by word: a copy of the struct would be one load across two stores just
+ * made, for which the processor waits. */
+static inline void walk_note(const struct walk *w, struct span *ret_rest)
+{
+    const uint8_t *data = w->rest.data;
+    size_t len = w->rest.len;
+    ret_rest->data = data;
+    ret_rest->len = len;
+}
+
+/* What is left is the payload, unless another header in it says otherwise. */
+static inline void walk_payload(struct walk *w)
+{
+    walk_note(w, &w->headers->payload);
+    w->headers->missing = w->missing;
+}
