@@ -311,14 +311,17 @@ void mime_data(struct mime *m, const struct mime_out *out, struct span bytes)
     }
 }
 
-/* What was held back to see whether a boundary comes. With dashes in front it is no base64. */
-static void flush_held(struct mime *m, const struct mime_out *out)
+/* What was held back to see whether a boundary comes. Where bytes are missing behind it, dashes are
+ * believed to be the start of one; its text is known from the head. */
+static void flush_held(struct mime *m, const struct mime_out *out, bool cut)
 {
-    if (m->leaf.transfer != TRANSFER_BASE64) {
+    if (!cut && m->leaf.transfer != TRANSFER_BASE64) {
         give_contents(m, out, sbuf_span(&m->dashes));
     }
     sbuf_reset(&m->dashes);
-    mime_leaf_data(&m->leaf, out, eols[m->eol]);
+    if (!cut || !m->leaf.charset.active) {
+        mime_leaf_data(&m->leaf, out, eols[m->eol]);
+    }
     m->eol = EOL_NONE;
     m->at_line_start = false;
 }
@@ -334,7 +337,7 @@ void mime_gap(struct mime *m, const struct mime_out *out)
         m->head_lost = true;
         mime_head_gap(&m->head, out);
     } else if (m->state == MIME_BODY) {
-        flush_held(m, out);
+        flush_held(m, out, true);
         mime_leaf_gap(&m->leaf, out);
     }
 }
@@ -361,7 +364,7 @@ void mime_end(struct mime *m, const struct mime_out *out, bool cut)
         if (m->dashes.len > 0 && found.is == BOUNDARY_YES) {
             end_part(m, out, &found);
         } else {
-            flush_held(m, out);
+            flush_held(m, out, cut);
             mime_leaf_end(&m->leaf, out, cut);
         }
     }

@@ -17,6 +17,7 @@
 enum { ITEM_MAX = 128 };
 
 static const struct span word_opener = SPAN_LITERAL("=?");
+static const struct span word_closer = SPAN_LITERAL("?=");
 static const struct span content_type = SPAN_LITERAL("content-type");
 static const struct span content_transfer = SPAN_LITERAL("content-transfer-encoding");
 static const struct span content_disposition = SPAN_LITERAL("content-disposition");
@@ -78,30 +79,75 @@ static void unfold(struct span value, struct sbuf *out)
     }
 }
 
-/* Gives a value in its decoded form, where it has one, and as it stands. `field.value` is the
- * latter. */
+/* Where the encoded word that begins at `opener` ends; SPAN_NONE: it does not. */
+static size_t word_end(struct span value, size_t opener)
+{
+    size_t off = opener + word_opener.len;
+    for (unsigned mark = 0; mark < 2; mark++) { /* behind the charset, behind the encoding */
+        off = span_find_byte(value, off, '?');
+        if (off == SPAN_NONE) {
+            return SPAN_NONE;
+        }
+        off++;
+    }
+    size_t closer = span_find(value, off, word_closer);
+    return closer == SPAN_NONE ? SPAN_NONE : closer + word_closer.len;
+}
+
+/* Of a value that was cut: without an encoded word that has no end. */
+static struct span without_half_word(struct span value)
+{
+    size_t end = 0;
+    size_t opener = span_find(value, 0, word_opener);
+    while (opener != SPAN_NONE) {
+        end = word_end(value, opener);
+        if (end == SPAN_NONE) {
+            return span_trim(span_head(value, opener));
+        }
+        opener = span_find(value, end, word_opener);
+    }
+    bool half_opener = value.len > end && span_at(value, value.len - 1) == '=';
+    return span_trim(span_head(value, value.len - (half_opener ? 1 : 0)));
+}
+
+/* Unfolds and decodes; false when the value is what it was. The result lives until the next call.
+ */
+static bool decode(struct mime_head *h, struct field *field)
+{
+    struct span raw = field->value;
+    bool changed = span_find_byte(raw, 0, '\n') != SPAN_NONE;
+    sbuf_reset(&h->unfolded);
+    sbuf_reset(&h->decoded);
+    if (changed) {
+        unfold(raw, &h->unfolded);
+        field->value = sbuf_span(&h->unfolded);
+    }
+    bool words = span_find(raw, 0, word_opener) != SPAN_NONE;
+    if (words && (field->flags & FIELD_CUT) != 0) {
+        field->value = without_half_word(field->value);
+        changed = true;
+    }
+    if (words && words_decode(field->value, &h->decoded) > 0) {
+        field->value = sbuf_span(&h->decoded);
+        field->layers = encodings_with(field->layers, ENCODING_RFC2047);
+        changed = true;
+    }
+    field->flags |= h->unfolded.cut || h->decoded.cut ? (unsigned)FIELD_TRUNCATED : 0U;
+    return changed;
+}
+
+/* Gives a value decoded, and where that changed it as it stands, too. */
 static void give_value(struct mime_head *h, const struct mime_out *out, struct field field)
 {
-    struct span raw = field.value;
-    bool folded = span_find_byte(raw, 0, '\n') != SPAN_NONE;
-    bool words = span_find(raw, 0, word_opener) != SPAN_NONE;
-    if (!folded && !words) {
-        mime_field(out, field);
-        return;
-    }
     struct field decoded = field;
-    sbuf_reset(&h->unfolded);
-    unfold(raw, &h->unfolded);
-    decoded.value = sbuf_span(&h->unfolded);
-    sbuf_reset(&h->decoded);
-    if (words && words_decode(decoded.value, &h->decoded) > 0) {
-        decoded.value = sbuf_span(&h->decoded);
-        decoded.layers = encodings_with(decoded.layers, ENCODING_RFC2047);
+    bool changed = decode(h, &decoded);
+    if (decoded.value.len > 0) {
+        mime_field(out, decoded);
     }
-    decoded.flags |= h->unfolded.cut || h->decoded.cut ? (unsigned)FIELD_TRUNCATED : 0U;
-    mime_field(out, decoded);
-    field.flags |= FIELD_UNKEPT;
-    mime_field(out, field);
+    if (changed && (field.flags & FIELD_REPEATED) == 0) {
+        field.flags |= FIELD_UNKEPT;
+        mime_field(out, field);
+    }
 }
 
 /* A header taken apart. */
@@ -154,6 +200,9 @@ static void give_name(struct mime_head *h, const struct mime_out *out, const str
         decoded.layers = encodings_with(field.layers, ENCODING_RFC2047);
         mime_part_name(h->part, decoded.value, by_disposition);
         mime_field(out, decoded);
+        if ((field.flags & FIELD_REPEATED) != 0) {
+            return;
+        }
         field.flags |= FIELD_UNKEPT;
     } else {
         mime_part_name(h->part, text, by_disposition);
@@ -166,6 +215,9 @@ static void give_names(struct mime_head *h, const struct mime_out *out, const st
                        struct span param)
 {
     struct span text;
+    if ((header->flags & FIELD_CUT) != 0) {
+        return; /* half of an escape may be all there is */
+    }
     sbuf_reset(&h->unfolded);
     enum mimeparam_form form = mimeparam_extended(header->value, param, &h->unfolded, &text);
     if (form != MIMEPARAM_NONE) {
@@ -242,5 +294,7 @@ void mime_fields_give_start(struct mime_head *h, const struct mime_out *out, str
     const struct header start =
         parse(span_head(header, h->limits->line_bytes), FIELD_TRUNCATED | FIELD_REPEATED);
     read_header(h, out, &start);
-    give_header(h, out, &start);
+    if (h->of != HEAD_OF_MESSAGE) {
+        give_header(h, out, &start);
+    }
 }

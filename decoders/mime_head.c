@@ -290,12 +290,20 @@ enum head_is mime_head_take(struct mime_head *h, const struct mime_out *out, str
     return is;
 }
 
+/* What was held when no more comes: without half a line end. */
+static struct span last_block(const struct mime_head *h)
+{
+    struct span block = sbuf_span(&h->held);
+    bool half = block.len == h->line + 1 && span_at(block, h->line) == '\r';
+    return span_head(block, block.len - (half ? 1 : 0));
+}
+
 void mime_head_gap(struct mime_head *h, const struct mime_out *out)
 {
     if (h->streaming) {
         end_stream(h, out, REGION_CUT);
     }
-    mime_fields_give(h, out, sbuf_span(&h->held), true);
+    mime_fields_give(h, out, last_block(h), true);
     sbuf_reset(&h->held);
     h->line = 0;
     h->header = 0;
@@ -320,6 +328,6 @@ void mime_head_finish(struct mime_head *h, const struct mime_out *out, bool cut,
         mime_fields_give(h, out, span_head(block, h->bad), false);
         *ret_surplus = span_from(block, h->bad);
     } else {
-        mime_fields_give(h, out, block, cut);
+        mime_fields_give(h, out, cut ? last_block(h) : block, cut);
     }
 }

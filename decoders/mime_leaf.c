@@ -3,21 +3,18 @@
  * Text is EMAIL_BODY; what is an attachment, has a name, or is no text is FILE_DATA. The transfer
  * encodings are those of RFC 2045 section 6; contents without one go through without a copy.
  * base64 is read with anything else in between skipped. An encoding that is not known is given as
- * it stands and counted as not inspected. */
+ * it stands and counted as not inspected. Text in a charset where ASCII is not itself is put into
+ * UTF-8. */
 #include "decoders/mime_leaf.h"
 
 #include "sensor/base/bytes.h"
 
 enum {
-    ESCAPE_REST = 2,          /* bytes behind '=' */
-    SLICE = 12 << 10,         /* of encoded bytes at a time */
-    DECODED_CAP = SLICE + 128 /* no decoding makes them more, but for a few held back before */
+    ESCAPE_DIGITS = 2,
+    SLICE = 12 << 10,          /* of encoded bytes at a time */
+    DECODED_CAP = SLICE + 128, /* no decoding makes them more, but for a few held back before */
+    CONVERTED_CAP = 3 * (DECODED_CAP + CHARSET_HEAD + CHARSET_TAIL),
 };
-
-static bool is_escape_rest(uint8_t c)
-{
-    return byte_hex(c) >= 0 || c == '\r' || c == '\n';
-}
 
 static void lose(const struct mime_out *out, enum lost reason, uint64_t n_bytes)
 {
@@ -26,28 +23,18 @@ static void lose(const struct mime_out *out, enum lost reason, uint64_t n_bytes)
     }
 }
 
-void mime_leaf_begin(struct mime_leaf *l, const struct mime_part *part, const struct mime_out *out)
+static void begin_transfer(struct mime_leaf *l, const struct mime_out *out)
 {
-    bool file =
-        part != NULL && (part->attachment || part->name.len > 0 || part->media == MEDIA_OTHER);
     const struct encodings none = {0};
-    l->field = file ? FIELD_FILE_DATA : FIELD_EMAIL_BODY;
-    l->body_type = part != NULL ? part->body_type : BODY_TEXT;
-    l->transfer = part != NULL ? part->transfer : TRANSFER_IDENTITY;
-    l->layers = none;
-    l->open = false;
-    l->after_gap = false;
-    l->realign = false;
-    l->decoded.cap = DECODED_CAP;
     switch (l->transfer) {
     case TRANSFER_IDENTITY:
         break;
     case TRANSFER_BASE64:
-        l->layers = encodings_with(none, ENCODING_BASE64);
+        l->body.layers = encodings_with(none, ENCODING_BASE64);
         l->base64 = base64_start(BASE64_STANDARD);
         break;
     case TRANSFER_QP:
-        l->layers = encodings_with(none, ENCODING_QUOTED_PRINTABLE);
+        l->body.layers = encodings_with(none, ENCODING_QUOTED_PRINTABLE);
         l->qp = qp_start();
         break;
     case TRANSFER_UNKNOWN:
@@ -56,36 +43,113 @@ void mime_leaf_begin(struct mime_leaf *l, const struct mime_part *part, const st
     }
 }
 
-static void give(struct mime_leaf *l, const struct mime_out *out, struct span bytes, unsigned flags)
+void mime_leaf_begin(struct mime_leaf *l, const struct mime_part *part, const struct mime_out *out)
 {
-    if (bytes.len == 0 && flags == 0) {
-        return;
-    }
-    struct region piece = {
-        .kind = REGION_BODY,
-        .field = l->field,
-        .bytes = bytes,
-        .flags = flags,
-        .layers = l->layers,
-    };
-    if (!l->open) {
-        piece.flags |= REGION_FIRST;
-        piece.body_type = l->body_type;
-    }
-    if (l->after_gap) {
-        piece.flags |= REGION_AFTER_GAP;
-    }
+    bool file =
+        part != NULL && (part->attachment || part->name.len > 0 || part->media == MEDIA_OTHER);
     l->open = true;
-    l->after_gap = false;
-    mime_region(out, piece);
+    l->begun = false;
+    l->is_text = !file;
+    l->body = mime_body_begin(file ? FIELD_FILE_DATA : FIELD_EMAIL_BODY,
+                              part != NULL ? part->body_type : BODY_TEXT);
+    l->transfer = part != NULL ? part->transfer : TRANSFER_IDENTITY;
+    l->realign = false;
+    l->raw_line = false;
+    l->decoded.cap = DECODED_CAP;
+    l->converted.cap = CONVERTED_CAP;
+    begin_transfer(l, out);
+    bool known = part != NULL && charset_stream_open(&l->charset, sbuf_span(&part->charset));
+    if (!known && l->is_text && l->transfer == TRANSFER_BASE64) {
+        charset_stream_sniff(&l->charset);
+    }
 }
 
-static void give_decoded(struct mime_leaf *l, const struct mime_out *out)
+static struct encodings with_charset(const struct charset_stream *c, struct encodings layers)
 {
-    if (l->decoded.cut) {
-        lose(out, LOST_MEMORY, 1);
+    if (!c->opened) {
+        return layers;
     }
-    give(l, out, sbuf_span(&l->decoded), 0);
+    switch (c->kind) {
+    case CHARSET_UTF16:
+        return encodings_with(layers, ENCODING_UTF16);
+    case CHARSET_UTF7:
+        return encodings_with(layers, ENCODING_UTF7);
+    case CHARSET_SHIFTED:
+    case CHARSET_ASCII_LIKE:
+        break;
+    }
+    return layers;
+}
+
+/* The last of the steps. */
+static void give(struct mime_leaf *l, const struct mime_out *out, struct span bytes)
+{
+    if (bytes.len == 0) {
+        return;
+    }
+    if (!l->begun) {
+        l->begun = true;
+        l->body.layers = with_charset(&l->charset, l->body.layers);
+        mime_text_begin(&l->text, &l->body);
+    }
+    if (l->is_text) {
+        mime_text_data(&l->text, out, bytes);
+    } else {
+        mime_body_give(&l->body, out, bytes);
+    }
+}
+
+static void give_converted(struct mime_leaf *l, const struct mime_out *out)
+{
+    lose(out, LOST_MEMORY, l->converted.cut ? 1 : 0);
+    give(l, out, sbuf_span(&l->converted));
+    sbuf_reset(&l->converted);
+}
+
+/* What comes next is not joined to what came before. */
+static void part_pieces(struct mime_leaf *l, const struct mime_out *out)
+{
+    l->body.after_gap = true;
+    if (l->begun && l->is_text) {
+        mime_text_gap(&l->text, out);
+    }
+}
+
+/* Behind a gap in a charset with alphabets: the rest of the line as it stands. */
+static struct span give_raw_line(struct mime_leaf *l, const struct mime_out *out, struct span bytes)
+{
+    size_t lf = span_find_byte(bytes, 0, '\n');
+    struct span line = span_head(bytes, lf == SPAN_NONE ? bytes.len : lf + 1);
+    give(l, out, line);
+    if (lf != SPAN_NONE) {
+        l->raw_line = false;
+        part_pieces(l, out);
+    }
+    return span_from(bytes, line.len);
+}
+
+/* Behind the transfer encoding: the charset. */
+static void convert(struct mime_leaf *l, const struct mime_out *out, struct span bytes)
+{
+    if (!l->charset.active) {
+        give(l, out, bytes);
+        return;
+    }
+    if (l->raw_line) {
+        bytes = give_raw_line(l, out, bytes);
+    }
+    while (bytes.len > 0) {
+        struct span slice = span_head(bytes, DECODED_CAP);
+        charset_stream_add(&l->charset, slice, &l->converted);
+        give_converted(l, out);
+        bytes = span_from(bytes, slice.len);
+    }
+}
+
+static void convert_decoded(struct mime_leaf *l, const struct mime_out *out)
+{
+    lose(out, LOST_MEMORY, l->decoded.cut ? 1 : 0);
+    convert(l, out, sbuf_span(&l->decoded));
     sbuf_reset(&l->decoded);
 }
 
@@ -98,7 +162,7 @@ static void decode(struct mime_leaf *l, const struct mime_out *out, struct span 
         } else {
             qp_decode(&l->qp, slice, &l->decoded);
         }
-        give_decoded(l, out);
+        convert_decoded(l, out);
         bytes = span_from(bytes, slice.len);
     }
 }
@@ -115,11 +179,13 @@ static size_t skip_line(struct mime_leaf *l, struct span bytes)
 static size_t skip_escape(struct mime_leaf *l, struct span bytes)
 {
     size_t n = 0;
-    while (n < bytes.len && l->n_skipped < ESCAPE_REST && is_escape_rest(span_at(bytes, n))) {
-        l->n_skipped++;
-        n++;
+    while (n < bytes.len && l->realign) {
+        uint8_t c = span_at(bytes, n);
+        bool digit = byte_hex(c) >= 0 && l->n_digits < ESCAPE_DIGITS;
+        l->n_digits += digit ? 1 : 0;
+        l->realign = digit || c == ' ' || c == '\t' || c == '\r';
+        n += l->realign || c == '\n' ? 1 : 0;
     }
-    l->realign = n == bytes.len;
     return n;
 }
 
@@ -138,10 +204,10 @@ void mime_leaf_data(struct mime_leaf *l, const struct mime_out *out, struct span
     switch (l->transfer) {
     case TRANSFER_UNKNOWN:
         lose(out, LOST_ENCODING, bytes.len);
-        give(l, out, bytes, 0);
+        convert(l, out, bytes);
         break;
     case TRANSFER_IDENTITY:
-        give(l, out, bytes, 0);
+        convert(l, out, bytes);
         break;
     case TRANSFER_BASE64:
     case TRANSFER_QP:
@@ -150,8 +216,8 @@ void mime_leaf_data(struct mime_leaf *l, const struct mime_out *out, struct span
     }
 }
 
-/* What the decoder holds back. */
-static void finish(struct mime_leaf *l, const struct mime_out *out)
+/* What the transfer decoder holds back; when cut, half an escape is nothing. */
+static void finish_transfer(struct mime_leaf *l, const struct mime_out *out, bool cut)
 {
     switch (l->transfer) {
     case TRANSFER_UNKNOWN:
@@ -159,38 +225,58 @@ static void finish(struct mime_leaf *l, const struct mime_out *out)
         break;
     case TRANSFER_BASE64:
         base64_finish(&l->base64, &l->decoded);
-        give_decoded(l, out);
         if (l->base64.n_junk > 0) {
             mime_anomaly(out, ANOMALY_MIME_BAD_BASE64);
         }
         l->base64 = base64_start(BASE64_STANDARD);
         break;
     case TRANSFER_QP:
-        qp_finish(&l->qp, &l->decoded);
-        give_decoded(l, out);
+        if (!cut) {
+            qp_finish(&l->qp, &l->decoded);
+        }
         l->qp = qp_start();
         break;
     }
+    convert_decoded(l, out);
 }
 
 void mime_leaf_gap(struct mime_leaf *l, const struct mime_out *out)
 {
-    finish(l, out);
-    l->after_gap = true;
+    finish_transfer(l, out, true);
+    if (l->charset.active) {
+        charset_stream_gap(&l->charset, &l->converted);
+        give_converted(l, out);
+    }
+    part_pieces(l, out);
+    l->raw_line = l->charset.kind == CHARSET_UTF7 || l->charset.kind == CHARSET_SHIFTED;
     l->realign = l->transfer == TRANSFER_BASE64 || l->transfer == TRANSFER_QP;
-    l->n_skipped = 0;
+    l->n_digits = 0;
 }
 
 void mime_leaf_end(struct mime_leaf *l, const struct mime_out *out, bool cut)
 {
-    finish(l, out);
-    if (l->open) {
-        give(l, out, (struct span){NULL, 0}, REGION_LAST | (cut ? REGION_CUT : 0U));
+    if (!l->open) {
+        return;
+    }
+    finish_transfer(l, out, cut);
+    if (l->charset.active) {
+        charset_stream_finish(&l->charset, &l->converted);
+        give_converted(l, out);
+    }
+    charset_stream_close(&l->charset);
+    if (l->begun && l->is_text) {
+        mime_text_end(&l->text, out, cut);
+    } else {
+        mime_body_end(&l->body, out, cut);
     }
     l->open = false;
 }
 
 void mime_leaf_free(struct mime_leaf *l)
 {
+    charset_stream_close(&l->charset);
+    mime_text_free(&l->text);
     sbuf_free(&l->decoded);
+    sbuf_free(&l->converted);
+    l->open = false;
 }

@@ -106,11 +106,8 @@ void smtp_end_tx(struct smtp *s)
     s->tx_open = false;
 }
 
-void smtp_opaque(struct smtp *s, uint64_t n_bytes)
+void smtp_opaque(struct smtp *s)
 {
-    if (n_bytes > 0) {
-        s->emit->ops->lost(s->emit->ctx, s->tx, LOST_STARTTLS, n_bytes);
-    }
     s->emit->ops->opaque(s->emit->ctx, LOST_STARTTLS);
     s->opaque = true;
     smtp_end_tx(s);
@@ -156,7 +153,9 @@ static void give_fields(struct smtp *s, enum direction dir, struct span line, un
         give_field(s, dir, line, flags);
     } else if (is_answer(s, line)) {
         give_field(s, dir, line, flags);
-        smtp_auth_fields(s, line, flags);
+        if ((flags & FIELD_CUT) == 0) { /* else it may be the start of a command */
+            smtp_auth_fields(s, line, flags);
+        }
     } else {
         smtp_command_fields(s, line, flags);
     }
@@ -212,6 +211,16 @@ static void whole_line(struct smtp *s, enum direction dir, const struct line_fou
     act(s, dir, found->bytes);
 }
 
+/* A body of the mail may be open, and two cannot be: the line's start has to do. */
+static void long_between_chunks(struct smtp *s, const struct line_found *found)
+{
+    if (found->first) {
+        give_line(s, TO_SERVER, found->bytes);
+    } else if (found->bytes.len > 0) {
+        s->emit->ops->lost(s->emit->ctx, smtp_tx(s), LOST_CAP, found->bytes.len);
+    }
+}
+
 static void long_piece(struct smtp *s, enum direction dir, const struct line_found *found,
                        unsigned flags)
 {
@@ -224,6 +233,10 @@ static void long_piece(struct smtp *s, enum direction dir, const struct line_fou
     }
     if (found->first) {
         smtp_anomaly(s, dir, ANOMALY_SMTP_LINE_TOO_LONG);
+    }
+    if (dir == TO_SERVER && s->in_data) {
+        long_between_chunks(s, found);
+        return;
     }
     const struct region piece = {
         .field = dir == TO_CLIENT ? FIELD_SMTP_REPLY : smtp_command_field(start),
@@ -246,7 +259,8 @@ static void long_tail(struct smtp *s, enum direction dir, const struct line_foun
     if (found->bare_lf) {
         smtp_anomaly(s, dir, ANOMALY_SMTP_BARE_LF);
     }
-    give_fields(s, dir, start, FIELD_TRUNCATED | FIELD_REPEATED);
+    bool given = dir == TO_SERVER && s->in_data; /* as a region of its own */
+    give_fields(s, dir, start, FIELD_TRUNCATED | (given ? 0U : (unsigned)FIELD_REPEATED));
     act(s, dir, start);
 }
 
@@ -315,7 +329,7 @@ static void take_to_server(struct smtp *s, struct span *rest)
     case SMTP_AUTH:
     case SMTP_SKIM:
         if (is_tls(s, *rest)) {
-            smtp_opaque(s, rest->len);
+            smtp_opaque(s);
         } else {
             take_line(s, TO_SERVER, rest);
         }
@@ -358,6 +372,7 @@ static void gap(void *state, const struct emit *emit, enum direction dir, uint64
     pending_lose(&s->pending);
     if (dir == TO_SERVER) {
         s->state = SMTP_SKIM;
+        smtp_data_between_gap(s);
     }
 }
 

@@ -76,8 +76,8 @@ void smtp_end_tx(struct smtp *s);
 void smtp_anomaly(struct smtp *s, enum direction dir, enum anomaly anomaly);
 /* A field of the line announced last, or a decoded copy of a part of it. */
 void smtp_field(struct smtp *s, const struct field *field);
-/* Nothing can be read any more: n_bytes of what was given already cannot. */
-void smtp_opaque(struct smtp *s, uint64_t n_bytes);
+/* Nothing can be read any more. */
+void smtp_opaque(struct smtp *s);
 
 /* smtp_command.c */
 
@@ -122,5 +122,7 @@ void smtp_data_take(struct smtp *s, struct span *rest);
 /* The server has refused it. */
 void smtp_data_refused(struct smtp *s);
 void smtp_data_gap(struct smtp *s, uint64_t n_bytes);
+/* Commands are missing, and with them perhaps a chunk. */
+void smtp_data_between_gap(struct smtp *s);
 /* The mail is complete, or is given up (cut). */
 void smtp_data_end(struct smtp *s, bool cut);

@@ -86,6 +86,9 @@ static void complete(struct smtp *s)
     unsigned n = s->lmtp && s->n_rcpt_agreed > 0 ? s->n_rcpt_agreed : 1;
     pending_add(&s->pending, PENDING_MAIL_END, n);
     smtp_data_end(s, false);
+    if (s->data_gap) {
+        s->state = SMTP_SKIM; /* it may have been a dot at the end of a sentence */
+    }
 }
 
 static void open_alternate(struct smtp *s, struct span rest)
@@ -171,6 +174,7 @@ void smtp_data_resume(struct smtp *s, struct span line, bool bare_lf)
     s->state = SMTP_DATA;
     s->data_agreed = true;
     s->data_gap = true;
+    s->dot.keep = true; /* it may be a chunk as well */
     struct span parts[] = {line, bare_lf ? lf : crlf};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         while (parts[i].len > 0) {
@@ -240,15 +244,22 @@ static void chunk_gap(struct smtp *s, uint64_t n_bytes)
     }
 }
 
+void smtp_data_between_gap(struct smtp *s)
+{
+    if (s->in_data) {
+        const struct mime_out out = out_of(s);
+        mime_gap(&s->mime, &out);
+        s->data_gap = true;
+        s->data_moved = true;
+    }
+}
+
 void smtp_data_gap(struct smtp *s, uint64_t n_bytes)
 {
     if (s->in_doubt) {
         settle(s);
     }
-    const struct mime_out out = out_of(s);
-    mime_gap(&s->mime, &out);
-    s->data_gap = true;
-    s->data_moved = true;
+    smtp_data_between_gap(s);
     s->at_maybe_end = false;
     if (s->state == SMTP_CHUNK) {
         chunk_gap(s, n_bytes);

@@ -24,7 +24,7 @@ struct dot dot_start(bool loose)
 
 void dot_gap(struct dot *d)
 {
-    d->place = DOT_MID;
+    d->place = DOT_UNKNOWN;
 }
 
 /* What precedes the byte at off, in terms of places. */
@@ -40,7 +40,9 @@ static enum dot_place place_at(const struct dot *d, struct span s, size_t off)
     if (last != '\n') {
         return DOT_MID;
     }
-    bool after_cr = off >= 2 ? span_at(s, off - 2) == '\r' : d->place == DOT_AFTER_CR;
+    /* Behind a gap a mail that had no bare LF so far is believed not to have one. */
+    bool may_be = d->place == DOT_AFTER_CR || (d->place == DOT_UNKNOWN && !d->bare_lf);
+    bool after_cr = off >= 2 ? span_at(s, off - 2) == '\r' : may_be;
     return after_cr ? DOT_LINE : DOT_LOOSE;
 }
 
@@ -60,6 +62,11 @@ static struct dot_found maybe_end(const struct dot *d, struct span data)
                     : (struct dot_found){.data = data, .event = DOT_MAYBE_END};
 }
 
+static bool drops(const struct dot *d)
+{
+    return d->strict && !d->keep;
+}
+
 static struct dot_found after_dot(struct dot *d, struct span *rest)
 {
     uint8_t c = span_at(*rest, 0);
@@ -72,17 +79,17 @@ static struct dot_found after_dot(struct dot *d, struct span *rest)
         d->place = DOT_LOOSE;
         d->bare_lf = true;
         *rest = span_from(*rest, 1);
-        return maybe_end(d, d->strict ? lf : dot_lf);
+        return maybe_end(d, drops(d) && d->sure ? lf : dot_lf);
     }
     d->place = DOT_MID;
-    return (struct dot_found){.data = d->strict ? (struct span){NULL, 0} : dot};
+    return (struct dot_found){.data = drops(d) ? (struct span){NULL, 0} : dot};
 }
 
 static struct dot_found after_dot_cr(struct dot *d, struct span *rest)
 {
     if (span_at(*rest, 0) != '\n') {
         d->place = DOT_AFTER_CR;
-        return maybe_end(d, d->strict ? cr : dot_cr);
+        return maybe_end(d, drops(d) && d->sure ? cr : dot_cr);
     }
     *rest = span_from(*rest, 1);
     d->place = DOT_LINE;
@@ -105,11 +112,12 @@ struct dot_found dot_take(struct dot *d, struct span *rest)
     struct dot_found found = {.data = span_head(*rest, len)};
     enum dot_place place = place_at(d, *rest, len);
     note_bare_lf(d, found.data);
-    d->place = place;
     if (at != SPAN_NONE) {
-        d->strict = place == DOT_LINE;
-        d->place = DOT_SEEN;
+        d->strict = place == DOT_LINE || place == DOT_UNKNOWN;
+        d->sure = place == DOT_LINE && (at > 1 || d->place != DOT_UNKNOWN);
+        place = DOT_SEEN;
     }
+    d->place = place;
     *rest = span_from(*rest, len + (at == SPAN_NONE ? 0 : 1));
     return found;
 }

@@ -8,6 +8,7 @@ enum dot_place {
     DOT_AFTER_CR, /* behind a CR */
     DOT_LINE,     /* at the start of a line, behind CR LF */
     DOT_LOOSE,    /* the same, behind a bare LF */
+    DOT_UNKNOWN,  /* behind a gap: this may be the start of a line, or half a line end */
     DOT_SEEN,     /* behind a dot that begins a line */
     DOT_SEEN_CR,  /* behind a dot and a CR */
 };
@@ -15,8 +16,10 @@ enum dot_place {
 /* Undoes the dots of DATA and finds its end; the input may be cut anywhere. */
 struct dot {
     enum dot_place place;
-    bool strict;  /* DOT_SEEN: CR LF came before the dot */
+    bool strict;  /* DOT_SEEN: CR LF came before the dot, or may have, */
+    bool sure;    /* and that is known */
     bool loose;   /* any dot line is the end, whatever its line ends are */
+    bool keep;    /* dots stay: it is not known whether they were added */
     bool bare_lf; /* some LF had no CR before it */
 };
 
