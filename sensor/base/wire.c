@@ -1,11 +1,13 @@
 /* wire: the Internet checksum (RFC 1071).
  *
  * The sum does not care about byte order as long as the result is swapped back (RFC 1071, 2.B), so
- * it is taken over 32-bit words of the machine into 64-bit lanes, which compilers turn into vector
- * code, and folded once at the end. */
+ * it is taken over 32-bit words of the machine in a loop that compilers turn into vector code, and
+ * folded once at the end. */
 #include "sensor/base/wire.h"
 
 #include "sensor/base/bytes.h"
+
+enum { MAX_WORDS = 1 << 16 };
 
 static uint16_t fold(uint64_t sum)
 {
@@ -24,14 +26,27 @@ static uint16_t machine_to_big(uint16_t value)
     return (uint16_t)(v.bytes[0] << 8 | v.bytes[1]);
 }
 
-/* Words of 32 bits into 64-bit lanes: no carry is lost below 2^32 words. */
+/* The two halves of each 32-bit word into two 32-bit sums, which hold 2^16 words without a carry.
+ */
 static uint64_t sum_words(const uint8_t *data, size_t n_words)
 {
-    uint64_t sum = 0;
+    uint32_t low = 0;
+    uint32_t high = 0;
     for (size_t i = 0; i < n_words; i++) {
         uint32_t word;
         __builtin_memcpy(&word, data + i * sizeof(word), sizeof(word));
-        sum += word;
+        low += word & 0xffff;
+        high += word >> 16;
+    }
+    return (uint64_t)low + high;
+}
+
+static uint64_t sum_all(const uint8_t *data, size_t n_words)
+{
+    uint64_t sum = 0;
+    for (size_t at = 0; at < n_words; at += MAX_WORDS) {
+        size_t left = n_words - at;
+        sum += sum_words(data + at * sizeof(uint32_t), left < MAX_WORDS ? left : MAX_WORDS);
     }
     return sum;
 }
@@ -42,7 +57,6 @@ uint32_t wire_sum(struct span s, uint32_t sum)
     uint8_t tail[sizeof(uint32_t)] = {0};
     struct span rest = span_from(s, n_words * sizeof(uint32_t));
     bytes_copy(tail, rest.data, rest.len);
-    uint64_t total = n_words > 0 ? sum_words(s.data, n_words) : 0;
-    total += sum_words(tail, 1);
+    uint64_t total = sum_all(s.data, n_words) + sum_words(tail, 1);
     return fold((uint64_t)machine_to_big(fold(total)) + sum);
 }

@@ -1,16 +1,18 @@
 /* checksum: Internet checksums (RFC 1071, 793, 768, 8200 8.1), and which wrong ones count.
  *
  * A receiver drops a segment with a wrong checksum, so a sensor that reads it can be fed a decoy.
- * But a capture taken on the sending machine sees packets before the network card has filled their
- * checksums in: there nearly all are wrong and nothing may be refused. Such a packet holds the sum
- * of its pseudo header, not complemented (Linux calls it CHECKSUM_PARTIAL), which tells it from a
- * damaged one.
+ * But a capture taken on a machine sees what it sends before the network card has filled checksums
+ * in, and what it receives after segments were joined into larger ones. Such packets hold the sum
+ * of their pseudo header, not complemented (Linux calls it CHECKSUM_PARTIAL; some cards want it
+ * without the length), which tells them from damaged ones. They come mixed with right ones from the
+ * same sender, so AUTO never refuses them: a decoy made to look so is still inspected beside what
+ * it overlaps.
  *
  * AUTO counts, for the first packets of the input, good, partial and wrong checksums by sender. A
- * sender is excused when it has more partial than good ones, or no good one at all; any other is
- * held to its checksums. Senders not met in the survey are held to them when less than half of
- * those met were excused. The table has room for the senders of a survey; one that finds its
- * place taken counts for the total only.
+ * sender is excused when none or next to none of its checksums is right (a loopback, rewritten
+ * addresses); any other is held to them. Senders not met in the survey are held to them when less
+ * than half of those met were excused. The table has room for the senders of a survey; one that
+ * finds its place taken counts for the total only.
  *
  * Not verified: SCTP and ICMP, whose contents no decoder reads. */
 #include "sensor/packet/checksum.h"
@@ -23,7 +25,7 @@
 
 #include <stdatomic.h>
 
-enum { N_SENDERS = 1024, N_PROBES = 8 };
+enum { N_SENDERS = 1024, N_PROBES = 8, EXCUSE_RATIO = 16 };
 
 struct sender {
     struct addr addr;
@@ -71,7 +73,7 @@ static int find(const struct checksum_policy *p, const struct addr *addr)
 static bool excused(const struct sender *s)
 {
     uint32_t good = s->n[CHECKSUM_GOOD];
-    return s->n[CHECKSUM_PARTIAL] > good || good == 0;
+    return good == 0 || s->n[CHECKSUM_WRONG] > good * EXCUSE_RATIO;
 }
 
 bool checksum_policy_is_decided(const struct checksum_policy *p)
@@ -123,20 +125,12 @@ bool checksum_policy_refuses(const struct checksum_policy *p, const struct addr 
     if (p->mode == CHECKSUM_ALL) {
         return true;
     }
-    if (!checksum_policy_is_decided(p)) {
+    if (state == CHECKSUM_PARTIAL || !checksum_policy_is_decided(p)) {
         return false;
     }
     int at = find(p, sender);
     bool known = at >= 0 && p->senders[at].addr.family != 0;
     return known ? !excused(&p->senders[at]) : p->honours_unknown;
-}
-
-static enum checksum_state state_of(uint32_t pseudo, uint32_t whole, uint32_t stored)
-{
-    if (whole == 0xffff) {
-        return CHECKSUM_GOOD;
-    }
-    return stored == pseudo ? CHECKSUM_PARTIAL : CHECKSUM_WRONG;
 }
 
 enum checksum_state checksum_transport(const struct addr *src, const struct addr *dst,
@@ -147,11 +141,14 @@ enum checksum_state checksum_transport(const struct addr *src, const struct addr
     if (proto == IP_PROTO_UDP && stored == 0) {
         return CHECKSUM_GOOD;
     }
-    uint32_t pseudo = wire_sum(addr_span(src), 0);
-    pseudo = wire_sum(addr_span(dst), pseudo);
-    pseudo += proto + (uint32_t)(segment.len >> 16) + (uint32_t)(segment.len & 0xffff);
-    pseudo = wire_sum(span_of(NULL, 0), pseudo);
-    return state_of(pseudo, wire_sum(segment, pseudo), stored);
+    uint32_t len = (uint32_t)(segment.len >> 16) + (uint32_t)(segment.len & 0xffff);
+    uint32_t without_len = wire_sum(addr_span(src), proto);
+    without_len = wire_sum(addr_span(dst), without_len);
+    uint32_t pseudo = wire_sum(span_of(NULL, 0), without_len + len);
+    if (wire_sum(segment, pseudo) == 0xffff) {
+        return CHECKSUM_GOOD;
+    }
+    return stored == pseudo || stored == without_len ? CHECKSUM_PARTIAL : CHECKSUM_WRONG;
 }
 
 enum checksum_state checksum_ipv4(struct span header)

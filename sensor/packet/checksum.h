@@ -3,7 +3,8 @@
 #include "sensor/core/addr.h"
 
 enum checksum_mode {
-    CHECKSUM_AUTO, /* refuse wrong ones of senders whose checksums are otherwise right */
+    CHECKSUM_AUTO, /* refuse wrong (not partial) ones of senders whose checksums are otherwise right
+                    */
     CHECKSUM_ALL,  /* refuse every wrong one */
     CHECKSUM_NONE, /* verify none */
 };

@@ -3,6 +3,8 @@
 #include "sensor/packet/ipfrag.h"
 #include "tests/unit/packet_lab.h"
 
+#include <string.h>
+
 enum { PAYLOAD = 400, PIECE = 104 };
 
 static struct frame whole; /* the IP packet to be cut, without a link layer */
@@ -392,6 +394,16 @@ static void make_sender(unsigned host)
     set_checksum(&f, 14, 34);
 }
 
+/* RFC 1071's definition, word by word. */
+static uint32_t plain_sum(const uint8_t *bytes, size_t len, uint32_t sum)
+{
+    for (size_t i = 0; i < len; i++) {
+        sum += (uint32_t)bytes[i] << (i % 2 == 0 ? 8 : 0);
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return (sum & 0xffff) + (sum >> 16);
+}
+
 static void the_sum_is_that_of_rfc_1071_at_every_length(void)
 {
     uint8_t bytes[200];
@@ -400,18 +412,15 @@ static void the_sum_is_that_of_rfc_1071_at_every_length(void)
     }
     for (size_t from = 0; from < 8; from++) {
         for (size_t len = 0; len < 180; len++) {
-            uint32_t sum = 0xfffe;
-            for (size_t i = 0; i < len; i++) {
-                sum += (uint32_t)bytes[from + i] << (i % 2 == 0 ? 8 : 0);
-            }
-            while (sum >> 16 != 0) {
-                sum = (sum & 0xffff) + (sum >> 16);
-            }
-            CU_ASSERT_EQUAL(wire_sum(span_of(bytes + from, len), 0xfffe), sum);
+            CU_ASSERT_EQUAL(wire_sum(span_of(bytes + from, len), 0xfffe),
+                            plain_sum(bytes + from, len, 0xfffe));
         }
     }
     static const uint8_t example[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
     CU_ASSERT_EQUAL(wire_sum(span_of(example, sizeof(example)), 0), 0xddf2);
+    static uint8_t large[700001]; /* lanes would overflow if they were not folded on the way */
+    memset(large, 0xff, sizeof(large));
+    CU_ASSERT_EQUAL(wire_sum(span_of(large, sizeof(large)), 0), plain_sum(large, sizeof(large), 0));
 }
 
 static void all_refuses_every_wrong_sum(void)
@@ -484,12 +493,29 @@ static void auto_holds_each_sender_to_its_own_habit(void)
     CU_ASSERT(h.bad_checksum);
     checksum_policy_decide(policy);
     CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
-    set_partial(14, 34);
-    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
     make_sender(2);
+    f.bytes[f.len - 1] ^= 1;
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT(h.bad_checksum);
+}
+
+/* As where received segments are joined: right ones and partial ones of one sender. */
+static void auto_never_refuses_a_partial_sum(void)
+{
+    with_policy(CHECKSUM_AUTO);
+    for (unsigned i = 0; i < 20; i++) {
+        make_sender(1);
+        CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    }
+    checksum_policy_decide(policy);
     set_partial(14, 34);
     CU_ASSERT_EQUAL(decode(), DECODE_DONE);
     CU_ASSERT_FALSE(h.bad_checksum);
+    uint32_t without_len = wire_sum(span_of(f.bytes + 14 + 12, 8), IP_PROTO_TCP);
+    set16(&f, 34 + 16, without_len);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    set16(&f, 34 + 16, without_len + 1);
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
 }
 
 static void auto_decides_about_strangers_by_the_majority(void)
@@ -532,18 +558,28 @@ static void nothing_surveyed_refuses_nothing(void)
     CU_ASSERT_EQUAL(decode(), DECODE_DONE);
 }
 
-/* A sender of mostly damaged segments, not partial ones, with one good: the good one counts. */
+/* A sender of mostly damaged segments with one good: the good one counts. One of a thousand would
+ * be chance. */
 static void damage_excuses_nobody_who_can_send_right_sums(void)
 {
     with_policy(CHECKSUM_AUTO);
     make_sender(1);
     (void)decode();
     f.bytes[f.len - 1] ^= 1;
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 16; i++) {
         (void)decode();
     }
     checksum_policy_decide(policy);
     CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    with_policy(CHECKSUM_AUTO);
+    make_sender(1);
+    (void)decode();
+    f.bytes[f.len - 1] ^= 1;
+    for (unsigned i = 0; i < 17; i++) {
+        (void)decode();
+    }
+    checksum_policy_decide(policy);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
 }
 
 static void a_reassembled_datagram_is_summed_as_a_whole(void)
@@ -586,6 +622,7 @@ static CU_TestInfo checksum_tests[] = {
     TEST(a_udp_sum_of_zero_is_none),
     TEST(none_looks_at_no_sum),
     TEST(auto_holds_each_sender_to_its_own_habit),
+    TEST(auto_never_refuses_a_partial_sum),
     TEST(auto_decides_about_strangers_by_the_majority),
     TEST(auto_decides_by_itself_after_the_survey),
     TEST(nothing_surveyed_refuses_nothing),
