@@ -52,6 +52,7 @@ void packet_decoder_free(struct packet_decoder **d)
         return;
     }
     ipfrag_release((*d)->fragments, &(*d)->datagram);
+    ipfrag_release((*d)->fragments, &(*d)->datagram);
     ipfrag_free(&(*d)->fragments);
     mem_free(*d);
     *d = NULL;
