@@ -71,20 +71,24 @@ static struct span on_alternate(struct side *side, struct span in);
 /* --- bytes that belong to no message ------------------------------------------------------------
  */
 
-static void stray(struct side *side, struct span bytes)
+static void begin_stray(struct side *side)
 {
-    if (bytes.len == 0) {
-        return;
-    }
+    const struct emit *emit = side->http->emit;
+    const struct region payload = {
+        .kind = REGION_BODY, .field = FIELD_STREAM_PAYLOAD, .dir = side->out.dir};
     if (!side->astray) {
-        const struct region payload = {
-            .kind = REGION_BODY, .field = FIELD_STREAM_PAYLOAD, .dir = side->out.dir};
-        const struct emit *emit = side->http->emit;
         side->astray = true;
         side->out.tx = emit->ops->tx_begin(emit->ctx, side->out.dir);
         http_body_begin_raw(&side->body, &payload);
     }
-    http_body_add(&side->body, &side->out, bytes);
+}
+
+static void stray(struct side *side, struct span bytes)
+{
+    if (bytes.len > 0) {
+        begin_stray(side);
+        http_body_add(&side->body, &side->out, bytes);
+    }
 }
 
 static void stray_kept(struct side *side)
@@ -273,6 +277,7 @@ static void begin_nonsense(struct side *side)
         side->state = on_body;
         return;
     }
+    begin_stray(side);
     http_emit_anomaly(&side->out, side->out.dir == TO_SERVER ? ANOMALY_HTTP_BAD_REQUEST_LINE
                                                              : ANOMALY_HTTP_BAD_STATUS_LINE);
     side->state = on_search;
@@ -408,14 +413,16 @@ static void open_alternate(struct side *side, const struct http_framing_choice *
                            struct span rest)
 {
     const struct emit *emit = side->http->emit;
-    uint64_t length = choice->other_length;
+    bool by_length = choice->other == HTTP_FRAMING_LENGTH;
+    bool same =
+        choice->other == choice->framing && (!by_length || choice->other_length == choice->length);
+    if (!choice->disputed || same || side->http->reading != 0) {
+        return;
+    }
+    uint64_t length = by_length ? choice->other_length : 0;
     length = length < READING_MOST_LENGTH ? length : READING_MOST_LENGTH;
     unsigned reading = (unsigned)length << READING_FRAMING_BITS | (unsigned)choice->other << 1 | 1;
-    bool same = choice->other == choice->framing &&
-                (choice->other != HTTP_FRAMING_LENGTH || choice->other_length == choice->length);
-    if (choice->disputed && !same && side->http->reading == 0) {
-        emit->ops->alternate(emit->ctx, side->out.dir, reading, rest);
-    }
+    emit->ops->alternate(emit->ctx, side->out.dir, reading, rest);
 }
 
 /* The head is complete: what comes next? */

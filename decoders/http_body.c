@@ -1,9 +1,11 @@
 /* http_body: bodies, from their bytes on the wire to what the application reads (RFC 9112 sections
  * 6 and 7).
  *
- * Pieces of an unencoded body are views into the input. A gap is counted off the length or the
+ * Pieces of a body without codings are views into the input. A gap is counted off the length or the
  * chunk that it lies in; what comes behind it is emitted as a piece of its own that nothing may be
- * joined to. */
+ * joined to. A compressed body cannot be read on behind a gap: its rest is counted as lost. A
+ * coding that is not known is left as it is, and what is inside it: counted as lost, but emitted,
+ * because not every server undoes codings. */
 #include "decoders/http_body.h"
 
 enum { EXTENSION_MAX = 256 };
@@ -16,6 +18,7 @@ void http_body_init(struct http_body *body, const struct decoder_limits *limits)
 
 void http_body_free(struct http_body *body)
 {
+    http_codings_free(&body->codings);
     sbuf_free(&body->extension);
 }
 
@@ -67,16 +70,117 @@ static void emit_extension(struct http_body *body, struct http_out *out, unsigne
     sbuf_reset(&body->extension);
 }
 
+/* Layers that are undone when the first n levels are. */
+static struct encodings layers_of(const struct http_body *body, size_t n)
+{
+    struct encodings layers = body->framing_layers;
+    for (size_t i = 0; i < n; i++) {
+        layers = encodings_with(layers, http_coding_encoding(body->codings->levels[i].coding));
+    }
+    return layers;
+}
+
+static void drop_rest(struct http_body *body, struct http_out *out, enum lost reason,
+                      uint64_t n_bytes)
+{
+    http_body_flush(body, out);
+    body->dropped = true;
+    body->dropped_for = reason;
+    http_emit_lost(out, reason, n_bytes);
+}
+
+static void begin_raw(struct http_body *body, struct http_out *out)
+{
+    http_body_flush(body, out);
+    http_emit_anomaly(out, ANOMALY_ENCODING_BROKEN);
+    body->pieces.region.layers = layers_of(body, body->codings->n);
+    body->pieces.after_gap = body->pieces.begun;
+}
+
+static void add_undecoded(struct http_body *body, struct http_out *out, struct span bytes)
+{
+    http_body_add(body, out, bytes);
+    http_body_flush(body, out);
+    http_emit_lost(out, LOST_ENCODING, bytes.len);
+}
+
+/* One step of the codings; false when there is nothing more to do. */
+static bool decode(struct http_body *body, struct http_out *out, struct span *in)
+{
+    struct span piece = {0};
+    if (in->len == 0 && http_codings_idle(body->codings)) {
+        return false; /* a piece that is held stays valid */
+    }
+    http_body_flush(body, out);
+    switch (http_codings_next(body->codings, in, &piece)) {
+    case HTTP_DECODE_MORE:
+        break;
+    case HTTP_DECODE_PIECE:
+        if (body->undecoded) {
+            add_undecoded(body, out, piece);
+        } else {
+            http_body_add(body, out, piece);
+        }
+        break;
+    case HTTP_DECODE_RAW:
+        add_undecoded(body, out, piece);
+        break;
+    case HTTP_DECODE_BROKEN:
+        begin_raw(body, out);
+        break;
+    case HTTP_DECODE_BOMB:
+        http_emit_anomaly(out, ANOMALY_ENCODING_BOMB);
+        drop_rest(body, out, LOST_CAP, http_codings_spent_on(body->codings) + in->len);
+        return false;
+    case HTTP_DECODE_NO_MEMORY:
+        drop_rest(body, out, LOST_MEMORY, in->len);
+        return false;
+    }
+    return true;
+}
+
+/* Bytes of the body, past its framing. */
+static void take_payload(struct http_body *body, struct http_out *out, struct span bytes)
+{
+    if (body->dropped) {
+        http_emit_lost(out, body->dropped_for, bytes.len);
+    } else if (body->codings != NULL) {
+        while (decode(body, out, &bytes)) {
+        }
+    } else if (body->undecoded) {
+        add_undecoded(body, out, bytes);
+    } else {
+        http_body_add(body, out, bytes);
+    }
+}
+
+/* No more input comes. */
+static void finish_codings(struct http_body *body, struct http_out *out, bool cut)
+{
+    if (body->codings != NULL && !body->dropped && !http_codings_complete(body->codings)) {
+        struct span none = {0};
+        http_codings_finish(body->codings, cut);
+        while (decode(body, out, &none)) {
+        }
+        http_body_flush(body, out);
+    }
+}
+
 void http_body_end(struct http_body *body, struct http_out *out, bool cut)
 {
     struct http_pieces *p = &body->pieces;
     emit_extension(body, out, FIELD_CUT);
+    finish_codings(body, out, cut);
     struct span held = p->held;
     p->held = (struct span){0};
     if (held.len > 0 || p->begun) {
-        send(p, out, held, cut ? REGION_LAST | REGION_CUT : REGION_LAST);
+        send(p, out, held, cut || body->dropped ? REGION_LAST | REGION_CUT : REGION_LAST);
     }
+    http_codings_free(&body->codings);
     body->framing = HTTP_FRAMING_NONE;
+    body->framing_layers = (struct encodings){0};
+    body->undecoded = false;
+    body->dropped = false;
     *p = (struct http_pieces){0};
 }
 
@@ -84,6 +188,34 @@ void http_body_begin_raw(struct http_body *body, const struct region *region)
 {
     body->framing = HTTP_FRAMING_CLOSE;
     body->pieces = (struct http_pieces){.region = *region};
+}
+
+/* Those codings that can be undone, from the outermost inwards up to the first that cannot. */
+static void begin_codings(struct http_body *body, struct http_out *out,
+                          const struct http_facts *facts)
+{
+    uint8_t codings[HTTP_CODINGS_MAX];
+    size_t n = 0;
+    bool known = true;
+    while (n < facts->n_codings && n < out->limits->encoding_depth && known) {
+        codings[n] = facts->codings[facts->n_codings - 1 - n];
+        known = codings[n] != HTTP_CODING_UNKNOWN;
+        n += known ? 1 : 0;
+    }
+    body->undecoded = n < facts->n_codings || facts->too_many_codings;
+    if (body->undecoded) {
+        http_emit_anomaly(out, known ? ANOMALY_ENCODING_TOO_DEEP : ANOMALY_ENCODING_UNKNOWN);
+    }
+    if (n == 0) {
+        return;
+    }
+    body->codings = http_codings_new(out->limits, codings, n);
+    if (body->codings == NULL) {
+        body->dropped = true;
+        body->dropped_for = LOST_MEMORY;
+        return;
+    }
+    body->pieces.region.layers = layers_of(body, n);
 }
 
 void http_body_begin(struct http_body *body, struct http_out *out, const struct http_facts *facts,
@@ -97,21 +229,23 @@ void http_body_begin(struct http_body *body, struct http_out *out, const struct 
         .body_type = facts->body_type,
         .boundary = span_of(facts->boundary, facts->boundary_len),
     };
+    if (framing == HTTP_FRAMING_CHUNKED) {
+        region.layers = encodings_with(region.layers, ENCODING_CHUNKED);
+    }
     http_body_begin_raw(body, &region);
     body->framing = framing;
+    body->framing_layers = region.layers;
     body->left = length;
     body->chunked = (struct chunked){0};
     body->lf_only = false;
-    if (framing == HTTP_FRAMING_CHUNKED) {
-        body->pieces.region.layers = encodings_with(region.layers, ENCODING_CHUNKED);
-    }
+    begin_codings(body, out, facts);
 }
 
 static enum http_body_result take_length(struct http_body *body, struct http_out *out,
                                          struct span *in)
 {
     size_t len = body->left < in->len ? (size_t)body->left : in->len;
-    http_body_add(body, out, span_head(*in, len));
+    take_payload(body, out, span_head(*in, len));
     *in = span_from(*in, len);
     body->left -= len;
     return body->left == 0 ? HTTP_BODY_END : HTTP_BODY_MORE;
@@ -142,7 +276,7 @@ static enum http_body_result take_chunked(struct http_body *body, struct http_ou
         }
         switch (step) {
         case CHUNKED_DATA:
-            http_body_add(body, out, piece);
+            take_payload(body, out, piece);
             break;
         case CHUNKED_END:
             return HTTP_BODY_TRAILERS;
@@ -165,7 +299,7 @@ enum http_body_result http_body_data(struct http_body *body, struct http_out *ou
     case HTTP_FRAMING_CHUNKED:
         return take_chunked(body, out, in);
     case HTTP_FRAMING_CLOSE:
-        http_body_add(body, out, *in);
+        take_payload(body, out, *in);
         *in = (struct span){0};
         return HTTP_BODY_MORE;
     }
@@ -194,7 +328,15 @@ static bool skip(struct http_body *body, uint64_t n_bytes)
 
 bool http_body_gap(struct http_body *body, struct http_out *out, uint64_t n_bytes)
 {
-    http_body_flush(body, out);
-    body->pieces.after_gap = true;
-    return skip(body, n_bytes);
+    bool inside = skip(body, n_bytes);
+    if (inside) {
+        emit_extension(body, out, 0);
+        finish_codings(body, out, true);
+        http_body_flush(body, out);
+        body->pieces.after_gap = true;
+        if (body->codings != NULL && !body->dropped) {
+            drop_rest(body, out, LOST_ENCODING, 0);
+        }
+    }
+    return inside;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "decoders/http_coding.h"
 #include "decoders/http_facts.h"
 #include "decoders/http_out.h"
 #include "sensor/codec/chunked.h"
@@ -18,7 +19,12 @@ struct http_body {
     enum http_framing framing;
     uint64_t left; /* of LENGTH */
     struct chunked chunked;
-    struct sbuf extension; /* of the chunk at hand */
+    struct sbuf extension;        /* of the chunk at hand */
+    struct http_codings *codings; /* NULL: none, or no longer */
+    struct encodings framing_layers;
+    bool undecoded;        /* a coding is left that is not known */
+    bool dropped;          /* the rest is not looked at, */
+    enum lost dropped_for; /* for this reason */
     struct http_pieces pieces;
     bool lf_only; /* reported */
 };
@@ -40,7 +46,7 @@ void http_body_begin_raw(struct http_body *body, const struct region *region);
 enum http_body_result http_body_data(struct http_body *body, struct http_out *out, struct span *in);
 /* false: it reaches beyond the body, or where it ends cannot be known any more. */
 MUST_USE bool http_body_gap(struct http_body *body, struct http_out *out, uint64_t n_bytes);
-/* Raw bytes of the body, past framing and codings. */
+/* Bytes of the body, past framing and codings. */
 void http_body_add(struct http_body *body, struct http_out *out, struct span bytes);
 /* To be called at the end of each call into the decoder. */
 void http_body_flush(struct http_body *body, struct http_out *out);

@@ -218,8 +218,9 @@ static void emit_headers(struct http_out *out, struct http_facts *facts, bool tr
  * section 3.2.2). */
 static struct span authority_of(const struct http_request_line *line)
 {
-    size_t at = span_find(span_head(line->target, 16), 0, SPAN("://"));
-    if (at != SPAN_NONE && at > 0) {
+    size_t at = span_find_byte(line->target, 0, ':');
+    bool scheme = at != SPAN_NONE && http_is_token(span_head(line->target, at));
+    if (scheme && span_starts(span_from(line->target, at), SPAN("://"))) {
         struct span rest = span_from(line->target, at + 3);
         rest = span_split(&rest, '/');
         size_t user = span_rfind_byte(rest, '@');

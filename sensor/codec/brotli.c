@@ -20,6 +20,8 @@ struct brotli {
     BrotliDecoderState *decoder;
     enum state state;
     bool hungry;      /* nothing can be done without more input */
+    bool can_replay;  /* all of the input is kept */
+    uint64_t n_in;    /* input so far */
     uint64_t given;   /* output so far */
     size_t replayed;  /* bytes of the kept input that were read again */
     uint64_t to_skip; /* output of the replay that was given before */
@@ -71,7 +73,7 @@ static void start_replay(struct brotli *b)
     b->replayed = 0;
     b->to_skip = b->given;
     b->hungry = true;
-    b->state = b->base.kept_from_start ? REPLAYING : BROKEN;
+    b->state = b->can_replay && !b->base.kept.cut ? REPLAYING : BROKEN;
     BrotliDecoderDestroyInstance(b->decoder);
     b->decoder = BrotliDecoderCreateInstance(allocate, deallocate, NULL);
     if (b->decoder == NULL) {
@@ -81,19 +83,22 @@ static void start_replay(struct brotli *b)
 
 static void keep(struct brotli *b, struct span in)
 {
-    if (b->base.kept_from_start && !sbuf_add(&b->base.kept, in)) {
-        b->base.kept_from_start = false;
+    if (in.len > INFLATER_KEEP - b->base.kept.len) {
+        sbuf_reset(&b->base.kept);
+        b->can_replay = false;
     }
+    sbuf_add(&b->base.kept, in);
 }
 
 static void read_on(struct brotli *b, struct span *in)
 {
-    struct span piece = span_head(*in, PIECE);
+    struct span piece = span_head(*in, PIECE - b->n_in % PIECE);
     struct span rest = piece;
     BrotliDecoderResult verdict = run(b, &rest);
     bool failed = verdict == BROTLI_DECODER_RESULT_ERROR;
     size_t used = failed ? piece.len : piece.len - rest.len;
     keep(b, span_head(piece, used));
+    b->n_in += used;
     *in = span_from(*in, used);
     if (failed) {
         start_replay(b);
@@ -102,21 +107,21 @@ static void read_on(struct brotli *b, struct span *in)
     }
 }
 
-/* One byte of what is kept, or what that byte gave. */
-static void replay(struct brotli *b, struct span *ret_out)
+/* Reads one more byte of what is kept, when the decoder needs one. */
+static void replay(struct brotli *b)
 {
-    struct span out = take_output(b);
-    if (out.len > 0) {
-        size_t skipped = b->to_skip < out.len ? (size_t)b->to_skip : out.len;
-        b->to_skip -= skipped;
-        *ret_out = span_from(out, skipped);
-        return;
-    }
     bool was_hungry = b->hungry;
     struct span byte = span_sub(sbuf_span(&b->base.kept), b->replayed, was_hungry ? 1 : 0);
     b->replayed += byte.len;
-    if ((was_hungry && byte.len == 0) || run(b, &byte) == BROTLI_DECODER_RESULT_ERROR) {
+    if (was_hungry && byte.len == 0) {
         b->state = BROKEN;
+        return;
+    }
+    BrotliDecoderResult verdict = run(b, &byte);
+    if (verdict == BROTLI_DECODER_RESULT_ERROR) {
+        b->state = BROKEN;
+    } else if (verdict == BROTLI_DECODER_RESULT_SUCCESS) {
+        b->state = ENDED; /* it was not the stream that failed before, but memory */
     }
 }
 
@@ -124,23 +129,31 @@ static enum inflater_result next(struct inflater *i, struct span *in, struct spa
 {
     struct brotli *b = brotli_of(i);
     for (;;) {
-        if (b->state == REPLAYING) {
-            replay(b, ret_out);
-        } else if (b->state != BROKEN) {
-            *ret_out = take_output(b);
-            b->given += ret_out->len;
-        }
+        struct span out = take_output(b);
+        size_t skipped = b->to_skip < out.len ? (size_t)b->to_skip : out.len;
+        b->to_skip -= skipped;
+        *ret_out = span_from(out, skipped);
+        b->given += ret_out->len;
         if (ret_out->len > 0) {
             return INFLATER_FULL;
         }
-        if (b->state == ENDED || b->state == BROKEN) {
-            return b->state == ENDED ? INFLATER_END : INFLATER_BROKEN;
-        }
-        if (b->state == RUNNING && in->len == 0 && b->hungry) {
-            return INFLATER_MORE;
-        }
-        if (b->state == RUNNING) {
+        switch (b->state) {
+        case RUNNING:
+            if (in->len == 0 && b->hungry) {
+                return INFLATER_MORE;
+            }
             read_on(b, in);
+            break;
+        case REPLAYING:
+            replay(b);
+            break;
+        case ENDED:
+            if (out.len == 0) {
+                return INFLATER_END;
+            }
+            break;
+        case BROKEN:
+            return INFLATER_BROKEN;
         }
     }
 }
@@ -150,6 +163,12 @@ static enum inflater_result finish(struct inflater *i, struct span *ret_out)
     struct span none = {NULL, 0};
     enum inflater_result result = next(i, &none, ret_out);
     return result == INFLATER_MORE ? INFLATER_BROKEN : result;
+}
+
+static bool is_complete(const struct inflater *i)
+{
+    const struct brotli *b = (const struct brotli *)(const void *)i;
+    return b->decoder != NULL && BrotliDecoderIsFinished(b->decoder);
 }
 
 static void release(struct inflater *i)
@@ -163,13 +182,14 @@ static void release(struct inflater *i)
 
 struct inflater *brotli_new(void)
 {
-    static const struct inflater_ops ops = {.next = next, .finish = finish, .free = release};
+    static const struct inflater_ops ops = {
+        .next = next, .finish = finish, .is_complete = is_complete, .free = release};
     struct brotli *b = mem_alloc(sizeof(*b));
     if (b == NULL) {
         return NULL;
     }
-    b->base = (struct inflater){
-        .ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP), .kept_from_start = true};
+    b->base = (struct inflater){.ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP)};
+    b->can_replay = true;
     b->hungry = true;
     b->decoder = BrotliDecoderCreateInstance(allocate, deallocate, NULL);
     if (b->decoder == NULL) {

@@ -81,7 +81,6 @@ static void set_point(struct inflate *z)
         *z->point = z->isal;
     }
     sbuf_reset(&z->base.kept);
-    z->base.kept_from_start = false;
     z->given = 0;
 }
 
@@ -192,7 +191,6 @@ static enum inflater_result next_member(struct inflate *z, struct span in)
     z->point = NULL;
     z->given = 0;
     sbuf_reset(&z->base.kept);
-    z->base.kept_from_start = false;
     start_stream(z, ISAL_GZIP);
     return INFLATER_FULL;
 }
@@ -253,6 +251,12 @@ static enum inflater_result finish(struct inflater *i, struct span *ret_out)
     return z->state == REPLAYING ? replay(z, ret_out) : INFLATER_BROKEN;
 }
 
+static bool is_complete(const struct inflater *i)
+{
+    const struct inflate *z = (const struct inflate *)(const void *)i;
+    return z->state == AFTER_MEMBER || z->state == ENDED;
+}
+
 static void release(struct inflater *i)
 {
     struct inflate *z = inflate_of(i);
@@ -262,13 +266,13 @@ static void release(struct inflater *i)
 
 struct inflater *inflate_new(enum inflater_kind kind)
 {
-    static const struct inflater_ops ops = {.next = next, .finish = finish, .free = release};
+    static const struct inflater_ops ops = {
+        .next = next, .finish = finish, .is_complete = is_complete, .free = release};
     struct inflate *z = mem_resize(NULL, sizeof(*z)); /* 120 KiB of tables that need no zeros */
     if (z == NULL) {
         return NULL;
     }
-    z->base = (struct inflater){
-        .ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP), .kept_from_start = true};
+    z->base = (struct inflater){.ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP)};
     z->kind = kind;
     z->state = AT_START;
     z->point = NULL;

@@ -38,7 +38,12 @@ enum inflater_result inflater_finish(struct inflater *i, struct span *ret_out)
     return i->ops->finish(i, ret_out);
 }
 
+bool inflater_is_complete(const struct inflater *i)
+{
+    return i->ops->is_complete(i);
+}
+
 struct span inflater_input(const struct inflater *i)
 {
-    return i->kept_from_start ? sbuf_span(&i->kept) : (struct span){NULL, 0};
+    return i->kept.cut ? (struct span){NULL, 0} : sbuf_span(&i->kept);
 }

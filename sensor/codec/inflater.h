@@ -31,6 +31,10 @@ enum inflater_result inflater_next(struct inflater *i, struct span *in, struct s
 /* There is no more input: what can be read yet, FULL as long as there is more, then END when the
  * stream was complete or BROKEN. */
 enum inflater_result inflater_finish(struct inflater *i, struct span *ret_out);
-/* The input of a stream that is broken, from its start on; empty when that was too long ago. Valid
- * until the inflater is freed. */
+/* Whether the stream is complete as it stands: it would lack nothing if there were no more input.
+ */
+bool inflater_is_complete(const struct inflater *i);
+/* The latest input of a stream that is broken or incomplete, to be looked at as it is: all of it
+ * when it was short. Where it starts does not depend on how the input was cut. Valid until the
+ * inflater is freed. */
 struct span inflater_input(const struct inflater *i);

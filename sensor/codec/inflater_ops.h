@@ -9,14 +9,14 @@ enum { INFLATER_WINDOW = 32 << 10, INFLATER_KEEP = 64 << 10 };
 struct inflater_ops {
     enum inflater_result (*next)(struct inflater *i, struct span *in, struct span *ret_out);
     enum inflater_result (*finish)(struct inflater *i, struct span *ret_out);
+    bool (*is_complete)(const struct inflater *i);
     void (*free)(struct inflater *i);
 };
 
 /* The first member of every format's state. */
 struct inflater {
     const struct inflater_ops *ops;
-    struct sbuf kept;     /* input since the latest point that can be gone back to */
-    bool kept_from_start; /* that point is the stream's start */
+    struct sbuf kept; /* input since the start, or since a multiple of INFLATER_KEEP bytes */
 };
 
 struct inflater *inflate_new(enum inflater_kind kind);

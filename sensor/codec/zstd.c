@@ -13,6 +13,7 @@ enum { WINDOW_LOG_MAX = 23 };
 struct zstd {
     struct inflater base;
     ZSTD_DStream *decoder;
+    bool begun;
     bool in_frame;
     bool has_more; /* the window was full */
     bool ended;
@@ -33,15 +34,19 @@ static bool may_begin_frame(uint8_t c)
 
 static enum inflater_result run(struct zstd *z, struct span *in, struct span *ret_out)
 {
-    ZSTD_inBuffer input = {.src = in->data, .size = in->len};
+    if (z->base.kept.len == INFLATER_KEEP) {
+        sbuf_reset(&z->base.kept);
+    }
+    struct span part = span_head(*in, INFLATER_KEEP - z->base.kept.len);
+    ZSTD_inBuffer input = {.src = part.data, .size = part.len};
     ZSTD_outBuffer output = {.dst = z->window, .size = sizeof(z->window)};
     size_t verdict = ZSTD_decompressStream(z->decoder, &output, &input);
-    if (z->base.kept_from_start && !sbuf_add(&z->base.kept, span_head(*in, input.pos))) {
-        z->base.kept_from_start = false;
-    }
-    *in = span_from(*in, input.pos);
-    *ret_out = span_of(z->window, output.pos);
     z->broken = ZSTD_isError(verdict) != 0;
+    size_t used = z->broken ? part.len : input.pos;
+    sbuf_add(&z->base.kept, span_head(part, used));
+    *in = span_from(*in, used);
+    *ret_out = span_of(z->window, output.pos);
+    z->begun = true;
     z->in_frame = verdict != 0;
     z->has_more = z->in_frame && output.pos == output.size;
     if (z->broken) {
@@ -53,7 +58,7 @@ static enum inflater_result run(struct zstd *z, struct span *in, struct span *re
 static enum inflater_result next(struct inflater *i, struct span *in, struct span *ret_out)
 {
     struct zstd *z = zstd_of(i);
-    bool between = !z->in_frame && !z->has_more && z->base.kept.len > 0;
+    bool between = z->begun && !z->in_frame;
     if (z->broken) {
         return INFLATER_BROKEN;
     }
@@ -77,6 +82,12 @@ static enum inflater_result finish(struct inflater *i, struct span *ret_out)
     return z->broken || z->in_frame ? INFLATER_BROKEN : INFLATER_END;
 }
 
+static bool is_complete(const struct inflater *i)
+{
+    const struct zstd *z = (const struct zstd *)(const void *)i;
+    return z->begun && !z->in_frame && !z->broken;
+}
+
 static void release(struct inflater *i)
 {
     struct zstd *z = zstd_of(i);
@@ -86,13 +97,13 @@ static void release(struct inflater *i)
 
 struct inflater *zstd_new(void)
 {
-    static const struct inflater_ops ops = {.next = next, .finish = finish, .free = release};
+    static const struct inflater_ops ops = {
+        .next = next, .finish = finish, .is_complete = is_complete, .free = release};
     struct zstd *z = mem_alloc(sizeof(*z));
     if (z == NULL) {
         return NULL;
     }
-    z->base = (struct inflater){
-        .ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP), .kept_from_start = true};
+    z->base = (struct inflater){.ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP)};
     z->decoder = ZSTD_createDStream();
     if (z->decoder == NULL ||
         ZSTD_isError(ZSTD_DCtx_setParameter(z->decoder, ZSTD_d_windowLogMax, WINDOW_LOG_MAX))) {

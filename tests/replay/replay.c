@@ -27,6 +27,8 @@ struct test {
     uint64_t seed;
     struct recorder whole; /* of the undamaged play */
     struct contract *whole_contract;
+    size_t n_given; /* bytes of its values */
+    size_t n_plays;
     size_t n_failed;
 };
 
@@ -79,6 +81,7 @@ static struct contract *run(struct test *t, const struct play *play, struct reco
         .midstream = play->midstream,
         .reading = t->file.reading,
     };
+    t->n_plays++;
     struct contract *c = contract_new(t->decoder, &env, recorder);
     CHECK(c != NULL);
     c->no_tx = play->no_tx;
@@ -162,6 +165,9 @@ static void play_whole(struct test *t)
     t->whole_contract = run(t, &play, &t->whole);
     add_lines(t->whole_contract, wants, &lines);
     compare(t, &play, sbuf_span(&t->file.expected), sbuf_span(&lines));
+    for (size_t i = 0; i < t->whole.n; i++) {
+        t->n_given += t->whole.rows[i].value.len;
+    }
     if (getenv("REPLAY_SHOW") != NULL) {
         printf("%.*s", (int)lines.len, (const char *)lines.data);
     }
@@ -222,20 +228,47 @@ static bool occurs_in_input(const struct steps *steps, struct span value)
     return found;
 }
 
-/* A value of a damaged play is a piece of the input, or of what the whole transcript gives. */
+static bool occurs_in_play(const struct contract *c, struct span value)
+{
+    bool found = occurs_in_values(c->recorder, value);
+    for (size_t i = 0; i < c->n_alternates && !found; i++) {
+        found = occurs_in_values(c->alternates[i]->recorder, value);
+    }
+    return found;
+}
+
+/* Whether a play of these steps alone gives the value. */
+static bool occurs_in_part(struct test *t, const struct play *like, struct steps steps,
+                           struct span value)
+{
+    struct play play = *like;
+    struct recorder recorder = {0};
+    play.steps = steps;
+    struct contract *c = run(t, &play, &recorder);
+    bool found = occurs_in_play(c, value);
+    contract_free(&c);
+    recorder_free(&recorder);
+    steps_free(&play.steps);
+    return found;
+}
+
+/* A value is a piece of the input, or of what the whole transcript gives, or of what the bytes
+ * before the hole or the bytes behind it give alone. */
+static bool was_sent(struct test *t, const struct play *play, struct span value)
+{
+    struct play behind = *play;
+    behind.midstream = true;
+    return value.len == 0 || occurs_in_play(t->whole_contract, value) ||
+           occurs_in_input(&play->steps, value) ||
+           occurs_in_part(t, play, steps_until(&t->file.steps, play->at), value) ||
+           occurs_in_part(t, &behind, steps_from(&t->file.steps, play->at + play->n_bytes), value);
+}
+
 static void check_values(struct test *t, const struct play *play, const struct recorder *recorder)
 {
     for (size_t i = 0; i < recorder->n; i++) {
         struct span value = sbuf_span(&recorder->rows[i].value);
-        if (value.len == 0 || occurs_in_values(&t->whole, value) ||
-            occurs_in_input(&play->steps, value)) {
-            continue;
-        }
-        bool known = false;
-        for (size_t j = 0; j < t->whole_contract->n_alternates && !known; j++) {
-            known = occurs_in_values(t->whole_contract->alternates[j]->recorder, value);
-        }
-        if (!known) {
+        if (!was_sent(t, play, value)) {
             struct sbuf shown = sbuf_with_cap(1 << 20);
             recorder_add_shown(&shown, value);
             report(t, play, "a value that was never sent");
@@ -259,10 +292,10 @@ static void play_damaged(struct test *t, struct play *play)
     steps_free(&play->steps);
 }
 
-/* Every offset of a short transcript, some of a long one. */
+/* Every offset of a short transcript, some of one that is long or gives much. */
 static size_t next_offset(struct test *t, size_t at, size_t total)
 {
-    size_t most = MOST_WORK / (total + 1) + 8;
+    size_t most = MOST_WORK / (total + t->n_given + 1) + 8;
     most = most < MOST_OFFSETS ? most : MOST_OFFSETS;
     return total <= most ? at + 1 : at + 1 + random_next(&t->seed) % (2 * total / most);
 }
@@ -308,7 +341,9 @@ static void play_closes(struct test *t)
                                 .steps = steps_until(&t->file.steps, at),
                                 .midstream = t->file.midstream,
                                 .close = (enum close_reason)reason};
-            play_damaged(t, &play);
+            struct contract *c = run(t, &play, NULL);
+            contract_free(&c);
+            steps_free(&play.steps);
         }
     }
 }
@@ -355,10 +390,18 @@ static void check_probe(struct test *t)
     }
 }
 
+struct tally {
+    const struct decoder *decoder;
+    uint64_t seed;
+    size_t n_run;
+    size_t n_plays;
+    size_t n_failed;
+};
+
 /* Whether the transcript passed. */
-static bool run_file(const struct decoder *decoder, const char *path, uint64_t seed)
+static bool run_file(struct tally *tally, const char *path)
 {
-    struct test t = {.decoder = decoder, .seed = seed};
+    struct test t = {.decoder = tally->decoder, .seed = tally->seed};
     struct errbuf errors = {0};
     if (!flow_file_read(&t.file, path, &errors)) {
         fprintf(stderr, "%s", errbuf_text(&errors));
@@ -378,20 +421,14 @@ static bool run_file(const struct decoder *decoder, const char *path, uint64_t s
     contract_free(&t.whole_contract);
     recorder_free(&t.whole);
     flow_file_free(&t.file);
+    tally->n_plays += t.n_plays;
     return t.n_failed == 0;
 }
-
-struct tally {
-    const struct decoder *decoder;
-    uint64_t seed;
-    size_t n_run;
-    size_t n_failed;
-};
 
 static void tally_file(struct tally *tally, const char *path)
 {
     tally->n_run++;
-    tally->n_failed += run_file(tally->decoder, path, tally->seed) ? 0 : 1;
+    tally->n_failed += run_file(tally, path) ? 0 : 1;
 }
 
 static void tally_folder(struct tally *tally, const char *folder)
@@ -452,6 +489,7 @@ int main(int argc, char **argv)
             tally_file(&tally, argv[i]);
         }
     }
-    printf("%s: %zu transcripts, %zu failed\n", argv[1], tally.n_run, tally.n_failed);
+    printf("%s: %zu transcripts, %zu plays, %zu failed\n", argv[1], tally.n_run, tally.n_plays,
+           tally.n_failed);
     return tally.n_run > 0 && tally.n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
