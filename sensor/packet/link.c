@@ -281,6 +281,13 @@ enum layer layer_ppp(struct walk *w)
     return layer_of_ppp(protocol);
 }
 
+/* A byte that says which way the packet went. */
+enum layer layer_ppp_direction(struct walk *w)
+{
+    walk_skip(w, 1);
+    return LAYER_PPP;
+}
+
 enum layer layer_chdlc(struct walk *w)
 {
     return fixed(w, CHDLC_HEADER, 2);

@@ -4,14 +4,17 @@
  * 802.1BR E-tag, HSR (IEC 62439-3), provider backbone bridging (802.1ah), TRILL (RFC 6325), MACsec
  * without encryption (802.1AE), network service header (RFC 8300).
  *
- * MPLS does not name what it carries: the first nibble behind the last label does (RFC 4928), and
- * 0 is a pseudo-wire control word with Ethernet behind it (RFC 4385). */
+ * MPLS does not name what it carries. The first nibble behind the last label tells IP (RFC 4928)
+ * and a pseudo-wire's control word (RFC 4385), but a pseudo-wire may do without, and then the
+ * nibble is that of an Ethernet address: the content decides. */
 #include "sensor/base/wire.h"
+#include "sensor/packet/guess.h"
 #include "sensor/packet/walk.h"
 
 enum {
     VLAN_HEADER = 4,
     MPLS_HEADER = 4,
+    CONTROL_WORD = 4,
     PPPOE_HEADER = 6,
     VNTAG_HEADER = 6,
     ETAG_HEADER = 8,
@@ -99,11 +102,19 @@ enum layer layer_mpls(struct walk *w)
         bottom = (wire_u8(w->rest, 2) & 1) != 0;
         walk_skip(w, MPLS_HEADER);
     }
-    if (w->rest.len >= 4 && wire_u8(w->rest, 0) >> 4 == 0) {
-        walk_skip(w, 4);
+    struct span s = w->rest;
+    unsigned nibble = wire_u8(s, 0) >> 4;
+    if ((nibble == 4 || nibble == 6) && guess_ip(s, walk_left(w)) != GUESS_NO) {
+        return layer_by_version(w);
+    }
+    bool word = nibble == 0 && s.len > CONTROL_WORD;
+    bool sure_with_word =
+        word && guess_ether(wire_from(s, CONTROL_WORD), walk_left(w) - CONTROL_WORD) == GUESS_SURE;
+    if (!sure_with_word && guess_ether(s, walk_left(w)) == GUESS_SURE) {
         return LAYER_ETHERNET;
     }
-    return layer_by_version(w);
+    walk_skip(w, word ? CONTROL_WORD : 0);
+    return word ? LAYER_ETHERNET : layer_by_version(w);
 }
 
 /* The customer's whole frame follows. */

@@ -10,6 +10,7 @@
  * is beyond doubt an IP packet (length, and checksum or exact fit). ERSPAN is how remote span
  * ports arrive. */
 #include "sensor/base/wire.h"
+#include "sensor/packet/guess.h"
 #include "sensor/packet/walk.h"
 
 enum {
@@ -36,10 +37,9 @@ enum {
     GTPU_PACKET = 255,
     TEREDO_ORIGIN = 8,
     TEREDO_AUTH_HEADER = 13,
+    L2TP_LENGTH = 0x4000,
     MPLS_LABEL = 4,
     MPLS_MAX_LABELS = 8,
-    ETHER_HEADER = 14,
-    V4_HEADER = 20,
     V6_HEADER = 40,
 };
 
@@ -231,7 +231,7 @@ static size_t l2tp_len(struct span s)
         return 0;
     }
     size_t len = 6;
-    len += (flags & 0x4000) != 0 ? 2 : 0; /* length */
+    len += (flags & L2TP_LENGTH) != 0 ? 2 : 0;
     len += (flags & 0x0800) != 0 ? 4 : 0; /* sequence numbers */
     if ((flags & 0x0200) != 0) {          /* offset */
         len += 2 + (size_t)wire_be16(s, len);
@@ -241,143 +241,111 @@ static size_t l2tp_len(struct span s)
 
 enum layer layer_l2tp(struct walk *w)
 {
-    size_t len = l2tp_len(w->rest);
+    struct span s = w->rest;
+    size_t len = l2tp_len(s);
+    size_t end = wire_be16(s, 2);
     w->tunnel_kind = "l2tp tunnel";
+    if ((wire_be16(s, 0) & L2TP_LENGTH) != 0 && end > len && end < walk_left(w)) {
+        walk_clip(w, end);
+    }
     walk_skip(w, len);
     return LAYER_PPP;
 }
 
-/* How far the content of a UDP datagram is a tunnel's. */
-enum certainty { NO, POSSIBLE, SURE };
-
-/* Of an IP packet that ends where the datagram does, which is `left` bytes on the wire. */
-static enum certainty is_ip(struct span s, size_t left)
-{
-    unsigned version = wire_u8(s, 0) >> 4;
-    if (version == 4 && s.len >= V4_HEADER) {
-        size_t header = (size_t)(wire_u8(s, 0) & 0x0f) * 4;
-        size_t total = wire_be16(s, 2);
-        if (header < V4_HEADER || total < header || total > left) {
-            return NO;
-        }
-        return checksum_ipv4(wire_sub(s, 0, header)) == CHECKSUM_GOOD ? SURE : POSSIBLE;
-    }
-    if (version == 6 && s.len >= V6_HEADER) {
-        size_t total = V6_HEADER + (size_t)wire_be16(s, 4);
-        return total == left ? SURE : total < left ? POSSIBLE : NO;
-    }
-    return NO;
-}
-
-/* Of an Ethernet frame with at most two tags. */
-static enum certainty is_ether(struct span s, size_t left)
-{
-    size_t off = ETHER_HEADER;
-    uint16_t type = wire_be16(s, off - 2);
-    while ((type == 0x8100 || type == 0x88a8) && off < ETHER_HEADER + 8) {
-        off += 4;
-        type = wire_be16(s, off - 2);
-    }
-    if (s.len < off) {
-        return NO;
-    }
-    bool ip = type == 0x0800 || type == 0x86dd;
-    return ip ? is_ip(wire_from(s, off), left - off) : POSSIBLE;
-}
-
 /* Of what an Ethernet type announces. */
-static enum certainty is_typed(struct span s, size_t off, size_t left, uint16_t type)
+static enum guess is_typed(struct span s, size_t off, size_t left, uint16_t type)
 {
     if (s.len < off) {
-        return NO;
+        return GUESS_NO;
     }
     struct span inner = wire_from(s, off);
     switch (type) {
     case 0x0800:
     case 0x86dd:
-        return is_ip(inner, left - off);
+        return guess_ip(inner, left - off);
     case 0x6558:
-        return is_ether(inner, left - off);
+        return guess_ether(inner, left - off);
     default:
-        return POSSIBLE;
+        return GUESS_POSSIBLE;
     }
 }
 
-static enum certainty probe_vxlan(struct span s, size_t left)
+static enum guess probe_vxlan(struct span s, size_t left)
 {
     if (s.len < VXLAN_HEADER || (wire_u8(s, 0) & VXLAN_VALID) == 0) {
-        return NO;
+        return GUESS_NO;
     }
     bool plain = wire_be32(s, 0) == (uint32_t)VXLAN_VALID << 24 && wire_u8(s, 7) == 0;
-    return plain ? is_ether(wire_from(s, VXLAN_HEADER), left - VXLAN_HEADER) : POSSIBLE;
+    return plain ? guess_ether(wire_from(s, VXLAN_HEADER), left - VXLAN_HEADER) : GUESS_POSSIBLE;
 }
 
-static enum certainty probe_geneve(struct span s, size_t left)
+static enum guess probe_geneve(struct span s, size_t left)
 {
     bool possible = s.len >= GENEVE_HEADER && wire_u8(s, 0) >> 6 == 0 &&
                     (wire_u8(s, 1) & 0x3f) == 0 && wire_u8(s, 7) == 0;
-    return possible ? is_typed(s, geneve_len(s), left, wire_be16(s, 2)) : NO;
+    return possible ? is_typed(s, geneve_len(s), left, wire_be16(s, 2)) : GUESS_NO;
 }
 
-static enum certainty probe_gtpu(struct span s, size_t left)
+static enum guess probe_gtpu(struct span s, size_t left)
 {
     if (s.len < GTPU_HEADER || wire_u8(s, 0) >> 4 != 3 || wire_u8(s, 1) != GTPU_PACKET) {
-        return NO;
+        return GUESS_NO;
     }
     size_t len = gtpu_len(s);
     bool fits = GTPU_HEADER + (size_t)wire_be16(s, 2) == left;
     if (len == SIZE_MAX || !fits) {
-        return NO;
+        return GUESS_NO;
     }
-    return is_ip(wire_from(s, len), left - len);
+    return guess_ip(wire_from(s, len), left - len);
 }
 
 /* A Teredo address (2001::/32) on one side makes it sure. */
-static enum certainty probe_teredo(struct span s, size_t left)
+static enum guess probe_teredo(struct span s, size_t left)
 {
     size_t len = teredo_len(s);
     struct span inner = wire_from(s, len);
-    if (inner.len < V6_HEADER || is_ip(inner, left - len) != SURE || wire_u8(inner, 0) >> 4 != 6) {
-        return NO;
+    if (inner.len < V6_HEADER || guess_ip(inner, left - len) != GUESS_SURE ||
+        wire_u8(inner, 0) >> 4 != 6) {
+        return GUESS_NO;
     }
     bool teredo = wire_be32(inner, 8) == 0x20010000 || wire_be32(inner, 24) == 0x20010000;
-    return teredo ? SURE : POSSIBLE;
+    return teredo ? GUESS_SURE : GUESS_POSSIBLE;
 }
 
-static enum certainty probe_gre(struct span s, size_t left)
+static enum guess probe_gre(struct span s, size_t left)
 {
     unsigned flags = wire_be16(s, 0);
     bool possible = s.len >= GRE_HEADER && (flags & (GRE_RESERVED | GRE_VERSION)) == 0 &&
                     (flags & GRE_ROUTING) == 0 && s.len >= gre_len(flags);
-    return possible ? is_typed(s, gre_len(flags), left, wire_be16(s, 2)) : NO;
+    return possible ? is_typed(s, gre_len(flags), left, wire_be16(s, 2)) : GUESS_NO;
 }
 
 /* Labels up to the bottom of their stack, then IP, or a control word and Ethernet. Any four bytes
  * may be labels: what follows them does not make it sure. */
-static enum certainty probe_mpls(struct span s, size_t left)
+static enum guess probe_mpls(struct span s, size_t left)
 {
     size_t off = MPLS_LABEL;
     while ((wire_u8(s, off - 2) & 1) == 0 && off < MPLS_MAX_LABELS * MPLS_LABEL) {
         off += MPLS_LABEL;
     }
     if ((wire_u8(s, off - 2) & 1) == 0 || s.len <= off) {
-        return NO;
+        return GUESS_NO;
     }
     struct span inner = wire_from(s, off);
-    enum certainty c = wire_u8(inner, 0) >> 4 != 0
-                           ? is_ip(inner, left - off)
-                           : is_ether(wire_from(inner, MPLS_LABEL), left - off - MPLS_LABEL);
-    return c == NO ? NO : POSSIBLE;
+    enum guess c = wire_u8(inner, 0) >> 4 != 0
+                       ? guess_ip(inner, left - off)
+                       : guess_ether(wire_from(inner, MPLS_LABEL), left - off - MPLS_LABEL);
+    return c == GUESS_NO ? GUESS_NO : GUESS_POSSIBLE;
 }
 
-static enum certainty probe_l2tp(struct span s, size_t left UNUSED)
+static enum guess probe_l2tp(struct span s, size_t left UNUSED)
 {
     size_t len = l2tp_len(s);
-    return len > 0 && s.len > len ? POSSIBLE : NO;
+    return len > 0 && s.len > len ? GUESS_POSSIBLE : GUESS_NO;
 }
 
 static const struct udp_tunnel {
-    enum certainty (*probe)(struct span s, size_t left);
+    enum guess (*probe)(struct span s, size_t left);
     enum layer layer;
     uint16_t ports[3];
 } udp_tunnels[] = {
@@ -404,8 +372,8 @@ enum layer layer_of_udp(struct walk *w)
 {
     for (size_t i = 0; i < ARRAY_LEN(udp_tunnels); i++) {
         const struct udp_tunnel *t = &udp_tunnels[i];
-        enum certainty certainty = t->probe(w->rest, walk_left(w));
-        if (certainty == SURE || (certainty == POSSIBLE && on_port(t, w->headers))) {
+        enum guess guess = t->probe(w->rest, walk_left(w));
+        if (guess == GUESS_SURE || (guess == GUESS_POSSIBLE && on_port(t, w->headers))) {
             return t->layer;
         }
     }

@@ -21,11 +21,12 @@ static void every_link_type_leads_to_ip(void)
         {107, SPAN_LITERAL("\x18\x41\x03\0\x80\0\0\0\x08\0")},
         {107, SPAN_LITERAL("\x18\x41\x03\0\x80\0\x80\xc2\0\x07macmacmacmac\x08\0")},
         {166, SPAN_LITERAL("\x01\x03\0\x21")},
+        {204, SPAN_LITERAL("\0\xff\x03\0\x21")},
         {105, SPAN_LITERAL("\x08\x01\0\0bssid.sourcedest..\0\0\xaa\xaa\x03\0\0\0\x08\0")},
         {105, SPAN_LITERAL("\x08\x03\0\0recv..transmdest..\0\0source\xaa\xaa\x03\0\0\0\x08\0")},
         {105, SPAN_LITERAL("\x88\x02\0\0dest..bssid.source\0\0\0\0\xaa\xaa\x03\0\0\0\x08\0")},
         {105, SPAN_LITERAL("\x88\x82\0\0dest..bssid.source\0\0\0\0HTC.\xaa\xaa\x03\0\0\0\x08\0")},
-        {127, SPAN_LITERAL("\0\0\x09\0\x02\0\0\0\x10"
+        {127, SPAN_LITERAL("\0\0\x09\0\x02\0\0\0\0"
                            "\x08\x02\0\0dest..bssid.source\0\0\xaa\xaa\x03\0\0\0\x08\0")},
         /* two words of bitmap, a time, flags that say padded */
         {127, SPAN_LITERAL("\0\0\x19\0\x03\0\0\x80\0\0\0\0time...:\0\0\0\0\x20"
@@ -132,7 +133,7 @@ static void every_shim_behind_ethernet_leads_to_ip(void)
         {0x8909, SPAN_LITERAL("\x01\x01\0\x01\0\x07\x08\0")},           /* metadata */
         {0x88e7, SPAN_LITERAL("\0\0\0\x01macmacmacmac\x08\0")},         /* backbone */
         {0x22f3, SPAN_LITERAL("\0\x41\0\0\0\0opt.macmacmacmac\x08\0")}, /* TRILL, one option word */
-        {0x894f, SPAN_LITERAL("\x0f\xc2\x01\x01\0\0\x01\xff")},         /* NSH */
+        {0x894f, SPAN_LITERAL("\x0f\xc2\x02\x01\0\0\x01\xff")},         /* NSH */
         {0x894f, SPAN_LITERAL("\x0f\xc3\x02\x03\0\0\x01\xffmetamacmacmacmac\x08\0")},
         {0x880b, SPAN_LITERAL("\0\x21")},
         {0x9100, SPAN_LITERAL("\0\x05\x81\0\0\x06\x08\0")},
@@ -151,6 +152,27 @@ static void every_shim_behind_ethernet_leads_to_ip(void)
     }
     CU_ASSERT_EQUAL(count(STAT_DECODER_VNTAG), 6);
     CU_ASSERT_EQUAL(count(STAT_DECODER_VLAN_QINQ) > 0, true);
+}
+
+/* A pseudo-wire with a control word, without one from an address that begins like it, and without
+ * one from addresses that begin like IP. */
+static void mpls_carries_ethernet_with_and_without_a_control_word(void)
+{
+    static const struct span heads[] = {
+        SPAN_LITERAL("\0\x01\x11\x40\0\0\0\0\x02macmacmacma\x08\0"),
+        SPAN_LITERAL("\0\x01\x11\x40\x02macmacmacma\x08\0"),
+        SPAN_LITERAL("\0\x01\x11\x40\x45macmacmacma\x81\0\0\x05\x08\0"),
+        SPAN_LITERAL("\0\x01\x11\x40\x60macmacmacma\x08\0"),
+        SPAN_LITERAL("\0\x01\x10\x40\0\x01\x11\x40\x3cmacmacmacma\x08\0"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        f.len = 0;
+        put_ether(&f, 0x8847);
+        put(&f, heads[i]);
+        put_segment("wire");
+        CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+        expect_segment("wire");
+    }
 }
 
 static void macsec_is_read_when_it_only_signs(void)
@@ -266,7 +288,7 @@ static const struct {
     {"gre tunnel", 4754, STAT_DECODER_GRE, SPAN_LITERAL("\x20\0\x08\0\0\0\0\x07"), true},
     {"ipv4 tunnel", 6635, STAT_DECODER_MPLS, SPAN_LITERAL("\0\x01\x11\x40"), false},
     {"l2tp tunnel", 1701, STAT_N,
-     SPAN_LITERAL("\x4a\x02\0\x3b\0\x01\0\x02seqs\0\x02..\xff\x03\0\x21"), false},
+     SPAN_LITERAL("\x4a\x02\0\x3f\0\x01\0\x02seqs\0\x02..\xff\x03\0\x21"), false},
 };
 
 static void put_udp_tunnel(struct span head, unsigned port)
@@ -420,6 +442,7 @@ static CU_TestInfo link_tests[] = {
     TEST(the_first_frame_of_an_aggregate_is_read),
     TEST(the_names_of_link_types_are_each_given_once),
     TEST(every_shim_behind_ethernet_leads_to_ip),
+    TEST(mpls_carries_ethernet_with_and_without_a_control_word),
     TEST(macsec_is_read_when_it_only_signs),
     CU_TEST_INFO_NULL,
 };
