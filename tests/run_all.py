@@ -74,7 +74,7 @@ def cases_of(output):
 
 def skips_in(name, output):
     """The reasons that a test gives for cases it did not run."""
-    reasons = re.findall(r"^skipped:? (.+)$", output, re.MULTILINE)
+    reasons = re.findall(r"^skip(?:ped)?:? (.+)$", output, re.MULTILINE)
     reasons += re.findall(r"\.\.\. skipped ['\"](.+)['\"]$", output, re.MULTILINE)
     return [f"{name}: {reason}" for reason in dict.fromkeys(reasons)]
 

@@ -64,6 +64,8 @@ class Judging(unittest.TestCase):
     def test_skipped_cases_give_their_reasons(self):
         found = judged("OK", "skipped live: no capture rights\n3 passed, 0 failed, 1 skipped\n")
         self.counts(found, 3, 0, 1)
+        found = judged("OK", "ok one\nskip row 47: no faketime\n1 passed, 0 failed, 1 skipped\n")
+        self.counts(found, 1, 0, 1)
 
 
 class Log(unittest.TestCase):
