@@ -102,13 +102,18 @@ static void add_addresses(struct json *j, struct span value)
     }
 }
 
+/* Whether one of the fields from `at` on that fit the row is not blank. */
+static bool has_some(const struct row *row, const struct kept_field *at)
+{
+    while (at != NULL && span_trim(at->value).len == 0) {
+        at = find(row, at->next);
+    }
+    return at != NULL;
+}
+
 static void add_list(struct json *j, const struct row *row, const struct kept_field *at)
 {
-    bool some = false;
-    for (const struct kept_field *k = at; k != NULL; k = find(row, k->next)) {
-        some = some || span_trim(k->value).len > 0;
-    }
-    if (!some) {
+    if (!has_some(row, at)) {
         return;
     }
     json_array(j, row->key);
@@ -193,6 +198,36 @@ static void add_http(struct json *j, const struct tx *tx)
     json_object_end(j);
 }
 
+/* Whether add_row() has something to show. Rows of numbers are not asked for. */
+static bool shows(const struct row *row, const struct kept_field *kept)
+{
+    switch (row->shape) {
+    case TEXT:
+        return kept->value.len > 0;
+    case PATH:
+        return path_of(kept->value).len > 0;
+    case EACH:
+    case ADDRESSES:
+        return has_some(row, kept);
+    case NUMBER:
+        break;
+    }
+    return false;
+}
+
+/* SMTP of which only the server's side was seen has nothing: an object without a member is left
+ * out. */
+static bool has_smtp(const struct tx *tx)
+{
+    for (size_t i = 0; i < ARRAY_LEN(smtp_rows); i++) {
+        const struct kept_field *kept = find(&smtp_rows[i], tx->kept);
+        if (kept != NULL && shows(&smtp_rows[i], kept)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_email(const struct tx *tx)
 {
     for (size_t i = 0; i < ARRAY_LEN(email_rows); i++) {
@@ -205,9 +240,11 @@ static bool has_email(const struct tx *tx)
 
 static void add_smtp(struct json *j, const struct tx *tx)
 {
-    json_object(j, "smtp");
-    add_rows(j, smtp_rows, ARRAY_LEN(smtp_rows), tx);
-    json_object_end(j);
+    if (has_smtp(tx)) {
+        json_object(j, "smtp");
+        add_rows(j, smtp_rows, ARRAY_LEN(smtp_rows), tx);
+        json_object_end(j);
+    }
     if (has_email(tx)) {
         json_object(j, "email");
         json_text(j, "status", (tx->flags & TX_CUT) != 0 ? "PARSE_TRUNCATED" : "PARSE_DONE");

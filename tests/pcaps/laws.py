@@ -93,6 +93,21 @@ def words(event):
         yield "jndi.lookups has a name twice"
 
 
+def of_transaction(event, transactions):
+    """An alert without a number of a transaction is about bytes that belong to none: payload that
+    no decoder read, or the second reading of overlapping segments."""
+    field = event["alert"].get("context", {}).get("jndi", {}).get("field")
+    flow, number = event.get("flow_id"), event.get("tx_id")
+    about = transactions.get((flow, number))
+    if field == "tcp.payload" and number is not None:
+        yield "tx_id on an alert about payload that no decoder read"
+    elif field != "tcp.payload" and about is None and (
+            number is not None or (flow, "overlap_different_data") not in transactions):
+        yield f"no event of transaction {number} beside its alert"
+    elif about is not None and event["app_proto"] in about and event["app_proto"] not in event:
+        yield f"{event['app_proto']} is missing on an alert"
+
+
 def alert(event, transactions):
     """An alert tells all that was known of its transaction."""
     context = event["alert"].get("context", {})
@@ -103,10 +118,7 @@ def alert(event, transactions):
         if name not in event:
             yield f"{name} is missing on an alert"
     if event.get("app_proto") in ("http", "smtp"):
-        if event["app_proto"] not in event:
-            yield f"{event['app_proto']} is missing on an alert"
-        if (event.get("flow_id"), event.get("tx_id")) not in transactions:
-            yield f"no event of transaction {event.get('tx_id')} beside its alert"
+        yield from of_transaction(event, transactions)
     if "jndi" in context:
         yield from look_up(event)
         yield from words(event)
@@ -124,8 +136,10 @@ def figures(events, n_packets):
 
 def broken(events, n_packets):
     """The laws that the events of one run over a capture of so many packets break."""
-    transactions = {(e.get("flow_id"), e.get("tx_id")) for e in events
+    transactions = {(e.get("flow_id"), e.get("tx_id")): e for e in events
                     if e.get("event_type") in ("http", "smtp")}
+    transactions |= {(e.get("flow_id"), e["anomaly"].get("event")): e for e in events
+                     if e.get("event_type") == "anomaly" and "anomaly" in e}
     found = []
     for number, event in enumerate(events, 1):
         faults = list(envelope(event))

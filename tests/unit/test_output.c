@@ -158,8 +158,18 @@ static void an_alert_tells_the_whole_story(void)
     CU_ASSERT(has(event, "\"encodings\":[\"gzip\"],\"tricks\":[\"lower\"]"));
     CU_ASSERT(has(event, "\"callback\":{\"host\":\"203.0.113.9\",\"port\":1389,\"path\":\"/a\""));
     CU_ASSERT(has(event, "\"http\":{\"url\":\"/login\""));
+    CU_ASSERT(has(event, "\"tx_id\":3,"));
     CU_ASSERT_EQUAL(span_find(span_of(event->json, event->len), 0, SPAN("${")), SPAN_NONE);
     CU_ASSERT_EQUAL(conn.n_events, 1);
+    mem_free(event);
+    tx.flags = TX_ALTERNATE;
+    event = eve_alert(e, &tx, &f, &places);
+    CU_ASSERT(has(event, "\"http\":{\"url\":\"/login\"") && !has(event, "\"tx_id\""));
+    mem_free(event);
+    tx.flags = 0;
+    tx.decoder = NULL; /* payload that no decoder read */
+    event = eve_alert(e, &tx, &f, &places);
+    CU_ASSERT(has(event, "\"alert\":{") && !has(event, "\"tx_id\""));
     mem_free(event);
     eve_free(&e);
 }
@@ -180,6 +190,25 @@ static void mail_addresses_are_split_at_their_commas(void)
     CU_ASSERT(has_event);
     CU_ASSERT(has(event, "\"smtp\":{\"mail_from\":\"<a@x.example>\"}"));
     CU_ASSERT(has(event, "\"to\":[\"\\\"Doe, J\\\" <j@x.example>\",\"b@x.example\"]"));
+    mem_free(event);
+    eve_free(&e);
+}
+
+static void mail_of_which_only_the_server_was_seen_has_no_empty_object(void)
+{
+    static const struct decoder smtp = {.name = "smtp"};
+    struct eve *e = eve_new(&(struct eve_options){.host = "", .line_bytes = 16384});
+    struct conn conn = sample_conn();
+    struct tx tx = {.conn = &conn, .decoder = &smtp};
+    struct kept_field blank = {.id = FIELD_SMTP_RCPT_TO, .value = SPAN_LITERAL(" ")};
+    bool has_event = false;
+    struct event *event = eve_transaction(e, &tx, &(struct eve_places){0}, &has_event);
+    CU_ASSERT(has_event);
+    CU_ASSERT(!has(event, "\"smtp\":{"));
+    mem_free(event);
+    tx.kept = &blank;
+    event = eve_transaction(e, &tx, &(struct eve_places){0}, &has_event);
+    CU_ASSERT(!has(event, "\"smtp\":{"));
     mem_free(event);
     eve_free(&e);
 }
@@ -225,6 +254,8 @@ static CU_TestInfo tests[] = {
     {"community_id_matches_the_specification", community_id_matches_the_specification},
     {"an_alert_tells_the_whole_story", an_alert_tells_the_whole_story},
     {"mail_addresses_are_split_at_their_commas", mail_addresses_are_split_at_their_commas},
+    {"mail_of_which_only_the_server_was_seen_has_no_empty_object",
+     mail_of_which_only_the_server_was_seen_has_no_empty_object},
     {"stats_nest_by_their_path", stats_nest_by_their_path},
     {"no_memory_gives_no_event_and_no_leak", no_memory_gives_no_event_and_no_leak},
     CU_TEST_INFO_NULL,
