@@ -1,0 +1,224 @@
+"""Captures that want more memory than there is to be had, made piece by piece as they are read.
+
+Every load is a function of a scale (1: whole) that yields records of a pcap with Ethernet frames.
+Checksums are left out, for speed: they are to be replayed with -k none.
+"""
+
+import struct
+import zlib
+
+import flows
+import frames
+
+STEP_US = 10
+BIG_SEGMENT = 60000
+SERVER = flows.address("192.0.2.80")
+WEB, MAIL = 80, 25
+BOMB_BYTES = 200 * 1000 * 1000
+HEADER_BYTES = 1000 * 1000 * 1000
+
+
+class Wire:
+    """Writes records of TCP segments, one every 10 µs, without the cost of whole objects."""
+
+    def __init__(self, start_us):
+        self.time_us = start_us
+
+    def segment(self, ends, seq, ack, flags, payload=b""):
+        """A record. ends: (address, port) of the sender and of the receiver."""
+        (here, port), (there, to_port) = ends
+        self.time_us += STEP_US
+        sec, usec = divmod(self.time_us, 1000000)
+        length = 40 + len(payload)
+        return struct.pack("<IIII", sec, usec, length + 14, length + 14) + struct.pack(
+            ">14sBBHHHBBH4s4sHHIIBBHHH", flows.ETHER, 0x45, 0, length, 0, 0x4000, 64, 6, 0,
+            here, there, port, to_port, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, 64240, 0,
+            0) + payload
+
+
+def client(number, port=WEB):
+    """The two ends of a client's own: 65536 ports of each of many addresses."""
+    return ((struct.pack(">I", 0x0A000000 + number // 60000), 1024 + number % 60000),
+            (SERVER, port))
+
+
+class Stream:
+    """One TCP conversation on a wire."""
+
+    def __init__(self, wire, number, port=WEB):
+        self.wire = wire
+        self.ends = client(number, port)
+        self.seq = [1000, 5000]
+
+    def send(self, side, flags, payload=b""):
+        ends = self.ends[::-1] if side else self.ends
+        made = self.wire.segment(ends, self.seq[side], self.seq[1 - side], flags, payload)
+        self.seq[side] += len(payload) + bool(flags & (frames.SYN | frames.FIN))
+        return made
+
+    def open(self):
+        return (self.send(0, frames.SYN) + self.send(1, frames.SYN | frames.ACK)
+                + self.send(0, frames.ACK))
+
+    def say(self, side, content, size=BIG_SEGMENT):
+        """Payload, acknowledged at its end."""
+        made = [self.send(side, frames.ACK | frames.PSH, content[at:at + size])
+                for at in range(0, len(content), size)]
+        return b"".join(made) + self.send(1 - side, frames.ACK)
+
+    def close(self):
+        return (self.send(0, frames.FIN | frames.ACK) + self.send(1, frames.FIN | frames.ACK)
+                + self.send(0, frames.ACK))
+
+
+def half_open(wire, scale):
+    """10^6 connections that are asked for and never answered."""
+    for number in range(int(1000000 * scale)):
+        yield wire.segment(client(number), number * 77, 0, frames.SYN)
+
+
+def holes(wire, scale):
+    """10^5 connections with a hole before what was captured."""
+    payload = b"GET /behind-a-hole HTTP/1.1\r\n" + b"x" * 700
+    for number in range(int(100000 * scale)):
+        ends = client(number)
+        yield (wire.segment(ends, 1000, 0, frames.SYN)
+               + wire.segment(ends[::-1], 5000, 1001, frames.SYN | frames.ACK)
+               + wire.segment(ends, 1101, 5001, frames.ACK | frames.PSH, payload))
+
+
+def unfinished_heads(wire, scale):
+    """10^5 requests whose heads never end."""
+    head = b"GET /slow HTTP/1.1\r\nHost: shop.example\r\nX-Slow: " + b"a" * 400
+    for number in range(int(100000 * scale)):
+        stream = Stream(wire, number)
+        yield stream.open() + stream.send(0, frames.ACK | frames.PSH, head)
+
+
+def unanswered(wire, scale):
+    """10^5 requests in one connection that nobody answers."""
+    stream = Stream(wire, 0)
+    yield stream.open()
+    one = b"".join(flows.request(f"/{i}", [(b"Cookie", b"c" * 200)]) for i in range(100))
+    for _ in range(int(1000 * scale) + 1):
+        yield stream.say(0, one)
+
+
+def bomb(wire, scale):
+    """Answers of 200 MB that are packed into 200 kB, a look-up at the end of each, at once in
+    eight connections."""
+    press = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = bytes(1000000)
+    pieces = [press.compress(zeros) for _ in range(int(BOMB_BYTES * scale) // len(zeros))]
+    pieces += [press.compress(flows.lookup("bomb")), press.flush()]
+    body = b"".join(pieces)
+    head = (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body))
+    streams = [Stream(wire, number) for number in range(8)]
+    for stream in streams:
+        yield stream.open() + stream.say(0, flows.request("/bomb")) + stream.say(1, head)
+    for at in range(0, len(body), 1400):
+        for stream in streams:
+            yield stream.send(1, frames.ACK | frames.PSH, body[at:at + 1400])
+    for stream in streams:
+        yield stream.close()
+
+
+def huge_header(wire, scale):
+    """One header of 1 GB, a look-up at its end."""
+    stream = Stream(wire, 0)
+    yield stream.open() + stream.say(0, b"GET / HTTP/1.1\r\nHost: shop.example\r\nX-Long: ")
+    piece = b"A" * BIG_SEGMENT
+    for _ in range(int(HEADER_BYTES * scale) // BIG_SEGMENT):
+        yield stream.say(0, piece)
+    yield stream.say(0, flows.lookup("long") + b"\r\n\r\n") + stream.say(1, flows.response())
+    yield stream.close()
+
+
+def deep_mail(wire, scale):
+    """A mail of 10^4 nested parts, a look-up in the innermost."""
+    depth = int(10000 * scale) + 100
+    stream = Stream(wire, 0, MAIL)
+    yield stream.open() + stream.say(1, b"220 mail\r\n")
+    for line in (b"EHLO a.example", b"MAIL FROM:<a@a.example>", b"RCPT TO:<b@b.example>"):
+        yield stream.say(0, line + b"\r\n") + stream.say(1, b"250 ok\r\n")
+    yield stream.say(0, b"DATA\r\n") + stream.say(1, b"354 go\r\n")
+    yield stream.say(0, b"Subject: deep\r\nMIME-Version: 1.0\r\n")
+    for level in range(depth):
+        yield stream.say(0, b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n"
+                         % (level, level))
+    yield stream.say(0, b"Content-Type: text/plain\r\n\r\n" + flows.lookup("deep") + b"\r\n")
+    for level in reversed(range(depth)):
+        yield stream.say(0, b"--b%d--\r\n" % level)
+    yield stream.say(0, b".\r\n") + stream.say(1, b"250 ok\r\n") + stream.close()
+
+
+def backwards(wire, scale):
+    """64 Ki segments of one byte, the last first."""
+    stream = Stream(wire, 0)
+    yield stream.open()
+    size = int(65536 * scale)
+    body = flows.lookup("backwards").rjust(size)
+    content = flows.request("/", body=body[200:], method="POST")
+    seq = stream.seq[0]
+    for at in reversed(range(len(content))):
+        yield wire.segment(stream.ends, seq + at, stream.seq[1], frames.ACK, content[at:at + 1])
+    stream.seq[0] += len(content)
+    yield stream.say(1, flows.response()) + stream.close()
+
+
+def fragments(wire, scale):
+    """10^5 datagrams of which only the first fragment comes."""
+    for number in range(int(100000 * scale)):
+        wire.time_us += STEP_US
+        sec, usec = divmod(wire.time_us, 1000000)
+        data = flows.ETHER + struct.pack(
+            ">BBHHHBBH4s4s", 0x45, 0, 820, number & 0xFFFF, 0x2000, 64, 17, 0,
+            struct.pack(">I", 0x0A000000 + number // 60000), SERVER) + bytes(800)
+        yield struct.pack("<IIII", sec, usec, len(data), len(data)) + data
+
+
+# name -> (load, how many records it has at scale 1 (about), look-ups that must be found in it)
+LOADS = {
+    "10^6 half-open flows": (half_open, 1000000, []),
+    "10^5 flows with holes": (holes, 100000, []),
+    "10^5 heads that never end": (unfinished_heads, 100000, []),
+    "10^5 requests without answer": (unanswered, 1000, []),
+    "answers packed 1000 to 1": (bomb, 1000, ["/bomb"] * 8),
+    "header of 1 GB": (huge_header, 16000, ["/long"]),
+    "mail of 10^4 nested parts": (deep_mail, 20000, ["/deep"]),
+    "64 Ki segments of one byte, backwards": (backwards, 65536, ["/backwards"]),
+    "10^5 first fragments": (fragments, 100000, []),
+}
+
+
+def with_good_flows(load, n_pieces, scale):
+    """The load, and beside it: whole conversations with an attack before, amid and behind it, and
+    one that lasts as long as the load, a bit of its request coming now and then."""
+    wire = Wire(flows.START_US)
+    content = flows.request("/long", [(b"User-Agent", flows.lookup("good-long"))])
+    long = Stream(wire, 15000000)
+    n_good = 0
+
+    def good():
+        nonlocal n_good
+        stream = Stream(wire, 15100000 + n_good)
+        n_good += 1
+        return (stream.open() + stream.say(0, flows.request(
+            "/good", [(b"User-Agent", flows.lookup(f"good-{n_good}"))]))
+            + stream.say(1, flows.response()) + stream.close())
+
+    yield flows.pcap([]) + good() + long.open()
+    every = max(1, int(n_pieces * scale) // 20)
+    sent = 0
+    for number, piece in enumerate(load(wire, scale)):
+        yield piece
+        if number % every == 0 and sent < len(content) - 1:
+            yield long.send(0, frames.ACK | frames.PSH, content[sent:sent + 5])
+            sent += 5
+        if number == every * 10:
+            yield good()
+    yield long.say(0, content[sent:]) + long.say(1, flows.response()) + long.close() + good()
+
+
+GOOD = ["/good-long", "/good-1", "/good-2", "/good-3"]
