@@ -51,6 +51,21 @@ void errbuf_add(struct errbuf *e, const char *format, ...)
     e->n_lines++;
 }
 
+void errbuf_move(struct errbuf *to, struct errbuf *from)
+{
+    const char *at = errbuf_text(from);
+    for (size_t i = 0; i < from->n_lines; i++) {
+        size_t len = 0;
+        while (at[len] != '\n') {
+            len++;
+        }
+        errbuf_add(to, "%.*s", (int)len, at);
+        at += len + 1;
+    }
+    to->n_dropped += from->n_dropped;
+    errbuf_free(from);
+}
+
 bool errbuf_is_empty(const struct errbuf *e)
 {
     return e->n_lines == 0 && e->n_dropped == 0;

@@ -19,6 +19,8 @@ void errbuf_free(struct errbuf *e);
 /* Adds one line ("WHAT 'NAME': WHY. FIX"), without newline; control characters in it are shown as
  * '?'. */
 void errbuf_add(struct errbuf *e, const char *format, ...) PRINTF(2, 3);
+/* Adds all lines of `from` to `to` and empties `from`. */
+void errbuf_move(struct errbuf *to, struct errbuf *from);
 bool errbuf_is_empty(const struct errbuf *e);
 /* The lines as one NUL-terminated text, "" when there are none; owned by e. */
 const char *errbuf_text(const struct errbuf *e);

@@ -5,6 +5,7 @@
 #include "sensor/base/log.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/base/span.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -65,4 +66,31 @@ void log_notice(const char *format, ...)
 void log_debug(const char *format, ...)
 {
     LOG_BODY(LOG_LEVEL_DEBUG, "debug: ");
+}
+
+static void log_span(enum log_level level, struct span line)
+{
+    switch (level) {
+    case LOG_LEVEL_ERROR:
+        log_error("%.*s", (int)line.len, (const char *)line.data);
+        break;
+    case LOG_LEVEL_WARNING:
+        log_warning("%.*s", (int)line.len, (const char *)line.data);
+        break;
+    case LOG_LEVEL_NOTICE:
+    case LOG_LEVEL_DEBUG:
+        log_notice("%.*s", (int)line.len, (const char *)line.data);
+        break;
+    }
+}
+
+void log_lines(const struct errbuf *lines, enum log_level level)
+{
+    struct span rest = span_str(errbuf_text(lines));
+    while (rest.len > 0) {
+        log_span(level, span_split(&rest, '\n'));
+    }
+    if (lines->n_dropped > 0) {
+        log_notice("and %zu more lines like these", lines->n_dropped);
+    }
 }

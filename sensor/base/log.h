@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sensor/base/check.h"
+#include "sensor/base/errbuf.h"
 
 /* Lines for the operator on stderr, "jndiwatch: error: …". Only app/, capture/ and output/ log. One
  * call is one line; control characters are shown as '?'. */
@@ -12,3 +12,5 @@ void log_error(const char *format, ...) PRINTF(1, 2);
 void log_warning(const char *format, ...) PRINTF(1, 2);
 void log_notice(const char *format, ...) PRINTF(1, 2);
 void log_debug(const char *format, ...) PRINTF(1, 2);
+/* Each line collected in `lines` as one line of that level. */
+void log_lines(const struct errbuf *lines, enum log_level level);
