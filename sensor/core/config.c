@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum key_type { KEY_BOOL, KEY_NUMBER, KEY_SIZE, KEY_TIME, KEY_TEXT, KEY_WORD, KEY_LIST };
+enum key_type { KEY_BOOL, KEY_NUMBER, KEY_SIZE, KEY_TIME, KEY_TEXT, KEY_WORD, KEY_LIST, KEY_SET };
 
 struct key {
     struct config_key row;
@@ -30,7 +30,7 @@ static const struct key keys[] = {
 };
 
 static const char *const type_names[] = {"yes or no", "number", "size", "time",
-                                         "text",      "word",   "list"};
+                                         "text",      "word",   "list", "list of words"};
 
 struct unit {
     const char *name;
@@ -152,7 +152,7 @@ static char *copy_text(struct span text)
     return copy;
 }
 
-static void list_clear(struct config_list *list)
+void config_list_free(struct config_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         mem_free(list->items[i]);
@@ -177,7 +177,7 @@ int config_append(struct config_list *list, struct span value)
 
 static int set_list(struct config_list *list, struct span text)
 {
-    list_clear(list);
+    config_list_free(list);
     while (text.len > 0) {
         struct span item = span_trim(span_split(&text, ','));
         if (item.len > 0 && config_append(list, item) != 0) {
@@ -220,11 +220,26 @@ static int wrong(const struct key *key, struct span text, const char *where, str
     case KEY_TEXT:
     case KEY_WORD:
     case KEY_LIST:
+    case KEY_SET:
         errbuf_add(err, "%s%s: '%.*s' is not allowed; %s", where, key->row.path, len,
                    (const char *)text.data, key->row.doc);
         break;
     }
     return -EINVAL;
+}
+
+static int set_words(struct config_list *list, const struct key *key, struct span text,
+                     const char *where, struct errbuf *err)
+{
+    struct span rest = text;
+    int rc = 0;
+    while (rest.len > 0) {
+        struct span word = span_trim(span_split(&rest, ','));
+        if (word.len > 0 && !is_one_of(key, word)) {
+            rc = wrong(key, word, where, err);
+        }
+    }
+    return rc != 0 ? rc : set_list(list, text);
 }
 
 static int set_key(struct config *config, const struct key *key, struct span text,
@@ -251,6 +266,8 @@ static int set_key(struct config *config, const struct key *key, struct span tex
         return set_text(member, text);
     case KEY_LIST:
         return set_list(member, text);
+    case KEY_SET:
+        return set_words(member, key, text, where, err);
     }
     return -EINVAL;
 }
@@ -279,8 +296,8 @@ void config_free(struct config *config)
 {
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         void *member = member_of(config, &keys[i]);
-        if (keys[i].type == KEY_LIST) {
-            list_clear(member);
+        if (keys[i].type == KEY_LIST || keys[i].type == KEY_SET) {
+            config_list_free(member);
         } else if (keys[i].type == KEY_TEXT || keys[i].type == KEY_WORD) {
             mem_free(*(char **)member);
         }

@@ -18,6 +18,7 @@ struct config {
 #define CONFIG_TEXT                                  char *
 #define CONFIG_WORD                                  char *
 #define CONFIG_LIST                                  struct config_list
+#define CONFIG_SET                                   struct config_list
 #define KEY(member, path, type, text, min, max, doc) CONFIG_##type member;
 #include "sensor/core/config.def"
 #undef KEY
@@ -28,6 +29,7 @@ struct config {
 #undef CONFIG_TEXT
 #undef CONFIG_WORD
 #undef CONFIG_LIST
+#undef CONFIG_SET
 };
 
 /* A config with every default. 0 or -ENOMEM. */
@@ -45,6 +47,8 @@ MUST_USE int config_set(struct config *config, const char *key, struct span valu
                         const char *where, struct errbuf *err);
 /* Appends to a LIST key. 0 or -ENOMEM. */
 MUST_USE int config_append(struct config_list *list, struct span value);
+/* Empties the list. */
+void config_list_free(struct config_list *list);
 
 /* Calls `row` for each key, for listings and documentation. */
 struct config_key {

@@ -57,7 +57,7 @@ static void defaults_stand_without_a_file(void)
     CU_ASSERT_EQUAL(c.memory_limit, 256ULL << 20);
     CU_ASSERT_EQUAL(c.flow_timeout_tcp, 600000000ULL);
     CU_ASSERT_STRING_EQUAL(c.home_net, "any");
-    CU_ASSERT_EQUAL(c.output_types.n, 6);
+    CU_ASSERT_EQUAL(c.output_types.n, 1);
     CU_ASSERT_EQUAL(c.rules.n, 0);
     config_free(&c);
 }
@@ -100,6 +100,8 @@ static void wrong_values_are_told_with_bounds_and_an_example(void)
     expect_line("memory: {limit: 99999999999 GiB}\n", "is not a size");
     expect_line("memory: {limit: [1, 2]}\n", "memory.limit: '1,2,' is not a size");
     expect_line("capture: {checksums: maybe}\n", "'maybe' is not allowed; auto|all|none");
+    expect_line("output:\n  types: [alert, htpp]\n",
+                ":2: output.types: 'htpp' is not allowed; all|alert|http|");
     expect_line("capture: {promiscuous: 7}\n", "'7' is not yes or no");
     expect_line("workers: 65\n", "'65' is not a number; example: 0 (allowed 0 … 64)");
 }
