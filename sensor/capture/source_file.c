@@ -14,6 +14,7 @@
 #include "sensor/capture/filter.h"
 #include "sensor/capture/inputs.h"
 #include "sensor/capture/wake.h"
+#include "sensor/core/packet_clock.h"
 #include "sensor/core/source.h"
 
 #include <errno.h>
@@ -54,7 +55,7 @@ struct source {
     size_t window_bytes;
     struct wake wake;
     bool bad; /* an input could not be read to its end */
-    uint64_t clock_us;
+    struct packet_clock clock;
     uint64_t n_read;     /* packets, also those that the filter left out */
     uint64_t done_bytes; /* of inputs read to their end */
     struct source_stats stats;
@@ -230,7 +231,6 @@ static void emit_top(struct source *s, struct packet_batch *batch, struct errbuf
     }
     s->stats.packets++;
     s->stats.bytes += in->next.data.len;
-    s->clock_us = in->next.time_us > s->clock_us ? in->next.time_us : s->clock_us;
     if (!in->file->window.pinned) {
         in->file->window.pinned = true;
         s->pinned[s->n_pinned++] = in;
@@ -238,7 +238,7 @@ static void emit_top(struct source *s, struct packet_batch *batch, struct errbuf
     struct packet *p = &batch->packets[batch->n];
     *p = in->next;
     p->number = s->n_read;
-    p->clock_us = s->clock_us;
+    p->clock_us = packet_clock_follow(&s->clock, p->time_us);
     batch->verdicts[batch->n] = VERDICT_PASS;
     batch->n++;
 }

@@ -15,6 +15,7 @@
 #include "sensor/capture/filter.h"
 #include "sensor/capture/ifaces.h"
 #include "sensor/capture/wake.h"
+#include "sensor/core/packet_clock.h"
 #include "sensor/core/source.h"
 
 #include <errno.h>
@@ -64,7 +65,7 @@ struct source {
     int poll_ms;
     int control_fd; /* for asking the kernel about interfaces */
     unsigned since_look;
-    uint64_t clock_us;
+    struct packet_clock clock;
     struct source_stats stats;
 };
 
@@ -255,7 +256,6 @@ static void take(unsigned char *user, const struct pcap_pkthdr *header, const un
         return; /* not reached: as many are asked for as there is room */
     }
     uint64_t time_us = (uint64_t)header->ts.tv_sec * SECOND_US + (uint64_t)header->ts.tv_usec;
-    s->clock_us = time_us > s->clock_us ? time_us : s->clock_us;
     s->stats.packets++;
     s->stats.bytes += header->caplen;
     batch->packets[batch->n] = (struct packet){
@@ -265,7 +265,7 @@ static void take(unsigned char *user, const struct pcap_pkthdr *header, const un
         .iface = s->reading->iface,
         .number = s->stats.packets,
         .time_us = time_us,
-        .clock_us = s->clock_us,
+        .clock_us = packet_clock_follow(&s->clock, time_us),
     };
     batch->verdicts[batch->n] = VERDICT_PASS;
     batch->n++;

@@ -13,8 +13,8 @@ struct packet {
     uint32_t iface;    /* index of the interface in its source */
     uint64_t number;   /* 1-based, over the whole input */
     uint64_t time_us;  /* as stamped; may go backwards */
-    uint64_t clock_us; /* greatest time_us so far, set in one place by the source: drives timeouts
-                          and the order of events */
+    uint64_t clock_us; /* the input's clock (packet_clock.h), set in one place by the source: drives
+                          timeouts and the order of events */
 };
 
 enum { PACKET_BATCH = 64 };
