@@ -144,6 +144,9 @@ static void add_row(struct json *j, const struct row *row, const struct tx *tx)
         json_string_if(j, row->key, path_of(kept->value));
         break;
     case NUMBER:
+        for (const struct kept_field *next = kept; next != NULL; next = find(row, next->next)) {
+            kept = next; /* the last: interim responses (1xx) come before the final one */
+        }
         if (span_to_u64(kept->value, &number)) {
             json_number(j, row->key, number);
         }

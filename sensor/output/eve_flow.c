@@ -235,7 +235,7 @@ struct event *eve_stats(struct eve *e, uint64_t time_us, uint64_t uptime_s,
                         const struct stats *stats)
 {
     struct json j;
-    struct event_key key = {time_us, UINT64_MAX, 0}; /* after everything of that time */
+    struct event_key key = {time_us, UINT64_MAX, e->n_stats++}; /* after all else of that time */
     struct path_walk walk = {.j = &j};
     eve_begin(e, &j, EVENT_STATS, time_us);
     json_object(&j, "stats");

@@ -9,6 +9,7 @@ struct eve {
     struct sbuf out;
     struct sbuf host;
     size_t soft_cap;
+    uint64_t n_stats; /* stats events so far: the later one of a time stands later */
 };
 
 /* The keys that all events of a flow begin with. `time_us` is the event's; dir: whose sender is

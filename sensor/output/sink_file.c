@@ -45,6 +45,8 @@ static void explain(const struct sink *s, int error, struct errbuf *err)
     if (error == EWOULDBLOCK) {
         errbuf_add(err, "output '%s' is in use by another process. Choose another with -l or -o",
                    path_of(s));
+    } else if (error == EMFILE || error == ENFILE) {
+        errbuf_add(err, "cannot open '%s': %s; raise LimitNOFILE", path_of(s), strerror(error));
     } else if (stat(dir, &st) != 0) {
         errbuf_add(err, "output directory '%s' does not exist; mkdir -p %s", dir, dir);
     } else if (!S_ISDIR(st.st_mode)) {

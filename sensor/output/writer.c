@@ -60,13 +60,14 @@ struct writer {
     atomic_bool reopen_wanted;
     _Atomic uint64_t written;
     _Atomic uint64_t lost;
+    _Atomic uint64_t told;
     atomic_int error;
 };
 
 /* --- sinks
  * ------------------------------------------------------------------------------------------ */
 
-static void tell_loss(struct attached *a, int error)
+static void tell_loss(struct writer *w, struct attached *a, int error)
 {
     uint64_t now = clock_monotonic_us();
     if (a->failing && now - a->complained_us < COMPLAIN_US) {
@@ -76,6 +77,8 @@ static void tell_loss(struct attached *a, int error)
               (unsigned long long)a->lost);
     a->complained_us = now;
     a->failing = true;
+    atomic_store_explicit(&w->told, atomic_load_explicit(&w->lost, memory_order_relaxed),
+                          memory_order_relaxed);
 }
 
 static void give_block(struct writer *w, struct attached *a)
@@ -89,7 +92,7 @@ static void give_block(struct writer *w, struct attached *a)
         a->lost += n_lost;
         atomic_fetch_add_explicit(&w->lost, n_lost, memory_order_relaxed);
         atomic_store_explicit(&w->error, -rc, memory_order_relaxed);
-        tell_loss(a, -rc);
+        tell_loss(w, a, -rc);
     } else if (a->failing) {
         log_notice("writing '%s' again; %llu records were lost", a->target,
                    (unsigned long long)a->lost);
@@ -371,6 +374,7 @@ void writer_stats(const struct writer *w, struct writer_stats *ret_stats)
 {
     ret_stats->written = atomic_load_explicit(&w->written, memory_order_relaxed);
     ret_stats->lost = atomic_load_explicit(&w->lost, memory_order_relaxed);
+    ret_stats->told = atomic_load_explicit(&w->told, memory_order_relaxed);
     ret_stats->error = atomic_load_explicit(&w->error, memory_order_relaxed);
 }
 

@@ -39,6 +39,7 @@ void writer_reopen(struct writer *w);
 struct writer_stats {
     uint64_t written; /* events, counted once for each sink that took them */
     uint64_t lost;    /* not written, for whatever reason */
+    uint64_t told;    /* of these, how many the operator has been told of */
     int error;        /* the latest failure of a sink as positive errno, or 0 */
 };
 /* Any thread may ask. */
