@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];
     const char *input = path;
-    struct source_options options = {.inputs = &input, .n_inputs = 1};
+    struct source_options options = {.inputs = &input, .n_inputs = 1, .resync = size % 2 != 0};
     struct source *source = NULL;
     struct errbuf err = {0};
     log_set_level(LOG_LEVEL_ERROR);
