@@ -449,7 +449,7 @@ static void count_new(struct flow_table *t, struct flow *f, const struct headers
         return;
     }
     stats_add(t->stats, STAT_FLOW_TCP, 1);
-    if ((h->tcp_flags & TCP_SYN) != 0 || f->reused) {
+    if ((h->tcp_flags & TCP_SYN) != 0 || f->reopened) {
         stats_add(t->stats, STAT_TCP_SESSIONS, 1);
     } else {
         f->conn.marks |= CONN_MIDSTREAM;
@@ -503,7 +503,8 @@ static struct flow *allocate(struct flow_table *t)
 
 /* What a new flow takes over from the one that had its ports before. */
 struct heritage {
-    bool reused;
+    bool replaces;
+    bool reopened; /* its opening was seen */
     uint64_t start_us;
     unsigned generation;
 };
@@ -516,9 +517,9 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
         stats_add(t->stats, STAT_REFUSED_MEMORY, 1);
         return NULL;
     }
-    bool same_time = heritage->reused && heritage->start_us == p->time_us;
+    bool same_time = heritage->replaces && heritage->start_us == p->time_us;
     f->hash = hash_of(t, h);
-    f->reused = heritage->reused;
+    f->reopened = heritage->reopened;
     f->generation = same_time ? heritage->generation + 1 : 0;
     fill_conn(&f->conn, p, h, iface_name);
     f->conn.id = id_of(h, p->time_us, f->generation);
@@ -588,9 +589,16 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     flow_table_expire(t, p->clock_us);
     enum direction dir = TO_SERVER;
     struct flow *f = find(t, h, &dir);
-    struct heritage heritage = {.reused = false};
-    if (f != NULL && h->proto == IP_PROTO_TCP && tcp_is_reuse(f, h, dir)) {
-        heritage = (struct heritage){true, f->conn.start_us, f->generation};
+    struct heritage heritage = {.replaces = false};
+    enum tcp_reuse reuse =
+        f != NULL && h->proto == IP_PROTO_TCP ? tcp_reuse(f, h, dir) : TCP_NO_REUSE;
+    if (reuse != TCP_NO_REUSE) {
+        heritage = (struct heritage){
+            .replaces = true,
+            .reopened = reuse == TCP_REOPENED,
+            .start_us = f->conn.start_us,
+            .generation = f->generation,
+        };
         f->conn.clock_us = t->clock_us;
         close_flow(t, f, CLOSE_TIMEOUT);
         f = NULL;

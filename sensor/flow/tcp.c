@@ -17,6 +17,8 @@
 
 /* Beyond this distance nothing can be in a window (RFC 7323, section 2.3). */
 static const uint64_t far_away = 1ULL << 30;
+/* Nothing comes again from so far back. */
+static const uint64_t far_behind = 1ULL << 24;
 /* How far behind the last byte seen a RST may lie: segments before it may be lost. */
 static const uint64_t reset_window = 1ULL << 20;
 /* Positions start high enough for what lies before them. */
@@ -32,7 +34,7 @@ static void start_at(struct side *s, uint32_t seq)
 {
     s->next = origin + seq;
     s->edge = 0;
-    s->flags = (uint8_t)((s->flags & ~SIDE_ACKED) | SIDE_KNOWN);
+    s->flags = (uint16_t)((s->flags & ~SIDE_ACKED) | SIDE_KNOWN);
 }
 
 /* Whether a sequence number is that of the SYN that opened this side. */
@@ -49,39 +51,61 @@ bool tcp_from_client(const struct headers *h)
     return h->dst_port <= h->src_port;
 }
 
-/* A SYN whose number is not that of this flow. */
-static bool syn_is_reuse(struct flow *f, const struct headers *h, struct side *s, struct side *peer)
+/* A SYN-ACK on a side that has sent data already: its own come again lies just before them. */
+static bool is_late_answer(const struct side *s, uint32_t seq)
 {
+    uint64_t start = position(s, seq + 1);
+    return start <= s->next && s->next - start < far_behind;
+}
+
+static enum tcp_reuse reuse_by_syn(struct flow *f, const struct headers *h, unsigned n)
+{
+    struct side *s = &f->sides[n];
+    const struct side *peer = &f->sides[1 - n];
     bool answer = (h->tcp_flags & TCP_ACK) != 0;
     if (is_isn(s, h->tcp_seq)) {
-        return false;
+        return TCP_NO_REUSE;
     }
-    if (answer && side_has(peer, SIDE_REUSE)) {
-        return h->tcp_ack == peer->reuse + 1;
+    if (f->conn.state == CONN_CLOSED ||
+        (answer && side_has(peer, SIDE_REUSE) && h->tcp_ack == peer->reuse + 1)) {
+        return TCP_REOPENED;
     }
-    if (f->conn.state == CONN_CLOSED) {
-        return true;
+    if (!side_has(s, SIDE_KNOWN)) {
+        return !answer && side_has(peer, SIDE_DATA) ? TCP_REOPENED : TCP_NO_REUSE;
     }
-    if (!answer && side_has(s, SIDE_KNOWN) &&
-        (side_has(s, SIDE_DATA) || f->conn.state != CONN_NEW)) {
+    if (answer) {
+        bool late = !side_has(s, SIDE_DATA) || is_late_answer(s, h->tcp_seq);
+        return late ? TCP_NO_REUSE : TCP_REOPENED;
+    }
+    if (side_has(s, SIDE_DATA) || f->conn.state != CONN_NEW) {
         s->reuse = h->tcp_seq;
         s->flags |= SIDE_REUSE;
     }
-    return false;
+    return TCP_NO_REUSE;
 }
 
-bool tcp_is_reuse(struct flow *f, const struct headers *h, enum direction dir)
+enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir)
 {
     unsigned n = dir ^ (f->flipped ? 1U : 0U);
-    struct side *s = &f->sides[n];
+    const struct side *s = &f->sides[n];
+    const struct side *peer = &f->sides[1 - n];
     if ((h->tcp_flags & TCP_RST) != 0) {
-        return false;
+        return TCP_NO_REUSE;
     }
     if ((h->tcp_flags & TCP_SYN) != 0) {
-        return syn_is_reuse(f, h, s, &f->sides[1 - n]);
+        return reuse_by_syn(f, h, n);
     }
-    return side_has(s, SIDE_REUSE) && h->payload.len > 0 && h->tcp_seq == s->reuse + 1 &&
-           position(s, h->tcp_seq) != s->next;
+    if ((h->tcp_flags & TCP_ACK) != 0 && side_has(peer, SIDE_STRAY) &&
+        h->tcp_ack == peer->reuse + 1) {
+        return TCP_TAKEN_UP;
+    }
+    if (h->payload.len == 0 || h->tcp_seq != s->reuse + 1 || position(s, h->tcp_seq) == s->next) {
+        return TCP_NO_REUSE;
+    }
+    if (side_has(s, SIDE_REUSE)) {
+        return TCP_REOPENED;
+    }
+    return side_has(s, SIDE_STRAY) && !side_has(s, SIDE_ACKED) ? TCP_TAKEN_UP : TCP_NO_REUSE;
 }
 
 static bool fin_is_acked(const struct side *s)
@@ -122,7 +146,23 @@ static bool is_outside(const struct half *x, const struct piece *p)
     if (s->edge != 0 && p->pos > s->edge) {
         return true;
     }
-    return piece_end(p) + far_away < s->next || p->pos > s->next + far_away;
+    return piece_end(p) + far_behind < s->next || p->pos > s->next + far_away;
+}
+
+/* Payload that its receiver will not take, for all that is known. It may be a new connection's. */
+static void stray(struct half *x, const struct piece *p)
+{
+    struct side *s = x->s;
+    if (!x->f->conn.opaque && !x->f->mute) {
+        readings_stray(x, p->pos, p->bytes);
+    }
+    if (is_outside(x, p)) {
+        flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
+    }
+    if (is_outside(x, p) && !side_has(s, SIDE_REUSE)) {
+        s->reuse = (uint32_t)piece_end(p) - 1;
+        s->flags |= SIDE_STRAY;
+    }
 }
 
 /* What can be inspected no more is not put together either. */
@@ -147,7 +187,7 @@ static void doubt_fin(struct half *x, struct piece *p)
     if (fin_is_acked(s) || side_has(s, SIDE_ENDED)) {
         piece_end_at(p, s->fin);
     } else {
-        s->flags &= (uint8_t)~SIDE_FIN;
+        s->flags &= (uint16_t)~SIDE_FIN;
     }
 }
 
@@ -168,7 +208,7 @@ static void payload(struct half *x, struct piece *p)
         s->next = p->pos;
     }
     if (is_outside(x, p)) {
-        flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
+        stray(x, p);
         return;
     }
     s->flags |= SIDE_DATA;
@@ -252,7 +292,7 @@ static void acknowledge(struct half *x, const struct headers *h)
     s->acked = side_has(s, SIDE_ACKED) && s->acked > pos ? s->acked : pos;
     s->flags |= SIDE_ACKED;
     if (side_has(s, SIDE_FIN) && s->acked > s->fin + 1 && !side_has(s, SIDE_ENDED)) {
-        s->flags &= (uint8_t)~SIDE_FIN; /* its receiver went on behind it: there was none */
+        s->flags &= (uint16_t)~SIDE_FIN; /* its receiver went on behind it: there was none */
     }
     move_edge(x, s, h);
     readings_acked(&peer);
@@ -322,6 +362,16 @@ static void reset(struct half *x, const struct headers *h)
     }
 }
 
+/* Receivers drop what has no ACK, once a connection stands, and a SYN that did not open it (RFC
+ * 9293, section 3.10.7.4). */
+static bool is_acceptable(const struct side *s, const struct headers *h)
+{
+    if ((h->tcp_flags & TCP_SYN) != 0) {
+        return is_isn(s, h->tcp_seq);
+    }
+    return (h->tcp_flags & TCP_ACK) != 0 || !side_has(s, SIDE_OPENED);
+}
+
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir)
 {
     struct half x = half_of(t, f, dir ^ (f->flipped ? 1U : 0U));
@@ -330,9 +380,13 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
         return;
     }
     learn(&x, h);
-    acknowledge(&x, h);
     uint32_t seq = h->tcp_seq + ((h->tcp_flags & TCP_SYN) != 0 ? 1 : 0);
     struct piece p = {position(x.s, seq), h->payload, h->missing};
+    if (!is_acceptable(x.s, h)) {
+        stray(&x, &p);
+        return;
+    }
+    acknowledge(&x, h);
     if (p.bytes.len + p.missing > 0) {
         payload(&x, &p);
     }

@@ -23,6 +23,7 @@ struct model {
     bool seen[2][STREAM_MAX];
     uint64_t pos[2];   /* delivered or told lost */
     bool started[2];   /* `first` is certain */
+    bool opened[2];    /* by a SYN */
     uint64_t first[2]; /* where the stream starts */
     uint64_t fin[2];   /* 1 + the first position at which a FIN was claimed; 0: none */
     bool forged;       /* some segments were */
@@ -145,7 +146,8 @@ static void shoot_stream(struct lab *lab, struct cursor *c)
     note_fin(m, &shot, pos + len + shot.missing);
     uint64_t n_outside = lab->n_outside;
     lab_shoot(lab, &shot);
-    bool counts = (shot.flags & TCP_RST) == 0 && lab->n_outside == n_outside;
+    bool acceptable = (shot.flags & TCP_ACK) != 0 || !m->opened[shot.dir];
+    bool counts = (shot.flags & TCP_RST) == 0 && acceptable && lab->n_outside == n_outside;
     if (counts && m->started[shot.dir] && pos >= m->first[shot.dir]) {
         note_seen(m, &shot, pos);
     }
@@ -155,11 +157,13 @@ static void open_stream(struct lab *lab, struct model *m, bool both)
 {
     lab_shoot(lab, &(struct shot){.seq = isn, .flags = TCP_SYN});
     m->started[TO_SERVER] = true;
+    m->opened[TO_SERVER] = true;
     if (both) {
         lab_shoot(lab,
                   &(struct shot){
                       .dir = TO_CLIENT, .seq = isn, .ack = isn + 1, .flags = TCP_SYN | TCP_ACK});
         m->started[TO_CLIENT] = true;
+        m->opened[TO_CLIENT] = true;
     }
 }
 
