@@ -19,7 +19,7 @@
 #include "sensor/flow/entry.h"
 #include "sensor/flow/tcp.h"
 
-enum { HEAP_OVERHEAD = 16, EVICT_FOR_SEGMENT = 16, WELL_KNOWN = 1024 };
+enum { HEAP_OVERHEAD = 16, EVICT_FOR_SEGMENT = 16, EVICT_FOR_FLOW = 16, WELL_KNOWN = 1024 };
 
 static const uint64_t id_mask = (1ULL << 51) - 1;
 
@@ -495,6 +495,10 @@ static struct flow *allocate(struct flow_table *t)
         }
     }
     struct flow *f = mem_alloc(sizeof(*f));
+    /* What the system refuses is like the limit: room is made. */
+    for (int i = 0; f == NULL && i < EVICT_FOR_FLOW && flow_table_evict(t); i++) {
+        f = mem_alloc(sizeof(*f));
+    }
     if (f != NULL) {
         t->memory += size;
     }
@@ -514,7 +518,8 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
 {
     struct flow *f = allocate(t);
     if (f == NULL) {
-        stats_add(t->stats, STAT_REFUSED_MEMORY, 1);
+        stats_add(t->stats, STAT_FLOW_MEMCAP, 1);
+        stats_add(t->stats, STAT_LOST_MEMORY, h->payload.len);
         return NULL;
     }
     bool same_time = heritage->replaces && heritage->start_us == p->time_us;
