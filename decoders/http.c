@@ -280,7 +280,10 @@ static void begin_nonsense(struct side *side)
     begin_stray(side);
     http_emit_anomaly(&side->out, side->out.dir == TO_SERVER ? ANOMALY_HTTP_BAD_REQUEST_LINE
                                                              : ANOMALY_HTTP_BAD_STATUS_LINE);
-    side->state = on_search;
+    struct span kept = sbuf_span(&side->block.kept);
+    bool whole_line = kept.len == 0 || span_at(kept, kept.len - 1) == '\n';
+    stray_kept(side);
+    side->state = whole_line ? on_search : on_stray_line;
 }
 
 static struct span on_start(struct side *side, struct span in)
@@ -560,20 +563,22 @@ static struct span on_tunnel(struct side *side, struct span in)
 /* --- search -------------------------------------------------------------------------------------
  */
 
-/* How many bytes at the front are whole lines that no message begins with; *ret_more: the line
- * behind them is not whole and may still begin one. */
-static size_t lines_passed(struct span in, enum direction dir, bool *ret_more)
+/* How many bytes at the front are lines that no message begins with; *ret_more: the line behind
+ * them is not whole and may still begin one. Lines longer than what a block keeps begin none. */
+static size_t lines_passed(const struct side *side, struct span in, bool *ret_more)
 {
+    enum direction dir = side->out.dir;
+    size_t longest = side->block.kept.cap;
     size_t off = 0;
     *ret_more = false;
     while (off < in.len) {
         struct span rest = span_from(in, off);
         size_t lf = span_find_byte(rest, 0, '\n');
         if (lf == SPAN_NONE) {
-            *ret_more = http_may_be_landmark(rest, dir);
+            *ret_more = rest.len < longest && http_may_be_landmark(rest, dir);
             return *ret_more ? off : in.len;
         }
-        if (http_is_landmark(span_head(rest, lf), dir)) {
+        if (lf < longest && http_is_landmark(span_head(rest, lf), dir)) {
             break;
         }
         off += lf + 1;
@@ -585,7 +590,7 @@ static size_t lines_passed(struct span in, enum direction dir, bool *ret_more)
 static struct span search_input(struct side *side, struct span in)
 {
     bool more;
-    size_t passed = lines_passed(in, side->out.dir, &more);
+    size_t passed = lines_passed(side, in, &more);
     struct span rest = span_from(in, passed);
     stray(side, span_head(in, passed));
     if (more) {
@@ -594,7 +599,8 @@ static struct span search_input(struct side *side, struct span in)
             give_up(side);
         }
     } else if (rest.len > 0) {
-        side->state = on_first_line;
+        end_stray(side, TX_CUT);
+        side->state = on_head;
     } else if (span_at(in, in.len - 1) != '\n') {
         side->state = on_stray_line;
     }

@@ -28,7 +28,7 @@ static void send(struct http_pieces *p, struct http_out *out, struct span bytes,
     region.bytes = bytes;
     region.flags = flags;
     region.flags |= p->begun ? 0U : REGION_FIRST;
-    region.flags |= p->after_gap ? REGION_AFTER_GAP : 0U;
+    region.flags |= p->after_gap && bytes.len > 0 ? REGION_AFTER_GAP : 0U;
     if (p->begun) {
         region.body_type = BODY_UNKNOWN;
         region.boundary = (struct span){0};

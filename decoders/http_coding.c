@@ -138,7 +138,8 @@ static void inflate(struct http_codings *c, struct http_coding_level *level, siz
     level->n_out += out.len;
     level->has_more = result == INFLATER_FULL && !closing;
     level->ended = result == INFLATER_END;
-    level->broken = result == INFLATER_BROKEN || (level->ended && level->in.len > 0);
+    bool followed = level->in.len > 0 || inflater_input(level->inflater).len > 0;
+    level->broken = result == INFLATER_BROKEN || (level->ended && followed);
     level->closed = closing && result != INFLATER_FULL;
     if (level->closed && at + 1 < c->n) {
         c->levels[at + 1].closing = true;
@@ -163,7 +164,7 @@ static enum http_decode_step give_up(struct http_codings *c, struct http_coding_
 {
     bool reported = !c->quiet || !level->closed;
     struct span rest = level->in;
-    if (reported && !level->ended) {
+    if (reported) {
         c->raw = inflater_input(level->inflater);
     }
     level->in = (struct span){0};

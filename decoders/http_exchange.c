@@ -84,7 +84,9 @@ static void make_room(struct http_exchanges *all, const struct emit *emit, unsig
 struct http_exchange *http_exchange_begin(struct http_exchanges *all, const struct emit *emit,
                                           enum direction dir, unsigned most_open)
 {
-    make_room(all, emit, most_open);
+    if (dir == TO_SERVER) {
+        make_room(all, emit, most_open); /* of responses alone there is one at a time */
+    }
     struct http_exchange *exchange = take_spare(all);
     if (exchange == NULL) {
         return NULL;

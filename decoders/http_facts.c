@@ -7,6 +7,7 @@
 #include "decoders/http_facts.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/codec/mimeparam.h"
 
 /* Whether digits stand at the front; what follows them is not looked at. */
 static bool leading_number(struct span value, uint64_t *ret_number)
@@ -151,19 +152,13 @@ static enum body_type type_of(struct span media)
     return media.len > 0 ? BODY_BINARY : BODY_UNKNOWN;
 }
 
-/* The value of a parameter, quoted or not; quoted pairs are left as they are. */
-static struct span parameter(struct span parameters, struct span name)
+/* The value of a parameter as it stands, without quotes. */
+static struct span parameter(struct span value, struct span name)
 {
-    while (parameters.len > 0) {
-        struct span value = span_trim(span_split(&parameters, ';'));
-        struct span key = span_trim(span_split(&value, '='));
-        if (span_equal_nocase(key, name)) {
-            value = span_trim(value);
-            if (span_at(value, 0) == '"') {
-                value = span_from(value, 1);
-                value = span_head(value, span_find_byte(value, 0, '"'));
-            }
-            return value;
+    struct mimeparam param;
+    while (mimeparam_next(&value, &param)) {
+        if (span_equal_nocase(param.name, name)) {
+            return param.value;
         }
     }
     return (struct span){0};
@@ -171,7 +166,7 @@ static struct span parameter(struct span parameters, struct span name)
 
 static void add_type(struct http_facts *facts, struct span value)
 {
-    struct span media = span_trim(span_split(&value, ';'));
+    struct span media = mimeparam_main(value);
     if (facts->body_type != BODY_UNKNOWN) {
         return; /* the first one counts */
     }

@@ -92,7 +92,7 @@ static struct span item_of(struct http_out *out, struct span name)
 {
     name = span_head(name, ITEM_MAX);
     sbuf_reset(&out->name);
-    uint8_t *room = sbuf_reserve(&out->name, name.len);
+    uint8_t *room = name.len > 0 ? sbuf_reserve(&out->name, name.len) : NULL;
     if (room == NULL) {
         return (struct span){0};
     }
@@ -150,7 +150,7 @@ static void emit_host(struct http_out *out, struct span authority, unsigned flag
     size_t colon = span_find_byte(authority, close == SPAN_NONE ? 0 : close, ':');
     struct span host = span_head(authority, colon);
     sbuf_reset(&out->decoded);
-    uint8_t *room = sbuf_reserve(&out->decoded, host.len);
+    uint8_t *room = host.len > 0 ? sbuf_reserve(&out->decoded, host.len) : NULL;
     if (room != NULL) {
         bytes_copy_lower(room, host.data, host.len);
         sbuf_commit(&out->decoded, host.len);

@@ -179,7 +179,7 @@ bool http_may_be_landmark(struct span start, enum direction dir)
 {
     if (dir == TO_CLIENT) {
         size_t len = start.len < version_start.len ? start.len : version_start.len;
-        return span_equal(span_head(start, len), span_head(version_start, len));
+        return span_equal_nocase(span_head(start, len), span_head(version_start, len));
     }
     struct span rest = span_head(start, METHOD_MAX + 1);
     struct span method = take_word(&rest);

@@ -104,6 +104,7 @@ static void read_on(struct brotli *b, struct span *in)
         start_replay(b);
     } else if (verdict == BROTLI_DECODER_RESULT_SUCCESS) {
         b->state = ENDED;
+        sbuf_reset(&b->base.kept);
     }
 }
 
@@ -122,6 +123,7 @@ static void replay(struct brotli *b)
         b->state = BROKEN;
     } else if (verdict == BROTLI_DECODER_RESULT_SUCCESS) {
         b->state = ENDED; /* it was not the stream that failed before, but memory */
+        sbuf_drop(&b->base.kept, b->replayed);
     }
 }
 

@@ -154,6 +154,16 @@ static bool sniff(struct inflate *z, struct span *in)
     return true;
 }
 
+/* igzip may have taken bytes that stand behind the stream: only those are kept now. */
+static void end_stream(struct inflate *z)
+{
+    size_t n_behind = (size_t)z->isal.read_in_length / 8;
+    size_t n_kept = z->base.kept.len;
+    n_behind = n_behind < n_kept ? n_behind : n_kept;
+    z->state = z->kind == INFLATER_GZIP && n_behind == 0 ? AFTER_MEMBER : ENDED;
+    sbuf_drop(&z->base.kept, n_kept - n_behind);
+}
+
 static enum inflater_result read_on(struct inflate *z, struct span *in, struct span *ret_out)
 {
     if (z->base.kept.len >= INFLATER_KEEP) {
@@ -175,7 +185,7 @@ static enum inflater_result read_on(struct inflate *z, struct span *in, struct s
     z->given += got;
     *ret_out = span_of(z->window, got);
     if (z->isal.block_state == ISAL_BLOCK_FINISH) {
-        z->state = z->kind == INFLATER_GZIP ? AFTER_MEMBER : ENDED;
+        end_stream(z);
     }
     return INFLATER_FULL;
 }

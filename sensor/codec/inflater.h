@@ -34,7 +34,7 @@ enum inflater_result inflater_finish(struct inflater *i, struct span *ret_out);
 /* Whether the stream is complete as it stands: it would lack nothing if there were no more input.
  */
 bool inflater_is_complete(const struct inflater *i);
-/* The latest input of a stream that is broken or incomplete, to be looked at as it is: all of it
- * when it was short. Where it starts does not depend on how the input was cut. Valid until the
- * inflater is freed. */
+/* Input to be looked at as it is, valid until the inflater is freed. Of a stream that is broken or
+ * incomplete: the latest (all of it when it was short; where it starts does not depend on how the
+ * input was cut). Of one that is complete: what was taken from behind its end. */
 struct span inflater_input(const struct inflater *i);

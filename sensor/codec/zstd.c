@@ -37,7 +37,10 @@ static enum inflater_result run(struct zstd *z, struct span *in, struct span *re
     if (z->base.kept.len == INFLATER_KEEP) {
         sbuf_reset(&z->base.kept);
     }
-    struct span part = span_head(*in, INFLATER_KEEP - z->base.kept.len);
+    size_t most = INFLATER_KEEP - z->base.kept.len;
+    /* A frame that it sees whole it decodes at one stroke, and then gives nothing when the check at
+     * its end is wrong. */
+    struct span part = span_head(*in, z->in_frame ? most : 1);
     ZSTD_inBuffer input = {.src = part.data, .size = part.len};
     ZSTD_outBuffer output = {.dst = z->window, .size = sizeof(z->window)};
     size_t verdict = ZSTD_decompressStream(z->decoder, &output, &input);
@@ -65,7 +68,10 @@ static enum inflater_result next(struct inflater *i, struct span *in, struct spa
     if (in->len == 0 && !z->has_more) {
         return INFLATER_MORE;
     }
-    z->ended = z->ended || (between && !may_begin_frame(span_at(*in, 0)));
+    if (between && !may_begin_frame(span_at(*in, 0))) {
+        z->ended = true;
+        sbuf_reset(&z->base.kept);
+    }
     return z->ended ? INFLATER_END : run(z, in, ret_out);
 }
 
@@ -79,7 +85,11 @@ static enum inflater_result finish(struct inflater *i, struct span *ret_out)
             return result;
         }
     }
-    return z->broken || z->in_frame ? INFLATER_BROKEN : INFLATER_END;
+    if (z->broken || z->in_frame) {
+        return INFLATER_BROKEN;
+    }
+    sbuf_reset(&z->base.kept);
+    return INFLATER_END;
 }
 
 static bool is_complete(const struct inflater *i)

@@ -186,6 +186,30 @@ static void bytes_behind_the_last_gzip_member_are_left(void)
     sbuf_free(&in);
 }
 
+/* What was read too far is had back, so that nothing behind the end is hidden. */
+static void bytes_behind_a_raw_stream_are_had_back(void)
+{
+    struct sbuf in = sbuf_with_cap(CAP);
+    struct span got;
+    add_deflated(&in, SPAN("abc"), RAW, 6);
+    sbuf_add_str(&in, "${jndi:x}");
+    struct inflater *i = inflater_new(INFLATER_DEFLATE);
+    CU_ASSERT_FATAL(i != NULL);
+    struct span rest = sbuf_span(&in);
+    enum inflater_result result = INFLATER_FULL;
+    while (result == INFLATER_FULL) {
+        result = inflater_next(i, &rest, &got);
+    }
+    struct sbuf behind = sbuf_with_cap(CAP);
+    sbuf_add(&behind, inflater_input(i));
+    sbuf_add(&behind, rest);
+    CU_ASSERT(result == INFLATER_END);
+    CU_ASSERT(span_equal(sbuf_span(&behind), SPAN("${jndi:x}")));
+    inflater_free(&i);
+    sbuf_free(&behind);
+    sbuf_free(&in);
+}
+
 static void deflate_is_read_with_and_without_its_wrapping(void)
 {
     static const int windows[] = {ZLIB, RAW};
@@ -454,6 +478,7 @@ static CU_TestInfo whole_tests[] = {
     {"gzip_is_read_however_it_is_cut", gzip_is_read_however_it_is_cut},
     {"gzip_members_follow_each_other", gzip_members_follow_each_other},
     {"bytes_behind_the_last_gzip_member_are_left", bytes_behind_the_last_gzip_member_are_left},
+    {"bytes_behind_a_raw_stream_are_had_back", bytes_behind_a_raw_stream_are_had_back},
     {"deflate_is_read_with_and_without_its_wrapping",
      deflate_is_read_with_and_without_its_wrapping},
     {"brotli_and_zstd_are_read_however_they_are_cut",
