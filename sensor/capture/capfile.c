@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { NO_PACKET = -1 };
+
 static const struct capture_format *const formats[] = {&format_pcap, &format_pcapng};
 
 int capfile_open(const char *path, int wake_fd, size_t window_size, struct ifaces *ifaces,
@@ -41,6 +43,7 @@ void capfile_close(struct capfile **f)
         return;
     }
     window_free(&(*f)->window);
+    errbuf_free(&(*f)->damage);
     feed_close(&(*f)->feed);
     mem_free((*f)->section.ifaces);
     mem_free(*f);
@@ -167,6 +170,76 @@ bool capfile_is_capture(const struct capfile *f)
     return f->format != NULL;
 }
 
+/* Adds the line about the damage, with how it goes on. */
+static void tell_damage(struct capfile *f, const char *how, struct errbuf *err)
+{
+    struct span line = span_trim(span_str(errbuf_text(&f->damage)));
+    errbuf_add(err, "%.*s%s", (int)line.len, (const char *)line.data, how);
+    errbuf_free(&f->damage);
+    f->was_damaged = true;
+    f->looking = false;
+}
+
+/* The first place in s where a record begins; SPAN_NONE: not where that can be told. */
+static size_t find_record(const struct capfile *f, struct span s, bool last)
+{
+    size_t ahead = last ? 1 : CAPFILE_LOOK_AHEAD;
+    for (size_t off = 0; off + ahead <= s.len; off++) {
+        if (f->format->is_record(f, wire_from(s, off), last)) {
+            return off;
+        }
+    }
+    return SPAN_NONE;
+}
+
+/* Goes on to the next record behind damage. CAPFILE_BAD: there is none. */
+static enum capfile_status look(struct capfile *f, struct errbuf *err)
+{
+    while (true) {
+        enum window_status status = window_need(&f->window, CAPFILE_LOOK_AHEAD);
+        if (status == WINDOW_WAIT || status == WINDOW_INTERRUPTED) {
+            return capfile_after(f, status, err);
+        }
+        bool last = status != WINDOW_OK;
+        struct span s = window_rest(&f->window);
+        size_t off = find_record(f, s, last);
+        if (off != SPAN_NONE) {
+            char how[64];
+            window_take(&f->window, off);
+            (void)snprintf(how, sizeof(how), "; went on at byte %" PRIu64,
+                           window_offset(&f->window));
+            tell_damage(f, how, err);
+            return CAPFILE_OK;
+        }
+        if (last) {
+            tell_damage(f, "; nothing behind it can be read", err);
+            return CAPFILE_BAD;
+        }
+        window_take(&f->window, s.len - CAPFILE_LOOK_AHEAD + 1);
+    }
+}
+
+/* The next packet, or a way past damage (CAPFILE_OK without a packet: ret_packet->link_type -1). */
+static enum capfile_status next_or_look(struct capfile *f, struct packet *ret_packet,
+                                        struct errbuf *err)
+{
+    if (f->looking) {
+        ret_packet->link_type = NO_PACKET;
+        return look(f, err);
+    }
+    enum capfile_status status = f->format->next(f, ret_packet, f->resync ? &f->damage : err);
+    if (status != CAPFILE_BAD || !f->resync) {
+        return status;
+    }
+    f->looking = true;
+    f->section.skip = 0;
+    if (window_rest(&f->window).len > 0) {
+        window_take(&f->window, 1); /* what is here is no record */
+    }
+    ret_packet->link_type = NO_PACKET;
+    return look(f, err);
+}
+
 enum capfile_status capfile_next(struct capfile *f, struct packet *ret_packet, struct errbuf *err)
 {
     if (!f->begun) {
@@ -175,7 +248,10 @@ enum capfile_status capfile_next(struct capfile *f, struct packet *ret_packet, s
             return status;
         }
     }
-    enum capfile_status status = f->format->next(f, ret_packet, err);
+    enum capfile_status status = CAPFILE_OK;
+    do {
+        status = next_or_look(f, ret_packet, err);
+    } while (status == CAPFILE_OK && ret_packet->link_type == NO_PACKET);
     if (status == CAPFILE_OK) {
         f->n_packets++;
         f->last_us = ret_packet->time_us;

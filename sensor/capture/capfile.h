@@ -26,6 +26,9 @@ struct capture_format {
     enum capfile_status (*begin)(struct capfile *f, struct errbuf *err);
     /* The next packet: all but its number and clock. */
     enum capfile_status (*next)(struct capfile *f, struct packet *ret_packet, struct errbuf *err);
+    /* Whether a record begins at the front of s, and another behind it. `last`: s ends where the
+     * file does; else it is at least CAPFILE_LOOK_AHEAD bytes. */
+    bool (*is_record)(const struct capfile *f, struct span s, bool last);
 };
 
 extern const struct capture_format format_pcap;
@@ -35,7 +38,8 @@ enum {
     CAPFILE_MAGIC = 4,
     CAPFILE_MAX_PACKET = 256 * 1024, /* more is taken for damage, as libpcap does */
     CAPFILE_MAX_BLOCK = 384 * 1024,
-    CAPFILE_MIN_WINDOW = CAPFILE_MAX_BLOCK,
+    CAPFILE_MIN_WINDOW = CAPFILE_MAX_BLOCK + 64,
+    CAPFILE_LOOK_AHEAD = CAPFILE_MAX_BLOCK + 32, /* a record and the head of the next */
     CAPFILE_MAX_SECTION_IFACES = 4096,
 };
 
@@ -75,6 +79,10 @@ struct capfile {
     uint64_t n_packets; /* read so far */
     uint32_t number;    /* of the last packet's interface, in the file's own count */
     uint64_t last_us;   /* time of the last packet */
+    bool resync;        /* look for the next record behind damage */
+    bool looking;       /* doing so */
+    bool was_damaged;
+    struct errbuf damage; /* its line, until it is known how it goes on */
     struct pcap_head pcap;
     struct pcapng_section section;
 };

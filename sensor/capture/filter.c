@@ -84,6 +84,7 @@ static bool can_go_on(struct span head, int link_type)
         " 02:00:00:00:00:01",
         " = 1",
         "]=1",
+        " 1=1",
         " 1]=1",
         " proto 1",
         " net 192.0.2.0/24",

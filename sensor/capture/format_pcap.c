@@ -94,4 +94,33 @@ static enum capfile_status next(struct capfile *f, struct packet *ret_packet, st
     return CAPFILE_OK;
 }
 
-const struct capture_format format_pcap = {.knows = knows, .begin = begin, .next = next};
+/* Whether a record's header is likely: its lengths agree, its fraction is one, and its time is
+ * within a day of the packet before the damage. */
+static bool is_likely(const struct capfile *f, struct span s)
+{
+    enum { DAY_S = 86400 };
+    uint64_t seconds = capfile_u32(f, s, 0);
+    uint32_t captured = capfile_u32(f, s, 8);
+    uint32_t wire_len = capfile_u32(f, s, 12);
+    uint64_t last_s = f->last_us / SECOND_US;
+    bool near = f->n_packets == 0 || (seconds + DAY_S > last_s && seconds < last_s + DAY_S);
+    return near && s.len >= f->pcap.record_header && captured > 0 && captured <= wire_len &&
+           wire_len <= CAPFILE_MAX_PACKET &&
+           capfile_u32(f, s, 4) < (f->pcap.nanoseconds ? SECOND_US * 1000 : SECOND_US);
+}
+
+static bool is_record(const struct capfile *f, struct span s, bool last)
+{
+    if (!is_likely(f, s)) {
+        return false;
+    }
+    size_t end = f->pcap.record_header + capfile_u32(f, s, 8);
+    return is_likely(f, wire_from(s, end)) || (last && end == s.len);
+}
+
+const struct capture_format format_pcap = {
+    .knows = knows,
+    .begin = begin,
+    .next = next,
+    .is_record = is_record,
+};

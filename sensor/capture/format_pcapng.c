@@ -310,4 +310,26 @@ static enum capfile_status next(struct capfile *f, struct packet *ret_packet, st
     return status;
 }
 
-const struct capture_format format_pcapng = {.knows = knows, .begin = begin, .next = next};
+/* A block of a kind that is read, with the same length at both ends; a section in either byte
+ * order.
+ */
+static bool is_record(const struct capfile *f, struct span s, bool last UNUSED)
+{
+    uint32_t type = capfile_u32(f, s, 0);
+    if (type == BLOCK_SECTION) {
+        bool big = wire_be32(s, 8) == BYTE_ORDER_MAGIC;
+        uint32_t len = big ? wire_be32(s, 4) : wire_le32(s, 4);
+        return len >= SECTION_MIN && (big || wire_le32(s, 8) == BYTE_ORDER_MAGIC);
+    }
+    uint32_t len = capfile_u32(f, s, 4);
+    return (type == BLOCK_INTERFACE || is_packet(type)) && len >= BLOCK_MIN && len % 4 == 0 &&
+           len <= CAPFILE_MAX_BLOCK && len <= s.len &&
+           capfile_u32(f, s, len - BLOCK_TRAILER) == len;
+}
+
+const struct capture_format format_pcapng = {
+    .knows = knows,
+    .begin = begin,
+    .next = next,
+    .is_record = is_record,
+};

@@ -54,7 +54,8 @@ struct source {
     bool (*link_supported)(int link_type);
     size_t window_bytes;
     struct wake wake;
-    bool bad; /* an input could not be read to its end */
+    bool resync;
+    bool bad; /* an input could not be read to its end, or not wholly */
     struct packet_clock clock;
     uint64_t n_read;     /* packets, also those that the filter left out */
     uint64_t done_bytes; /* of inputs read to their end */
@@ -130,7 +131,9 @@ static bool load_top(struct source *s, enum source_status *ret_status, struct er
     if (error != 0) {
         inputs_cannot_open(in->path, error, err);
     } else {
+        in->file->resync = s->resync;
         status = capfile_next(in->file, &in->next, err);
+        s->bad = s->bad || in->file->was_damaged;
     }
     switch (status) {
     case CAPFILE_OK:
@@ -400,6 +403,7 @@ static int open_source(const struct source_options *options, struct source **ret
     if (s == NULL) {
         return -ENOMEM;
     }
+    s->resync = options->resync;
     s->link_supported = options->link_supported;
     s->link_names = options->link_names == NULL ? "" : options->link_names;
     int error = wake_open(&s->wake);

@@ -6,8 +6,8 @@
  * the last. The kernel's ring is handed over block by block; the poll interval is also how long a
  * block waits to be filled.
  *
- * More than one worker means one source each, joined to a fanout group of the kernel behind
- * port_activate(). */
+ * More than one worker means one source each, all of one fanout group: the kernel deals the packets
+ * out by a hash that is the same for both directions of a flow, fragments joined first. */
 #include "sensor/base/bytes.h"
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
@@ -19,6 +19,7 @@
 #include "sensor/core/source.h"
 
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
 #include <poll.h>
@@ -63,6 +64,7 @@ struct source {
     bool promiscuous;
     int buffer_bytes;
     int poll_ms;
+    uint16_t fanout;
     int control_fd; /* for asking the kernel about interfaces */
     unsigned since_look;
     struct packet_clock clock;
@@ -150,6 +152,22 @@ static int configure(const struct source *s, pcap_t *handle)
     return code == 0 && s->buffer_bytes > 0 ? pcap_set_buffer_size(handle, s->buffer_bytes) : code;
 }
 
+/* Joins the port's own group: each interface is dealt out by itself. */
+static int join_fanout(const struct source *s, const struct port *port, struct errbuf *err)
+{
+    uint16_t group = (uint16_t)(s->fanout + (port - s->ports));
+    uint32_t how = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG;
+    uint32_t value = how << 16 | group;
+    if (setsockopt(pcap_fileno(port->handle), SOL_PACKET, PACKET_FANOUT, &value, sizeof(value)) !=
+        0) {
+        int error = -errno;
+        errbuf_add(err, "cannot share '%s' between workers: %s. Use one worker", port->name,
+                   strerror(-error));
+        return error;
+    }
+    return 0;
+}
+
 /* Begins to capture. 0; -ENETDOWN (without a line) when the interface is down; or another negative
  * errno with a line. */
 static int port_activate(struct source *s, struct port *port, struct errbuf *err)
@@ -176,6 +194,9 @@ static int port_activate(struct source *s, struct port *port, struct errbuf *err
     }
     if (error == 0 && s->filter != NULL) {
         error = filter_attach(port->handle, s->filter, err);
+    }
+    if (error == 0 && s->fanout != 0) {
+        error = join_fanout(s, port, err);
     }
     if (error != 0) {
         port_close(s, port);
@@ -431,6 +452,7 @@ static int set_options(struct source *s, const struct source_options *options)
 {
     s->snaplen = options->snaplen > 0 ? options->snaplen : SNAPLEN_DEFAULT;
     s->promiscuous = options->promiscuous;
+    s->fanout = options->fanout;
     s->buffer_bytes = options->buffer_bytes < INT32_MAX ? (int)options->buffer_bytes : INT32_MAX;
     s->poll_ms = options->poll_ms > 0 ? (int)options->poll_ms : 1;
     s->store = sbuf_with_cap((size_t)s->snaplen * STORE_PACKETS);

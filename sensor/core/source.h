@@ -36,6 +36,8 @@ struct source_options {
      * input. NULL: all. */
     bool (*link_supported)(int link_type);
     const char *link_names;
+    bool resync;     /* files: read on behind damage, where records can be told again */
+    uint16_t fanout; /* live: the kernel deals flows out to the sources of this group; 0: alone */
     uint32_t snaplen;
     bool promiscuous;
     size_t buffer_bytes; /* kernel buffer of a live source */

@@ -20,6 +20,7 @@ enum side_flag {
     SIDE_ACKED = 1 << 3,   /* the peer's ACKs are seen: `acked` counts */
     SIDE_FIN = 1 << 4,     /* `fin` is known */
     SIDE_ENDED = 1 << 5,   /* end() was told */
+    SIDE_STRAY = 1 << 8,   /* data far from the stream were seen, that end at `reuse` */
     SIDE_WATCHED = 1 << 7, /* it sent bytes twice and not alike, or such as cannot be compared */
     SIDE_REUSE = 1 << 6,   /* a SYN with another number was seen: `reuse` */
 };
@@ -27,15 +28,15 @@ enum side_flag {
 /* One sender of a TCP flow. Positions are sequence numbers without wrap-around: their low 32 bits
  * are those on the wire. */
 struct side {
-    uint64_t next;       /* first position not yet delivered */
-    uint64_t acked;      /* first position the peer has not acknowledged */
-    uint64_t edge;       /* beyond it nothing can be in its peer\'s window; 0: not known */
-    uint64_t fin;        /* position of its FIN */
-    uint32_t isn;        /* sequence number of its SYN */
-    uint32_t reuse;      /* sequence number of a SYN that may replace this flow */
-    uint32_t said;       /* bytes it sent since its peer did */
-    uint8_t flags;       /* enum side_flag */
-    uint8_t scale;       /* of its windows, plus 1; 0: not known */
+    uint64_t next;  /* first position not yet delivered */
+    uint64_t acked; /* first position the peer has not acknowledged */
+    uint64_t edge;  /* beyond it nothing can be in its peer\'s window; 0: not known */
+    uint64_t fin;   /* position of its FIN */
+    uint32_t isn;   /* sequence number of its SYN */
+    uint32_t reuse; /* last sequence number of what may replace this flow: a SYN, or stray data */
+    uint32_t said;  /* bytes it sent since its peer did */
+    uint16_t flags; /* enum side_flag */
+    uint8_t scale;  /* of its windows, plus 1; 0: not known */
     struct hold *hold;   /* segments behind a hole, made with the first */
     struct past *past;   /* copy of what was delivered and not acknowledged */
     struct doubt *doubt; /* the other reading, where there was reason for one */
@@ -52,7 +53,7 @@ struct flow {
     uint64_t touched_us;  /* clock of its latest packet */
     bool flipped;
     bool mute;       /* the user had no memory for it */
-    bool reused;     /* its ports were another flow's before */
+    bool reopened;   /* its SYN was seen, in the flow that had its ports before */
     bool ended;      /* `reason` is known */
     bool named;      /* nDPI need not be asked any more */
     uint8_t n_asked; /* packets it was asked with */

@@ -19,7 +19,7 @@
 #include "sensor/flow/entry.h"
 #include "sensor/flow/tcp.h"
 
-enum { HEAP_OVERHEAD = 16, EVICT_FOR_SEGMENT = 16, WELL_KNOWN = 1024 };
+enum { HEAP_OVERHEAD = 16, EVICT_FOR_SEGMENT = 16, EVICT_FOR_FLOW = 16, WELL_KNOWN = 1024 };
 
 static const uint64_t id_mask = (1ULL << 51) - 1;
 
@@ -449,7 +449,7 @@ static void count_new(struct flow_table *t, struct flow *f, const struct headers
         return;
     }
     stats_add(t->stats, STAT_FLOW_TCP, 1);
-    if ((h->tcp_flags & TCP_SYN) != 0 || f->reused) {
+    if ((h->tcp_flags & TCP_SYN) != 0 || f->reopened) {
         stats_add(t->stats, STAT_TCP_SESSIONS, 1);
     } else {
         f->conn.marks |= CONN_MIDSTREAM;
@@ -495,6 +495,10 @@ static struct flow *allocate(struct flow_table *t)
         }
     }
     struct flow *f = mem_alloc(sizeof(*f));
+    /* What the system refuses is like the limit: room is made. */
+    for (int i = 0; f == NULL && i < EVICT_FOR_FLOW && flow_table_evict(t); i++) {
+        f = mem_alloc(sizeof(*f));
+    }
     if (f != NULL) {
         t->memory += size;
     }
@@ -503,7 +507,8 @@ static struct flow *allocate(struct flow_table *t)
 
 /* What a new flow takes over from the one that had its ports before. */
 struct heritage {
-    bool reused;
+    bool replaces;
+    bool reopened; /* its opening was seen */
     uint64_t start_us;
     unsigned generation;
 };
@@ -513,12 +518,13 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
 {
     struct flow *f = allocate(t);
     if (f == NULL) {
-        stats_add(t->stats, STAT_REFUSED_MEMORY, 1);
+        stats_add(t->stats, STAT_FLOW_MEMCAP, 1);
+        stats_add(t->stats, STAT_LOST_MEMORY, h->payload.len);
         return NULL;
     }
-    bool same_time = heritage->reused && heritage->start_us == p->time_us;
+    bool same_time = heritage->replaces && heritage->start_us == p->time_us;
     f->hash = hash_of(t, h);
-    f->reused = heritage->reused;
+    f->reopened = heritage->reopened;
     f->generation = same_time ? heritage->generation + 1 : 0;
     fill_conn(&f->conn, p, h, iface_name);
     f->conn.id = id_of(h, p->time_us, f->generation);
@@ -588,9 +594,16 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     flow_table_expire(t, p->clock_us);
     enum direction dir = TO_SERVER;
     struct flow *f = find(t, h, &dir);
-    struct heritage heritage = {.reused = false};
-    if (f != NULL && h->proto == IP_PROTO_TCP && tcp_is_reuse(f, h, dir)) {
-        heritage = (struct heritage){true, f->conn.start_us, f->generation};
+    struct heritage heritage = {.replaces = false};
+    enum tcp_reuse reuse =
+        f != NULL && h->proto == IP_PROTO_TCP ? tcp_reuse(f, h, dir) : TCP_NO_REUSE;
+    if (reuse != TCP_NO_REUSE) {
+        heritage = (struct heritage){
+            .replaces = true,
+            .reopened = reuse == TCP_REOPENED,
+            .start_us = f->conn.start_us,
+            .generation = f->generation,
+        };
         f->conn.clock_us = t->clock_us;
         close_flow(t, f, CLOSE_TIMEOUT);
         f = NULL;

@@ -10,9 +10,9 @@
  * this side is watched. Bytes that are acknowledged a receiver ignores when they come again, and so
  * do we.
  *
- * Bytes that come after their hole was given up, or lie before the start of a stream that was taken
- * up in the middle, are read in the same way. Without memory bytes are read by themselves, without
- * what stands around them. */
+ * Bytes that come after their hole was given up, that lie before the start of a stream that was
+ * taken up in the middle, or that are refused, are read in the same way. Without memory bytes are
+ * read by themselves, without what stands around them. */
 #include "sensor/flow/readings.h"
 
 #include "sensor/base/bytes.h"
@@ -260,6 +260,13 @@ void readings_repeated(const struct half *x, uint64_t pos, struct span bytes)
     } else if (ours.len < rest.len) {
         s->flags |= SIDE_WATCHED;
         read_alone(x, from, rest);
+    }
+}
+
+void readings_stray(const struct half *x, uint64_t pos, struct span bytes)
+{
+    if (bytes.len > 0) {
+        read_alone(x, pos, bytes);
     }
 }
 

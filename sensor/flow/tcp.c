@@ -1,39 +1,28 @@
-/* tcp: segments to bytes in order (RFC 9293), as seen from a tap.
+/* tcp: what segments say (RFC 9293), as seen from a tap. stream.c puts the bytes in order.
  *
- * In-order segments go to the user straight from the packet; only what waits behind a hole is
- * copied. A hole is given up when its receiver has acknowledged what lies behind it (so it got what
- * the capture lacks), when what is held reaches its cap or memory is short, where no ACKs are seen
- * when packet time passes the limit, and when the flow ends. While its receiver is seen not to have
- * the bytes of a hole they may still come, and a decoy behind it must not make us skip them.
+ * Nothing a single segment says is believed more than it must be, because a decoy that never
+ * reaches the server must not decide what the sensor reads: a SYN with another number only proposes
+ * a new connection, which an answer or data confirms; so do data far from the stream, which an
+ * acknowledgement or more of them confirm; a RST must lie in the window, and data after it revives
+ * the flow; a FIN counts when it is acknowledged, or when nothing followed; payload without ACK is
+ * none to its receiver; a hole is not skipped while its receiver is seen to wait for it, only where
+ * no ACKs are seen at all does time end the wait. What is refused is still read, by itself.
  *
- * Nothing a single segment says is believed more than it must be: a SYN with another number only
- * proposes a new connection, which an answer or data confirms; a RST must lie in the window and
- * data after it revives the flow; a FIN counts when it is acknowledged, or when nothing followed.
- *
- * A flow taken up mid-stream starts with the first payload it shows. There is no limit on how deep
- * into a stream is read. Where the handshake was not seen, windows are not known, and only what is
- * beyond any window is taken as outside. */
+ * A flow taken up mid-stream starts with the first payload it shows. Where the handshake was not
+ * seen, windows are not known, and only what is beyond any window is taken as outside. */
 #include "sensor/flow/tcp.h"
 
-#include "sensor/base/bytes.h"
-#include "sensor/base/mem.h"
-#include "sensor/flow/half.h"
 #include "sensor/flow/readings.h"
-#include "sensor/flow/segments.h"
-
-enum { GATHER = 2048, SMALL = 256 };
+#include "sensor/flow/stream.h"
 
 /* Beyond this distance nothing can be in a window (RFC 7323, section 2.3). */
 static const uint64_t far_away = 1ULL << 30;
+/* Nothing comes again from so far back. */
+static const uint64_t far_behind = 1ULL << 24;
 /* How far behind the last byte seen a RST may lie: segments before it may be lost. */
 static const uint64_t reset_window = 1ULL << 20;
 /* Positions start high enough for what lies before them. */
 static const uint64_t origin = 1ULL << 32;
-
-struct hold {
-    struct segments segments;
-    uint64_t since_us; /* clock when the first hole came to be */
-};
 
 static uint64_t position(const struct side *s, uint32_t seq)
 {
@@ -45,7 +34,7 @@ static void start_at(struct side *s, uint32_t seq)
 {
     s->next = origin + seq;
     s->edge = 0;
-    s->flags = (uint8_t)((s->flags & ~SIDE_ACKED) | SIDE_KNOWN);
+    s->flags = (uint16_t)((s->flags & ~SIDE_ACKED) | SIDE_KNOWN);
 }
 
 /* Whether a sequence number is that of the SYN that opened this side. */
@@ -62,138 +51,66 @@ bool tcp_from_client(const struct headers *h)
     return h->dst_port <= h->src_port;
 }
 
-/* A SYN whose number is not that of this flow. */
-static bool syn_is_reuse(struct flow *f, const struct headers *h, struct side *s, struct side *peer)
+/* A SYN-ACK on a side that has sent data already: its own come again lies just before them. */
+static bool is_late_answer(const struct side *s, uint32_t seq)
 {
+    uint64_t start = position(s, seq + 1);
+    return start <= s->next && s->next - start < far_behind;
+}
+
+static enum tcp_reuse reuse_by_syn(struct flow *f, const struct headers *h, unsigned n)
+{
+    struct side *s = &f->sides[n];
+    const struct side *peer = &f->sides[1 - n];
     bool answer = (h->tcp_flags & TCP_ACK) != 0;
     if (is_isn(s, h->tcp_seq)) {
-        return false;
+        return TCP_NO_REUSE;
     }
-    if (answer && side_has(peer, SIDE_REUSE)) {
-        return h->tcp_ack == peer->reuse + 1;
+    if (f->conn.state == CONN_CLOSED ||
+        (answer && side_has(peer, SIDE_REUSE) && h->tcp_ack == peer->reuse + 1)) {
+        return TCP_REOPENED;
     }
-    if (f->conn.state == CONN_CLOSED) {
-        return true;
+    if (!side_has(s, SIDE_KNOWN)) {
+        return !answer && side_has(peer, SIDE_DATA) ? TCP_REOPENED : TCP_NO_REUSE;
     }
-    if (!answer && side_has(s, SIDE_KNOWN) &&
-        (side_has(s, SIDE_DATA) || f->conn.state != CONN_NEW)) {
+    if (answer) {
+        bool late = !side_has(s, SIDE_DATA) || is_late_answer(s, h->tcp_seq);
+        return late ? TCP_NO_REUSE : TCP_REOPENED;
+    }
+    if (side_has(s, SIDE_DATA) || f->conn.state != CONN_NEW) {
         s->reuse = h->tcp_seq;
         s->flags |= SIDE_REUSE;
     }
-    return false;
+    return TCP_NO_REUSE;
 }
 
-bool tcp_is_reuse(struct flow *f, const struct headers *h, enum direction dir)
+enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir)
 {
     unsigned n = dir ^ (f->flipped ? 1U : 0U);
-    struct side *s = &f->sides[n];
+    const struct side *s = &f->sides[n];
+    const struct side *peer = &f->sides[1 - n];
     if ((h->tcp_flags & TCP_RST) != 0) {
-        return false;
+        return TCP_NO_REUSE;
     }
     if ((h->tcp_flags & TCP_SYN) != 0) {
-        return syn_is_reuse(f, h, s, &f->sides[1 - n]);
+        return reuse_by_syn(f, h, n);
     }
-    return side_has(s, SIDE_REUSE) && h->payload.len > 0 && h->tcp_seq == s->reuse + 1 &&
-           position(s, h->tcp_seq) != s->next;
-}
-
-/* Delivering */
-
-static void gap(struct half *x, uint64_t n_bytes, enum lost reason)
-{
-    uint64_t pos = x->s->next;
-    x->s->next += n_bytes;
-    readings_gap(x, pos, reason == LOST_SNAPLEN ? pos : x->s->next);
-    flow_lose(x->t, x->f, half_dir(x), n_bytes, reason);
-}
-
-/* One side speaks: what the other said before is complete. */
-static void give(struct half *x, struct span bytes)
-{
-    struct half peer = half_peer(x);
-    uint64_t pos = x->s->next;
-    x->s->next += bytes.len;
-    readings_spoken_to(&peer);
-    flow_give(x->t, x->f, half_dir(x), bytes);
-    if (!x->f->conn.opaque && !x->f->mute) {
-        readings_delivered(x, pos, bytes);
+    if ((h->tcp_flags & TCP_ACK) != 0 && side_has(peer, SIDE_STRAY) &&
+        h->tcp_ack == peer->reuse + 1) {
+        return TCP_TAKEN_UP;
     }
-}
-
-static const struct segment *first_held(const struct side *s)
-{
-    return s->hold != NULL ? segments_first(&s->hold->segments) : NULL;
-}
-
-static void drop_first(struct half *x)
-{
-    struct segments *held = &x->s->hold->segments;
-    size_t before = held->memory;
-    segments_drop_first(held);
-    flow_unreserve(x->t, before - held->memory);
-    x->s->hold->since_us = x->t->clock_us;
-}
-
-/* Small pieces that follow each other go out together: a stream of single bytes must not cost a
- * call for each. */
-static void give_gathered(struct half *x)
-{
-    uint8_t gathered[GATHER];
-    size_t len = 0;
-    const struct segment *g = first_held(x->s);
-    while (g != NULL && g->pos == x->s->next + len && g->len < SMALL && g->bytes != NULL &&
-           g->len <= GATHER - len) {
-        bytes_copy(gathered + len, g->bytes, g->len);
-        len += g->len;
-        drop_first(x);
-        g = first_held(x->s);
+    if (h->payload.len == 0 || h->tcp_seq != s->reuse + 1 || position(s, h->tcp_seq) == s->next) {
+        return TCP_NO_REUSE;
     }
-    if (len > 0) {
-        give(x, span_of(gathered, len));
+    if (side_has(s, SIDE_REUSE)) {
+        return TCP_REOPENED;
     }
-}
-
-/* Delivers what is held up to the next hole. */
-static void drain(struct half *x)
-{
-    const struct segment *g = first_held(x->s);
-    while (g != NULL && g->pos == x->s->next) {
-        if (g->bytes == NULL) {
-            gap(x, g->len, LOST_SNAPLEN);
-            drop_first(x);
-        } else if (g->len < SMALL) {
-            give_gathered(x);
-        } else {
-            give(x, span_of(g->bytes, g->len));
-            drop_first(x);
-        }
-        g = first_held(x->s);
-    }
-}
-
-/* Gives up the first hole and delivers what lies behind it. */
-static void skip_hole(struct half *x, enum lost reason)
-{
-    const struct segment *g = first_held(x->s);
-    if (g != NULL) {
-        gap(x, g->pos - x->s->next, reason);
-        drain(x);
-    }
-}
-
-static void free_hold(struct flow_table *t, struct side *s)
-{
-    if (s->hold != NULL) {
-        flow_unreserve(t, s->hold->segments.memory + sizeof(*s->hold));
-        segments_free(&s->hold->segments);
-        mem_free(s->hold);
-        s->hold = NULL;
-    }
+    return side_has(s, SIDE_STRAY) && !side_has(s, SIDE_ACKED) ? TCP_TAKEN_UP : TCP_NO_REUSE;
 }
 
 static bool fin_is_acked(const struct side *s)
 {
-    return side_has(s, SIDE_FIN | SIDE_ACKED) && s->acked > s->fin;
+    return side_has(s, SIDE_FIN | SIDE_ACKED) && s->acked == s->fin + 1;
 }
 
 /* Tells the end of a direction once: all before its FIN was delivered, and the FIN is certain. */
@@ -213,155 +130,12 @@ static void tell_end(struct half *x)
 static void release(struct half *x)
 {
     struct side *s = x->s;
-    drain(x);
-    const struct segment *g = first_held(s);
-    while (g != NULL && side_has(s, SIDE_ACKED) && s->acked >= g->pos) {
-        skip_hole(x, LOST_GAP);
-        g = first_held(s);
-    }
-    if (g == NULL) {
-        free_hold(x->t, s);
-    }
-    if (g == NULL && fin_is_acked(s)) {
+    stream_release(x);
+    if (!stream_is_waiting(s) && fin_is_acked(s)) {
         if (s->next < s->fin) {
-            gap(x, s->fin - s->next, LOST_GAP);
+            stream_gap(x, s->fin - s->next, LOST_GAP);
         }
         tell_end(x);
-    }
-}
-
-/* Payload that was on the wire: [pos, pos + bytes.len) and `missing` uncaptured bytes behind it. */
-struct piece {
-    uint64_t pos;
-    struct span bytes;
-    uint64_t missing;
-};
-
-static uint64_t piece_end(const struct piece *p)
-{
-    return p->pos + p->bytes.len + p->missing;
-}
-
-/* Drops what lies before `pos`. */
-static void piece_start_at(struct piece *p, uint64_t pos)
-{
-    if (pos <= p->pos) {
-        return;
-    }
-    uint64_t n = pos - p->pos;
-    uint64_t beyond = n > p->bytes.len ? n - p->bytes.len : 0;
-    p->bytes = span_from(p->bytes, n);
-    p->missing -= beyond < p->missing ? beyond : p->missing;
-    p->pos = pos;
-}
-
-static void piece_end_at(struct piece *p, uint64_t pos)
-{
-    if (pos >= piece_end(p)) {
-        return;
-    }
-    uint64_t len = pos > p->pos ? pos - p->pos : 0;
-    p->missing = len > p->bytes.len ? len - p->bytes.len : 0;
-    p->bytes = span_head(p->bytes, len);
-}
-
-static void give_piece(struct half *x, const struct piece *p)
-{
-    if (p->bytes.len > 0) {
-        give(x, p->bytes);
-    }
-    if (p->missing > 0) {
-        gap(x, p->missing, LOST_SNAPLEN);
-    }
-}
-
-static bool make_hold(struct half *x)
-{
-    struct side *s = x->s;
-    if (s->hold != NULL) {
-        return true;
-    }
-    if (!flow_reserve(x->t, sizeof(*s->hold))) {
-        return false;
-    }
-    s->hold = mem_alloc(sizeof(*s->hold));
-    if (s->hold == NULL) {
-        flow_unreserve(x->t, sizeof(*s->hold));
-        return false;
-    }
-    s->hold->since_us = x->t->clock_us;
-    return true;
-}
-
-/* Copies a piece behind the hole; false when there is no memory for it. */
-static bool hold_piece(struct half *x, const struct piece *p)
-{
-    struct flow_table *t = x->t;
-    if (!make_hold(x)) {
-        return false;
-    }
-    struct segments *held = &x->s->hold->segments;
-    size_t before = held->memory;
-    size_t cost = segments_cost(p->bytes.len) + segments_cost(0);
-    if (!flow_reserve(t, cost)) {
-        return false;
-    }
-    enum overlap overlap = OVERLAP_NONE;
-    int result = p->bytes.len > 0 ? segments_add(held, p->pos, p->bytes, &t->random, &overlap) : 0;
-    if (result == 0 && p->missing > 0) {
-        result = segments_add_missing(held, p->pos + p->bytes.len, p->missing, &t->random);
-    }
-    flow_unreserve(t, cost + before);
-    t->memory += held->memory;
-    if (overlap != OVERLAP_NONE) {
-        stats_add(t->stats, STAT_TCP_OVERLAP, 1);
-    }
-    if (overlap == OVERLAP_DIFFERENT) {
-        readings_differ(x, p->pos, p->bytes);
-    }
-    return result == 0;
-}
-
-/* Without memory nothing is lost but the order: what is held goes out, then the piece itself. */
-static void give_without_memory(struct half *x, struct piece *p)
-{
-    stats_add(x->t->stats, STAT_TCP_SEGMENT_MEMCAP_DROP, 1);
-    while (first_held(x->s) != NULL && first_held(x->s)->pos < p->pos) {
-        skip_hole(x, LOST_MEMORY);
-    }
-    const struct segment *g = first_held(x->s);
-    if (g != NULL) {
-        piece_end_at(p, g->pos);
-    }
-    piece_start_at(p, x->s->next);
-    if (p->bytes.len + p->missing == 0) {
-        return;
-    }
-    if (p->pos > x->s->next) {
-        gap(x, p->pos - x->s->next, LOST_MEMORY);
-    }
-    give_piece(x, p);
-}
-
-/* A piece that reaches beyond what was delivered. */
-static void take(struct half *x, struct piece *p)
-{
-    struct side *s = x->s;
-    const struct segment *g = first_held(s);
-    bool skips = g == NULL && side_has(s, SIDE_ACKED) && s->acked >= p->pos;
-    if (skips && p->pos > s->next) {
-        gap(x, p->pos - s->next, LOST_GAP);
-    }
-    if (p->pos == s->next && (g == NULL || piece_end(p) <= g->pos)) {
-        give_piece(x, p);
-        return;
-    }
-    if (!hold_piece(x, p)) {
-        give_without_memory(x, p);
-    }
-    drain(x);
-    while (s->hold != NULL && s->hold->segments.memory > x->t->limits.held) {
-        skip_hole(x, LOST_GAP);
     }
 }
 
@@ -372,14 +146,30 @@ static bool is_outside(const struct half *x, const struct piece *p)
     if (s->edge != 0 && p->pos > s->edge) {
         return true;
     }
-    return piece_end(p) + far_away < s->next || p->pos > s->next + far_away;
+    return piece_end(p) + far_behind < s->next || p->pos > s->next + far_away;
+}
+
+/* Payload that its receiver will not take, for all that is known. It may be a new connection's. */
+static void stray(struct half *x, const struct piece *p)
+{
+    struct side *s = x->s;
+    if (!x->f->conn.opaque && !x->f->mute) {
+        readings_stray(x, p->pos, p->bytes);
+    }
+    if (is_outside(x, p)) {
+        flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
+    }
+    if (is_outside(x, p) && !side_has(s, SIDE_REUSE)) {
+        s->reuse = (uint32_t)piece_end(p) - 1;
+        s->flags |= SIDE_STRAY;
+    }
 }
 
 /* What can be inspected no more is not put together either. */
 static void pass_opaque(struct half *x, const struct piece *p)
 {
     struct side *s = x->s;
-    free_hold(x->t, s);
+    stream_free(x->t, s);
     readings_free(x->t, s);
     if (piece_end(p) > s->next) {
         flow_lose(x->t, x->f, half_dir(x), piece_end(p) - s->next, x->f->conn.opaque_reason);
@@ -397,7 +187,7 @@ static void doubt_fin(struct half *x, struct piece *p)
     if (fin_is_acked(s) || side_has(s, SIDE_ENDED)) {
         piece_end_at(p, s->fin);
     } else {
-        s->flags &= (uint8_t)~SIDE_FIN;
+        s->flags &= (uint16_t)~SIDE_FIN;
     }
 }
 
@@ -418,7 +208,7 @@ static void payload(struct half *x, struct piece *p)
         s->next = p->pos;
     }
     if (is_outside(x, p)) {
-        flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
+        stray(x, p);
         return;
     }
     s->flags |= SIDE_DATA;
@@ -437,7 +227,7 @@ static void payload(struct half *x, struct piece *p)
     if (x->f->conn.opaque) {
         pass_opaque(x, p);
     } else {
-        take(x, p);
+        stream_take(x, p);
     }
 }
 
@@ -501,6 +291,9 @@ static void acknowledge(struct half *x, const struct headers *h)
     }
     s->acked = side_has(s, SIDE_ACKED) && s->acked > pos ? s->acked : pos;
     s->flags |= SIDE_ACKED;
+    if (side_has(s, SIDE_FIN) && s->acked > s->fin + 1 && !side_has(s, SIDE_ENDED)) {
+        s->flags &= (uint16_t)~SIDE_FIN; /* its receiver went on behind it: there was none */
+    }
     move_edge(x, s, h);
     readings_acked(&peer);
     if (side_has(s, SIDE_DATA) || side_has(s, SIDE_FIN)) {
@@ -511,10 +304,13 @@ static void acknowledge(struct half *x, const struct headers *h)
 static void take_fin(struct half *x, uint64_t pos)
 {
     struct side *s = x->s;
+    if (side_has(s, SIDE_FIN)) {
+        return;
+    }
     if (!side_has(s, SIDE_DATA) && !side_has(s, SIDE_OPENED)) {
         s->next = pos;
     }
-    if (!side_has(s, SIDE_FIN) && pos >= s->next && pos - s->next < far_away) {
+    if (pos >= s->next && pos - s->next < far_away) {
         s->fin = pos;
         s->flags |= SIDE_FIN;
     }
@@ -566,6 +362,16 @@ static void reset(struct half *x, const struct headers *h)
     }
 }
 
+/* Receivers drop what has no ACK, once a connection stands, and a SYN that did not open it (RFC
+ * 9293, section 3.10.7.4). */
+static bool is_acceptable(const struct side *s, const struct headers *h)
+{
+    if ((h->tcp_flags & TCP_SYN) != 0) {
+        return is_isn(s, h->tcp_seq);
+    }
+    return (h->tcp_flags & TCP_ACK) != 0 || !side_has(s, SIDE_OPENED);
+}
+
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir)
 {
     struct half x = half_of(t, f, dir ^ (f->flipped ? 1U : 0U));
@@ -574,9 +380,13 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
         return;
     }
     learn(&x, h);
-    acknowledge(&x, h);
     uint32_t seq = h->tcp_seq + ((h->tcp_flags & TCP_SYN) != 0 ? 1 : 0);
     struct piece p = {position(x.s, seq), h->payload, h->missing};
+    if (!is_acceptable(x.s, h)) {
+        stray(&x, &p);
+        return;
+    }
+    acknowledge(&x, h);
     if (p.bytes.len + p.missing > 0) {
         payload(&x, &p);
     }
@@ -598,8 +408,8 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
 /* When the first hole of a side is to be given up. */
 static uint64_t hole_deadline(const struct flow_table *t, const struct side *s)
 {
-    bool waits = first_held(s) != NULL && !side_has(s, SIDE_ACKED);
-    return waits ? s->hold->since_us + t->limits.hole_us : UINT64_MAX;
+    bool waits = stream_is_waiting(s) && !side_has(s, SIDE_ACKED);
+    return waits ? stream_waits_since(s) + t->limits.hole_us : UINT64_MAX;
 }
 
 uint64_t tcp_deadline(const struct flow_table *t, const struct flow *f)
@@ -620,7 +430,7 @@ void tcp_on_deadline(struct flow_table *t, struct flow *f, uint64_t clock_us)
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         struct half x = half_of(t, f, n);
         while (hole_deadline(t, x.s) <= clock_us) {
-            skip_hole(&x, LOST_GAP);
+            stream_skip_hole(&x, LOST_GAP);
         }
         release(&x);
         if (readings_deadline(x.s) <= clock_us) {
@@ -637,7 +447,7 @@ static void tell_lost_tail(struct half *x)
     uint64_t end = side_has(s, SIDE_ACKED) && s->acked > s->next + 1 ? s->acked : s->next;
     end = side_has(s, SIDE_FIN) ? s->fin : end;
     if (end > s->next && (s->flags & (SIDE_DATA | SIDE_OPENED)) != 0) {
-        gap(x, end - s->next, LOST_GAP);
+        stream_gap(x, end - s->next, LOST_GAP);
     }
 }
 
@@ -645,8 +455,8 @@ void tcp_finish(struct flow_table *t, struct flow *f)
 {
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         struct half x = half_of(t, f, n);
-        while (first_held(x.s) != NULL) {
-            skip_hole(&x, LOST_GAP);
+        while (stream_is_waiting(x.s)) {
+            stream_skip_hole(&x, LOST_GAP);
         }
         tell_lost_tail(&x);
         readings_flush(&x);
@@ -658,7 +468,7 @@ void tcp_finish(struct flow_table *t, struct flow *f)
 void tcp_free(struct flow_table *t, struct flow *f)
 {
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
-        free_hold(t, &f->sides[n]);
+        stream_free(t, &f->sides[n]);
         readings_free(t, &f->sides[n]);
     }
 }

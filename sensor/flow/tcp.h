@@ -7,7 +7,12 @@
 /* Who opened, as far as this first segment tells: true when its sender is the client. */
 bool tcp_from_client(const struct headers *h);
 /* Whether the segment belongs to a new connection that uses the ports of this flow again. */
-bool tcp_is_reuse(struct flow *f, const struct headers *h, enum direction dir);
+enum tcp_reuse {
+    TCP_NO_REUSE,
+    TCP_REOPENED, /* its SYN was seen */
+    TCP_TAKEN_UP, /* its start was not seen */
+};
+enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir);
 /* Carries out a segment; the conn's packet accounts are already kept. */
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir);
 /* When something of the flow is due, a hole to be given up or a reading to be told; UINT64_MAX:

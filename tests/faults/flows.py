@@ -8,6 +8,7 @@ import frames
 CLIENT = ("198.51.100.7", 40000)
 SERVER = ("192.0.2.10", 80)
 START_US = 1639350256000000  # 2021-12-12
+WINDOW = 65535
 OPENER = "$" + "{"
 ETHER = bytes.fromhex("0200000000020200000000010800")
 ETHER_BACK = bytes.fromhex("0200000000010200000000020800")
@@ -39,7 +40,7 @@ class Talk:
         first = flags & frames.SYN and not flags & frames.ACK
         self.parts.append(frames.Segment(
             self.time_us, ETHER_BACK if side else ETHER, ip, here[1], there[1], self.seq[side],
-            0 if first else self.seq[1 - side], flags, 64240, b"", payload))
+            0 if first else self.seq[1 - side], flags, WINDOW, b"", payload))
         self.seq[side] += len(payload) + bool(flags & (frames.SYN | frames.FIN))
         self.time_us += 1000
         return self
@@ -49,9 +50,15 @@ class Talk:
         return self.send(0, frames.ACK)
 
     def say(self, side, content, size=1400):
-        """Payload from one side, acknowledged by the other."""
+        """Payload from one side, acknowledged by the other before its window is full."""
+        unread = 0
         for at in range(0, len(content), size):
-            self.send(side, frames.PSH | frames.ACK, content[at:at + size])
+            piece = content[at:at + size]
+            if unread + len(piece) > WINDOW:
+                self.send(1 - side, frames.ACK)
+                unread = 0
+            self.send(side, frames.PSH | frames.ACK, piece)
+            unread += len(piece)
         return self.send(1 - side, frames.ACK)
 
     def client(self, content, size=1400):

@@ -7,6 +7,7 @@ is well, raises Failed with what is wrong, or Skip with why it cannot be run her
 
 import argparse
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import traceback
 
@@ -334,6 +336,21 @@ class Network:
             raise Skip("setting up interfaces needs ip (iproute2)")
         done = subprocess.run([*self.enter, "ip", *words], capture_output=True, check=False)
         demand(done.returncode == 0, f"ip {' '.join(words)}: {done.stderr.decode()}")
+
+
+def waits_for_input(pid):
+    """Whether the process sleeps, and nothing is left in the pipe that is its standard input."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            asleep = file.read().rpartition(")")[2].split()[0] == "S"
+        pipe = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        left = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
+    finally:
+        os.close(pipe)
+    return asleep and left == bytes(4)
 
 
 def sniffing(pid):

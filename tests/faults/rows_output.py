@@ -64,6 +64,23 @@ def full_disk(lab):
            f"{len(whole)} records, {len(kept)} written; {ended.told()}")
 
 
+def file_size_limit(lab):
+    """Wherever a write fails, whole lines are kept, and what is not written is counted."""
+    good_file(lab)
+    expect(lab.run("-r", "good.pcap", *OUT), 0)
+    whole = lab.events()
+    ends = [at + 1 for at, byte in enumerate(lab.text("out.json")) if byte == 10]
+    for limit in (0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[3] - 1, ends[3], ends[-1] - 1):
+        ended = lab.run("-r", "good.pcap", "-o", f"{limit}.json", preexec_fn=lambda n=limit:
+                        resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)))
+        demand(ended.code == 3, f"with {limit} bytes; {ended.told()}")
+        kept = lines_of(lab.text(f"{limit}.json"))
+        demand(kept == whole[:len(kept)] and len(kept) == sum(end <= limit for end in ends),
+               f"{len(kept)} records within {limit} bytes")
+        demand(lost_in(ended) == len(whole) - len(kept),
+               f"{len(whole)} records, {len(kept)} written; {ended.told()}")
+
+
 def no_output_directory(lab):
     good_file(lab, "G")
     expect_refused(lab.run("-r", "G", "-l", "none/"),
@@ -495,6 +512,7 @@ def strange_mail(lab):
 TESTS = [
     ("row 33 full device", full_device),
     ("row 33 full disk", full_disk),
+    ("row 33 file size limit", file_size_limit),
     ("row 34 no output directory", no_output_directory),
     ("row 34 output not writable", output_not_writable),
     ("row 35 log renamed, SIGHUP", log_renamed_and_sighup),

@@ -9,6 +9,8 @@ the program's: with one the loads are a twentieth, and only what is found is che
 """
 
 import os
+import re
+import resource
 import subprocess
 import sys
 import threading
@@ -17,7 +19,8 @@ sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
 import loads  # noqa: E402
-from harness import demand, expect, expect_packets, figure  # noqa: E402
+from harness import (Skip, demand, expect, expect_no_fault,  # noqa: E402
+                     expect_packets, figure, waits_for_input)
 from rows_capture import callbacks  # noqa: E402
 
 MIB = 1 << 20
@@ -74,7 +77,55 @@ def loaded(name, *more):
     return test
 
 
+def address_space_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"^VmSize:\s+(\d+) kB$", file.read(), re.M)[1]) * 1024
+
+
+def refused(name, more_mib):
+    """The system itself gives no more memory, in the midst of the run: what is lost is counted, and
+    what was found before is told."""
+    load, n_pieces, _ = loads.LOADS[name]
+
+    def test(lab):
+        if lab.sanitized:
+            raise Skip("address space cannot be limited under a sanitizer")
+        running = lab.start("-r", "-", "-k", "none", "--events", "alert,stats", "-o", "out.json",
+                            stdin=subprocess.PIPE)
+        running.wait_for(lambda: os.path.exists(lab.path("out.json")), "the start")
+        pieces = loads.with_good_flows(load, n_pieces, 0.2)
+        first = next(pieces)
+        running.process.stdin.write(first)
+        running.process.stdin.flush()
+        running.wait_for(lambda: waits_for_input(running.pid), "the first packets to be read")
+        most = address_space_of(running.pid) + more_mib * MIB
+        resource.prlimit(running.pid, resource.RLIMIT_AS, (most, most))
+        feeder = threading.Thread(target=feed, args=(pieces, running.process.stdin))
+        feeder.start()
+        peak_of(running)
+        feeder.join()
+        ended = running.ended(b"")
+        expect_no_fault(ended)
+        events = lab.events()
+        expect_packets(events, figure(events, "decoder.pkts"))
+        lost = sum(figure(events, counter) for counter in (
+            "flow.memcap", "flow_evicted", "lost_memory", "tx_lost", "findings_lost"))
+        demand(lost > 0, "the limit was not reached: nothing was lost")
+        demand("/good-1" in callbacks(events), "what was before it is not told")
+        n_lost = figure(events, "events_lost")
+        if n_lost == 0:
+            expect(ended, 0)
+        else:
+            expect(ended, 3, r"; \d+ records? lost")
+            told = int(re.search(r"; (\d+) records? lost", ended.errors[0])[1])
+            demand(told >= n_lost, f"{n_lost} records were lost; {ended.told()}")
+    return test
+
+
 TESTS = [(name, loaded(name)) for name in loads.LOADS] + [
+    (f"no more than {more_mib} MiB from the system: {name}", refused(name, more_mib))
+    for name in ("10^6 half-open flows", "10^5 flows with holes", "10^5 heads that never end")
+    for more_mib in (0, 1, 16)] + [
     ("three workers: 10^5 flows with holes", loaded("10^5 flows with holes", "--workers", "3"))]
 
 if __name__ == "__main__":

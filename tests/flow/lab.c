@@ -103,6 +103,7 @@ static void on_anomaly(void *ctx, struct conn *conn, enum direction dir, enum an
 {
     struct lab *lab = ctx;
     (void)conn;
+    lab->n_outside += anomaly == ANOMALY_SEGMENT_OUTSIDE_WINDOW ? 1 : 0;
     if (anomaly != ANOMALY_STREAM_GAP) {
         char text[80];
         snprintf(text, sizeof(text), "!%s ", anomaly_info(anomaly)->event);
@@ -132,6 +133,9 @@ static void on_close(void *ctx, struct conn *conn, enum close_reason reason)
     lab->last = *conn;
     lab->n_closed[reason]++;
     lab->n_open--;
+    if (lab->on_close != NULL) {
+        lab->on_close(lab);
+    }
 }
 
 static const struct stream_ops ops = {

@@ -23,12 +23,14 @@ struct lab {
     size_t n_closed[CLOSE_END_OF_INPUT + 1];
     uint64_t delivered[2]; /* bytes, over all flows */
     uint64_t gaps[2];
+    uint64_t n_outside;     /* segments found outside the window */
     uint64_t last_close_us; /* event clock of the latest close */
     uint64_t last_close_id;
     bool disordered; /* a close came before an earlier one in time, or in id */
     void (*on_data)(struct lab *lab, enum direction dir, struct span bytes); /* may be NULL */
     void (*on_gap)(struct lab *lab, enum direction dir, uint64_t n_bytes);
     void (*on_alternate)(struct lab *lab, enum direction dir, struct span bytes);
+    void (*on_close)(struct lab *lab);
     void *user;
     /* in data(): how the log goes on */
     bool joining;

@@ -26,7 +26,7 @@ static void check_batch(const struct packet_batch *batch, struct seen *seen)
         const struct packet *p = &batch->packets[i];
         seen->n++;
         CHECK(p->number == seen->n);
-        CHECK(p->clock_us >= seen->clock_us && p->clock_us >= p->time_us);
+        CHECK(p->clock_us >= seen->clock_us);
         CHECK(p->wire_len >= p->data.len);
         seen->clock_us = p->clock_us;
         for (size_t at = 0; at < p->data.len; at++) {
@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];
     const char *input = path;
-    struct source_options options = {.inputs = &input, .n_inputs = 1};
+    struct source_options options = {.inputs = &input, .n_inputs = 1, .resync = size % 2 != 0};
     struct source *source = NULL;
     struct errbuf err = {0};
     log_set_level(LOG_LEVEL_ERROR);

@@ -299,6 +299,114 @@ static void a_record_beyond_256_kib_is_damage_with_its_place(void)
                  "1 packet was read\n");
 }
 
+/* --- going on behind damage --- */
+
+static struct whole read_resynced(const char *path)
+{
+    struct source_options options = {.inputs = &path, .n_inputs = 1, .resync = true};
+    CU_ASSERT_EQUAL_FATAL(open_with(&options), 0);
+    return read_all();
+}
+
+/* Ten records of 20 + 16 bytes. */
+static void make_ten(bool big)
+{
+    begin_file(big);
+    pcap_header(0xa1b2c3d4, 1);
+    for (uint32_t i = 0; i < 10; i++) {
+        char data[] = "packet number N.....";
+        data[14] = (char)('0' + i);
+        pcap_record(1639000000 + i, i, data);
+    }
+}
+
+static void reading_goes_on_behind_a_damaged_record_when_asked(void)
+{
+    for (unsigned big = 0; big < 2; big++) {
+        make_ten(big != 0);
+        memset(file.data + 24 + 3 * 36 + 8, 0x7f, 4);
+        const char *path = save("resync.pcap");
+        open_one(path);
+        CU_ASSERT_EQUAL(read_all().n, 3);
+        struct whole r = read_resynced(path);
+        CU_ASSERT_EQUAL(r.n, 9);
+        CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
+        CU_ASSERT_EQUAL(err.n_lines, 1);
+        expect_error("resync.pcap' is damaged at packet 4, byte 132: a record of 2139062143 bytes; "
+                     "3 packets were read; went on at byte 168\n");
+    }
+}
+
+static void reading_goes_on_behind_bytes_that_were_lost_or_added(void)
+{
+    make_ten(false);
+    struct sbuf whole_file = sbuf_with_cap(FILE_CAP);
+    (void)sbuf_add(&whole_file, span_head(sbuf_span(&file), 24 + 4 * 36 - 7));
+    (void)sbuf_add(&whole_file, span_from(sbuf_span(&file), 24 + 5 * 36));
+    const char *path = save_bytes("lost.pcap", whole_file.data, whole_file.len);
+    struct whole r = read_resynced(path);
+    CU_ASSERT(r.n >= 8);
+    CU_ASSERT_EQUAL(r.last_us, 1639000009000009);
+    CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
+    sbuf_free(&whole_file);
+}
+
+static void pcapng_goes_on_at_the_next_block(void)
+{
+    make_pcapng();
+    size_t second = 28 + 40 + 40 + 40; /* the packet of interface 1 */
+    file.data[second + 4] ^= 0x55;
+    const char *path = save("resync.pcapng");
+    open_one(path);
+    CU_ASSERT_EQUAL(read_all().n, 1);
+    struct whole r = read_resynced(path);
+    CU_ASSERT_EQUAL(r.n, 4);
+    CU_ASSERT_EQUAL(err.n_lines, 1);
+    expect_error("; went on at byte ");
+}
+
+static void nothing_readable_behind_damage_is_said(void)
+{
+    make_small_pcap();
+    struct whole r = read_resynced(save_bytes("cut.pcap", file.data, 70));
+    CU_ASSERT_EQUAL(r.n, 2);
+    CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
+    CU_ASSERT_EQUAL(err.n_lines, 1);
+    expect_error(
+        "cut.pcap' ends inside packet 3 at byte 64; 2 packets were read; nothing behind it "
+        "can be read\n");
+}
+
+/* Damage in a file larger than a window, found and left behind while batches are held. */
+static void damage_in_a_large_file_costs_only_what_is_damaged(void)
+{
+    char data[1000];
+    memset(data, 'x', sizeof(data) - 1);
+    data[sizeof(data) - 1] = '\0';
+    begin_file(false);
+    pcap_header(0xa1b2c3d4, 1);
+    for (uint32_t i = 0; i < 5000; i++) {
+        pcap_record(1639000000, i, data);
+    }
+    size_t record = sizeof(data) - 1 + 16;
+    for (size_t i = 100; i < 5000; i += 500) {
+        memset(file.data + 24 + i * record, 0xff, 40);
+    }
+    struct whole r = read_resynced(save("large.pcap"));
+    CU_ASSERT_EQUAL(r.n, 4990);
+    CU_ASSERT_EQUAL(err.n_lines, 10);
+    CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
+}
+
+static CU_TestInfo resync_tests[] = {
+    TEST(reading_goes_on_behind_a_damaged_record_when_asked),
+    TEST(reading_goes_on_behind_bytes_that_were_lost_or_added),
+    TEST(pcapng_goes_on_at_the_next_block),
+    TEST(nothing_readable_behind_damage_is_said),
+    TEST(damage_in_a_large_file_costs_only_what_is_damaged),
+    CU_TEST_INFO_NULL,
+};
+
 static CU_TestInfo format_tests[] = {
     TEST(pcap_is_read_in_every_variant),
     TEST(pcap_with_longer_record_headers_is_read),
@@ -328,6 +436,7 @@ int main(void)
     CU_SuiteInfo suites[] = {
         {"formats", NULL, NULL, NULL, NULL, format_tests},
         {"bad files", NULL, NULL, NULL, NULL, bad_tests},
+        {"resynchronising", NULL, NULL, NULL, NULL, resync_tests},
         CU_SUITE_INFO_NULL,
     };
     int result = run_suites(suites);

@@ -26,9 +26,12 @@ static int control = -1;
 static int tap = -1; /* its interface is v0: what is written here arrives there */
 static bool permitted;
 
+static uint16_t fanout;
+
 static int open_live(const char *name, const char *filter)
 {
     struct source_options options = {
+        .fanout = fanout,
         .inputs = &name,
         .n_inputs = 1,
         .filter = filter,
@@ -89,16 +92,22 @@ static int tear_down(void)
     return 0;
 }
 
-static void send_frame(const char *payload)
+static void send_from(unsigned port, const char *payload)
 {
     struct frame f = {.len = 0};
     put_ether(&f, 0x0800);
     size_t ip = begin_ipv4(&f, IP_PROTO_UDP);
     size_t udp = begin_udp(&f);
+    set16(&f, udp, port);
     put(&f, span_str(payload));
     end_udp(&f, udp);
     end_ipv4(&f, ip);
     CU_ASSERT_EQUAL(write(tap, f.bytes, f.len), (ssize_t)f.len);
+}
+
+static void send_frame(const char *payload)
+{
+    send_from(5000, payload);
 }
 
 /* Receives until something else than a timeout comes; what the system itself sends is passed over.
@@ -205,6 +214,55 @@ static void more_packets_than_a_batch_come_in_order(void)
     source_live.close(&source);
 }
 
+/* Counts what a source of a group gets, by the flow's number in its port. */
+static void count_flows(struct source *s, size_t *n, size_t n_flows)
+{
+    for (unsigned idle = 0; idle < 20;) {
+        enum source_status status = source_live.receive(s, &batch, &err);
+        idle += status == SOURCE_TIMEOUT;
+        for (size_t i = 0; i < batch.n; i++) {
+            size_t flow = wire_be16(batch.packets[i].data, 14 + 20) - 5000u;
+            CU_ASSERT_FATAL(flow < n_flows);
+            n[flow]++;
+        }
+        source_live.release(s, &batch);
+    }
+}
+
+static void a_group_shares_packets_flow_by_flow(void)
+{
+    enum { N_FLOWS = 32, EACH = 4 };
+    if (!permitted) {
+        return;
+    }
+    struct source *both[2];
+    size_t n[2][N_FLOWS] = {{0}};
+    size_t n_split = 0;
+    size_t n_first = 0;
+    set_link(true);
+    fanout = 4711;
+    for (size_t i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL_FATAL(open_live("v0", "udp port 53"), 0);
+        both[i] = source;
+    }
+    fanout = 0;
+    for (unsigned i = 0; i < N_FLOWS * EACH; i++) {
+        send_from(5000 + i % N_FLOWS, "shared");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        count_flows(both[i], n[i], N_FLOWS);
+        source_live.close(&both[i]);
+    }
+    source = NULL;
+    for (size_t flow = 0; flow < N_FLOWS; flow++) {
+        CU_ASSERT_EQUAL(n[0][flow] + n[1][flow], EACH);
+        n_split += n[0][flow] > 0 && n[1][flow] > 0;
+        n_first += n[0][flow] > 0;
+    }
+    CU_ASSERT_EQUAL(n_split, 0);
+    CU_ASSERT(n_first > 0 && n_first < N_FLOWS);
+}
+
 static void an_interrupt_ends_the_wait(void)
 {
     if (!permitted) {
@@ -282,6 +340,7 @@ static CU_TestInfo tests[] = {
     TEST(capture_without_permission_says_what_to_run),
     TEST(packets_of_an_interface_arrive_whole_and_named),
     TEST(more_packets_than_a_batch_come_in_order),
+    TEST(a_group_shares_packets_flow_by_flow),
     TEST(an_interrupt_ends_the_wait),
     TEST(a_wrong_filter_is_shown_with_a_caret),
     TEST(an_interface_that_is_down_is_waited_for),

@@ -385,9 +385,18 @@ static void table_survives_the_failure_of_any_allocation(void)
     lab_start(&lab, NULL);
     mem_fail_at(1, 0);
     syn(&lab, 0);
-    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_REFUSED_MEMORY), 1);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_FLOW_MEMCAP), 1);
     syn(&lab, 0);
     CU_ASSERT_EQUAL(flow_table_n(lab.table), 1);
+    mem_fail_at(1, 0); /* now there is a flow that makes room */
+    syn(&lab, 1);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_FLOW_MEMCAP), 1);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_FLOW_EVICTED), 1);
+    CU_ASSERT_EQUAL(flow_table_n(lab.table), 1);
+    mem_fail_at(1, 1); /* and now making room does not help */
+    syn(&lab, 2);
+    mem_fail_at(0, 0);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_FLOW_MEMCAP), 2);
     lab_stop(&lab);
 }
 

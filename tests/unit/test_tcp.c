@@ -286,15 +286,109 @@ static void both_may_open_at_once(void)
     expect(&lab, "open <\"xyz\" >\"abc\" close:end ");
 }
 
-static void segment_far_away_is_an_anomaly_and_no_data(void)
+static void segment_far_away_is_an_anomaly_and_read_by_itself(void)
 {
     PLAY(lab);
     lab_to_server(&lab, 101, "abc");
     lab_to_server(&lab, 104 + (1U << 30) + 1, "far");
-    lab_to_server(&lab, 104 - (1U << 30) - 4, "far");
+    lab_to_server(&lab, 104 - (1U << 24) - 4, "old");
     lab_to_server(&lab, 104, "def");
-    expect(&lab, "open >\"abc\" >!segment_outside_window >!segment_outside_window >\"def\" "
-                 "close:end ");
+    expect(&lab, "open >\"abc\" >!segment_outside_window >alt\"far\" >!segment_outside_window "
+                 ">\"def\" >alt\"old\" close:end ");
+}
+
+static void stray_segments_do_not_part_a_stream_whose_receiver_ignores_them(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "${jn");
+    lab_server_acks(&lab, 105);
+    lab_to_server(&lab, 3000000000U, "stray");
+    lab_to_server(&lab, 3000000005U, "stray");
+    lab_server_acks(&lab, 105);
+    lab_to_server(&lab, 105, "di:");
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), ">\"di:\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"straystray\""));
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_FLOW_TOTAL), 1);
+    lab_stop(&lab);
+}
+
+static void acknowledged_stray_data_begin_a_new_flow(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_server_acks(&lab, 104);
+    lab_to_server(&lab, 3000000000U, "stray");
+    lab_server_acks(&lab, 3000000005U);
+    lab_to_server(&lab, 3000000005U, "more");
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"stray\" close:timeout pickup >\"more\""));
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_TCP_MIDSTREAM_PICKUPS), 1);
+    lab_stop(&lab);
+}
+
+static void stray_data_that_go_on_begin_a_new_flow_where_no_acks_are_seen(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 3000000000U, "stray");
+    lab_to_server(&lab, 3000000005U, "more");
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"stray\" close:timeout pickup >\"more\""));
+    lab_stop(&lab);
+}
+
+static void payload_without_ack_is_read_by_itself(void)
+{
+    PLAY(lab);
+    lab_shoot(&lab, &(struct shot){.seq = 101, .flags = TCP_PSH, .text = "decoy"});
+    lab_to_server(&lab, 101, "abc");
+    lab_to_client(&lab, 501, "xyz");
+    expect(&lab, "open >\"abc\" >alt\"decoy\" <\"xyz\" close:end ");
+}
+
+static void syn_within_a_stream_brings_no_data_into_it(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_shoot(&lab, &(struct shot){.seq = 103, .flags = TCP_SYN, .text = "decoy"});
+    lab_to_server(&lab, 104, "def");
+    expect(&lab, "open >\"abcdef\" >alt\"decoy\" close:end ");
+}
+
+/* The handshake of the second connection was partly lost. */
+static void syn_to_one_who_has_spoken_begins_a_new_flow(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_to_client(&lab, 90000, "old");
+    lab_shoot(&lab, &(struct shot){.seq = 100, .flags = TCP_SYN});
+    lab_shoot(&lab,
+              &(struct shot){.dir = TO_CLIENT, .seq = 500, .ack = 101, .flags = TCP_SYN | TCP_ACK});
+    lab_to_client(&lab, 501, "new");
+    expect(&lab, "pickup <\"old\" close:timeout open <\"new\" close:end ");
+}
+
+static void answer_from_one_who_has_spoken_otherwise_begins_a_new_flow(void)
+{
+    PLAY(lab);
+    lab_to_client(&lab, 501, "old");
+    lab_shoot(&lab, &(struct shot){
+                        .dir = TO_CLIENT, .seq = 70000, .ack = 9001, .flags = TCP_SYN | TCP_ACK});
+    lab_to_server(&lab, 9001, "new");
+    expect(&lab, "open <\"old\" close:timeout open >\"new\" close:end ");
+}
+
+static void answer_that_comes_late_or_twice_changes_nothing(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_to_client(&lab, 501, "xyz");
+    lab_shoot(&lab,
+              &(struct shot){.dir = TO_CLIENT, .seq = 500, .ack = 101, .flags = TCP_SYN | TCP_ACK});
+    lab_to_client(&lab, 504, "uvw");
+    expect(&lab, "pickup <\"xyzuvw\" close:end ");
 }
 
 /* A server whose windows are scaled by 2^(scale - 1), and a client that has sent three bytes. */
@@ -316,11 +410,13 @@ static void segment_beyond_the_window_is_no_data(void)
     open_scaled(&lab, 1);
     lab_to_server(&lab, 104 + 2 * 65535 + 1, "out");
     lab_to_server(&lab, 104 + 2 * 65535, "in");
-    expect(&lab, "open >\"abc\" >!segment_outside_window >gap131070:gap >\"in\" close:end ");
+    expect(&lab, "open >\"abc\" >!segment_outside_window >alt\"out\" >gap131070:gap >\"in\" "
+                 "close:end ");
     open_scaled(&lab, 4);
     lab_to_server(&lab, 104 + 2 * (64240 << 3) + 1, "out");
     lab_to_server(&lab, 104 + 2 * (64240 << 3), "in");
-    expect(&lab, "open >\"abc\" >!segment_outside_window >gap1027840:gap >\"in\" close:end ");
+    expect(&lab, "open >\"abc\" >!segment_outside_window >alt\"out\" >gap1027840:gap >\"in\" "
+                 "close:end ");
     open_scaled(&lab, 0);
     lab_to_server(&lab, 104 + 2 * (64240 << 3) + 1, "in");
     expect(&lab, "open >\"abc\" >gap1027841:gap >\"in\" close:end ");
@@ -618,7 +714,15 @@ static CU_TestInfo stream_tests[] = {
     TEST(ports_used_again_without_an_end_need_an_answer),
     TEST(ports_used_again_one_way_need_data_that_fits),
     TEST(both_may_open_at_once),
-    TEST(segment_far_away_is_an_anomaly_and_no_data),
+    TEST(segment_far_away_is_an_anomaly_and_read_by_itself),
+    TEST(stray_segments_do_not_part_a_stream_whose_receiver_ignores_them),
+    TEST(acknowledged_stray_data_begin_a_new_flow),
+    TEST(stray_data_that_go_on_begin_a_new_flow_where_no_acks_are_seen),
+    TEST(payload_without_ack_is_read_by_itself),
+    TEST(syn_within_a_stream_brings_no_data_into_it),
+    TEST(syn_to_one_who_has_spoken_begins_a_new_flow),
+    TEST(answer_from_one_who_has_spoken_otherwise_begins_a_new_flow),
+    TEST(answer_that_comes_late_or_twice_changes_nothing),
     TEST(segment_beyond_the_window_is_no_data),
     TEST(stream_taken_up_in_the_middle_starts_with_its_first_data),
     TEST(syn_ack_first_shows_who_the_client_is),

@@ -1,0 +1,265 @@
+/* stream: the bytes of one side of a TCP flow, put in order.
+ *
+ * In-order bytes go to the user straight from the packet; only what waits behind a hole is copied.
+ * A hole is given up when its receiver has acknowledged what lies behind it (so it got what the
+ * capture lacks), when what is held reaches its cap, when memory is short, or when tcp.c says so
+ * (time, end). Without memory for a piece everything held goes out instead, and then the piece from
+ * the packet: what is lost is the hole, never what was captured. There is no limit on how deep into
+ * a stream is read. */
+#include "sensor/flow/stream.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+#include "sensor/flow/readings.h"
+#include "sensor/flow/segments.h"
+
+enum { GATHER = 2048, SMALL = 256 };
+
+struct hold {
+    struct segments segments;
+    uint64_t since_us; /* clock when the first hole came to be */
+};
+
+void stream_gap(struct half *x, uint64_t n_bytes, enum lost reason)
+{
+    uint64_t pos = x->s->next;
+    x->s->next += n_bytes;
+    readings_gap(x, pos, reason == LOST_SNAPLEN ? pos : x->s->next);
+    flow_lose(x->t, x->f, half_dir(x), n_bytes, reason);
+}
+
+/* One side speaks: what the other said before is complete. */
+static void give(struct half *x, struct span bytes)
+{
+    struct half peer = half_peer(x);
+    uint64_t pos = x->s->next;
+    x->s->next += bytes.len;
+    readings_spoken_to(&peer);
+    flow_give(x->t, x->f, half_dir(x), bytes);
+    if (!x->f->conn.opaque && !x->f->mute) {
+        readings_delivered(x, pos, bytes);
+    }
+}
+
+static const struct segment *first_held(const struct side *s)
+{
+    return s->hold != NULL ? segments_first(&s->hold->segments) : NULL;
+}
+
+static void drop_first(struct half *x)
+{
+    struct segments *held = &x->s->hold->segments;
+    size_t before = held->memory;
+    segments_drop_first(held);
+    flow_unreserve(x->t, before - held->memory);
+    x->s->hold->since_us = x->t->clock_us;
+}
+
+/* Small pieces that follow each other go out together: a stream of single bytes must not cost a
+ * call for each. */
+static void give_gathered(struct half *x)
+{
+    uint8_t gathered[GATHER];
+    size_t len = 0;
+    const struct segment *g = first_held(x->s);
+    while (g != NULL && g->pos == x->s->next + len && g->len < SMALL && g->bytes != NULL &&
+           g->len <= GATHER - len) {
+        bytes_copy(gathered + len, g->bytes, g->len);
+        len += g->len;
+        drop_first(x);
+        g = first_held(x->s);
+    }
+    if (len > 0) {
+        give(x, span_of(gathered, len));
+    }
+}
+
+/* Delivers what is held up to the next hole. */
+static void drain(struct half *x)
+{
+    const struct segment *g = first_held(x->s);
+    while (g != NULL && g->pos == x->s->next) {
+        if (g->bytes == NULL) {
+            stream_gap(x, g->len, LOST_SNAPLEN);
+            drop_first(x);
+        } else if (g->len < SMALL) {
+            give_gathered(x);
+        } else {
+            give(x, span_of(g->bytes, g->len));
+            drop_first(x);
+        }
+        g = first_held(x->s);
+    }
+}
+
+void stream_skip_hole(struct half *x, enum lost reason)
+{
+    const struct segment *g = first_held(x->s);
+    if (g != NULL) {
+        stream_gap(x, g->pos - x->s->next, reason);
+        drain(x);
+    }
+}
+
+void stream_free(struct flow_table *t, struct side *s)
+{
+    if (s->hold != NULL) {
+        flow_unreserve(t, s->hold->segments.memory + sizeof(*s->hold));
+        segments_free(&s->hold->segments);
+        mem_free(s->hold);
+        s->hold = NULL;
+    }
+}
+
+uint64_t piece_end(const struct piece *p)
+{
+    return p->pos + p->bytes.len + p->missing;
+}
+
+void piece_start_at(struct piece *p, uint64_t pos)
+{
+    if (pos <= p->pos) {
+        return;
+    }
+    uint64_t n = pos - p->pos;
+    uint64_t beyond = n > p->bytes.len ? n - p->bytes.len : 0;
+    p->bytes = span_from(p->bytes, n);
+    p->missing -= beyond < p->missing ? beyond : p->missing;
+    p->pos = pos;
+}
+
+void piece_end_at(struct piece *p, uint64_t pos)
+{
+    if (pos >= piece_end(p)) {
+        return;
+    }
+    uint64_t len = pos > p->pos ? pos - p->pos : 0;
+    p->missing = len > p->bytes.len ? len - p->bytes.len : 0;
+    p->bytes = span_head(p->bytes, len);
+}
+
+static void give_piece(struct half *x, const struct piece *p)
+{
+    if (p->bytes.len > 0) {
+        give(x, p->bytes);
+    }
+    if (p->missing > 0) {
+        stream_gap(x, p->missing, LOST_SNAPLEN);
+    }
+}
+
+static bool make_hold(struct half *x)
+{
+    struct side *s = x->s;
+    if (s->hold != NULL) {
+        return true;
+    }
+    if (!flow_reserve(x->t, sizeof(*s->hold))) {
+        return false;
+    }
+    s->hold = mem_alloc(sizeof(*s->hold));
+    if (s->hold == NULL) {
+        flow_unreserve(x->t, sizeof(*s->hold));
+        return false;
+    }
+    s->hold->since_us = x->t->clock_us;
+    return true;
+}
+
+/* Copies a piece behind the hole; false when there is no memory for it. */
+static bool hold_piece(struct half *x, const struct piece *p)
+{
+    struct flow_table *t = x->t;
+    if (!make_hold(x)) {
+        return false;
+    }
+    struct segments *held = &x->s->hold->segments;
+    size_t before = held->memory;
+    size_t cost = segments_cost(p->bytes.len) + segments_cost(0);
+    if (!flow_reserve(t, cost)) {
+        return false;
+    }
+    enum overlap overlap = OVERLAP_NONE;
+    int result = p->bytes.len > 0 ? segments_add(held, p->pos, p->bytes, &t->random, &overlap) : 0;
+    if (result == 0 && p->missing > 0) {
+        result = segments_add_missing(held, p->pos + p->bytes.len, p->missing, &t->random);
+    }
+    flow_unreserve(t, cost + before);
+    t->memory += held->memory;
+    if (overlap != OVERLAP_NONE) {
+        stats_add(t->stats, STAT_TCP_OVERLAP, 1);
+    }
+    if (overlap == OVERLAP_DIFFERENT) {
+        readings_differ(x, p->pos, p->bytes);
+    }
+    return result == 0;
+}
+
+/* Without memory nothing is lost but the order: what is held before the piece goes out, then the
+ * piece itself, with what is held within it in its place. */
+static void give_without_memory(struct half *x, struct piece *p)
+{
+    struct side *s = x->s;
+    stats_add(x->t->stats, STAT_TCP_SEGMENT_MEMCAP_DROP, 1);
+    while (piece_end(p) > s->next) {
+        const struct segment *g = first_held(s);
+        if (g != NULL && g->pos < p->pos) {
+            stream_skip_hole(x, LOST_MEMORY);
+            piece_start_at(p, s->next);
+            continue;
+        }
+        if (p->pos > s->next) {
+            stream_gap(x, p->pos - s->next, LOST_MEMORY);
+        }
+        struct piece head = *p;
+        piece_end_at(&head, g != NULL ? g->pos : piece_end(p));
+        give_piece(x, &head);
+        drain(x);
+        piece_start_at(p, s->next);
+    }
+}
+
+void stream_take(struct half *x, struct piece *p)
+{
+    struct side *s = x->s;
+    const struct segment *g = first_held(s);
+    bool skips = g == NULL && side_has(s, SIDE_ACKED) && s->acked >= p->pos;
+    if (skips && p->pos > s->next) {
+        stream_gap(x, p->pos - s->next, LOST_GAP);
+    }
+    if (p->pos == s->next && (g == NULL || piece_end(p) <= g->pos)) {
+        give_piece(x, p);
+        return;
+    }
+    if (!hold_piece(x, p)) {
+        give_without_memory(x, p);
+    }
+    drain(x);
+    while (s->hold != NULL && s->hold->segments.memory > x->t->limits.held) {
+        stream_skip_hole(x, LOST_GAP);
+    }
+}
+
+void stream_release(struct half *x)
+{
+    struct side *s = x->s;
+    drain(x);
+    const struct segment *g = first_held(s);
+    while (g != NULL && side_has(s, SIDE_ACKED) && s->acked >= g->pos) {
+        stream_skip_hole(x, LOST_GAP);
+        g = first_held(s);
+    }
+    if (g == NULL) {
+        stream_free(x->t, s);
+    }
+}
+
+bool stream_is_waiting(const struct side *s)
+{
+    return first_held(s) != NULL;
+}
+
+uint64_t stream_waits_since(const struct side *s)
+{
+    return s->hold != NULL ? s->hold->since_us : 0;
+}
