@@ -625,6 +625,22 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     *ret_verdict = f->conn.verdict;
 }
 
+void flow_table_alternate(struct flow_table *t, const struct packet *p, const struct headers *h,
+                          const char *iface_name)
+{
+    enum direction dir = TO_SERVER;
+    enum verdict verdict = VERDICT_PASS;
+    struct flow *f = find(t, h, &dir);
+    if (f == NULL) {
+        flow_table_packet(t, p, h, iface_name, &verdict);
+    } else if (h->proto == IP_PROTO_TCP) {
+        tcp_alternate(t, f, h, dir);
+        set_deadline(t, f);
+    } else if (h->proto == IP_PROTO_UDP && h->payload.len > 0 && !f->mute) {
+        t->user.ops->alternate(t->user.ctx, &f->conn, dir, h->payload);
+    }
+}
+
 void flow_table_prefetch(const struct flow_table *t, struct headers *h)
 {
     h->flow_hash = hash_of(t, h);

@@ -44,6 +44,10 @@ void flow_table_expire(struct flow_table *t, uint64_t clock_us);
  * the stream user has only to pass data and gaps on. */
 void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
                        const char *iface_name, enum verdict *ret_verdict);
+/* The other reading of the packet that was just given: IP fragments that overlap with different
+ * data. Not counted again; its payload goes to the user by alternate(). */
+void flow_table_alternate(struct flow_table *t, const struct packet *p, const struct headers *h,
+                          const char *iface_name);
 /* Brings the memory that flow_table_packet() will need closer, and notes h->flow_hash; hints
  * without effect. For the packets of a batch ahead: first this for each, then
  * flow_table_prefetch_flow() for each. */

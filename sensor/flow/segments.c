@@ -43,6 +43,7 @@ static struct place find(struct segments *s, uint64_t pos)
         while (*link != NULL && (*link)->pos < pos) {
             p.left = *link;
             link = &p.left->next[level];
+            s->n_steps++;
         }
         p.links[level] = link;
     }
@@ -117,21 +118,23 @@ static void compare(const struct segment *g, uint64_t pos, struct span bytes, en
 }
 
 /* Cuts [*pos, *end) down to what the pieces around it leave free, given that a piece that has no
- * bytes gives way. Says in *ret_overlap how the bytes compare with all held ones. */
-static void trim(const struct place *p, uint64_t *pos, uint64_t *end, struct span bytes,
-                 enum overlap *ret_overlap)
+ * bytes gives way. Says how the bytes compare with all held ones. */
+static enum overlap trim(struct segments *s, const struct place *p, struct span bytes,
+                         uint64_t *pos, uint64_t *end)
 {
+    enum overlap overlap = OVERLAP_NONE;
     uint64_t start = *pos;
     uint64_t stop = *end;
     struct segment *left = p->left;
     if (left != NULL && end_of(left) > start) {
-        compare(left, start, bytes, ret_overlap);
+        compare(left, start, bytes, &overlap);
         if (left->bytes != NULL) {
             *pos = end_of(left);
         }
     }
     for (struct segment *g = *p->links[0]; g != NULL && g->pos < stop; g = g->next[0]) {
-        compare(g, start, bytes, ret_overlap);
+        compare(g, start, bytes, &overlap);
+        s->n_steps++;
         if (end_of(g) >= stop && g->bytes != NULL) {
             *end = g->pos;
         }
@@ -139,6 +142,7 @@ static void trim(const struct place *p, uint64_t *pos, uint64_t *end, struct spa
             *pos = end_of(g);
         }
     }
+    return overlap;
 }
 
 /* Pieces inside the new one hand it their bytes and go; pieces without bytes give way. */
@@ -166,11 +170,10 @@ static void swallow(struct segments *s, const struct place *p, struct segment *i
 int segments_add(struct segments *s, uint64_t pos, struct span bytes, uint64_t *random,
                  enum overlap *ret_overlap)
 {
-    enum overlap overlap = OVERLAP_NONE;
     uint64_t start = pos;
     uint64_t end = pos + bytes.len;
     struct place p = find(s, pos);
-    trim(&p, &start, &end, bytes, &overlap);
+    enum overlap overlap = trim(s, &p, bytes, &start, &end);
     if (start < end) {
         struct segment *g = make(start, end - start, true, random);
         if (g == NULL) {

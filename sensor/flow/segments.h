@@ -17,7 +17,8 @@ struct segment {
 struct segments {
     struct segment *head[SEGMENTS_LEVELS];
     size_t n;
-    size_t memory; /* bytes held from the heap */
+    size_t memory;    /* bytes held from the heap */
+    uint64_t n_steps; /* links followed so far: the work done */
 };
 
 /* How new bytes lie to those that are held. */

@@ -405,6 +405,23 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
     }
 }
 
+void tcp_alternate(struct flow_table *t, struct flow *f, const struct headers *h,
+                   enum direction dir)
+{
+    struct half x = half_of(t, f, dir ^ (f->flipped ? 1U : 0U));
+    struct piece p = {position(x.s, h->tcp_seq), h->payload, 0};
+    if (f->mute || f->conn.opaque || !side_has(x.s, SIDE_DATA) || is_outside(&x, &p)) {
+        return;
+    }
+    if (p.pos < x.s->next) {
+        readings_repeated(&x, p.pos, span_head(p.bytes, x.s->next - p.pos));
+        piece_start_at(&p, x.s->next);
+    }
+    if (p.bytes.len > 0) {
+        readings_differ(&x, p.pos, p.bytes);
+    }
+}
+
 /* When the first hole of a side is to be given up. */
 static uint64_t hole_deadline(const struct flow_table *t, const struct side *s)
 {
@@ -439,14 +456,22 @@ void tcp_on_deadline(struct flow_table *t, struct flow *f, uint64_t clock_us)
     }
 }
 
+/* Whether any packet of this side was seen. */
+static bool was_heard(const struct half *x)
+{
+    return x->f->conn.packets[half_dir(x)] > 0;
+}
+
 /* Bytes before the FIN, or that the receiver has acknowledged, and that never came by. One byte may
- * be a FIN that was not seen. */
+ * be a FIN that was not seen. Of a direction that was not seen at all that is said once, by a mark.
+ */
 static void tell_lost_tail(struct half *x)
 {
     const struct side *s = x->s;
     uint64_t end = side_has(s, SIDE_ACKED) && s->acked > s->next + 1 ? s->acked : s->next;
     end = side_has(s, SIDE_FIN) ? s->fin : end;
-    if (end > s->next && (s->flags & (SIDE_DATA | SIDE_OPENED)) != 0) {
+    bool begun = (s->flags & (SIDE_DATA | SIDE_OPENED)) != 0;
+    if (begun && end > s->next && was_heard(x)) {
         stream_gap(x, end - s->next, LOST_GAP);
     }
 }

@@ -15,6 +15,9 @@ enum tcp_reuse {
 enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir);
 /* Carries out a segment; the conn's packet accounts are already kept. */
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir);
+/* Another reading of the segment just carried out. */
+void tcp_alternate(struct flow_table *t, struct flow *f, const struct headers *h,
+                   enum direction dir);
 /* When something of the flow is due, a hole to be given up or a reading to be told; UINT64_MAX:
  * never. */
 uint64_t tcp_deadline(const struct flow_table *t, const struct flow *f);

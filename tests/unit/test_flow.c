@@ -5,9 +5,6 @@
 #include "tests/flow/lab.h"
 #include "tests/unit/runner.h"
 
-#include <stdio.h>
-#include <string.h>
-
 static void shoot_udp(struct lab *lab, uint16_t src_port, uint16_t dst_port, const char *text)
 {
     struct shot shot = {.text = text};
@@ -76,6 +73,51 @@ static void vlans_keep_flows_apart(void)
     lab_packet(&lab, &h);
     CU_ASSERT_EQUAL(flow_table_n(lab.table), 2);
     CU_ASSERT_EQUAL(lab.conn->vlans[0], 7);
+    lab_stop(&lab);
+}
+
+static void ipv6_flows_are_found_from_both_sides(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    struct headers h = lab_headers(&(struct shot){.seq = 100, .flags = TCP_SYN});
+    CU_ASSERT(addr_parse(SPAN("2001:db8::1"), &h.src));
+    CU_ASSERT(addr_parse(SPAN("2001:db8::2"), &h.dst));
+    lab_packet(&lab, &h);
+    struct addr client = h.src;
+    h.src = h.dst;
+    h.dst = client;
+    h.dst_port = h.src_port;
+    h.src_port = 80;
+    h.tcp_flags = TCP_SYN | TCP_ACK;
+    h.tcp_ack = 101;
+    lab_packet(&lab, &h);
+    CU_ASSERT_EQUAL(flow_table_n(lab.table), 1);
+    CU_ASSERT_EQUAL(lab.conn->packets[TO_CLIENT], 1);
+    CU_ASSERT(addr_equal(&lab.conn->addr[TO_SERVER], &client));
+    CU_ASSERT(addr_parse(SPAN("2001:db8::3"), &h.src));
+    lab_packet(&lab, &h);
+    CU_ASSERT_EQUAL(flow_table_n(lab.table), 2);
+    lab_stop(&lab);
+}
+
+static void flows_are_found_after_prefetching(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 5000; i++) {
+            struct headers h = lab_headers(&(struct shot){.flow = i, .seq = 100, .flags = TCP_SYN});
+            if ((i + round) % 2 == 0) {
+                flow_table_prefetch(lab.table, &h);
+                flow_table_prefetch_flow(lab.table, &h);
+                CU_ASSERT_NOT_EQUAL(h.flow_hash, 0);
+            }
+            lab_packet(&lab, &h);
+        }
+    }
+    CU_ASSERT_EQUAL(flow_table_n(lab.table), 5000);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_FLOW_TOTAL), 5000);
     lab_stop(&lab);
 }
 
@@ -448,6 +490,8 @@ static CU_TestInfo table_tests[] = {
     TEST(datagram_from_a_well_known_port_comes_from_the_server),
     TEST(packets_without_ports_make_a_flow_without_data),
     TEST(vlans_keep_flows_apart),
+    TEST(ipv6_flows_are_found_from_both_sides),
+    TEST(flows_are_found_after_prefetching),
     TEST(accounts_are_kept_for_each_direction),
     TEST(ids_are_the_same_in_every_run_and_fit_51_bits),
     TEST(flow_of_one_direction_is_marked_when_it_ends),

@@ -135,6 +135,43 @@ static void other_reading_is_told_after_a_second(void)
     lab_stop(&lab);
 }
 
+/* The packet decoder has two readings of one datagram. */
+static void alternate_at(struct lab *lab, uint8_t proto, uint32_t seq, const char *text)
+{
+    struct headers h = lab_headers(
+        &(struct shot){.seq = seq, .ack = 501, .flags = TCP_ACK | TCP_PSH, .text = text});
+    struct packet p = {.number = lab->number, .clock_us = lab->clock_us, .time_us = lab->clock_us};
+    h.proto = proto;
+    flow_table_alternate(lab->table, &p, &h, "lab0");
+}
+
+static void other_reading_of_fragments_is_one_of_the_stream(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "GET /");
+    lab_to_server(&lab, 106, "decoy");
+    alternate_at(&lab, IP_PROTO_TCP, 106, "${jnd");
+    lab_to_server(&lab, 111, "i:}");
+    lab_to_server(&lab, 117, "decoy");
+    alternate_at(&lab, IP_PROTO_TCP, 117, "truth");
+    lab_to_server(&lab, 114, "abc");
+    CU_ASSERT_EQUAL(lab.conn->packets[TO_SERVER], 7);
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"GET /${jndi:}abctruth\""));
+    lab_stop(&lab);
+}
+
+static void other_reading_of_a_datagram_is_told_at_once(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    struct headers h = lab_headers(&(struct shot){.text = "decoy"});
+    h.proto = IP_PROTO_UDP;
+    lab_packet(&lab, &h);
+    alternate_at(&lab, IP_PROTO_UDP, 0, "truth");
+    expect(&lab, "open >\"decoy\" >alt\"truth\" close:end ");
+}
+
 static CU_TestInfo reading_tests[] = {
 #define TEST(name)                                                                                 \
     {                                                                                              \
@@ -150,6 +187,8 @@ static CU_TestInfo reading_tests[] = {
     TEST(bytes_that_come_after_their_hole_was_given_up_are_still_read),
     TEST(bytes_before_the_start_of_a_stream_taken_up_are_still_read),
     TEST(other_reading_is_told_after_a_second),
+    TEST(other_reading_of_fragments_is_one_of_the_stream),
+    TEST(other_reading_of_a_datagram_is_told_at_once),
     CU_TEST_INFO_NULL,
 };
 
