@@ -110,6 +110,16 @@ static size_t named(struct span in, size_t off, uint32_t *ret_cp)
     return best == 0 ? 0 : best + 1;
 }
 
+size_t entity_at(struct span in, size_t off, uint32_t *ret_cp)
+{
+    if (span_at(in, off) != '&') {
+        return 0;
+    }
+    bool number = span_at(in, off + 1) == '#';
+    size_t len = number ? numeric(in, off, ret_cp) : named(in, off, ret_cp);
+    return len > 0 && span_at(in, off + len) == ';' ? len + 1 : len;
+}
+
 size_t entities_decode(struct span in, struct sbuf *out)
 {
     size_t n = 0;
@@ -123,8 +133,7 @@ size_t entities_decode(struct span in, struct sbuf *out)
             break;
         }
         uint32_t cp = 0;
-        bool number = span_at(in, off + 1) == '#';
-        size_t len = number ? numeric(in, off, &cp) : named(in, off, &cp);
+        size_t len = entity_at(in, off, &cp);
         if (len == 0) {
             sbuf_add_byte(out, '&');
             off++;
@@ -132,7 +141,7 @@ size_t entities_decode(struct span in, struct sbuf *out)
         }
         utf8_add(out, cp);
         n++;
-        off += len + (span_at(in, off + len) == ';' ? 1 : 0);
+        off += len;
     }
     return n;
 }

@@ -99,6 +99,20 @@ static size_t other(struct span in, size_t off, uint32_t *ret_cp)
     return octal(in, off, ret_cp);
 }
 
+size_t jsescape_at(struct span in, size_t off, unsigned forms, uint32_t *ret_cp, unsigned *ret_form)
+{
+    if (span_at(in, off) != '\\') {
+        return 0;
+    }
+    size_t len = (forms & JSESCAPE_UNICODE) != 0 ? unicode(in, off, ret_cp) : 0;
+    *ret_form = JSESCAPE_UNICODE;
+    if (len == 0 && (forms & JSESCAPE_OTHER) != 0) {
+        len = other(in, off, ret_cp);
+        *ret_form = JSESCAPE_OTHER;
+    }
+    return len;
+}
+
 unsigned jsescape_decode(struct span in, unsigned forms, struct sbuf *out)
 {
     unsigned undone = 0;
@@ -112,15 +126,11 @@ unsigned jsescape_decode(struct span in, unsigned forms, struct sbuf *out)
             break;
         }
         uint32_t cp = 0;
-        size_t len = (forms & JSESCAPE_UNICODE) != 0 ? unicode(in, off, &cp) : 0;
-        if (len > 0) {
-            undone |= JSESCAPE_UNICODE;
-        } else if ((forms & JSESCAPE_OTHER) != 0) {
-            len = other(in, off, &cp);
-            undone |= len > 0 ? JSESCAPE_OTHER : 0u;
-        }
+        unsigned form = 0;
+        size_t len = jsescape_at(in, off, forms, &cp, &form);
         if (len > 0) {
             utf8_add(out, cp);
+            undone |= form;
             off += len;
         } else { /* both bytes, so that an escaped backslash does not begin another escape */
             sbuf_add(out, span_sub(in, off, 2));

@@ -54,6 +54,27 @@ static size_t find_special(struct span in, size_t off, bool plus)
     return off;
 }
 
+size_t uri_escape_at(struct span in, size_t off, unsigned forms, struct sbuf *out,
+                     unsigned *ret_form)
+{
+    if ((forms & URI_PLUS) != 0 && span_at(in, off) == '+') {
+        sbuf_add_byte(out, ' ');
+        *ret_form = URI_PLUS;
+        return 1;
+    }
+    if (span_at(in, off) != '%') {
+        return 0;
+    }
+    int32_t octet = (forms & URI_PERCENT) != 0 ? hex_at(in, off + 1, 2) : -1;
+    if (octet >= 0) {
+        sbuf_add_byte(out, (uint8_t)octet);
+        *ret_form = URI_PERCENT;
+        return 3;
+    }
+    *ret_form = URI_PERCENT_U;
+    return (forms & URI_PERCENT_U) != 0 ? percent_u(in, off, out) : 0;
+}
+
 unsigned uri_decode(struct span in, unsigned forms, struct sbuf *out)
 {
     unsigned undone = 0;
@@ -65,23 +86,13 @@ unsigned uri_decode(struct span in, unsigned forms, struct sbuf *out)
         if (off == in.len) {
             break;
         }
-        if (in.data[off] == '+') {
-            sbuf_add_byte(out, ' ');
-            undone |= URI_PLUS;
-            off++;
-            continue;
-        }
-        int32_t octet = (forms & URI_PERCENT) != 0 ? hex_at(in, off + 1, 2) : -1;
-        size_t len = octet < 0 && (forms & URI_PERCENT_U) != 0 ? percent_u(in, off, out) : 0;
-        if (octet >= 0) {
-            sbuf_add_byte(out, (uint8_t)octet);
-            undone |= URI_PERCENT;
-            off += 3;
-        } else if (len > 0) {
-            undone |= URI_PERCENT_U;
+        unsigned form = 0;
+        size_t len = uri_escape_at(in, off, forms, out, &form);
+        if (len > 0) {
+            undone |= form;
             off += len;
         } else {
-            sbuf_add_byte(out, '%');
+            sbuf_add_byte(out, in.data[off]);
             off++;
         }
     }

@@ -117,13 +117,12 @@ bool utf16_guess(struct span s, enum utf16_order *ret_order)
         zeros[0] += s.data[i] == 0;
         zeros[1] += s.data[i + 1] == 0;
     }
+    /* Half of the low bytes may be zero as well: text that is UTF-16 twice. */
     size_t n = s.len / 2;
-    if (zeros[1] * 4 >= n * 3 && zeros[0] * 8 <= n) {
-        *ret_order = UTF16_LE;
-        return true;
-    }
-    *ret_order = UTF16_BE;
-    return zeros[0] * 4 >= n * 3 && zeros[1] * 8 <= n;
+    *ret_order = zeros[1] > zeros[0] ? UTF16_LE : UTF16_BE;
+    size_t high = zeros[1] > zeros[0] ? zeros[1] : zeros[0];
+    size_t low = zeros[1] > zeros[0] ? zeros[0] : zeros[1];
+    return high * 4 >= n * 3 && low * 8 <= n * 5;
 }
 
 static uint32_t unit_at(struct span s, size_t off, enum utf16_order order)
@@ -205,6 +204,12 @@ size_t utf7_decode(struct span in, struct sbuf *out)
     return n;
 }
 
+size_t utf8_overlong_at(struct span in, size_t off, uint32_t *ret_cp)
+{
+    size_t len = next_lax(in, off, ret_cp);
+    return len > 1 && is_scalar(*ret_cp) && shortest(*ret_cp) < len ? len : 0;
+}
+
 size_t utf8_undo_overlong(struct span in, struct sbuf *out)
 {
     size_t n = 0;
@@ -212,9 +217,9 @@ size_t utf8_undo_overlong(struct span in, struct sbuf *out)
     size_t off = 0;
     while (off < in.len) {
         uint32_t cp = 0;
-        size_t len = in.data[off] < 0xc0 ? 0 : next_lax(in, off, &cp);
-        if (len == 0 || !is_scalar(cp) || shortest(cp) == len) {
-            off += len > 0 ? len : 1;
+        size_t len = in.data[off] < 0xc0 ? 0 : utf8_overlong_at(in, off, &cp);
+        if (len == 0) {
+            off++;
             continue;
         }
         sbuf_add(out, span_sub(in, from, off - from));

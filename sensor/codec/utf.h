@@ -26,3 +26,6 @@ size_t utf7_decode(struct span in, struct sbuf *out);
 /* Copies s with every overlong UTF-8 form (C0 A4, E0 80 A4, F0 80 80 A4) put into its shortest;
  * returns how many there were. */
 size_t utf8_undo_overlong(struct span in, struct sbuf *out);
+/* The one overlong form at off: its length and the character it stands for; 0 when there is none.
+ */
+size_t utf8_overlong_at(struct span in, size_t off, uint32_t *ret_cp);
