@@ -1,0 +1,293 @@
+/* peel: the search for the reading of a text that is a look-up.
+ *
+ * Readings are a queue, so that fewer layers come first: each is evaluated if the letters of a
+ * look-up are there, and then each layer that may be its outermost is undone, which gives the next
+ * ones. A reading is dropped when it was there before (whichever way it came about) or when nothing
+ * can be hidden in it any more; so a text without decoys has few. The first attack ends the search;
+ * else the best of the rest stands.
+ *
+ * A piece of base64 gives two readings: what it decodes to, alone, and the text with it in place of
+ * the piece. A value that its reader decodes as a matter of course (form, JSON, XML) is read in
+ * that way first, and as it was sent only when that shows no attack.
+ *
+ * For every reading it is known how it came about, so that the place of the look-up can be told in
+ * the text as it was sent: exactly where layers are made of escapes, to the piece elsewhere.
+ *
+ * Limits: layers, readings, bytes of all readings, fuel. Decoys can use them up, and then the
+ * answer says so (over_budget). */
+#include "signatures/peel.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/base/hash.h"
+#include "sensor/base/mem.h"
+#include "sensor/codec/words.h"
+#include "signatures/peel_search.h"
+#include "signatures/peel_spell.h"
+
+struct peeler *peeler_new(void)
+{
+    struct peeler *p = mem_alloc(sizeof(*p));
+    if (p == NULL) {
+        return NULL;
+    }
+    p->best = lookup_new();
+    p->trial = lookup_new();
+    p->texts = arena_new(PEEL_TEXTS_CAP);
+    p->scratch = sbuf_with_cap(LOOKUP_TEXT_MAX);
+    p->decoded = sbuf_with_cap(LOOKUP_TEXT_MAX);
+    if (p->best == NULL || p->trial == NULL || p->texts == NULL) {
+        peeler_free(&p);
+    }
+    return p;
+}
+
+void peeler_free(struct peeler **p)
+{
+    if (*p == NULL) {
+        return;
+    }
+    lookup_free(&(*p)->best);
+    lookup_free(&(*p)->trial);
+    arena_free(&(*p)->texts);
+    sbuf_free(&(*p)->scratch);
+    sbuf_free(&(*p)->decoded);
+    mem_free(*p);
+    *p = NULL;
+}
+
+bool peel_spend(struct peeler *p, uint64_t n)
+{
+    if (*p->fuel < n) {
+        *p->fuel = 0;
+        p->over_budget = true;
+        return false;
+    }
+    *p->fuel -= n;
+    return true;
+}
+
+static bool is_known(const struct peeler *p, struct span text, uint64_t hash)
+{
+    for (int i = 0; i < p->n_readings; i++) {
+        if (p->readings[i].hash == hash && span_equal(p->readings[i].text, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void peel_add(struct peeler *p, struct peel_reading *r)
+{
+    p->over_budget = p->over_budget || p->scratch.cut || p->decoded.cut;
+    if (!peel_spend(p, r->text.len * PEEL_COST)) {
+        return;
+    }
+    r->hash = hash_fixed(r->text);
+    if (is_known(p, r->text, r->hash) || (!p->hints->forced && !peel_may_hide(r->text))) {
+        return;
+    }
+    bool cut = false;
+    struct span copy = arena_copy(p->texts, r->text, r->text.len, &cut);
+    if (cut || p->n_readings == PEEL_READINGS_MAX) {
+        p->over_budget = true;
+        return;
+    }
+    r->text = copy;
+    p->readings[p->n_readings++] = *r;
+}
+
+struct peel_reading peel_child(const struct peeler *p, int parent)
+{
+    const struct peel_reading *r = &p->readings[parent];
+    return (struct peel_reading){
+        .encodings = r->encodings,
+        .layers = r->layers + 1,
+        .parent = parent,
+        .step = PEEL_STEP_N,
+    };
+}
+
+void peel_add_encodings(struct peel_reading *r, uint32_t bits)
+{
+    for (unsigned e = 0; e < ENCODING_N; e++) {
+        if ((bits >> e & 1) != 0) {
+            r->encodings = encodings_with(r->encodings, (enum encoding)e);
+        }
+    }
+}
+
+void peel_add_spliced(struct peeler *p, struct peel_reading *r)
+{
+    struct span text = p->readings[r->parent].text;
+    size_t from = 0;
+    size_t from_decoded = 0;
+    sbuf_reset(&p->scratch);
+    for (size_t i = 0; i < r->n_pieces; i++) {
+        struct peel_piece *piece = &r->pieces[i];
+        sbuf_add(&p->scratch, span_sub(text, from, piece->in_off - from));
+        piece->out_off = p->scratch.len;
+        sbuf_add(&p->scratch, span_sub(sbuf_span(&p->decoded), from_decoded, piece->out_len));
+        from_decoded += piece->out_len;
+        from = piece->in_off + piece->in_len;
+    }
+    sbuf_add(&p->scratch, span_from(text, from));
+    r->text = sbuf_span(&p->scratch);
+    peel_add(p, r);
+}
+
+static void evaluate(struct peeler *p, int i)
+{
+    struct span text = p->readings[i].text;
+    if (!p->hints->forced && !peel_may_spell(text)) {
+        return;
+    }
+    uint64_t fuel = *p->fuel < LOOKUP_FUEL ? *p->fuel : LOOKUP_FUEL;
+    uint64_t left = *p->fuel - fuel;
+    struct lookup_options options = {.time_us = p->hints->time_us, .fuel = &fuel};
+    struct lookup_result result;
+    lookup_evaluate(p->trial, text, &options, &result);
+    *p->fuel = left + fuel;
+    p->over_budget = p->over_budget || result.over_budget;
+    if (p->best_reading == PEEL_NOBODY || result.class > p->result.class) {
+        struct lookup *old = p->best;
+        p->best = p->trial;
+        p->trial = old;
+        p->result = result;
+        p->best_reading = i;
+    }
+}
+
+/* Evaluates the readings from `from` on, and what comes out of them, until one is an attack. */
+static void search(struct peeler *p, int from)
+{
+    for (int i = from; i < p->n_readings; i++) {
+        evaluate(p, i);
+        if (p->result.class == LOOKUP_ATTACK || *p->fuel == 0) {
+            return;
+        }
+        if (p->readings[i].layers < PEEL_LAYERS_MAX) {
+            peel_undo(p, i);
+        }
+    }
+}
+
+/* How the reader of such a value decodes it; PEEL_STEP_N: not at all. */
+static enum peel_step native_step(const struct peel_hints *hints)
+{
+    struct encodings layers = hints->layers;
+    if (encodings_have(&layers, ENCODING_PERCENT) || encodings_have(&layers, ENCODING_HTML) ||
+        encodings_have(&layers, ENCODING_JSON_UNICODE)) {
+        return PEEL_STEP_N;
+    }
+    if (hints->field == FIELD_HTTP_URI_PARAM || span_starts(hints->item, SPAN("form."))) {
+        return PEEL_STEP_FORM;
+    }
+    if (span_starts(hints->item, SPAN("json."))) {
+        return PEEL_STEP_BACKSLASH;
+    }
+    return span_starts(hints->item, SPAN("xml.")) ? PEEL_STEP_HTML : PEEL_STEP_N;
+}
+
+/* "=\r\n" or "=\n": lines that were folded. */
+static bool is_folded(struct span text)
+{
+    size_t at = span_find_byte(text, 0, '\n');
+    while (at != SPAN_NONE) {
+        size_t end = at > 0 && text.data[at - 1] == '\r' ? at - 1 : at;
+        if (end > 0 && text.data[end - 1] == '=') {
+            return true;
+        }
+        at = span_find_byte(text, at + 1, '\n');
+    }
+    return false;
+}
+
+/* Undoes what a text itself says it is, wherever it stands: encoded words, or folded lines. */
+static uint32_t undo_marked(struct peeler *p, struct span text, struct peel_reading *r)
+{
+    if (span_find(text, 0, SPAN("=?")) != SPAN_NONE && words_decode(text, &p->scratch) > 0) {
+        r->pieces[0] = (struct peel_piece){0, text.len, 0, p->scratch.len, 0};
+        r->n_pieces = 1;
+        return 1u << ENCODING_RFC2047;
+    }
+    sbuf_reset(&p->scratch);
+    r->step = PEEL_STEP_QUOTED_PRINTABLE;
+    return is_folded(text) ? peel_step_undo(r->step, text, &p->scratch) : 0;
+}
+
+/* The reading that the reader of the value would have; false when it is the text itself. */
+static bool add_native(struct peeler *p, struct span text)
+{
+    struct peel_reading r = {.parent = PEEL_NOBODY, .step = native_step(p->hints)};
+    sbuf_reset(&p->scratch);
+    uint32_t encodings = r.step == PEEL_STEP_N ? undo_marked(p, text, &r)
+                                               : peel_step_undo(r.step, text, &p->scratch);
+    if (encodings == 0) {
+        return false;
+    }
+    r.text = sbuf_span(&p->scratch);
+    peel_add_encodings(&r, encodings);
+    peel_add(p, &r);
+    return p->n_readings > 0;
+}
+
+/* The text as it was given; it is not copied. */
+static void add_given(struct peeler *p, struct span text)
+{
+    uint64_t hash = hash_fixed(text);
+    if (p->n_readings < PEEL_READINGS_MAX && !is_known(p, text, hash)) {
+        p->readings[p->n_readings++] = (struct peel_reading){
+            .text = text, .hash = hash, .parent = PEEL_NOBODY, .step = PEEL_STEP_N};
+    }
+}
+
+static void tell_raw(const struct peeler *p, struct span given, struct peel_result *result)
+{
+    size_t from = result->lookup.raw_off;
+    size_t end = from + result->lookup.raw_len;
+    int i = p->best_reading;
+    while (i != PEEL_NOBODY && result->lookup.raw_len > 0) {
+        const struct peel_reading *r = &p->readings[i];
+        struct span parent = r->parent == PEEL_NOBODY ? given : p->readings[r->parent].text;
+        from = peel_origin(r, parent, from, false);
+        end = peel_origin(r, parent, end, true);
+        i = r->parent;
+    }
+    result->raw_off = from < given.len ? from : given.len;
+    result->raw_len = end > result->raw_off ? end - result->raw_off : 0;
+}
+
+enum lookup_class peel_and_evaluate(struct peeler *p, struct span text,
+                                    const struct peel_hints *hints, struct peel_result *ret_result)
+{
+    uint64_t fuel = PEEL_FUEL;
+    struct peel_result result = {.text = text};
+    p->hints = hints;
+    p->fuel = hints->fuel != NULL ? hints->fuel : &fuel;
+    p->over_budget = false;
+    p->n_readings = 0;
+    p->best_reading = PEEL_NOBODY;
+    p->result = (struct lookup_result){.class = LOOKUP_NONE};
+    arena_reset(p->texts);
+    if (hints->forced || peel_may_hide(text)) {
+        if (add_native(p, text)) {
+            search(p, 0);
+        }
+        if (p->result.class != LOOKUP_ATTACK) {
+            int from = p->n_readings;
+            add_given(p, text);
+            search(p, from);
+        }
+    }
+    result.lookup = p->result;
+    result.lookup.over_budget = p->over_budget;
+    if (p->best_reading != PEEL_NOBODY) {
+        result.encodings = p->readings[p->best_reading].encodings;
+        result.text = p->readings[p->best_reading].text;
+        tell_raw(p, text, &result);
+    }
+    *ret_result = result;
+    p->hints = NULL;
+    p->fuel = NULL;
+    return result.lookup.class;
+}

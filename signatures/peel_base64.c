@@ -1,0 +1,152 @@
+/* peel_base64: pieces of base64 in a text.
+ *
+ * Each run of its characters is decoded from each of the four places where its groups may begin.
+ * What is nearly all text when the run is taken as it stands is one piece; else each stretch of
+ * text in what comes out is one, so that characters glued to the front or the end of a run do no
+ * harm. Data that gzip made is inflated, up to a cap. Pieces that hide nothing are dropped; the
+ * others are readings by themselves, and one more reading is the text with all of them in their
+ * places. */
+#include "sensor/base/bytes.h"
+#include "sensor/codec/base64.h"
+#include "sensor/codec/inflater.h"
+#include "signatures/peel_pieces.h"
+#include "signatures/peel_search.h"
+#include "signatures/peel_spell.h"
+
+enum { SHIFTS = 4, INFLATED_MAX = 1 << 16 };
+
+/* The pieces of base64 found so far in a reading. */
+struct found {
+    int parent;
+    struct peel_reading spliced;
+    struct peel_reading alone[PEEL_PIECES_MAX];
+    size_t n;
+};
+
+static bool inflate(struct span in, struct sbuf *out)
+{
+    struct inflater *i = inflater_new(INFLATER_GZIP);
+    enum inflater_result result = i == NULL ? INFLATER_BROKEN : INFLATER_FULL;
+    while (result == INFLATER_FULL && !out->cut) {
+        struct span piece = {NULL, 0};
+        result = inflater_next(i, &in, &piece);
+        sbuf_add(out, piece);
+    }
+    inflater_free(&i);
+    return out->len > 0;
+}
+
+/* One text came out of a run: kept, if something may be hidden in it. */
+static bool keep_piece(struct peeler *p, struct found *f, const struct peel_piece *piece,
+                       struct span text, struct encodings encodings)
+{
+    bool cut = false;
+    if (!peel_spend(p, text.len * PEEL_COST) || !peel_may_hide(text)) {
+        return false;
+    }
+    struct span copy = arena_copy(p->texts, text, text.len, &cut);
+    if (f->n == PEEL_PIECES_MAX || cut) {
+        p->over_budget = true;
+        return false;
+    }
+    struct peel_reading *alone = &f->alone[f->n++];
+    *alone = peel_child(p, f->parent);
+    alone->text = copy;
+    alone->encodings = encodings;
+    alone->pieces[0] = *piece;
+    alone->n_pieces = 1;
+    return true;
+}
+
+/* Stretches of text in what a run decodes to when it begins `shift` characters late. */
+static void keep_stretches(struct peeler *p, struct found *f, const struct peel_run *run,
+                           size_t shift, struct encodings encodings)
+{
+    struct span bytes = sbuf_span(&p->decoded);
+    struct span text = {NULL, 0};
+    size_t off = 0;
+    while (f->n < PEEL_PIECES_MAX && peel_next_text(bytes, off, &text)) {
+        size_t at = 0;
+        (void)span_contains(bytes, text, &at);
+        off = at + text.len;
+        size_t from = shift + at / 3 * 4;
+        size_t end = shift + (off + 2) / 3 * 4;
+        end = end < run->len ? end : run->len;
+        struct peel_piece piece = {run->off + from, end - from, 0, text.len, 4};
+        (void)keep_piece(p, f, &piece, text, encodings);
+    }
+}
+
+/* Tries a run as it stands: gzip, or text. */
+static bool keep_run(struct peeler *p, struct found *f, const struct peel_run *run,
+                     struct encodings encodings)
+{
+    struct span bytes = sbuf_span(&p->decoded);
+    struct peel_piece piece = {run->off, run->len, 0, bytes.len, 4};
+    if (span_starts(bytes, SPAN("\x1f\x8b"))) {
+        struct sbuf out = sbuf_with_cap(INFLATED_MAX);
+        piece.grain = 0;
+        encodings = encodings_with(encodings, ENCODING_GZIP);
+        bool kept = peel_spend(p, INFLATED_MAX) && inflate(bytes, &out);
+        piece.out_len = out.len;
+        kept = kept && keep_piece(p, f, &piece, sbuf_span(&out), encodings);
+        sbuf_free(&out);
+        return kept;
+    }
+    return peel_is_mostly_text(bytes) && keep_piece(p, f, &piece, bytes, encodings);
+}
+
+static void undo_run(struct peeler *p, struct found *f, const struct peel_run *run)
+{
+    struct span chars = span_sub(p->readings[f->parent].text, run->off, run->len);
+    enum encoding encoding = run->url ? ENCODING_BASE64URL : ENCODING_BASE64;
+    struct encodings encodings = encodings_with(p->readings[f->parent].encodings, encoding);
+    for (size_t shift = 0; shift < SHIFTS && peel_spend(p, run->len * PEEL_COST); shift++) {
+        struct base64 d = base64_start(BASE64_EITHER);
+        sbuf_reset(&p->decoded);
+        base64_decode(&d, span_from(chars, shift), &p->decoded);
+        base64_finish(&d, &p->decoded);
+        if (shift == 0 && keep_run(p, f, run, encodings)) {
+            return;
+        }
+        keep_stretches(p, f, run, shift, encodings);
+    }
+}
+
+static void splice_found(struct peeler *p, struct found *f)
+{
+    struct peel_reading r = peel_child(p, f->parent);
+    size_t end = 0;
+    sbuf_reset(&p->decoded);
+    r.encodings = f->alone[0].encodings;
+    for (size_t i = 0; i < f->n; i++) {
+        const struct peel_piece *piece = &f->alone[i].pieces[0];
+        bool better = i + 1 < f->n &&
+                      f->alone[i + 1].pieces[0].in_off < piece->in_off + piece->in_len &&
+                      !peel_may_spell(f->alone[i].text);
+        if (piece->in_off < end || better) { /* one reading of each place */
+            continue;
+        }
+        end = piece->in_off + piece->in_len;
+        r.pieces[r.n_pieces++] = *piece;
+        sbuf_add(&p->decoded, f->alone[i].text);
+    }
+    peel_add_spliced(p, &r);
+}
+
+void peel_undo_base64(struct peeler *p, int parent)
+{
+    struct found f = {.parent = parent};
+    struct peel_run run;
+    size_t off = 0;
+    while (f.n < PEEL_PIECES_MAX && peel_next_run(p->readings[parent].text, off, &run)) {
+        undo_run(p, &f, &run);
+        off = run.off + run.len;
+    }
+    for (size_t i = 0; i < f.n; i++) {
+        peel_add(p, &f.alone[i]);
+    }
+    if (f.n > 0) {
+        splice_found(p, &f);
+    }
+}

@@ -1,0 +1,125 @@
+/* peel_gate: the patterns behind which it is worth looking for a look-up.
+ *
+ * Log4j does nothing without `${`, so the two characters stand in what is evaluated, one behind the
+ * other. In what was sent each stands as itself, or as an escape of the outermost layer, or as what
+ * an inner layer made of it, whose first character is then itself or an escape of the outermost
+ * layer. That gives the forms here: both characters, at least one of them escaped; an escape that
+ * stands for the beginning of an escape, with what must follow it; letters and digits that are
+ * escaped though nobody has to, as when all characters of an inner layer are; and the forms that
+ * `${` and the beginnings of inner layers take in base64, UTF-7, UTF-16 and encoded words. A
+ * missing `${` (attempts) has its own openers.
+ *
+ * Each pattern is as narrow as that argument allows, because the gate sees all traffic: "%25" or
+ * "\u00" alone are everywhere. All are case-sensitive, as base64 is. */
+#include "sensor/base/bytes.h"
+#include "signatures/peel.h"
+
+/* The character with these hexadecimal, decimal and octal numbers and these names, escaped. */
+#define BY_NUMBER(hex, dec, oct)                                                                   \
+    "%" hex "|%[uU]00" hex "|&#0*" dec ";?|&#[xX]0*" hex ";?|\\\\u+00" hex "|\\\\u\\{0*" hex       \
+    "\\}|\\\\x" hex "|\\\\0?" oct "|=" hex
+#define ESCAPED(hex, dec, oct, names) "(?:" BY_NUMBER(hex, dec, oct) "|&(?:" names ");?)"
+/* An octet above 7F; its escapes give a byte or a character of ISO-8859-1. */
+#define OCTET(raw, hex, dec, oct) "(?:" BY_NUMBER(hex, dec, oct) "|" raw ")"
+
+#define DOLLAR    ESCAPED("24", "36", "44", "dollar")
+#define BRACE     ESCAPED("7[bB]", "123", "173", "lbrace|lcub")
+#define PAREN     ESCAPED("28", "40", "50", "lpar")
+#define HASH      ESCAPED("23", "35", "43", "num")
+#define PERCENT   ESCAPED("25", "37", "45", "percnt")
+#define AMPERSAND ESCAPED("26", "38", "46", "amp|AMP")
+#define BACKSLASH "(?:\\\\\\\\|" ESCAPED("5[cC]", "92", "134", "bsol") ")"
+#define EQUALS    ESCAPED("3[dD]", "61", "75", "equals")
+#define QUESTION  ESCAPED("3[fF]", "63", "77", "quest")
+#define PLUS      ESCAPED("2[bB]", "43", "53", "plus")
+#define LINE_END  "(?:" BY_NUMBER("0[dDaA]", "1[03]", "1[25]") ")"
+#define NUL       "(?:\\x00|%00|%[uU]0000|&#0+;?|&#[xX]0+;?|\\\\u+0000|\\\\x00|\\\\0{1,3}|=00)"
+
+#define ALNUM_HEX "(?:3[0-9]|4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])"
+#define ALNUM_DEC "(?:4[89]|5[0-7]|6[5-9]|[78][0-9]|90|9[789]|1[01][0-9]|12[012])"
+#define ALNUM_OCT "(?:0?6[0-7]|0?7[01]|1[0-7][0-7])"
+#define ALNUM     "(?:" BY_NUMBER(ALNUM_HEX, ALNUM_DEC, ALNUM_OCT) ")"
+
+/* Numbers of the characters that open a look-up or begin an escape. */
+#define WANTED_HEX "(?:24|7[bB]|25|26|5[cC]|3[dD]|2[bB])"
+#define WANTED_DEC "(?:36|123|37|38|92|61|43)"
+#define WANTED_OCT "0?(?:44|173|45|46|134|75|53)"
+
+#define SOFT_BREAK "=[ \\t]*\\r?\\n"
+#define MAY_BREAK  "(?:" SOFT_BREAK ")?"
+#define NO_WORD    "[^A-Za-z0-9]{0,16}"
+
+/* Overlong '$' and '{', each byte itself or escaped. */
+#define LEAD_2  OCTET("[\\xc0\\xc1]|\\xc3[\\x80\\x81]", "[cC][01]", "19[23]", "30[01]")
+#define LEAD_34 OCTET("[\\xe0\\xf0]|\\xc3[\\xa0\\xb0]", "[eEfF]0", "2(?:24|40)", "3[46]0")
+#define NEXT_80 OCTET("\\xc2?[\\x80\\x81]", "8[01]", "1(?:28|29)", "20[01]")
+#define LAST    OCTET("\\xc2?[\\xa4\\xbb]", "(?:[aA]4|[bB][bB])", "1(?:64|87)", "2(?:44|73)")
+
+static const struct span patterns[] = {
+    SPAN_LITERAL("\\$\\{"),
+    /* one or both escaped */
+    SPAN_LITERAL(DOLLAR MAY_BREAK "(?:\\{|" BRACE ")"),
+    SPAN_LITERAL("\\$" MAY_BREAK BRACE),
+    SPAN_LITERAL("\\$" SOFT_BREAK "\\{"),
+    SPAN_LITERAL("[$%&\\\\{+=\\xc0-\\xf0][^\\s]{0,6}" SOFT_BREAK),
+    SPAN_LITERAL(SOFT_BREAK "[^\\s=]{1,76}" SOFT_BREAK),
+    SPAN_LITERAL("(?:\\$|" DOLLAR ")" NUL "(?:\\{|" BRACE ")"),
+    /* openers of attempts */
+    SPAN_LITERAL("(?:[#%]\\{|\\$\\()" NO_WORD "(?:[jJ][nN][dD]|" ALNUM ")"),
+    SPAN_LITERAL("(?:[#%]|" HASH "|" PERCENT ")" NUL "?" BRACE),
+    SPAN_LITERAL("(?:" HASH "|" PERCENT ")" NUL "?\\{"),
+    SPAN_LITERAL("[#%]" NUL "\\{"),
+    SPAN_LITERAL("(?:[#%]|" HASH "|" PERCENT "|" EQUALS "2[35])" EQUALS "7[bB]"),
+    SPAN_LITERAL(DOLLAR "(?:\\(|" PAREN ")"),
+    SPAN_LITERAL("\\$" PAREN NO_WORD "(?:[jJ]|" ALNUM ")"),
+    /* needlessly escaped */
+    SPAN_LITERAL(ALNUM ALNUM),
+    SPAN_LITERAL("(?:\\\\[xX]|%)[cC][01](?:\\\\[xX]|%)[89aAbB][0-9a-fA-F]"),
+    SPAN_LITERAL("(?:[\\xc0\\xc1][\\x80-\\xbf]){2}"),
+    SPAN_LITERAL("\\xc0[\\xa4-\\xa6\\xab\\xbd]|\\xc1[\\x9c\\xbb]"),
+    SPAN_LITERAL("\\xe0[\\x80\\x81][\\x80-\\xbf]|\\xf0\\x80[\\x80\\x81][\\x80-\\xbf]"),
+    SPAN_LITERAL("\\xc3[\\x80\\x81]\\xc2[\\x80-\\xbf]"),
+    SPAN_LITERAL(LEAD_2 LAST),
+    SPAN_LITERAL(LEAD_34 NEXT_80 LAST),
+    SPAN_LITERAL(LEAD_34 NEXT_80 NEXT_80 LAST),
+    /* the beginning of an escape, escaped */
+    SPAN_LITERAL(PERCENT "(?:24|7[bB]|25|5[cC]|[cCeEfF]0|[cC]1|00|[uU]00" WANTED_HEX "|" ALNUM_HEX
+                         "%|" ALNUM ")"),
+    SPAN_LITERAL(PERCENT "26(?:#|" HASH "|" PERCENT "23|lbr|lcu|dol|amp;?#)"),
+    SPAN_LITERAL(PERCENT "3[dD](?:24|7[bB]|\\?|" PERCENT "3[fF])"),
+    SPAN_LITERAL(PERCENT "2[bB]A[A-H]"),
+    SPAN_LITERAL(AMPERSAND "(?:#|" HASH ")(?:0*" WANTED_DEC "|[xX]0*" WANTED_HEX "|" ALNUM ")"),
+    SPAN_LITERAL(AMPERSAND "(?:dollar|lbrace|lcub|percnt|bsol|equals|plus|amp;?#)"),
+    SPAN_LITERAL(BACKSLASH "(?:u+00" WANTED_HEX "|u\\{|x" WANTED_HEX "|" WANTED_OCT "|" ALNUM ")"),
+    SPAN_LITERAL(EQUALS "24" MAY_BREAK "(?:\\{|" BRACE "|" EQUALS "7[bB])"),
+    SPAN_LITERAL("\\$" EQUALS "7[bB]"),
+    SPAN_LITERAL(EQUALS "(?:" QUESTION "|\\?[A-Za-z])"),
+    SPAN_LITERAL(EQUALS LINE_END),
+    SPAN_LITERAL(PLUS "A[A-H][A-Za-z0-9+/]"),
+    SPAN_LITERAL(PLUS "A" ALNUM),
+    /* other layers */
+    SPAN_LITERAL("=\\?[^?\\s]{1,40}\\?[bBqQ]\\?"),
+    SPAN_LITERAL("\\+A[A-H][A-Za-z0-9+/]"),
+    SPAN_LITERAL("\\+A[I-P][A-Za-z0-9+/]-\\+A"),
+    SPAN_LITERAL("[$%&\\\\#]\\x00[{(2-7a-z#0]\\x00"),
+    SPAN_LITERAL("[$%&\\\\#=+]\\x00{3}[!-~]\\x00{3}"),
+    SPAN_LITERAL("[\\xc0\\xc1\\xe0\\xf0]\\x00[\\x80-\\xbf]\\x00"),
+    SPAN_LITERAL("=\\x00[27?]\\x00"),
+    SPAN_LITERAL("\\+\\x00A\\x00"),
+    SPAN_LITERAL("(?:[A-Za-z0-9+/]\\x00){12}"),
+    SPAN_LITERAL("H4sI[A-Za-z0-9+/_-]{8}"),
+#define GATE_BASE64(regex) SPAN_LITERAL(regex),
+#include "signatures/peel_gate_base64.def"
+#undef GATE_BASE64
+};
+
+size_t peel_gate_n_patterns(void)
+{
+    return ARRAY_LEN(patterns);
+}
+
+struct match_pattern peel_gate_pattern(size_t i)
+{
+    CHECK(i < ARRAY_LEN(patterns));
+    return (struct match_pattern){.text = patterns[i]};
+}

@@ -1,0 +1,143 @@
+/* peel_pieces: where in a text a piece may be base64 or UTF-16.
+ *
+ * Nothing is decoded here. A run of base64 may have other characters of its alphabet glued to its
+ * front (a path, a prefix), so its groups may begin at any of its first four characters; the caller
+ * tries all and looks for text in what comes out. */
+#include "signatures/peel_pieces.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/codec/base64.h"
+
+static bool is_run_char(uint8_t c)
+{
+    return base64_value(BASE64_EITHER, c) >= 0;
+}
+
+/* Line ends at off behind which the run goes on: their length, or 0. */
+static size_t fold(struct span text, size_t off)
+{
+    size_t at = off + (span_at(text, off) == '\r' ? 1 : 0);
+    if (span_at(text, at) != '\n') {
+        return 0;
+    }
+    return at + 1 < text.len && is_run_char(text.data[at + 1]) ? at + 1 - off : 0;
+}
+
+static struct peel_run run_at(struct span text, size_t off)
+{
+    struct peel_run run = {.off = off};
+    size_t at = off;
+    while (at < text.len) {
+        uint8_t c = text.data[at];
+        size_t step = is_run_char(c) ? 1 : fold(text, at);
+        if (step == 0) {
+            break;
+        }
+        run.url = run.url || c == '-' || c == '_';
+        at += step;
+    }
+    for (unsigned i = 0; i < 2 && span_at(text, at) == '='; i++) {
+        at++;
+    }
+    run.len = at - off;
+    return run;
+}
+
+bool peel_next_run(struct span text, size_t off, struct peel_run *ret_run)
+{
+    while (off < text.len) {
+        if (!is_run_char(text.data[off])) {
+            off++;
+            continue;
+        }
+        struct peel_run run = run_at(text, off);
+        if (run.len >= PEEL_RUN_MIN) {
+            *ret_run = run;
+            return true;
+        }
+        off += run.len;
+    }
+    return false;
+}
+
+bool peel_is_text(uint8_t c, uint8_t before, uint8_t before_that)
+{
+    bool plain = (c >= 0x20 && c != 0x7f) || c == '\t' || c == '\r' || c == '\n';
+    return plain || (c == 0 ? before != 0 : before == 0 || before_that == 0);
+}
+
+/* The same for the byte at `at`, when text can begin at `from`. */
+static bool is_text_at(struct span bytes, size_t from, size_t at)
+{
+    uint8_t before = at >= from + 1 ? bytes.data[at - 1] : ' ';
+    uint8_t before_that = at >= from + 2 ? bytes.data[at - 2] : ' ';
+    return peel_is_text(bytes.data[at], before, before_that);
+}
+
+bool peel_next_text(struct span bytes, size_t off, struct span *ret_text)
+{
+    size_t from = off;
+    for (size_t at = off; at <= bytes.len; at++) {
+        if (at < bytes.len && is_text_at(bytes, from, at)) {
+            continue;
+        }
+        if (at - from >= PEEL_TEXT_MIN) {
+            *ret_text = span_sub(bytes, from, at - from);
+            return true;
+        }
+        from = at + 1;
+    }
+    return false;
+}
+
+bool peel_is_mostly_text(struct span bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        n += is_text_at(bytes, 0, i);
+    }
+    return bytes.len >= PEEL_TEXT_MIN && (bytes.len - n) * 8 <= bytes.len;
+}
+
+static bool is_ascii_text(uint8_t c)
+{
+    return (c >= 0x20 && c < 0x7f) || c == '\t' || c == '\r' || c == '\n';
+}
+
+bool peel_next_utf16(struct span text, size_t off, struct span *ret_piece)
+{
+    size_t at = span_find_byte(text, off, 0);
+    while (at != SPAN_NONE) {
+        size_t from = at > off && is_ascii_text(text.data[at - 1]) ? at - 1 : at;
+        size_t zero = at - from; /* 1: the low byte comes first */
+        size_t end = from;
+        while (end + 1 < text.len && text.data[end + zero] == 0 &&
+               is_ascii_text(text.data[end + 1 - zero])) {
+            end += 2;
+        }
+        if (end - from >= (size_t)PEEL_UTF16_MIN * 2) {
+            *ret_piece = span_sub(text, from, end - from);
+            return true;
+        }
+        at = span_find_byte(text, end > at ? end : at + 1, 0);
+    }
+    return false;
+}
+
+/* Behind the characters that names of charsets or languages have. */
+static size_t skip_token(struct span text, size_t off)
+{
+    while (off < text.len && (byte_is_alnum(text.data[off]) ||
+                              span_find_byte(SPAN("-_.:+"), 0, text.data[off]) != SPAN_NONE)) {
+        off++;
+    }
+    return off;
+}
+
+bool peel_is_extended(struct span text)
+{
+    size_t charset = skip_token(text, 0);
+    size_t language = skip_token(text, charset + 1);
+    return charset > 0 && span_at(text, charset) == '\'' && span_at(text, language) == '\'' &&
+           span_find_byte(text, language, '%') != SPAN_NONE;
+}

@@ -1,0 +1,201 @@
+/* peel_steps: layers that are made of escapes, each standing for a character wherever it stands.
+ *
+ * What an escape is, codec knows; here is one loop for all of them, which can also tell where in
+ * the encoded text a place of the decoded one comes from. JSON's unicode escapes and the others are
+ * undone together, since no reader undoes only one of them. Overlong UTF-8 is also taken when its
+ * bytes were read as ISO-8859-1 and written as UTF-8, which is what an escape per byte makes of
+ * it. */
+#include "signatures/peel_steps.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/codec/entities.h"
+#include "sensor/codec/jsescape.h"
+#include "sensor/codec/uri.h"
+#include "sensor/codec/utf.h"
+
+static size_t uri(struct span in, size_t off, unsigned forms, struct sbuf *out, uint32_t *encodings)
+{
+    unsigned form = 0;
+    size_t len = uri_escape_at(in, off, forms, out, &form);
+    if (len > 0) {
+        *encodings |= form == URI_PLUS      ? 1u << ENCODING_PLUS
+                      : form == URI_PERCENT ? 1u << ENCODING_PERCENT
+                                            : 1u << ENCODING_PERCENT_U;
+    }
+    return len;
+}
+
+static size_t html(struct span in, size_t off, struct sbuf *out, uint32_t *encodings)
+{
+    uint32_t cp = 0;
+    size_t len = entity_at(in, off, &cp);
+    if (len > 0) {
+        utf8_add(out, cp);
+        *encodings |= 1u << ENCODING_HTML;
+    }
+    return len;
+}
+
+static size_t backslash(struct span in, size_t off, struct sbuf *out, uint32_t *encodings)
+{
+    uint32_t cp = 0;
+    unsigned form = 0;
+    size_t len = jsescape_at(in, off, JSESCAPE_UNICODE | JSESCAPE_OTHER, &cp, &form);
+    if (len > 0) {
+        utf8_add(out, cp);
+        *encodings |=
+            form == JSESCAPE_UNICODE ? 1u << ENCODING_JSON_UNICODE : 1u << ENCODING_JS_ESCAPE;
+    }
+    return len;
+}
+
+/* "=\r\n", with blanks before the line end: its length, or 0. */
+static size_t soft_break(struct span in, size_t off)
+{
+    size_t at = off + 1;
+    while (span_at(in, at) == ' ' || span_at(in, at) == '\t') {
+        at++;
+    }
+    at += span_at(in, at) == '\r' ? 1 : 0;
+    return span_at(in, at) == '\n' ? at + 1 - off : 0;
+}
+
+static size_t quoted_printable(struct span in, size_t off, struct sbuf *out, uint32_t *encodings)
+{
+    int high = off + 2 < in.len ? byte_hex(in.data[off + 1]) : -1;
+    int low = off + 2 < in.len ? byte_hex(in.data[off + 2]) : -1;
+    size_t len = 3;
+    if (high >= 0 && low >= 0) {
+        sbuf_add_byte(out, (uint8_t)(high << 4 | low));
+    } else {
+        len = soft_break(in, off);
+    }
+    *encodings |= len > 0 ? 1u << ENCODING_QUOTED_PRINTABLE : 0;
+    return len;
+}
+
+/* The overlong form whose bytes, each a character below 256 in UTF-8, begin at off. */
+static size_t overlong_twice(struct span in, size_t off, uint32_t *ret_cp)
+{
+    uint8_t bytes[4] = {0};
+    size_t at = off;
+    for (size_t n = 0; n < sizeof(bytes); n++) {
+        uint32_t c = 0;
+        size_t len = utf8_next(in, at, &c);
+        if (len != 2 || c > 0xff) {
+            return 0;
+        }
+        bytes[n] = (uint8_t)c;
+        at += len;
+        if (utf8_overlong_at(span_of(bytes, n + 1), 0, ret_cp) == n + 1) {
+            return at - off;
+        }
+    }
+    return 0;
+}
+
+static size_t overlong(struct span in, size_t off, struct sbuf *out, uint32_t *encodings)
+{
+    uint32_t cp = 0;
+    size_t len = utf8_overlong_at(in, off, &cp);
+    len = len > 0 ? len : overlong_twice(in, off, &cp);
+    if (len > 0) {
+        utf8_add(out, cp);
+        *encodings |= 1u << ENCODING_OVERLONG;
+    }
+    return len;
+}
+
+static bool may_begin(enum peel_step step, uint8_t c)
+{
+    switch (step) {
+    case PEEL_STEP_PERCENT:
+        return c == '%';
+    case PEEL_STEP_HTML:
+        return c == '&';
+    case PEEL_STEP_BACKSLASH:
+        return c == '\\';
+    case PEEL_STEP_QUOTED_PRINTABLE:
+        return c == '=';
+    case PEEL_STEP_OVERLONG:
+        return c >= 0xc0;
+    case PEEL_STEP_PLUS:
+        return c == '+';
+    case PEEL_STEP_FORM:
+        return c == '%' || c == '+';
+    case PEEL_STEP_N:
+        break;
+    }
+    return false;
+}
+
+size_t peel_step_escape(enum peel_step step, struct span in, size_t off, struct sbuf *out,
+                        uint32_t *encodings)
+{
+    switch (step) {
+    case PEEL_STEP_PERCENT:
+        return uri(in, off, URI_PERCENT | URI_PERCENT_U, out, encodings);
+    case PEEL_STEP_HTML:
+        return html(in, off, out, encodings);
+    case PEEL_STEP_BACKSLASH:
+        return backslash(in, off, out, encodings);
+    case PEEL_STEP_QUOTED_PRINTABLE:
+        return quoted_printable(in, off, out, encodings);
+    case PEEL_STEP_OVERLONG:
+        return overlong(in, off, out, encodings);
+    case PEEL_STEP_PLUS:
+        return uri(in, off, URI_PLUS, out, encodings);
+    case PEEL_STEP_FORM:
+        return uri(in, off, URI_PERCENT | URI_PERCENT_U | URI_PLUS, out, encodings);
+    case PEEL_STEP_N:
+        break;
+    }
+    return 0;
+}
+
+/* Undoes the layer until `out` holds more than `until` bytes; returns where in `in` that is. */
+static size_t undo(enum peel_step step, struct span in, size_t until, struct sbuf *out,
+                   uint32_t *encodings)
+{
+    size_t off = 0;
+    size_t plain = 0; /* what stands from here on is copied */
+    while (off < in.len) {
+        if (!may_begin(step, in.data[off])) {
+            off++;
+            continue;
+        }
+        if (out->len + (off - plain) > until) {
+            break;
+        }
+        sbuf_add(out, span_sub(in, plain, off - plain));
+        plain = off;
+        size_t before = out->len;
+        size_t len = peel_step_escape(step, in, off, out, encodings);
+        if (out->len > until && out->len > before && len > 0) {
+            return off;
+        }
+        off += len > 0 ? len : 1;
+        plain += len;
+    }
+    if (until - out->len < off - plain) {
+        return plain + (until - out->len);
+    }
+    sbuf_add(out, span_sub(in, plain, off - plain));
+    return off;
+}
+
+uint32_t peel_step_undo(enum peel_step step, struct span in, struct sbuf *out)
+{
+    uint32_t encodings = 0;
+    (void)undo(step, in, SIZE_MAX, out, &encodings);
+    return encodings;
+}
+
+size_t peel_step_origin(enum peel_step step, struct span in, size_t off)
+{
+    uint32_t encodings = 0;
+    struct sbuf out = sbuf_with_cap(off + 16);
+    size_t origin = undo(step, in, off, &out, &encodings);
+    sbuf_free(&out);
+    return origin;
+}

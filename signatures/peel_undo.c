@@ -1,0 +1,131 @@
+/* peel_undo: the layers that a reading may have, each undone on trial.
+ *
+ * Layers of escapes are undone wherever their escapes stand. Encoded words, extended parameters and
+ * UTF-7 are decoded as a whole, UTF-16 as a whole or where a piece of it stands. The order is that
+ * in which readings with equally many layers are looked at. */
+#include "sensor/base/bytes.h"
+#include "sensor/codec/utf.h"
+#include "sensor/codec/words.h"
+#include "signatures/peel_pieces.h"
+#include "signatures/peel_search.h"
+
+static void undo_step(struct peeler *p, int parent, enum peel_step step)
+{
+    struct span text = p->readings[parent].text;
+    sbuf_reset(&p->scratch);
+    if (!peel_spend(p, text.len)) {
+        return;
+    }
+    uint32_t encodings = peel_step_undo(step, text, &p->scratch);
+    if (encodings == 0) {
+        return;
+    }
+    struct peel_reading r = peel_child(p, parent);
+    r.text = sbuf_span(&p->scratch);
+    r.step = step;
+    peel_add_encodings(&r, encodings);
+    peel_add(p, &r);
+}
+
+/* All of p->scratch came from all of the parent. */
+static void add_whole(struct peeler *p, int parent, enum encoding encoding)
+{
+    struct peel_reading r = peel_child(p, parent);
+    r.text = sbuf_span(&p->scratch);
+    r.encodings = encodings_with(r.encodings, encoding);
+    r.pieces[0] = (struct peel_piece){0, p->readings[parent].text.len, 0, r.text.len, 0};
+    r.n_pieces = 1;
+    peel_add(p, &r);
+}
+
+/* Whether there were any. */
+static bool undo_words(struct peeler *p, int parent)
+{
+    struct span text = p->readings[parent].text;
+    sbuf_reset(&p->scratch);
+    if (span_find(text, 0, SPAN("=?")) == SPAN_NONE || !peel_spend(p, text.len * PEEL_COST) ||
+        words_decode(text, &p->scratch) == 0) {
+        return false;
+    }
+    add_whole(p, parent, ENCODING_RFC2047);
+    return true;
+}
+
+static void undo_extended(struct peeler *p, int parent)
+{
+    struct span text = p->readings[parent].text;
+    sbuf_reset(&p->scratch);
+    if (peel_is_extended(text) && peel_spend(p, text.len * PEEL_COST) &&
+        words_decode_extended(text, &p->scratch)) {
+        add_whole(p, parent, ENCODING_RFC2231);
+    }
+}
+
+static void undo_utf7(struct peeler *p, int parent)
+{
+    struct span text = p->readings[parent].text;
+    sbuf_reset(&p->scratch);
+    if (span_find_byte(text, 0, '+') != SPAN_NONE && peel_spend(p, text.len * PEEL_COST) &&
+        utf7_decode(text, &p->scratch) > 0) {
+        add_whole(p, parent, ENCODING_UTF7);
+    }
+}
+
+static void undo_utf16_whole(struct peeler *p, int parent, enum utf16_order order)
+{
+    struct span text = p->readings[parent].text;
+    sbuf_reset(&p->scratch);
+    utf16_decode(text, order, &p->scratch);
+    struct peel_reading r = peel_child(p, parent);
+    r.text = sbuf_span(&p->scratch);
+    r.encodings = encodings_with(r.encodings, ENCODING_UTF16);
+    size_t mark = text.len - r.text.len * 2 == 2 ? 2 : 0;
+    size_t grain = text.len - mark == r.text.len * 2 ? 2 : 0;
+    r.pieces[0] = (struct peel_piece){mark, text.len - mark, 0, r.text.len, grain};
+    r.n_pieces = 1;
+    peel_add(p, &r);
+}
+
+static void undo_utf16(struct peeler *p, int parent)
+{
+    struct span text = p->readings[parent].text;
+    if (!peel_spend(p, text.len)) {
+        return;
+    }
+    enum utf16_order order = UTF16_LE;
+    if (utf16_guess(text, &order)) {
+        undo_utf16_whole(p, parent, order);
+        return;
+    }
+    struct peel_reading r = peel_child(p, parent);
+    sbuf_reset(&p->decoded);
+    struct span piece;
+    size_t off = 0;
+    while (r.n_pieces < PEEL_PIECES_MAX && peel_next_utf16(text, off, &piece)) {
+        size_t at = 0;
+        (void)span_contains(text, piece, &at);
+        size_t before = p->decoded.len;
+        utf16_decode(piece, piece.data[0] == 0 ? UTF16_BE : UTF16_LE, &p->decoded);
+        r.pieces[r.n_pieces++] = (struct peel_piece){at, piece.len, 0, p->decoded.len - before, 2};
+        off = at + piece.len;
+    }
+    if (r.n_pieces > 0) {
+        r.encodings = encodings_with(r.encodings, ENCODING_UTF16);
+        peel_add_spliced(p, &r);
+    }
+}
+
+void peel_undo(struct peeler *p, int parent)
+{
+    undo_extended(p, parent);
+    undo_step(p, parent, PEEL_STEP_PERCENT);
+    undo_step(p, parent, PEEL_STEP_HTML);
+    undo_step(p, parent, PEEL_STEP_BACKSLASH);
+    if (!undo_words(p, parent)) { /* base64 and '=' in words are theirs */
+        peel_undo_base64(p, parent);
+        undo_step(p, parent, PEEL_STEP_QUOTED_PRINTABLE);
+    }
+    undo_step(p, parent, PEEL_STEP_OVERLONG);
+    undo_utf16(p, parent);
+    undo_utf7(p, parent);
+}

