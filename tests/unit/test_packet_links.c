@@ -434,6 +434,205 @@ static void etherip_and_wccp_carry_frames(void)
     expect_segment("redirected");
 }
 
+/* --- the numbers that name IPv6, and headers that are cut or name nothing --- */
+
+static void every_number_that_names_ipv6_leads_to_it(void)
+{
+    static const struct {
+        int link_type;
+        struct span head;
+    } rows[] = {
+        {0, SPAN_LITERAL("\x0a\0\0\0")},
+        {0, SPAN_LITERAL("\x18\0\0\0")},
+        {0, SPAN_LITERAL("\0\0\0\x1c")},
+        {0, SPAN_LITERAL("\x1e\0\0\0")},
+        {0, SPAN_LITERAL("\0\0\x86\xdd")},
+        {109, SPAN_LITERAL("\0\0\0\x18spi.flag")},
+        {117, SPAN_LITERAL("\x0d\x18\0\0interface...")},
+        {9, SPAN_LITERAL("\0\x57")},
+        {9, SPAN_LITERAL("\x57")},
+        {9, SPAN_LITERAL("\x02\x81\0\x01\x11\x40")},
+        {107, SPAN_LITERAL("\x18\x41\x03\x8e")},
+        {107, SPAN_LITERAL("\x18\x40\x01\x86\xdd")},
+        {229, SPAN_LITERAL("")},
+        {113, SPAN_LITERAL("\0\0\0\x01\0\x06\x02\0\0\0\0\x09\0\0\x86\xdd")},
+        {113, SPAN_LITERAL("\0\0\0\x01\0\x06\x02\0\0\0\0\x09\0\0\0\x04\xaa\xaa\x03\0\0\0\x86\xdd")},
+        {1, SPAN_LITERAL("macmacmacmac\x89\x4f\x0f\xc2\x02\x02\0\0\x01\xff")},
+        {1, SPAN_LITERAL("macmacmacmac\x89\x4f\x0f\xc2\x02\x05\0\0\x01\xff\0\x01\x11\x40")},
+        {1, SPAN_LITERAL("macmacmacmac\x89\x4f\x0f\xc2\x02\x04\0\0\x01\xff"
+                         "\x0f\xc2\x02\x02\0\0\x01\xff")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        f.len = 0;
+        put(&f, rows[i].head);
+        size_t ip = begin_ipv6(&f, IP_PROTO_TCP);
+        (void)put_tcp(&f);
+        put(&f, SPAN("six"));
+        end_ipv6(&f, ip);
+        enum decode_result result = decode_as(rows[i].link_type);
+        if (result != DECODE_DONE || h.src.family != 6) {
+            printf("row %zu, link type %d\n", i, rows[i].link_type);
+        }
+        CU_ASSERT_EQUAL(result, DECODE_DONE);
+        CU_ASSERT_EQUAL(h.src.family, 6);
+        expect_segment("six");
+    }
+}
+
+static void what_names_no_ip_is_not_ip(void)
+{
+    static const struct {
+        int link_type;
+        struct span packet;
+    } rows[] = {
+        {0, SPAN_LITERAL("\x10\0\0\0?")},
+        {9, SPAN_LITERAL("\xc0\x21link control")},
+        {104, SPAN_LITERAL("\x0f\0\x80\x35slarp")},
+        {107, SPAN_LITERAL("\x18\x41\x03\x08")},
+        {107, SPAN_LITERAL("\x18\x41\x03\x80\0\x80\xc2\0\x0e spanning tree")},
+        {107, SPAN_LITERAL("\x18\x41\x03\x80\0\0\x0c\0\0")},
+        {113, SPAN_LITERAL("\0\0\0\x01\0\x06\x02\0\0\0\0\x09\0\0\0\x01?")},
+        {239, SPAN_LITERAL("\x02\0\0\0\x08\0\x01\0\x08\0\0\0")},
+        {1, SPAN_LITERAL("macmacmacmac\x88\x63\x11\x09\0\0\0\0")},
+        {1, SPAN_LITERAL("macmacmacmac\x88\x64\x11\x01\0\0\0\0")},
+        {1, SPAN_LITERAL("macmacmacmac\x88\xcc")},
+        {1, SPAN_LITERAL("macmacmacmac\0\x08\xaa\xaa\x03\0\0\x0c\x20\0")},
+        {1, SPAN_LITERAL("macmacmacmac\x89\x4f\x0f\xc2\x02\x07\0\0\x01\xff")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        f.len = 0;
+        put(&f, rows[i].packet);
+        CU_ASSERT_EQUAL(decode_as(rows[i].link_type), DECODE_NOT_IP);
+    }
+    CU_ASSERT_EQUAL(count(STAT_PACKETS_NOT_IP), ARRAY_LEN(rows));
+    f.len = 0;
+    put(&f, SPAN("macmacmacmac\x89\x4f\x0f\xc1\x02\x01\0\0\x01\xff")); /* too short a length */
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    f.len = 0;
+    put(&f, SPAN("\x02\0\0\0\x03\0\x01\0")); /* an attribute shorter than its head */
+    CU_ASSERT_EQUAL(decode_as(239), DECODE_REFUSED);
+    f.len = 0;
+    put(&f, SPAN("\x01\0\x08\0\0\0\0\0?")); /* radiotap of another version */
+    CU_ASSERT_EQUAL(decode_as(127), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_HEADER), 3);
+    f.len = 0;
+    put(&f, SPAN("\0\0\x08\0\x93\0\0\0?")); /* a link type inside that nobody decodes */
+    CU_ASSERT_EQUAL(decode_as(192), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_LINK_TYPE), 1);
+}
+
+static void llc_may_name_ip_by_its_own_address(void)
+{
+    put_ether(&f, 47);
+    put(&f, SPAN("\x06\x06\x03"));
+    put_segment("llc.");
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    expect_segment("llc.");
+}
+
+/* Behind IPv4, the tunnel header and an Ethernet/IPv4/TCP packet. */
+static void put_tunnel(unsigned proto, struct span head)
+{
+    f.len = 0;
+    put_ether(&f, 0x0800);
+    size_t ip = begin_ipv4(&f, proto);
+    put(&f, head);
+    end_ipv4(&f, ip);
+}
+
+static void tunnel_headers_of_other_versions_leave_the_outer_packet(void)
+{
+    static const struct {
+        unsigned proto;
+        struct span head;
+    } rows[] = {
+        {47, SPAN_LITERAL("\0\x02\x08\0\x45more")},
+        {47, SPAN_LITERAL("\x10\0\x88\xbe\0\0\0\x01\x30\0\0\0\0\0\0\0")},
+        {97, SPAN_LITERAL("\x20\0macmacmacmac\x08\0")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        put_tunnel(rows[i].proto, rows[i].head);
+        CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+        CU_ASSERT_EQUAL(h.proto, rows[i].proto);
+        CU_ASSERT(span_equal(h.payload, rows[i].head));
+        CU_ASSERT_EQUAL(h.tunnel_depth, 0);
+    }
+}
+
+static void tunnel_headers_that_are_cut_are_refused(void)
+{
+    static const struct {
+        unsigned proto;
+        struct span head;
+    } rows[] = {
+        {47, SPAN_LITERAL("\0\0\x08")},
+        {47, SPAN_LITERAL("\x20\0\x08\0\0\0")},
+        {47, SPAN_LITERAL("\x40\0\x08\0\0\0\0\0\x08\0\0\x04hop.")},
+        {47, SPAN_LITERAL("\x10\0\x88\xbe\0\0\0\x01\x10\0\0\0\0\0\0")},
+        {47, SPAN_LITERAL("\0\0\x88\x3e\0\x01")},
+        {97, SPAN_LITERAL("\x30")},
+        {137, SPAN_LITERAL("\0\x01\x10\x40\0\x01")},
+        {51, SPAN_LITERAL("\x06\x04\0\0\0\0\0\x01\0\0\0\x02short")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        put_tunnel(rows[i].proto, rows[i].head);
+        CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    }
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_TRUNCATED), ARRAY_LEN(rows));
+}
+
+static void authenticated_packets_are_read_in_ipv4_too(void)
+{
+    put_ether(&f, 0x0800);
+    size_t ip = begin_ipv4(&f, 51);
+    put(&f, SPAN("\x06\x04\0\0\0\0\0\x01\0\0\0\x02signature-12"));
+    put_tcp(&f);
+    put(&f, SPAN("ah"));
+    end_ipv4(&f, ip);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    expect_segment("ah");
+}
+
+static void wccp_of_version_one_has_no_header(void)
+{
+    put_ether(&f, 0x0800);
+    size_t ip = begin_ipv4(&f, 47);
+    put(&f, SPAN("\0\0\x88\x3e"));
+    put_segment("redirected");
+    end_ipv4(&f, ip);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    expect_segment("redirected");
+}
+
+/* On its port a tunnel may end before its datagram does. */
+static void lengths_inside_udp_tunnels_cut_what_follows(void)
+{
+    static const struct {
+        unsigned port;
+        struct span head;
+    } rows[] = {
+        {1701, SPAN_LITERAL("\x40\x02\0\x37\0\x01\0\x02\xff\x03\0\x21")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        put_udp_tunnel(rows[i].head, rows[i].port);
+        size_t inner = 14 + 28 + rows[i].head.len;
+        put(&f, SPAN("more"));
+        set16(&f, 14 + 2, (unsigned)f.len - 14);
+        set16(&f, 14 + 20 + 4, (unsigned)f.len - 34);
+        set16(&f, inner + 2, 0); /* no length of its own: the tunnel's counts */
+        CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+        expect_segment("udp");
+    }
+}
+
+static void gtp_extension_headers_without_length_are_no_tunnel(void)
+{
+    put_udp_tunnel(SPAN("\x34\xff\0\x33\0\0\0\x01\0\0\0\x85\0\x10\x01\0"), 2152);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.proto, IP_PROTO_UDP);
+    CU_ASSERT_PTR_NULL(h.tunnel);
+}
+
 static CU_TestInfo link_tests[] = {
     TEST(every_link_type_leads_to_ip),
     TEST(prism_headers_have_their_old_length),
@@ -444,6 +643,9 @@ static CU_TestInfo link_tests[] = {
     TEST(every_shim_behind_ethernet_leads_to_ip),
     TEST(mpls_carries_ethernet_with_and_without_a_control_word),
     TEST(macsec_is_read_when_it_only_signs),
+    TEST(every_number_that_names_ipv6_leads_to_it),
+    TEST(what_names_no_ip_is_not_ip),
+    TEST(llc_may_name_ip_by_its_own_address),
     CU_TEST_INFO_NULL,
 };
 
@@ -457,6 +659,12 @@ static CU_TestInfo tunnel_tests[] = {
     TEST(the_outermost_header_is_the_tunnel),
     TEST(a_tunnel_in_a_tunnel_without_end_meets_the_cap),
     TEST(etherip_and_wccp_carry_frames),
+    TEST(tunnel_headers_of_other_versions_leave_the_outer_packet),
+    TEST(tunnel_headers_that_are_cut_are_refused),
+    TEST(authenticated_packets_are_read_in_ipv4_too),
+    TEST(wccp_of_version_one_has_no_header),
+    TEST(lengths_inside_udp_tunnels_cut_what_follows),
+    TEST(gtp_extension_headers_without_length_are_no_tunnel),
     CU_TEST_INFO_NULL,
 };
 
