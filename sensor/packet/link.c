@@ -113,6 +113,9 @@ enum layer layer_of_ppp(uint16_t protocol)
 
 enum layer layer_by_version(struct walk *w)
 {
+    if (w->rest.len == 0) {
+        return walk_short(w, ANOMALY_N);
+    }
     unsigned version = wire_u8(w->rest, 0) >> 4;
     return version == 4 ? LAYER_IPV4 : version == 6 ? LAYER_IPV6 : LAYER_NOT_IP;
 }
@@ -310,6 +313,9 @@ enum layer layer_frame_relay(struct walk *w)
         return layer_of_ethertype(wire_be16(s, 0));
     }
     size_t pad = wire_u8(s, 1) == 0 ? 1 : 0;
+    if (s.len < 2 + pad) {
+        return walk_short(w, ANOMALY_N);
+    }
     unsigned identifier = wire_u8(s, 1 + pad);
     walk_skip(w, address + 2 + pad);
     if (identifier != 0x80) {
@@ -379,8 +385,11 @@ enum layer layer_nflog(struct walk *w)
         bool little = wire_le16(s, 0) >= 4 && wire_le16(s, 0) <= walk_left(w);
         size_t len = little ? wire_le16(s, 0) : wire_be16(s, 0);
         unsigned type = (little ? wire_le16(s, 2) : wire_be16(s, 2)) & 0x7fff;
-        if (len < 4 || len > walk_left(w)) {
+        if (len < 4) {
             return walk_refuse(w, STAT_REFUSED_HEADER);
+        }
+        if (len > walk_left(w)) {
+            return walk_short(w, ANOMALY_N);
         }
         if (type == NFLOG_PAYLOAD) {
             walk_clip(w, len);

@@ -103,11 +103,7 @@ enum layer layer_mpls(struct walk *w)
         walk_skip(w, MPLS_HEADER);
     }
     struct span s = w->rest;
-    unsigned nibble = wire_u8(s, 0) >> 4;
-    if ((nibble == 4 || nibble == 6) && guess_ip(s, walk_left(w)) != GUESS_NO) {
-        return layer_by_version(w);
-    }
-    bool word = nibble == 0 && s.len > CONTROL_WORD;
+    bool word = wire_u8(s, 0) >> 4 == 0 && s.len > CONTROL_WORD;
     bool sure_with_word =
         word && guess_ether(wire_from(s, CONTROL_WORD), walk_left(w) - CONTROL_WORD) == GUESS_SURE;
     if (!sure_with_word && guess_ether(s, walk_left(w)) == GUESS_SURE) {

@@ -7,8 +7,8 @@
  *
  * A UDP port says little about what is inside, and the numbers are configuration. So a tunnel is
  * known by its content: on its port when its header is possible, on any other when what is inside
- * is beyond doubt an IP packet (length, and checksum or exact fit). ERSPAN is how remote span
- * ports arrive. */
+ * is beyond doubt an IP packet (length, and checksum or exact fit); the probe has then seen that
+ * the header is whole. ERSPAN is how remote span ports arrive. */
 #include "sensor/base/wire.h"
 #include "sensor/packet/guess.h"
 #include "sensor/packet/walk.h"
@@ -70,9 +70,6 @@ static size_t gre_len(unsigned flags)
 enum layer layer_gre(struct walk *w)
 {
     struct span s = w->rest;
-    if (s.len < GRE_HEADER) {
-        return walk_short(w, ANOMALY_N);
-    }
     unsigned flags = wire_be16(s, 0);
     uint16_t type = wire_be16(s, 2);
     if ((flags & GRE_VERSION) > 1) {
@@ -160,9 +157,6 @@ static size_t geneve_len(struct span s)
 enum layer layer_geneve(struct walk *w)
 {
     struct span s = w->rest;
-    if (s.len < geneve_len(s)) {
-        return walk_short(w, ANOMALY_N);
-    }
     w->tunnel_kind = "geneve encapsulation";
     walk_skip(w, geneve_len(s));
     return layer_of_ethertype(wire_be16(s, 2));
@@ -190,16 +184,8 @@ static size_t gtpu_len(struct span s)
 
 enum layer layer_gtpu(struct walk *w)
 {
-    size_t len = gtpu_len(w->rest);
-    if (len == SIZE_MAX) {
-        return walk_short(w, ANOMALY_N);
-    }
     w->tunnel_kind = "gtp-u tunnel";
-    size_t end = GTPU_HEADER + (size_t)wire_be16(w->rest, 2);
-    if (end >= len && end < walk_left(w)) {
-        walk_clip(w, end);
-    }
-    walk_skip(w, len);
+    walk_skip(w, gtpu_len(w->rest));
     return layer_by_version(w);
 }
 

@@ -4,6 +4,8 @@
 #include "tests/unit/frame.h"
 #include "tests/unit/runner.h"
 
+#include <stdio.h>
+
 /* A packet decoder, a frame to be filled, and what came of it. */
 
 static struct stats stats;
@@ -84,6 +86,20 @@ UNUSED static void expect_segment(const char *payload)
     CU_ASSERT_EQUAL(h.tcp_seq, 1000);
     CU_ASSERT(span_equal(h.payload, span_str(payload)));
     CU_ASSERT_EQUAL(h.missing, 0);
+}
+
+/* Every part of a head is refused as truncated, never misread. */
+UNUSED static void expect_truncated(int link_type, size_t from, size_t end)
+{
+    for (size_t len = from; len < end; len++) {
+        uint64_t before = count(STAT_REFUSED_TRUNCATED);
+        f.len = len;
+        enum decode_result result = decode_as(link_type);
+        if (result != DECODE_REFUSED || count(STAT_REFUSED_TRUNCATED) != before + 1) {
+            printf("link type %d cut at %zu: result %d\n", link_type, len, (int)result);
+            CU_FAIL("not refused as truncated");
+        }
+    }
 }
 
 #define TEST(name)                                                                                 \

@@ -299,6 +299,57 @@ static void fragments_in_fragments_are_put_together(void)
     CU_ASSERT_EQUAL(h.tunnel_depth, 1);
 }
 
+/* The other reading of a datagram holds a fragment of another: it is not kept, nor counted. */
+static void a_fragment_in_another_reading_is_left_alone(void)
+{
+    make_whole(false);
+    struct frame inner = {.len = 0};
+    size_t ip = begin_ipv4(&inner, 4);
+    put(&inner, frame_span(&whole));
+    end_ipv4(&inner, ip);
+    struct span all = frame_span(&inner);
+    static const size_t offs[] = {0, 24, 0};
+    for (unsigned i = 0; i < 3; i++) { /* an IP header, the rest, and in between the header again */
+        unsigned at = i == 0 ? 0 : i == 1 ? 2 : 1;
+        bool again = at == 2;
+        piece.len = 0;
+        put_ether(&piece, 0x0800);
+        size_t outer = begin_ipv4(&piece, 4);
+        set_fragment(&piece, outer, offs[at], at != 1);
+        put(&piece, at == 1 ? span_from(all, 24) : span_head(all, 24));
+        if (again) {
+            set_fragment(&piece, outer + 20, 0, true); /* now it says that more fragments follow */
+        }
+        end_ipv4(&piece, outer);
+        CU_ASSERT_EQUAL(decode_piece(), i < 2 ? DECODE_HELD : DECODE_DONE);
+    }
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_FRAGMENT_OVERLAP], 1);
+    struct headers second;
+    CU_ASSERT_FALSE(packet_alternate(decoder, &second));
+    CU_ASSERT_EQUAL(count(STAT_DECODER_PKTS), 3);
+    CU_ASSERT_EQUAL(count(STAT_PACKETS_DECODED) + count(STAT_PACKETS_FRAGMENTS), 3);
+    CU_ASSERT_EQUAL(count(STAT_FRAG_REASSEMBLED), 1);
+    packet_decoder_free(&decoder);
+    CU_ASSERT_EQUAL(count(STAT_FRAG_DROPPED), 0);
+    make_decoder(NULL, false);
+}
+
+static void what_is_refused_leaves_nothing_behind(void)
+{
+    struct ipfrag_options options = {.stats = &stats, .memory = 1 << 20, .timeout_us = 1};
+    struct ipfrag *t = ipfrag_new(&options);
+    struct headers of = {.src = {.family = 6}, .dst = {.family = 6}};
+    struct ipfrag_datagram datagram = {.proto = 0};
+    enum anomaly anomaly = ANOMALY_N;
+    struct ipfrag_piece p = {.headers = &of, .data = SPAN("odd size"), .more = true};
+    p.data.len = 7;
+    CU_ASSERT_EQUAL(ipfrag_add(t, &p, &datagram, &anomaly), IPFRAG_IMPOSSIBLE);
+    CU_ASSERT_EQUAL(ipfrag_n(t), 0);
+    CU_ASSERT_EQUAL(ipfrag_memory(t), 0);
+    ipfrag_release(t, &datagram);
+    ipfrag_free(&t);
+}
+
 /* A flood of first fragments: memory stays within its limit, and a datagram sent beside it in time
  * is still put together. */
 static void a_flood_stays_within_its_memory(void)
@@ -611,6 +662,8 @@ static CU_TestInfo fragment_tests[] = {
     TEST(fragments_wait_as_long_as_the_timeout_says),
     TEST(a_cut_fragment_is_refused_as_truncated),
     TEST(fragments_in_fragments_are_put_together),
+    TEST(a_fragment_in_another_reading_is_left_alone),
+    TEST(what_is_refused_leaves_nothing_behind),
     TEST(a_flood_stays_within_its_memory),
     TEST(memory_that_fails_loses_the_fragment_only),
     CU_TEST_INFO_NULL,

@@ -310,6 +310,55 @@ static void impossible_headers_are_refused_and_reported(void)
     CU_ASSERT_EQUAL(n_anomalies[ANOMALY_TCP_BAD_HEADER], 3);
 }
 
+static void every_cut_of_the_headers_is_truncation(void)
+{
+    put_ether(&f, 0x0800);
+    size_t ip = begin_ipv4(&f, IP_PROTO_TCP);
+    f.bytes[ip] = 0x46;
+    put(&f, SPAN("\x01\x01\x01\0"));
+    (void)put_tcp(&f);
+    end_ipv4(&f, ip);
+    expect_truncated(1, 1, f.len);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_IP_TRUNCATED], 44); /* with 14 bytes to 57 */
+    f.len = 0;
+    put_ether(&f, 0x86dd);
+    ip = begin_ipv6(&f, 60);
+    put(&f, SPAN("\x33\0\x01\x04\0\0\0\0"));
+    put(&f, SPAN("\x11\x01\0\0\0\0\0\x01\0\0\0\x02"));
+    (void)begin_udp(&f);
+    end_ipv6(&f, ip);
+    expect_truncated(1, 1, f.len);
+    f.len = 0;
+    put_ether(&f, 0x0800);
+    ip = begin_ipv4(&f, IP_PROTO_SCTP);
+    put(&f, SPAN("portvtagsum:"));
+    end_ipv4(&f, ip);
+    expect_truncated(1, 1, f.len);
+}
+
+static void ip_of_another_version_than_announced_is_impossible(void)
+{
+    put_ether(&f, 0x86dd);
+    size_t ip = begin_ipv6(&f, IP_PROTO_TCP);
+    (void)put_tcp(&f);
+    end_ipv6(&f, ip);
+    f.bytes[14] = 0x40;
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_IP_BAD_HEADER], 1);
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_HEADER), 1);
+}
+
+static void headers_that_ip_leaves_no_room_for_are_anomalies(void)
+{
+    put_ether(&f, 0x0800);
+    size_t ip = begin_ipv4(&f, IP_PROTO_UDP);
+    put(&f, SPAN("7 bytes"));
+    end_ipv4(&f, ip);
+    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_UDP_BAD_HEADER], 1);
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_TRUNCATED), 1);
+}
+
 static void ip_in_ip_gives_the_inner_headers_and_the_depth(void)
 {
     put_ether(&f, 0x86dd);
@@ -394,6 +443,7 @@ static void a_packet_without_a_byte_is_counted_as_empty(void)
 static void no_memory_is_an_error_at_the_start_only(void)
 {
     struct packet_decoder *none = NULL;
+    packet_decoder_free(&none);
     struct packet_options options = {.stats = &stats, .max_layers = 16};
     for (size_t n = 1; n <= 2; n++) {
         mem_fail_at(n, 0);
@@ -414,6 +464,9 @@ static CU_TestInfo layer_tests[] = {
     TEST(ipv6_no_next_header_has_no_payload_to_misread),
     TEST(any_number_of_extension_headers_is_read),
     TEST(ipv4_options_are_skipped),
+    TEST(every_cut_of_the_headers_is_truncation),
+    TEST(ip_of_another_version_than_announced_is_impossible),
+    TEST(headers_that_ip_leaves_no_room_for_are_anomalies),
     TEST(ip_in_ip_gives_the_inner_headers_and_the_depth),
     TEST(a_tunnel_without_ip_inside_is_its_outer_packet),
     CU_TEST_INFO_NULL,
