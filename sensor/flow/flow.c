@@ -17,110 +17,25 @@
 #include "sensor/base/mem.h"
 #include "sensor/flow/appid.h"
 #include "sensor/flow/entry.h"
+#include "sensor/flow/key.h"
 #include "sensor/flow/tcp.h"
 
 enum { HEAP_OVERHEAD = 16, EVICT_FOR_SEGMENT = 16, EVICT_FOR_FLOW = 16, WELL_KNOWN = 1024 };
 
-static const uint64_t id_mask = (1ULL << 51) - 1;
-
-/* What a flow is found by, both ends in a fixed order, and what its id adds. */
-enum { KEY_WORDS = 8 };
-
-struct key {
-    uint64_t words[KEY_WORDS];
-    size_t n;
-};
-
-static uint64_t word_of(const uint8_t *bytes, size_t n)
-{
-    uint64_t word = 0;
-    for (size_t i = 0; i < n; i++) {
-        word = word << 8 | bytes[i];
-    }
-    return word;
-}
-
-static void key_add(struct key *k, uint64_t word)
-{
-    CHECK(k->n < KEY_WORDS);
-    k->words[k->n++] = word;
-}
-
-/* An IPv4 key is two or three words. */
-static struct key key_of(const struct headers *h)
-{
-    struct key k = {.n = 0};
-    uint64_t src[2] = {word_of(h->src.bytes, 8), word_of(h->src.bytes + 8, 8)};
-    uint64_t dst[2] = {word_of(h->dst.bytes, 8), word_of(h->dst.bytes + 8, 8)};
-    bool equal = src[0] == dst[0] && src[1] == dst[1];
-    bool before = src[0] != dst[0] ? src[0] < dst[0] : src[1] < dst[1];
-    bool forward = equal ? h->src_port <= h->dst_port : before;
-    const uint64_t *low = forward ? src : dst;
-    const uint64_t *high = forward ? dst : src;
-    if (h->src.family == 4) {
-        key_add(&k, low[0] | high[0] >> 32);
-    } else {
-        key_add(&k, low[0]);
-        key_add(&k, low[1]);
-        key_add(&k, high[0]);
-        key_add(&k, high[1]);
-    }
-    uint64_t low_port = forward ? h->src_port : h->dst_port;
-    uint64_t high_port = forward ? h->dst_port : h->src_port;
-    key_add(&k, low_port << 48 | high_port << 32 | (uint64_t)h->proto << 8 | h->n_vlans);
-    if (h->n_vlans > 0) {
-        key_add(&k, (uint64_t)h->vlans[0] << 48 | (uint64_t)h->vlans[1] << 32 |
-                        (uint64_t)h->vlans[2] << 16 | h->vlans[3]);
-    }
-    return k;
-}
-
-/* 0 is no hash. */
-static uint64_t hash_of(const struct flow_table *t, const struct headers *h)
-{
-    if (h->flow_hash != 0) {
-        return h->flow_hash;
-    }
-    struct key k = key_of(h);
-    uint64_t hash = hash_words(k.words, k.n, &t->key);
-    return hash != 0 ? hash : 1;
-}
-
-static bool same_vlans(const struct conn *c, const struct headers *h)
-{
-    if (c->n_vlans != h->n_vlans) {
-        return false;
-    }
-    for (unsigned i = 0; i < h->n_vlans && i < HEADERS_MAX_VLANS; i++) {
-        if (c->vlans[i] != h->vlans[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Whether the packet, going this way, belongs to the conn. */
-static bool fits(const struct conn *c, const struct headers *h, enum direction dir)
-{
-    enum direction back = direction_other(dir);
-    return c->port[dir] == h->src_port && c->port[back] == h->dst_port &&
-           addr_equal(&c->addr[dir], &h->src) && addr_equal(&c->addr[back], &h->dst);
-}
-
 static struct flow *find(const struct flow_table *t, const struct headers *h,
                          enum direction *ret_dir)
 {
-    uint64_t hash = hash_of(t, h);
+    uint64_t hash = key_hash(h, &t->key);
     struct flow *f = flow_index_chain(&t->index, hash);
     for (; f != NULL; f = f->chain) {
-        if (f->hash != hash || f->conn.proto != h->proto || !same_vlans(&f->conn, h)) {
+        if (f->hash != hash || !key_may_fit(&f->conn, h)) {
             continue;
         }
-        if (fits(&f->conn, h, TO_SERVER)) {
+        if (key_fits(&f->conn, h, TO_SERVER)) {
             *ret_dir = TO_SERVER;
             return f;
         }
-        if (fits(&f->conn, h, TO_CLIENT)) {
+        if (key_fits(&f->conn, h, TO_CLIENT)) {
             *ret_dir = TO_CLIENT;
             return f;
         }
@@ -478,14 +393,6 @@ static void fill_conn(struct conn *c, const struct packet *p, const struct heade
     c->last_us = p->time_us;
 }
 
-static uint64_t id_of(const struct headers *h, uint64_t start_us, unsigned generation)
-{
-    struct key k = key_of(h);
-    key_add(&k, start_us);
-    key_add(&k, generation);
-    return hash_words_fixed(k.words, k.n) & id_mask;
-}
-
 static struct flow *allocate(struct flow_table *t)
 {
     size_t size = sizeof(struct flow) + HEAP_OVERHEAD;
@@ -523,11 +430,11 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
         return NULL;
     }
     bool same_time = heritage->replaces && heritage->start_us == p->time_us;
-    f->hash = hash_of(t, h);
+    f->hash = key_hash(h, &t->key);
     f->reopened = heritage->reopened;
     f->generation = same_time ? heritage->generation + 1 : 0;
     fill_conn(&f->conn, p, h, iface_name);
-    f->conn.id = id_of(h, p->time_us, f->generation);
+    f->conn.id = key_id(h, p->time_us, f->generation);
     f->conn.clock_us = t->clock_us;
     f->conn.number = p->number;
     flow_index_add(&t->index, f);
@@ -643,14 +550,14 @@ void flow_table_alternate(struct flow_table *t, const struct packet *p, const st
 
 void flow_table_prefetch(const struct flow_table *t, struct headers *h)
 {
-    h->flow_hash = hash_of(t, h);
+    h->flow_hash = key_hash(h, &t->key);
     flow_index_prefetch(&t->index, h->flow_hash);
 }
 
 void flow_table_prefetch_flow(const struct flow_table *t, const struct headers *h)
 {
     enum { LINE = 64, LINES = 5 };
-    const char *line = (const char *)flow_index_chain(&t->index, hash_of(t, h));
+    const char *line = (const char *)flow_index_chain(&t->index, key_hash(h, &t->key));
     for (int i = 0; line != NULL && i < LINES; i++) {
         __builtin_prefetch(line + i * LINE);
     }

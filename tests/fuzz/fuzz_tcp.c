@@ -114,6 +114,23 @@ static void note_seen(struct model *m, const struct shot *shot, uint64_t pos)
     }
 }
 
+/* Another reading of fragments: forged bytes in place of the segment's. */
+static void shoot_alternate(struct lab *lab, const struct shot *shot, uint64_t pos)
+{
+    struct model *m = lab->user;
+    uint8_t bytes[SEGMENT_MAX];
+    for (size_t i = 0; i < shot->bytes.len; i++) {
+        bytes[i] = forged_byte(pos + i);
+    }
+    struct packet p = {.number = lab->number, .time_us = lab->clock_us, .clock_us = lab->clock_us};
+    struct headers h = lab_headers(shot);
+    h.payload = span_of(bytes, shot->bytes.len);
+    if (m->started[shot->dir]) {
+        m->forged = true;
+        flow_table_alternate(lab->table, &p, &h, "lab0");
+    }
+}
+
 /* One segment of the stream: what it holds, and what it claims. */
 static void shoot_stream(struct lab *lab, struct cursor *c)
 {
@@ -150,6 +167,9 @@ static void shoot_stream(struct lab *lab, struct cursor *c)
     bool counts = (shot.flags & TCP_RST) == 0 && acceptable && lab->n_outside == n_outside;
     if (counts && m->started[shot.dir] && pos >= m->first[shot.dir]) {
         note_seen(m, &shot, pos);
+    }
+    if ((more & 0xf0) == 0x20) {
+        shoot_alternate(lab, &shot, pos);
     }
 }
 

@@ -1,0 +1,99 @@
+/* key: what a flow is found by, whichever way its packets go.
+ *
+ * Addresses, ports, protocol and VLANs, both ends put in a fixed order, as few words as they need:
+ * two for IPv4. The table's hash is keyed, so that an attacker cannot fill one bucket. The id of a
+ * flow is a hash of the same words and of the time of its first packet under a key that never
+ * changes, so that it is the same in every run. */
+#include "sensor/flow/key.h"
+
+static const uint64_t id_mask = (1ULL << 51) - 1;
+
+/* What a flow is found by, both ends in a fixed order, and what its id adds. */
+enum { KEY_WORDS = 8 };
+
+struct key {
+    uint64_t words[KEY_WORDS];
+    size_t n;
+};
+
+static uint64_t word_of(const uint8_t *bytes, size_t n)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < n; i++) {
+        word = word << 8 | bytes[i];
+    }
+    return word;
+}
+
+static void key_add(struct key *k, uint64_t word)
+{
+    CHECK(k->n < KEY_WORDS);
+    k->words[k->n++] = word;
+}
+
+/* An IPv4 key is two or three words. */
+static struct key key_of(const struct headers *h)
+{
+    struct key k = {.n = 0};
+    uint64_t src[2] = {word_of(h->src.bytes, 8), word_of(h->src.bytes + 8, 8)};
+    uint64_t dst[2] = {word_of(h->dst.bytes, 8), word_of(h->dst.bytes + 8, 8)};
+    bool equal = src[0] == dst[0] && src[1] == dst[1];
+    bool before = src[0] != dst[0] ? src[0] < dst[0] : src[1] < dst[1];
+    bool forward = equal ? h->src_port <= h->dst_port : before;
+    const uint64_t *low = forward ? src : dst;
+    const uint64_t *high = forward ? dst : src;
+    if (h->src.family == 4) {
+        key_add(&k, low[0] | high[0] >> 32);
+    } else {
+        key_add(&k, low[0]);
+        key_add(&k, low[1]);
+        key_add(&k, high[0]);
+        key_add(&k, high[1]);
+    }
+    uint64_t low_port = forward ? h->src_port : h->dst_port;
+    uint64_t high_port = forward ? h->dst_port : h->src_port;
+    key_add(&k, low_port << 48 | high_port << 32 | (uint64_t)h->proto << 8 | h->n_vlans);
+    if (h->n_vlans > 0) {
+        key_add(&k, (uint64_t)h->vlans[0] << 48 | (uint64_t)h->vlans[1] << 32 |
+                        (uint64_t)h->vlans[2] << 16 | h->vlans[3]);
+    }
+    return k;
+}
+
+uint64_t key_hash(const struct headers *h, const struct hash_key *secret)
+{
+    if (h->flow_hash != 0) {
+        return h->flow_hash;
+    }
+    struct key k = key_of(h);
+    uint64_t hash = hash_words(k.words, k.n, secret);
+    return hash != 0 ? hash : 1;
+}
+
+bool key_may_fit(const struct conn *c, const struct headers *h)
+{
+    if (c->proto != h->proto || c->n_vlans != h->n_vlans) {
+        return false;
+    }
+    for (unsigned i = 0; i < h->n_vlans && i < HEADERS_MAX_VLANS; i++) {
+        if (c->vlans[i] != h->vlans[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool key_fits(const struct conn *c, const struct headers *h, enum direction dir)
+{
+    enum direction back = direction_other(dir);
+    return c->port[dir] == h->src_port && c->port[back] == h->dst_port &&
+           addr_equal(&c->addr[dir], &h->src) && addr_equal(&c->addr[back], &h->dst);
+}
+
+uint64_t key_id(const struct headers *h, uint64_t start_us, unsigned generation)
+{
+    struct key k = key_of(h);
+    key_add(&k, start_us);
+    key_add(&k, generation);
+    return hash_words_fixed(k.words, k.n) & id_mask;
+}
