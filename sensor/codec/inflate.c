@@ -11,12 +11,13 @@
  * Limits: none on the output; callers stop when they have enough. gzip members and their headers
  * are not told apart; a name or comment in a header is not given. */
 #include "sensor/base/mem.h"
+#include "sensor/codec/gziphead.h"
 #include "sensor/codec/inflater_ops.h"
 
 #include <isa-l/igzip_lib.h>
 
 enum state {
-    AT_START, /* deflate: the first two bytes tell whether it is wrapped */
+    IN_HEADER,
     RUNNING,
     AFTER_MEMBER, /* another gzip member may follow */
     REPLAYING,
@@ -28,12 +29,14 @@ struct inflate {
     struct inflater base;
     enum inflater_kind kind;
     enum state state;
-    uint32_t wrapping; /* ISAL_GZIP, ISAL_ZLIB or ISAL_DEFLATE */
+    struct gziphead header;
+    uint32_t check; /* what follows the stream: ISAL_GZIP_NO_HDR_VER … */
+    size_t start;   /* of the stream in what is kept */
     struct inflate_state isal;
-    struct inflate_state *point; /* what to go back to; NULL: a stream's start */
-    uint64_t given;              /* output since then */
+    struct inflate_state *point; /* what to go back to; NULL: the stream's start */
     bool no_point;               /* no memory to go back */
-    size_t replayed;             /* bytes of the kept input that were read again */
+    uint64_t given;              /* output since then */
+    size_t replayed;             /* how far what is kept was read again */
     uint64_t to_skip;            /* output of the replay that was given before */
     uint8_t window[INFLATER_WINDOW];
 };
@@ -43,12 +46,19 @@ static struct inflate *inflate_of(struct inflater *i)
     return (struct inflate *)(void *)i;
 }
 
-static void start_stream(struct inflate *z, uint32_t wrapping)
+static void reset_isal(struct inflate *z)
 {
-    z->wrapping = wrapping;
-    z->state = RUNNING;
     isal_inflate_init(&z->isal);
-    z->isal.crc_flag = wrapping;
+    z->isal.crc_flag = z->check;
+}
+
+/* All that is kept so far is header, but for the last n_bytes. */
+static void start_stream(struct inflate *z, uint32_t check, size_t n_bytes)
+{
+    z->check = check;
+    z->start = z->base.kept.len - n_bytes;
+    z->state = RUNNING;
+    reset_isal(z);
 }
 
 /* One call of igzip: reads from `in`, writes behind the first `filled` bytes of the window. Returns
@@ -81,19 +91,19 @@ static void set_point(struct inflate *z)
         *z->point = z->isal;
     }
     sbuf_reset(&z->base.kept);
+    z->start = 0;
     z->given = 0;
 }
 
 static void start_replay(struct inflate *z)
 {
     z->state = z->no_point || z->base.kept.cut ? BROKEN : REPLAYING;
-    z->replayed = 0;
+    z->replayed = z->start;
     z->to_skip = z->given;
     if (z->point != NULL) {
         z->isal = *z->point;
     } else {
-        isal_inflate_init(&z->isal);
-        z->isal.crc_flag = z->wrapping;
+        reset_isal(z);
     }
 }
 
@@ -131,29 +141,6 @@ static enum inflater_result replay(struct inflate *z, struct span *ret_out)
     return z->state == REPLAYING ? INFLATER_FULL : INFLATER_BROKEN;
 }
 
-/* Two bytes tell: method 8, a window of at most 32 KiB and a check that is right (RFC 1950 section
- * 2.2), or else no wrapping. */
-static bool sniff(struct inflate *z, struct span *in)
-{
-    if (z->base.kept.len == 0) {
-        sbuf_add(&z->base.kept, span_head(*in, 1));
-        *in = span_from(*in, 1);
-    }
-    if (in->len == 0) {
-        return false;
-    }
-    unsigned first = span_at(sbuf_span(&z->base.kept), 0);
-    unsigned second = span_at(*in, 0);
-    bool wrapped = (first & 0x0f) == 8 && first >> 4 <= 7 && (first << 8 | second) % 31 == 0;
-    size_t used;
-    size_t got;
-    start_stream(z, wrapped ? ISAL_ZLIB : ISAL_DEFLATE);
-    if (run(z, sbuf_span(&z->base.kept), 0, &used, &got) != ISAL_DECOMP_OK || used != 1) {
-        z->state = BROKEN;
-    }
-    return true;
-}
-
 /* igzip may have taken bytes that stand behind the stream: only those are kept now. */
 static void end_stream(struct inflate *z)
 {
@@ -162,6 +149,75 @@ static void end_stream(struct inflate *z)
     n_behind = n_behind < n_kept ? n_behind : n_kept;
     z->state = z->kind == INFLATER_GZIP && n_behind == 0 ? AFTER_MEMBER : ENDED;
     sbuf_drop(&z->base.kept, n_kept - n_behind);
+}
+
+static struct span keep(struct inflate *z, struct span *in, size_t len)
+{
+    struct span part = span_head(*in, len);
+    if (z->base.kept.len == INFLATER_KEEP) {
+        sbuf_reset(&z->base.kept);
+    }
+    sbuf_add(&z->base.kept, part);
+    *in = span_from(*in, len);
+    return part;
+}
+
+/* RFC 1950 section 2.2: method 8, a window of at most 32 KiB, a check that is right; and no
+ * dictionary, which nobody has. */
+static bool is_zlib_header(uint8_t first, uint8_t second)
+{
+    enum { HAS_DICTIONARY = 0x20 };
+    bool right = (unsigned)(first << 8 | second) % 31 == 0;
+    return (first & 0x0f) == 8 && first >> 4 <= 7 && right && (second & HAS_DICTIONARY) == 0;
+}
+
+/* Two bytes tell whether the stream is wrapped. If not, they are its first. */
+static void read_zlib_header(struct inflate *z, struct span *in, struct span *ret_out)
+{
+    keep(z, in, 1);
+    struct span kept = sbuf_span(&z->base.kept);
+    if (kept.len < 2) {
+        return;
+    }
+    if (is_zlib_header(span_at(kept, 0), span_at(kept, 1))) {
+        start_stream(z, ISAL_ZLIB_NO_HDR_VER, 0);
+        return;
+    }
+    size_t used;
+    size_t got;
+    start_stream(z, ISAL_DEFLATE, kept.len);
+    int verdict = run(z, kept, 0, &used, &got);
+    z->given = got;
+    *ret_out = span_of(z->window, got);
+    if (verdict != ISAL_DECOMP_OK || used != kept.len) {
+        z->state = BROKEN;
+    } else if (z->isal.block_state == ISAL_BLOCK_FINISH) {
+        end_stream(z);
+    }
+}
+
+static void read_gzip_header(struct inflate *z, struct span *in)
+{
+    struct span part = keep(z, in, 1);
+    switch (gziphead_next(&z->header, &part)) {
+    case GZIPHEAD_MORE:
+        break;
+    case GZIPHEAD_END:
+        start_stream(z, ISAL_GZIP_NO_HDR_VER, 0);
+        break;
+    case GZIPHEAD_BROKEN:
+        z->state = BROKEN;
+        break;
+    }
+}
+
+static void read_header(struct inflate *z, struct span *in, struct span *ret_out)
+{
+    if (z->kind == INFLATER_GZIP) {
+        read_gzip_header(z, in);
+    } else {
+        read_zlib_header(z, in, ret_out);
+    }
 }
 
 static enum inflater_result read_on(struct inflate *z, struct span *in, struct span *ret_out)
@@ -200,8 +256,9 @@ static enum inflater_result next_member(struct inflate *z, struct span in)
     mem_free(z->point);
     z->point = NULL;
     z->given = 0;
+    z->header = (struct gziphead){0};
+    z->state = IN_HEADER;
     sbuf_reset(&z->base.kept);
-    start_stream(z, ISAL_GZIP);
     return INFLATER_FULL;
 }
 
@@ -210,13 +267,13 @@ static enum inflater_result next(struct inflater *i, struct span *in, struct spa
     struct inflate *z = inflate_of(i);
     enum inflater_result result = INFLATER_FULL;
     while (result == INFLATER_FULL && ret_out->len == 0) {
-        bool needs_input = z->state == AT_START || z->state == AFTER_MEMBER;
+        bool needs_input = z->state == IN_HEADER || z->state == AFTER_MEMBER;
         if (needs_input && in->len == 0) {
             return INFLATER_MORE;
         }
         switch (z->state) {
-        case AT_START:
-            result = sniff(z, in) ? INFLATER_FULL : INFLATER_MORE;
+        case IN_HEADER:
+            read_header(z, in, ret_out);
             break;
         case RUNNING:
             result = read_on(z, in, ret_out);
@@ -251,7 +308,7 @@ static enum inflater_result finish(struct inflater *i, struct span *ret_out)
     case RUNNING:
         start_replay(z);
         break;
-    case AT_START:
+    case IN_HEADER:
         z->state = BROKEN;
         break;
     case REPLAYING:
@@ -284,14 +341,13 @@ struct inflater *inflate_new(enum inflater_kind kind)
     }
     z->base = (struct inflater){.ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP)};
     z->kind = kind;
-    z->state = AT_START;
+    z->state = IN_HEADER;
+    z->header = (struct gziphead){0};
+    z->start = 0;
     z->point = NULL;
     z->given = 0;
     z->no_point = false;
     z->replayed = 0;
     z->to_skip = 0;
-    if (kind == INFLATER_GZIP) {
-        start_stream(z, ISAL_GZIP);
-    }
     return &z->base;
 }

@@ -16,6 +16,7 @@ struct zstd {
     bool begun;
     bool in_frame;
     bool has_more; /* the window was full */
+    size_t wanted; /* the decoder's wish */
     bool ended;
     bool broken;
     uint8_t window[INFLATER_WINDOW];
@@ -32,15 +33,27 @@ static bool may_begin_frame(uint8_t c)
     return c == 0x28 || (c & 0xf0) == 0x50;
 }
 
+/* How much to give at once. When the decoder finds an error it keeps what it decoded in the same
+ * call to itself, so each call gets the rest of one block and no more, and what stands between
+ * blocks byte by byte: the decoder says how much it wants, the next block's header of three bytes
+ * included. */
+static size_t most_at_once(const struct zstd *z)
+{
+    enum { BLOCK_HEADER = 3 };
+    if (z->has_more) {
+        return 0;
+    }
+    size_t room = INFLATER_KEEP - z->base.kept.len;
+    size_t wanted = z->in_frame && z->wanted > BLOCK_HEADER ? z->wanted - BLOCK_HEADER : 1;
+    return wanted < room ? wanted : room;
+}
+
 static enum inflater_result run(struct zstd *z, struct span *in, struct span *ret_out)
 {
     if (z->base.kept.len == INFLATER_KEEP) {
         sbuf_reset(&z->base.kept);
     }
-    size_t most = INFLATER_KEEP - z->base.kept.len;
-    /* A frame that it sees whole it decodes at one stroke, and then gives nothing when the check at
-     * its end is wrong. */
-    struct span part = span_head(*in, z->in_frame ? most : 1);
+    struct span part = span_head(*in, most_at_once(z));
     ZSTD_inBuffer input = {.src = part.data, .size = part.len};
     ZSTD_outBuffer output = {.dst = z->window, .size = sizeof(z->window)};
     size_t verdict = ZSTD_decompressStream(z->decoder, &output, &input);
@@ -50,6 +63,7 @@ static enum inflater_result run(struct zstd *z, struct span *in, struct span *re
     *in = span_from(*in, used);
     *ret_out = span_of(z->window, output.pos);
     z->begun = true;
+    z->wanted = verdict;
     z->in_frame = verdict != 0;
     z->has_more = z->in_frame && output.pos == output.size;
     if (z->broken) {
