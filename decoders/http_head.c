@@ -164,7 +164,8 @@ static void emit_host(struct http_out *out, struct span authority, unsigned flag
 static void emit_header(struct http_out *out, struct http_facts *facts, bool trailer,
                         const struct header *header)
 {
-    const struct http_header *known = trailer ? NULL : http_header_find(header->name);
+    struct span name = item_of(out, header->name);
+    const struct http_header *known = trailer ? NULL : http_header_find(name);
     enum field_id general = trailer                 ? FIELD_HTTP_TRAILER
                             : out->dir == TO_SERVER ? FIELD_HTTP_REQUEST_HEADER
                                                     : FIELD_HTTP_RESPONSE_HEADER;
@@ -174,7 +175,7 @@ static void emit_header(struct http_out *out, struct http_facts *facts, bool tra
     field.flags |= header->folded && out->folded.cut ? FIELD_TRUNCATED : 0U;
     if (own == FIELD_N) {
         field.id = general;
-        field.item = known != NULL ? known->name : item_of(out, header->name);
+        field.item = name;
     }
     if (known != NULL) {
         http_facts_add(facts, known->kind, header->value);
@@ -353,14 +354,14 @@ static struct field long_line_field(struct http_out *out, const struct http_line
     }
     size_t colon = span_find_byte(lines->bytes, 0, ':');
     struct span name = span_trim(span_head(lines->bytes, colon == SPAN_NONE ? 0 : colon));
-    name = http_is_token(name) ? name : (struct span){0};
+    name = item_of(out, http_is_token(name) ? name : (struct span){0});
     const struct http_header *known = lines->trailers ? NULL : http_header_find(name);
     field.id = known != NULL ? known->fields[out->dir] : FIELD_N;
     if (field.id == FIELD_N) {
         field.id = lines->trailers         ? FIELD_HTTP_TRAILER
                    : out->dir == TO_SERVER ? FIELD_HTTP_REQUEST_HEADER
                                            : FIELD_HTTP_RESPONSE_HEADER;
-        field.item = item_of(out, name);
+        field.item = name;
     }
     *ret_off = name.len > 0 ? colon + 1 : 0;
     return field;

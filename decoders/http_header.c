@@ -27,10 +27,10 @@ static const struct http_header rows[] = {
     {SPAN_LITERAL("proxy-authorization"), {GENERAL, GENERAL}, HTTP_HEADER_AUTHORIZATION},
 };
 
-const struct http_header *http_header_find(struct span name)
+const struct http_header *http_header_find(struct span lower)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (rows[i].name.len == name.len && span_equal_nocase(rows[i].name, name)) {
+        if (rows[i].name.len == lower.len && span_equal(rows[i].name, lower)) {
             return &rows[i];
         }
     }

@@ -19,16 +19,12 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-static bool is_token_byte(uint8_t c)
-{
-    static const struct span others = SPAN_LITERAL("!#$%&'*+-.^_`|~");
-    return byte_is_alnum(c) || span_find_byte(others, 0, c) != SPAN_NONE;
-}
-
 bool http_is_token(struct span s)
 {
+    /* Letters, digits and !#$%&'*+-.^_`|~, a bit for each byte. */
+    static const uint32_t allowed[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
     size_t n = 0;
-    while (n < s.len && is_token_byte(span_at(s, n))) {
+    while (n < s.len && (allowed[s.data[n] / 32] >> s.data[n] % 32 & 1) != 0) {
         n++;
     }
     return s.len > 0 && n == s.len;
@@ -165,14 +161,23 @@ bool http_is_status_line(struct span line)
     return span_starts_nocase(line, version_start);
 }
 
+static struct span without_end(struct span line)
+{
+    size_t len = line.len;
+    len -= len > 0 && span_at(line, len - 1) == '\n' ? 1 : 0;
+    len -= len > 0 && span_at(line, len - 1) == '\r' ? 1 : 0;
+    return span_head(line, len);
+}
+
 bool http_is_landmark(struct span line, enum direction dir)
 {
+    line = without_end(line);
     if (dir == TO_SERVER) {
-        struct http_request_line r = http_request_line_parse(span_trim(line));
+        struct http_request_line r = http_request_line_parse(line);
         return !r.odd && r.version.len > 0 && r.method.len <= METHOD_MAX &&
                byte_is_alpha(span_at(r.method, 0));
     }
-    return !http_status_line_parse(span_trim(line)).odd;
+    return !http_status_line_parse(line).odd;
 }
 
 bool http_may_be_landmark(struct span start, enum direction dir)
