@@ -1,53 +1,51 @@
-/* charset_stream: text in charsets where ASCII does not stand for itself, to UTF-8, in pieces.
+/* charset_stream: text in charsets where ASCII does not stand for itself, in pieces.
  *
- * Only those are converted, by iconv(3), and only by the names below: UTF-16 and UTF-32, UTF-7,
- * the ISO-2022 family. In all others (ISO-8859, Windows, KOI8, EUC, GBK …) a look-up is the
- * same bytes as in ASCII, and they are left as they are.
+ * Only those are converted: UTF-16, UTF-7 (RFC 2152) and the ISO-2022 family (RFC 1468, 1557,
+ * 1922). In all others (ISO-8859, Windows, KOI8, EUC, GBK …) a look-up is the same bytes as in
+ * ASCII, and they are left as they are. UTF-16 and UTF-7 become UTF-8. Of ISO-2022 the escapes are
+ * taken out and the bytes of wide characters get their top bit set, as in EUC: what is ASCII can be
+ * told from what only looks so, and no table is needed.
  *
  * A text that is called UTF-16 but has neither a byte order mark nor a zero among its first bytes
  * is not converted: it would hide what everybody else reads in it. Without a mark the zeros tell
- * the byte order. Bytes that mean nothing become U+FFFD; one mark is taken off. */
+ * the byte order, and where they are undecided the name. The mark is taken off. Halves of surrogate
+ * pairs become U+FFFD. */
 #include "sensor/codec/charset_stream.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/codec/base64.h"
 #include "sensor/codec/utf.h"
 
-#include <errno.h>
-
-enum { CHUNK = 1024, MARK_LEN = 2, REPLACEMENT = 0xfffd };
+enum {
+    MARK_LEN = 2,
+    REPLACEMENT = 0xfffd,
+    ESCAPE = 0x1b,
+    SHIFT_OUT = 0x0e,
+    SHIFT_IN = 0x0f,
+    TOP_BIT = 0x80,
+};
 
 struct row {
     struct span name;
-    const char *iconv; /* NULL: by the first bytes */
     enum charset_kind kind;
-    unsigned unit;
+    enum utf16_is named;
 };
 
 static const struct row rows[] = {
-    {SPAN_LITERAL("utf-16"), NULL, CHARSET_UTF16, 2},
-    {SPAN_LITERAL("utf-16le"), "UTF-16LE", CHARSET_UTF16, 2},
-    {SPAN_LITERAL("utf-16be"), "UTF-16BE", CHARSET_UTF16, 2},
-    {SPAN_LITERAL("unicode"), NULL, CHARSET_UTF16, 2},
-    {SPAN_LITERAL("ucs-2"), NULL, CHARSET_UTF16, 2},
-    {SPAN_LITERAL("iso-10646-ucs-2"), NULL, CHARSET_UTF16, 2},
-    {SPAN_LITERAL("utf-32"), "UTF-32", CHARSET_UTF16, 4},
-    {SPAN_LITERAL("utf-32le"), "UTF-32LE", CHARSET_UTF16, 4},
-    {SPAN_LITERAL("utf-32be"), "UTF-32BE", CHARSET_UTF16, 4},
-    {SPAN_LITERAL("utf-7"), "UTF-7", CHARSET_UTF7, 1},
-    {SPAN_LITERAL("unicode-1-1-utf-7"), "UTF-7", CHARSET_UTF7, 1},
-    {SPAN_LITERAL("iso-2022-jp"), "ISO-2022-JP-2", CHARSET_SHIFTED, 1},
-    {SPAN_LITERAL("iso-2022-jp-2"), "ISO-2022-JP-2", CHARSET_SHIFTED, 1},
-    {SPAN_LITERAL("iso-2022-kr"), "ISO-2022-KR", CHARSET_SHIFTED, 1},
-    {SPAN_LITERAL("iso-2022-cn"), "ISO-2022-CN", CHARSET_SHIFTED, 1},
+    {SPAN_LITERAL("utf-16"), CHARSET_UTF16, UTF16_IS_BIG},
+    {SPAN_LITERAL("utf-16le"), CHARSET_UTF16, UTF16_IS_LITTLE},
+    {SPAN_LITERAL("utf-16be"), CHARSET_UTF16, UTF16_IS_BIG},
+    {SPAN_LITERAL("unicode"), CHARSET_UTF16, UTF16_IS_BIG},
+    {SPAN_LITERAL("ucs-2"), CHARSET_UTF16, UTF16_IS_BIG},
+    {SPAN_LITERAL("iso-10646-ucs-2"), CHARSET_UTF16, UTF16_IS_BIG},
+    {SPAN_LITERAL("utf-7"), CHARSET_UTF7, UTF16_IS_NONE},
+    {SPAN_LITERAL("unicode-1-1-utf-7"), CHARSET_UTF7, UTF16_IS_NONE},
+    {SPAN_LITERAL("iso-2022-jp"), CHARSET_SHIFTED, UTF16_IS_NONE},
+    {SPAN_LITERAL("iso-2022-jp-1"), CHARSET_SHIFTED, UTF16_IS_NONE},
+    {SPAN_LITERAL("iso-2022-jp-2"), CHARSET_SHIFTED, UTF16_IS_NONE},
+    {SPAN_LITERAL("iso-2022-kr"), CHARSET_SHIFTED, UTF16_IS_NONE},
+    {SPAN_LITERAL("iso-2022-cn"), CHARSET_SHIFTED, UTF16_IS_NONE},
 };
-
-static bool open_named(struct charset_stream *c, const char *name)
-{
-    c->cd = iconv_open("UTF-8", name);
-    c->opened = c->cd != (iconv_t)-1;
-    c->active = c->opened;
-    return c->opened;
-}
 
 bool charset_stream_open(struct charset_stream *c, struct span charset)
 {
@@ -55,148 +53,219 @@ bool charset_stream_open(struct charset_stream *c, struct span charset)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (span_equal_nocase(charset, rows[i].name)) {
             c->kind = rows[i].kind;
-            c->unit = rows[i].unit;
-            c->shown = c->kind != CHARSET_UTF16;
-            c->active = true;
-            if (rows[i].iconv != NULL && !open_named(c, rows[i].iconv)) {
-                c->kind = CHARSET_ASCII_LIKE;
-            }
-            return c->active;
+            c->named = rows[i].named;
         }
     }
-    return false;
+    return c->kind != CHARSET_ASCII_LIKE;
 }
 
 void charset_stream_sniff(struct charset_stream *c)
 {
-    *c = (struct charset_stream){.kind = CHARSET_UTF16, .active = true, .marked = true, .unit = 2};
+    *c = (struct charset_stream){.kind = CHARSET_UTF16, .named = UTF16_IS_BIG, .mark_only = true};
 }
 
-/* One call of iconv() for the front of *in; false when it ends inside a character. */
-static bool convert_some(struct charset_stream *c, struct span *in, struct sbuf *out)
+/* One UTF-16 unit, of UTF-16 or of UTF-7. */
+static void add_unit(struct charset_stream *c, uint32_t unit, struct sbuf *out)
 {
-    char chunk[CHUNK];
-    char *to = chunk;
-    size_t room = sizeof(chunk);
-    /* iconv() wants a pointer to non-const but never writes through it. */
-    char *from = (char *)(uintptr_t)in->data;
-    size_t left = in->len;
-    size_t result = iconv(c->cd, &from, &left, &to, &room);
-    int reason = result == (size_t)-1 ? errno : 0;
-    sbuf_add(out, span_of(chunk, sizeof(chunk) - room));
-    *in = span_from(*in, in->len - left);
-    if (reason == EILSEQ) {
-        utf8_add(out, REPLACEMENT);
-        *in = span_from(*in, c->unit);
-    }
-    return reason != EINVAL;
-}
-
-/* Converts *in as far as it goes; what is left is a character that is not complete. */
-static void convert(struct charset_stream *c, struct span *in, struct sbuf *out)
-{
-    while (in->len > 0 && !out->cut && convert_some(c, in, out)) {
-    }
-}
-
-/* Adds to the character that is not complete, until it is. */
-static void convert_tail(struct charset_stream *c, struct span *in, struct sbuf *out)
-{
-    while (c->n_tail > 0 && in->len > 0 && !out->cut) {
-        c->tail[c->n_tail++] = span_at(*in, 0);
-        *in = span_from(*in, 1);
-        struct span tail = span_of(c->tail, c->n_tail);
-        convert(c, &tail, out);
-        if (tail.len == CHARSET_TAIL) { /* no character is that long */
-            utf8_add(out, REPLACEMENT);
-            tail.len = 0;
-        }
-        bytes_move(c->tail, tail.data, tail.len);
-        c->n_tail = (unsigned)tail.len;
-    }
-}
-
-static void add(struct charset_stream *c, struct span in, struct sbuf *out)
-{
-    if (!c->opened) {
-        sbuf_add(out, in);
+    bool low = unit >= 0xdc00 && unit < 0xe000;
+    if (c->high != 0 && low) {
+        utf8_add(out, 0x10000 + ((c->high - 0xd800) << 10) + (unit - 0xdc00));
+        c->high = 0;
         return;
     }
-    convert_tail(c, &in, out);
-    convert(c, &in, out);
-    while (in.len >= CHARSET_TAIL && !out->cut) { /* no character is that long */
+    if (c->high != 0 || low) {
         utf8_add(out, REPLACEMENT);
-        in = span_from(in, c->unit);
-        convert(c, &in, out);
     }
-    if (in.len > 0 && !out->cut) {
-        bytes_copy(c->tail, in.data, in.len);
-        c->n_tail = (unsigned)in.len;
+    c->high = unit >= 0xd800 && unit < 0xdc00 ? unit : 0;
+    if (c->high == 0 && !low) {
+        utf8_add(out, unit);
     }
 }
 
-/* The first bytes are here: which byte order, or no such text at all. */
+static void add_utf16(struct charset_stream *c, struct span in, struct sbuf *out)
+{
+    for (size_t i = 0; i < in.len; i++) {
+        uint32_t b = span_at(in, i);
+        if (c->half) {
+            bool little = c->utf16 == UTF16_IS_LITTLE;
+            add_unit(c, little ? b << 8 | c->first : (uint32_t)c->first << 8 | b, out);
+        }
+        c->first = (uint8_t)b;
+        c->half = !c->half;
+    }
+}
+
+/* By where the zeros are, most characters being ASCII. */
+static enum utf16_is guess_order(struct span head, enum utf16_is named)
+{
+    size_t n[2] = {0};
+    for (size_t at = span_find_byte(head, 0, 0); at != SPAN_NONE;
+         at = span_find_byte(head, at + 1, 0)) {
+        n[at % 2]++;
+    }
+    if (n[0] == n[1]) {
+        return n[0] > 0 ? named : UTF16_IS_NONE;
+    }
+    return n[0] > n[1] ? UTF16_IS_BIG : UTF16_IS_LITTLE;
+}
+
+/* The first bytes are here. */
 static void look_at_head(struct charset_stream *c, struct sbuf *out)
 {
     struct span head = span_of(c->head, c->n_head);
-    uint8_t first = span_at(head, 0);
-    uint8_t second = span_at(head, 1);
-    bool mark =
-        head.len >= 2 && ((first == 0xfe && second == 0xff) || (first == 0xff && second == 0xfe));
-    size_t zero = c->marked ? SPAN_NONE : span_find_byte(head, 0, 0);
-    c->shown = true;
-    c->marked = c->marked && !mark;
-    if (!mark && zero == SPAN_NONE && c->opened) {
-        iconv_close(c->cd);
-        c->opened = false;
-    } else if (!c->opened && (mark || zero != SPAN_NONE)) {
-        bool little = mark ? first == 0xff : zero % 2 == 1;
-        (void)open_named(c, little ? "UTF-16LE" : "UTF-16BE");
+    bool little = span_starts(head, SPAN("\xff\xfe"));
+    bool big = span_starts(head, SPAN("\xfe\xff"));
+    if (little || big) {
+        c->utf16 = little ? UTF16_IS_LITTLE : UTF16_IS_BIG;
+        c->mark_only = false;
+        head = span_from(head, MARK_LEN);
+    } else {
+        c->utf16 = c->mark_only ? UTF16_IS_NONE : guess_order(head, c->named);
     }
-    add(c, span_from(head, mark && c->unit == 2 ? 2 : 0), out);
+    if (c->utf16 == UTF16_IS_NONE) {
+        sbuf_add(out, head);
+    } else {
+        add_utf16(c, head, out);
+    }
+}
+
+static void take_utf16(struct charset_stream *c, struct span in, struct sbuf *out)
+{
+    size_t n_wanted = c->mark_only ? MARK_LEN : CHARSET_HEAD;
+    while (c->utf16 == UTF16_IS_UNKNOWN && in.len > 0) {
+        c->head[c->n_head++] = span_at(in, 0);
+        in = span_from(in, 1);
+        if (c->n_head == n_wanted) {
+            look_at_head(c, out);
+        }
+    }
+    if (c->utf16 == UTF16_IS_NONE) {
+        sbuf_add(out, in);
+    } else {
+        add_utf16(c, in, out);
+    }
+}
+
+/* A character behind "+…": the section ends, and '-' is part of it. */
+static void end_section(struct charset_stream *c, uint8_t b, struct sbuf *out)
+{
+    if (c->high != 0) {
+        utf8_add(out, REPLACEMENT);
+        c->high = 0;
+    }
+    if (!c->any) {
+        sbuf_add_byte(out, '+'); /* "+-" stands for it, and "+" without a section is one */
+    }
+    c->in_base64 = false;
+    if (b != '-') {
+        sbuf_add_byte(out, b);
+    }
+}
+
+static void take_utf7(struct charset_stream *c, struct span in, struct sbuf *out)
+{
+    for (size_t i = 0; i < in.len; i++) {
+        uint8_t b = span_at(in, i);
+        int value = c->in_base64 ? base64_value(BASE64_STANDARD, b) : -1;
+        if (value >= 0) {
+            c->any = true;
+            c->bits = c->bits << 6 | (uint32_t)value;
+            c->n_bits += 6;
+            if (c->n_bits >= 16) {
+                c->n_bits -= 16;
+                add_unit(c, c->bits >> c->n_bits & 0xffff, out);
+            }
+        } else if (c->in_base64) {
+            end_section(c, b, out);
+        } else if (b == '+') {
+            c->in_base64 = true;
+            c->any = false;
+            c->n_bits = 0;
+        } else {
+            sbuf_add_byte(out, b);
+        }
+    }
+}
+
+/* What an escape sequence, complete with its last byte, does. */
+static void obey_escape(struct charset_stream *c)
+{
+    bool wide = c->escape[1] == '$';
+    uint8_t set = c->escape[wide ? 2 : 1];
+    bool second = set == ')' || set == '*' || set == '.'; /* a set that SO shifts to */
+    if (!second && c->escape[1] != 'N' && c->escape[1] != 'O' && c->escape[1] != '&') {
+        c->wide = wide;
+    }
+    c->n_escape = 0;
+}
+
+static void take_escape(struct charset_stream *c, uint8_t b, struct sbuf *out)
+{
+    c->escape[c->n_escape++] = b;
+    bool more = b >= 0x20 && b < 0x30; /* ISO 2022: these are not the last */
+    if (!more && b >= 0x30 && b < 0x7f) {
+        obey_escape(c);
+    } else if (!more || c->n_escape == CHARSET_ESCAPE) {
+        sbuf_add(out, span_of(c->escape, c->n_escape));
+        c->n_escape = 0;
+    }
+}
+
+static void take_shifted(struct charset_stream *c, struct span in, struct sbuf *out)
+{
+    for (size_t i = 0; i < in.len; i++) {
+        uint8_t b = span_at(in, i);
+        if (c->n_escape > 0 && !(b == '$' && c->n_escape == 1)) {
+            take_escape(c, b, out);
+        } else if (b == ESCAPE || c->n_escape > 0) {
+            c->escape[c->n_escape++] = b;
+        } else if (b == SHIFT_OUT || b == SHIFT_IN) {
+            c->shifted = b == SHIFT_OUT;
+        } else {
+            bool line_end = b == '\n';
+            c->wide = c->wide && !line_end;
+            c->shifted = c->shifted && !line_end;
+            bool marked = (c->wide || c->shifted) && b > ' ';
+            sbuf_add_byte(out, marked ? b | TOP_BIT : b);
+        }
+    }
 }
 
 void charset_stream_add(struct charset_stream *c, struct span in, struct sbuf *out)
 {
-    while (!c->shown && in.len > 0) {
-        c->head[c->n_head++] = span_at(in, 0);
-        in = span_from(in, 1);
-        if (c->n_head == (c->marked ? MARK_LEN : CHARSET_HEAD)) {
-            look_at_head(c, out);
-        }
+    switch (c->kind) {
+    case CHARSET_ASCII_LIKE:
+        sbuf_add(out, in);
+        break;
+    case CHARSET_UTF16:
+        take_utf16(c, in, out);
+        break;
+    case CHARSET_UTF7:
+        take_utf7(c, in, out);
+        break;
+    case CHARSET_SHIFTED:
+        take_shifted(c, in, out);
+        break;
     }
-    add(c, in, out);
 }
 
 void charset_stream_finish(struct charset_stream *c, struct sbuf *out)
 {
     bool half_mark = c->n_head == 1 && c->head[0] >= 0xfe;
-    if (!c->shown && c->n_head > 0 && !half_mark) {
+    if (c->kind == CHARSET_UTF16 && c->utf16 == UTF16_IS_UNKNOWN && c->n_head > 0 && !half_mark) {
         look_at_head(c, out);
     }
-    c->n_tail = 0;
-    if (c->opened) {
-        (void)iconv(c->cd, NULL, NULL, NULL, NULL); /* back to the initial state */
-    }
+    c->half = false;
+    c->high = 0;
 }
 
 void charset_stream_gap(struct charset_stream *c, struct sbuf *out)
 {
     charset_stream_finish(c, out);
-    if (c->kind == CHARSET_UTF16 && !c->marked) {
-        if (c->opened) {
-            iconv_close(c->cd);
-        }
-        c->opened = false;
-        c->shown = false;
-        c->n_head = 0;
-    }
-}
-
-void charset_stream_close(struct charset_stream *c)
-{
-    if (c->opened) {
-        iconv_close(c->cd);
-    }
-    *c = (struct charset_stream){.kind = CHARSET_ASCII_LIKE};
+    *c = (struct charset_stream){
+        .kind = c->kind,
+        .named = c->named,
+        .mark_only = c->mark_only,
+        .utf16 = c->mark_only ? UTF16_IS_NONE : UTF16_IS_UNKNOWN,
+    };
 }

@@ -17,7 +17,6 @@ static void convert(const char *charset, struct span in, size_t step, struct sbu
         charset_stream_add(&c, span_sub(in, off, step), out);
     }
     charset_stream_finish(&c, out);
-    charset_stream_close(&c);
 }
 
 /* At every size of pieces the result is `want`. */
@@ -39,7 +38,6 @@ static void utf_16_goes_by_its_mark_or_its_zeros(void)
     expect("utf-16", SPAN("\0$\0{"), SPAN("${"));
     expect("utf-16be", SPAN("\0$\0{\xd8"), SPAN("${"));
     expect("utf-16le", SPAN("\x3d\xd8\x00\xde$\0"), SPAN("\xf0\x9f\x98\x80$"));
-    expect("utf-32le", SPAN("$\0\0\0{\0\0\0"), SPAN("${"));
 }
 
 static void what_is_no_utf_16_stays(void)
@@ -53,17 +51,25 @@ static void what_is_no_utf_16_stays(void)
 static void a_bad_character_is_replaced_and_the_next_one_read(void)
 {
     expect("utf-16le", SPAN("$\0\x00\xdc{\0"), SPAN("$\xef\xbf\xbd{"));
-    expect("iso-2022-jp",
-           SPAN("a\xff"
-                "b"),
-           SPAN("a\xef\xbf\xbd"
-                "b"));
+    expect("utf-16be", SPAN("\0$\xd8\x01\0{"), SPAN("$\xef\xbf\xbd{"));
+    expect("utf-16be", SPAN("\0$\xd8\x01"), SPAN("$"));
 }
 
-static void shifts_are_kept_between_pieces(void)
+static void utf_7_sections_are_utf_16_in_base64(void)
 {
     expect("utf-7", SPAN("+ACQAew-jndi+AH0-"), SPAN("${jndi}"));
-    expect("iso-2022-jp", SPAN("\x1b$B$3$s\x1b(B${"), SPAN("\xe3\x81\x93\xe3\x82\x93${"));
+    expect("utf-7", SPAN("+ACQ{+AGo ndi"), SPAN("${j ndi"));
+    expect("utf-7", SPAN("1+-1 +$ +2D3eAA-"), SPAN("1+1 +$ \xf0\x9f\x98\x80"));
+    expect("utf-7", SPAN("+2D0-x"), SPAN("\xef\xbf\xbdx"));
+}
+
+/* RFC 1468, 1557: what is between the escapes of wide characters gets its top bit. */
+static void escapes_of_iso_2022_are_taken_out(void)
+{
+    expect("iso-2022-jp", SPAN("$\x1b(B{\x1b$B$3$s\x1b(Jjn"), SPAN("${\xa4\xb3\xa4\xf3jn"));
+    expect("iso-2022-jp-2", SPAN("\x1b$(D${\n${"), SPAN("\xa4\xfb\n${"));
+    expect("iso-2022-kr", SPAN("\x1b$)Ca\x0e$\x0f{"), SPAN("a\xa4{"));
+    expect("iso-2022-cn", SPAN("\x1bN$\x1b\x07$\x1b!!!!{"), SPAN("$\x1b\x07$\x1b!!!!{"));
 }
 
 static void unknown_charsets_count_only_with_a_mark(void)
@@ -87,7 +93,21 @@ static void behind_a_gap_the_zeros_tell_again(void)
     charset_stream_add(&c, SPAN("\0d\0e"), &out); /* "?\0" "d\0" would be the other reading */
     charset_stream_finish(&c, &out);
     CU_ASSERT(span_equal(sbuf_span(&out), SPAN("abde")));
-    charset_stream_close(&c);
+    sbuf_free(&out);
+}
+
+static void behind_a_gap_undecided_zeros_go_by_the_name(void)
+{
+    static const struct span undecided = SPAN_LITERAL("\0ab\0\0cd\0\0ef\0\0gh\0\0ij\0\0kl\0"
+                                                      "\0mn\0\0op\0\0");
+    struct sbuf out = sbuf_with_cap(1000);
+    struct charset_stream c;
+    charset_stream_sniff(&c);
+    charset_stream_add(&c, SPAN("\xff\xfe$\0"), &out);
+    charset_stream_gap(&c, &out);
+    charset_stream_add(&c, undecided, &out);
+    charset_stream_finish(&c, &out);
+    CU_ASSERT(span_starts(sbuf_span(&out), SPAN("$a")));
     sbuf_free(&out);
 }
 
@@ -131,9 +151,11 @@ static CU_TestInfo charset_tests[] = {
     {"what_is_no_utf_16_stays", what_is_no_utf_16_stays},
     {"a_bad_character_is_replaced_and_the_next_one_read",
      a_bad_character_is_replaced_and_the_next_one_read},
-    {"shifts_are_kept_between_pieces", shifts_are_kept_between_pieces},
+    {"utf_7_sections_are_utf_16_in_base64", utf_7_sections_are_utf_16_in_base64},
+    {"escapes_of_iso_2022_are_taken_out", escapes_of_iso_2022_are_taken_out},
     {"unknown_charsets_count_only_with_a_mark", unknown_charsets_count_only_with_a_mark},
     {"behind_a_gap_the_zeros_tell_again", behind_a_gap_the_zeros_tell_again},
+    {"behind_a_gap_undecided_zeros_go_by_the_name", behind_a_gap_undecided_zeros_go_by_the_name},
     CU_TEST_INFO_NULL,
 };
 
