@@ -300,6 +300,18 @@ static bool add_quoted(struct sbuf *out, struct span line, size_t *at)
     return add_repeated(out, text, n);
 }
 
+/* Values of which a damaged play may give a piece. */
+static void read_also(struct reader *r, struct span line)
+{
+    static const struct span apart = SPAN_LITERAL("\xff\0\xff");
+    size_t at = 0;
+    bool fine = span_at(line, 0) == '"' && add_quoted(&r->file->also, line, &at);
+    sbuf_add(&r->file->also, apart);
+    if (!fine || at != line.len) {
+        fail(r, "expected a quoted value");
+    }
+}
+
 /* Blanks collapsed, quoted pieces joined to one. */
 static void read_expected_line(struct reader *r, struct span line)
 {
@@ -365,6 +377,8 @@ static void read_line(struct reader *r, struct span line)
         read_block_line(r, line);
     } else if (span_starts(line, SPAN("option "))) {
         read_option(r, span_from(line, 7));
+    } else if (span_starts(line, SPAN("also "))) {
+        read_also(r, span_from(line, 5));
     } else if (!comment) {
         fail(r, "expected a comment, an option or a marker before the first block");
     }
@@ -410,8 +424,10 @@ static const struct decoder_limits default_limits = {
 bool flow_file_read(struct flow_file *file, const char *path, struct errbuf *errors)
 {
     struct sbuf text = sbuf_with_cap(FILE_CAP);
-    *file = (struct flow_file){
-        .path = path, .limits = default_limits, .expected = sbuf_with_cap(BLOCK_CAP)};
+    *file = (struct flow_file){.path = path,
+                               .limits = default_limits,
+                               .also = sbuf_with_cap(BLOCK_CAP),
+                               .expected = sbuf_with_cap(BLOCK_CAP)};
     struct reader r = {.file = file, .errors = errors};
     if (!read_whole(path, &text)) {
         fail(&r, "cannot be read");
@@ -435,6 +451,7 @@ void flow_file_free(struct flow_file *file)
         sbuf_free(&file->blocks[i]);
     }
     mem_free(file->blocks);
+    sbuf_free(&file->also);
     sbuf_free(&file->expected);
     steps_free(&file->steps);
     *file = (struct flow_file){0};

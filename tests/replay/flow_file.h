@@ -40,6 +40,7 @@ struct flow_file {
     struct steps steps;
     bool heads_listed;    /* expected has `head` lines: they are compared too */
     bool bodies_only;     /* `=== bodies`: fields are not compared */
+    struct sbuf also;     /* `also` values, one after the other */
     struct sbuf expected; /* one line each, in the form recorder_lines() has */
     struct sbuf *blocks;  /* bytes of the data steps */
     size_t n_blocks;

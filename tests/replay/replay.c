@@ -253,13 +253,14 @@ static bool occurs_in_part(struct test *t, const struct play *like, struct steps
 }
 
 /* A value is a piece of the input, or of what the whole transcript gives, or of what the bytes
- * before the hole or the bytes behind it give alone. */
+ * before the hole or the bytes behind it give alone, or of what the transcript says may come. */
 static bool was_sent(struct test *t, const struct play *play, struct span value)
 {
     struct play behind = *play;
     behind.midstream = true;
     return value.len == 0 || occurs_in_play(t->whole_contract, value) ||
            occurs_in_input(&play->steps, value) ||
+           span_find(sbuf_span(&t->file.also), 0, value) != SPAN_NONE ||
            occurs_in_part(t, play, steps_until(&t->file.steps, play->at), value) ||
            occurs_in_part(t, &behind, steps_from(&t->file.steps, play->at + play->n_bytes), value);
 }
