@@ -218,7 +218,7 @@ static enum head_is take_in_place(struct mime_head *h, const struct mime_out *ou
                                   struct span *rest)
 {
     struct span block = span_head(*rest, h->limits->head_bytes);
-    size_t lf = span_find_byte(block, 0, '\n');
+    size_t lf = span_find_byte(block, h->line, '\n');
     while (lf != SPAN_NONE) {
         size_t next;
         if (read_line(h, out, block, lf + 1, &next)) {
@@ -253,12 +253,9 @@ static enum head_is take_held(struct mime_head *h, const struct mime_out *out, s
     *rest = span_from(*rest, h->held.len - before);
     struct span block = sbuf_span(&h->held);
     size_t next = 0;
-    if (fits && lf != SPAN_NONE) {
-        if (read_line(h, out, block, block.len, &next)) {
-            *ret_surplus = span_from(block, next);
-            return HEAD_DONE;
-        }
-        return HEAD_MORE;
+    if (fits && lf != SPAN_NONE && read_line(h, out, block, block.len, &next)) {
+        *ret_surplus = span_from(block, next);
+        return HEAD_DONE;
     }
     bool stuck = !fits && h->held.len == before && before < h->held.cap; /* no memory */
     if (!stuck && h->held.len < h->held.cap) {

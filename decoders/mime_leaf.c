@@ -13,7 +13,7 @@ enum {
     ESCAPE_DIGITS = 2,
     SLICE = 12 << 10,          /* of encoded bytes at a time */
     DECODED_CAP = SLICE + 128, /* no decoding makes them more, but for a few held back before */
-    CONVERTED_CAP = 3 * (DECODED_CAP + CHARSET_HEAD + CHARSET_TAIL),
+    CONVERTED_CAP = 3 * (DECODED_CAP + CHARSET_HEAD),
 };
 
 static void lose(const struct mime_out *out, enum lost reason, uint64_t n_bytes)
@@ -55,23 +55,28 @@ void mime_leaf_begin(struct mime_leaf *l, const struct mime_part *part, const st
     l->transfer = part != NULL ? part->transfer : TRANSFER_IDENTITY;
     l->realign = false;
     l->raw_line = false;
+    l->diverted = NULL;
     l->decoded.cap = DECODED_CAP;
     l->converted.cap = CONVERTED_CAP;
     begin_transfer(l, out);
-    bool known = part != NULL && charset_stream_open(&l->charset, sbuf_span(&part->charset));
+    struct span charset = part != NULL ? sbuf_span(&part->charset) : (struct span){NULL, 0};
+    bool known = charset_stream_open(&l->charset, charset);
     if (!known && l->is_text && l->transfer == TRANSFER_BASE64) {
         charset_stream_sniff(&l->charset);
     }
 }
 
+void mime_leaf_divert(struct mime_leaf *l, struct sbuf *to)
+{
+    l->diverted = to;
+}
+
 static struct encodings with_charset(const struct charset_stream *c, struct encodings layers)
 {
-    if (!c->opened) {
-        return layers;
-    }
+    bool none = c->utf16 == UTF16_IS_NONE || c->utf16 == UTF16_IS_UNKNOWN;
     switch (c->kind) {
     case CHARSET_UTF16:
-        return encodings_with(layers, ENCODING_UTF16);
+        return none ? layers : encodings_with(layers, ENCODING_UTF16);
     case CHARSET_UTF7:
         return encodings_with(layers, ENCODING_UTF7);
     case CHARSET_SHIFTED:
@@ -84,6 +89,10 @@ static struct encodings with_charset(const struct charset_stream *c, struct enco
 /* The last of the steps. */
 static void give(struct mime_leaf *l, const struct mime_out *out, struct span bytes)
 {
+    if (l->diverted != NULL) {
+        (void)sbuf_add(l->diverted, bytes);
+        return;
+    }
     if (bytes.len == 0) {
         return;
     }
@@ -131,7 +140,7 @@ static struct span give_raw_line(struct mime_leaf *l, const struct mime_out *out
 /* Behind the transfer encoding: the charset. */
 static void convert(struct mime_leaf *l, const struct mime_out *out, struct span bytes)
 {
-    if (!l->charset.active) {
+    if (l->charset.kind == CHARSET_ASCII_LIKE) {
         give(l, out, bytes);
         return;
     }
@@ -225,9 +234,7 @@ static void finish_transfer(struct mime_leaf *l, const struct mime_out *out, boo
         break;
     case TRANSFER_BASE64:
         base64_finish(&l->base64, &l->decoded);
-        if (l->base64.n_junk > 0) {
-            mime_anomaly(out, ANOMALY_MIME_BAD_BASE64);
-        }
+        l->bad_base64 = l->bad_base64 || l->base64.n_junk > 0;
         l->base64 = base64_start(BASE64_STANDARD);
         break;
     case TRANSFER_QP:
@@ -243,10 +250,8 @@ static void finish_transfer(struct mime_leaf *l, const struct mime_out *out, boo
 void mime_leaf_gap(struct mime_leaf *l, const struct mime_out *out)
 {
     finish_transfer(l, out, true);
-    if (l->charset.active) {
-        charset_stream_gap(&l->charset, &l->converted);
-        give_converted(l, out);
-    }
+    charset_stream_gap(&l->charset, &l->converted);
+    give_converted(l, out);
     part_pieces(l, out);
     l->raw_line = l->charset.kind == CHARSET_UTF7 || l->charset.kind == CHARSET_SHIFTED;
     l->realign = l->transfer == TRANSFER_BASE64 || l->transfer == TRANSFER_QP;
@@ -259,11 +264,8 @@ void mime_leaf_end(struct mime_leaf *l, const struct mime_out *out, bool cut)
         return;
     }
     finish_transfer(l, out, cut);
-    if (l->charset.active) {
-        charset_stream_finish(&l->charset, &l->converted);
-        give_converted(l, out);
-    }
-    charset_stream_close(&l->charset);
+    charset_stream_finish(&l->charset, &l->converted);
+    give_converted(l, out);
     if (l->begun && l->is_text) {
         mime_text_end(&l->text, out, cut);
     } else {
@@ -274,7 +276,6 @@ void mime_leaf_end(struct mime_leaf *l, const struct mime_out *out, bool cut)
 
 void mime_leaf_free(struct mime_leaf *l)
 {
-    charset_stream_close(&l->charset);
     mime_text_free(&l->text);
     sbuf_free(&l->decoded);
     sbuf_free(&l->converted);

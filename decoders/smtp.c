@@ -339,6 +339,10 @@ static void take_to_server(struct smtp *s, struct span *rest)
         smtp_data_take(s, rest);
         break;
     }
+    if (s->alternate_due) {
+        s->alternate_due = false;
+        s->emit->ops->alternate(s->emit->ctx, TO_SERVER, SMTP_READING_LOOSE, *rest);
+    }
 }
 
 static void data(void *state, const struct emit *emit, enum direction dir, struct span bytes)

@@ -66,6 +66,7 @@ struct smtp {
     struct dot dot;
     uint64_t chunk_left; /* of the BDAT chunk */
     bool chunk_last;
+    bool alternate_due;      /* another reading begins with the next byte */
     uint64_t alternate_wait; /* bytes that the alternate reading opened last still covers */
     struct mime mime;
 };

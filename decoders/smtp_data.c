@@ -58,7 +58,8 @@ static void move(struct smtp *s, struct span data)
     if (data.len == 0) {
         return;
     }
-    if (!s->data_moved && s->n_rcpt == 0 && !s->midstream && !s->tx_cut) {
+    bool all_seen = !s->midstream && !s->tx_cut && !s->data_gap;
+    if (!s->data_moved && s->n_rcpt == 0 && all_seen) {
         smtp_anomaly(s, TO_SERVER, ANOMALY_SMTP_DATA_WITHOUT_RCPT);
     }
     s->data_moved = true;
@@ -91,12 +92,13 @@ static void complete(struct smtp *s)
     }
 }
 
-static void open_alternate(struct smtp *s, struct span rest)
+static void on_maybe_end(struct smtp *s)
 {
+    s->at_maybe_end = true;
     smtp_anomaly(s, TO_SERVER, ANOMALY_SMTP_AMBIGUOUS_END);
     if (s->alternate_wait == 0) {
         s->alternate_wait = ALTERNATE_BYTES;
-        s->emit->ops->alternate(s->emit->ctx, TO_SERVER, SMTP_READING_LOOSE, rest);
+        s->alternate_due = true;
     }
 }
 
@@ -109,8 +111,7 @@ static void take_data(struct smtp *s, struct span *rest)
     case DOT_DATA:
         break;
     case DOT_MAYBE_END:
-        s->at_maybe_end = true;
-        open_alternate(s, *rest);
+        on_maybe_end(s);
         break;
     case DOT_END:
         complete(s);
@@ -169,6 +170,9 @@ static void take_doubt(struct smtp *s, struct span *rest)
 
 void smtp_data_resume(struct smtp *s, struct span line, bool bare_lf)
 {
+    if (s->in_data) { /* of a mail in chunks, whose end is missing */
+        smtp_end_tx(s);
+    }
     begin_mail(s);
     mime_resume(&s->mime, s->limits);
     s->state = SMTP_DATA;
