@@ -1,0 +1,78 @@
+#pragma once
+
+#include "decoders/http_block.h"
+#include "decoders/http_body.h"
+#include "decoders/http_exchange.h"
+#include "decoders/http_out.h"
+
+/* The state of the HTTP decoder, for the files that it is split into: http.c (the decoder),
+ * http_states.c (from head to body), http_search.c (where no message is), http_message.c (how
+ * messages begin and end). */
+
+struct http;
+
+/* One direction. */
+struct http_side {
+    struct http *http;
+    /* takes bytes off the front and returns what is left */
+    struct span (*state)(struct http_side *side, struct span in);
+    struct http_out out;
+    struct http_block block;
+    struct http_body body;
+    /* of the message at hand */
+    struct http_facts facts;
+    struct http_exchange *exchange;
+    bool head_begun; /* a part of its head was emitted */
+    bool astray;     /* a transaction is open for bytes that belong to no message */
+};
+
+struct http {
+    const struct decoder_limits *limits;
+    const struct emit *emit; /* of the call at hand */
+    unsigned reading;        /* 0: the main one; else see http_on_alternate() */
+    bool tunnel;             /* what comes after the requests so far is not HTTP */
+    struct http_exchanges exchanges;
+    struct http_side sides[2];
+};
+
+/* --- http_states.c --- */
+
+/* Between messages. */
+struct span http_on_start(struct http_side *side, struct span in);
+/* In the first line of a head; in its other lines; in a line longer than any buffer. */
+struct span http_on_first_line(struct http_side *side, struct span in);
+struct span http_on_head(struct http_side *side, struct span in);
+struct span http_on_long_line(struct http_side *side, struct span in);
+struct span http_on_body(struct http_side *side, struct span in);
+struct span http_on_trailers(struct http_side *side, struct span in);
+/* What comes is no HTTP any more. */
+struct span http_on_tunnel(struct http_side *side, struct span in);
+/* Emits lines of a head, the first time with its first line. */
+void http_head_lines(struct http_side *side, struct span bytes);
+/* The head is complete; `rest` is what stands behind it in the bytes at hand. */
+void http_head_end(struct http_side *side, struct span rest);
+/* The first bytes of an alternate decoder: a body framed as its reading has it, or a head. */
+struct span http_on_alternate(struct http_side *side, struct span in);
+
+/* --- http_search.c --- */
+
+/* At the start of a line, looking for one that begins a message; in a line that does not. */
+struct span http_on_search(struct http_side *side, struct span in);
+struct span http_on_stray_line(struct http_side *side, struct span in);
+/* Bytes that belong to no message, in a transaction of their own. */
+void http_stray_begin(struct http_side *side);
+void http_stray(struct http_side *side, struct span bytes);
+/* The lines that were kept are such bytes. */
+void http_stray_kept(struct http_side *side);
+/* `flags` of tx_end(). */
+void http_stray_end(struct http_side *side, unsigned flags);
+
+/* --- http_message.c --- */
+
+void http_message_begin(struct http_side *side);
+/* `cut`: not by its own end. */
+void http_message_end(struct http_side *side, bool cut);
+/* The message at hand, if any, ends here though it is not complete; so does what is astray. */
+void http_message_cut(struct http_side *side, bool by_gap);
+/* No memory for lines that came in pieces: they are lost. */
+void http_message_give_up(struct http_side *side);
