@@ -90,6 +90,7 @@ static void on_region(void *ctx, struct tx *tx, const struct region *region)
 {
     struct contract *c = ctx;
     struct contract_tx *live = look_up(c, tx);
+    tx = live != NULL ? tx : NULL;
     check_item(c, region->field, region->item);
     touch(c, region->bytes);
     touch(c, region->boundary);
@@ -108,7 +109,7 @@ static void on_region(void *ctx, struct tx *tx, const struct region *region)
 static void on_field(void *ctx, struct tx *tx, const struct field *field)
 {
     struct contract *c = ctx;
-    look_up(c, tx);
+    tx = look_up(c, tx) != NULL ? tx : NULL;
     check_item(c, field->id, field->item);
     const unsigned all = FIELD_TRUNCATED | FIELD_CUT | FIELD_REPEATED | FIELD_UNKEPT;
     demand(c, (field->flags & ~all) == 0, "a field has field flags only");
@@ -124,7 +125,7 @@ static void on_field(void *ctx, struct tx *tx, const struct field *field)
 static void on_anomaly(void *ctx, struct tx *tx, enum direction dir, enum anomaly anomaly)
 {
     struct contract *c = ctx;
-    look_up(c, tx);
+    tx = look_up(c, tx) != NULL ? tx : NULL;
     demand(c, anomaly < ANOMALY_N && anomaly_info(anomaly)->type == ANOMALY_TYPE_APPLAYER,
            "a decoder reports anomalies of its own layer");
     if (c->recorder != NULL && anomaly < ANOMALY_N) {
@@ -135,7 +136,7 @@ static void on_anomaly(void *ctx, struct tx *tx, enum direction dir, enum anomal
 static void on_lost(void *ctx, struct tx *tx, enum lost reason, uint64_t n_bytes)
 {
     struct contract *c = ctx;
-    look_up(c, tx);
+    tx = look_up(c, tx) != NULL ? tx : NULL;
     demand(c, reason < LOST_N && n_bytes > 0, "a loss has a reason and at least a byte");
     if (c->recorder != NULL && reason < LOST_N) {
         recorder_lost(c->recorder, tx, reason, n_bytes);
