@@ -93,22 +93,32 @@ def words(event):
         yield "jndi.lookups has a name twice"
 
 
-def of_transaction(event, transactions):
+class Seen:
+    """What alerts are held against: the events of transactions, and whether a segment repeated
+    bytes or came late."""
+
+    def __init__(self, events):
+        self.transactions = {(e.get("flow_id"), e.get("tx_id")): e for e in events
+                             if e.get("event_type") in ("http", "smtp")}
+        tcp = events[-1].get("stats", {}).get("tcp", {}) if events else {}
+        self.repeats = any(tcp.get(name) for name in ("overlap", "reassembly_gap"))
+
+
+def of_transaction(event, seen):
     """An alert without a number of a transaction is about bytes that belong to none: payload that
-    no decoder read, or the second reading of overlapping segments."""
+    no decoder read, or another reading of segments that came twice."""
     field = event["alert"].get("context", {}).get("jndi", {}).get("field")
-    flow, number = event.get("flow_id"), event.get("tx_id")
-    about = transactions.get((flow, number))
-    if field == "tcp.payload" and number is not None:
-        yield "tx_id on an alert about payload that no decoder read"
-    elif field != "tcp.payload" and about is None and (
-            number is not None or (flow, "overlap_different_data") not in transactions):
+    number = event.get("tx_id")
+    about = seen.transactions.get((event.get("flow_id"), number))
+    if number is None and (field == "tcp.payload" or seen.repeats):
+        return
+    if about is None:
         yield f"no event of transaction {number} beside its alert"
-    elif about is not None and event["app_proto"] in about and event["app_proto"] not in event:
+    elif event["app_proto"] in about and event["app_proto"] not in event:
         yield f"{event['app_proto']} is missing on an alert"
 
 
-def alert(event, transactions):
+def alert(event, seen):
     """An alert tells all that was known of its transaction."""
     context = event["alert"].get("context", {})
     for side in ("source", "destination"):
@@ -118,7 +128,7 @@ def alert(event, transactions):
         if name not in event:
             yield f"{name} is missing on an alert"
     if event.get("app_proto") in ("http", "smtp"):
-        yield from of_transaction(event, transactions)
+        yield from of_transaction(event, seen)
     if "jndi" in context:
         yield from look_up(event)
         yield from words(event)
@@ -136,14 +146,11 @@ def figures(events, n_packets):
 
 def broken(events, n_packets):
     """The laws that the events of one run over a capture of so many packets break."""
-    transactions = {(e.get("flow_id"), e.get("tx_id")): e for e in events
-                    if e.get("event_type") in ("http", "smtp")}
-    transactions |= {(e.get("flow_id"), e["anomaly"].get("event")): e for e in events
-                     if e.get("event_type") == "anomaly" and "anomaly" in e}
+    seen = Seen(events)
     found = []
     for number, event in enumerate(events, 1):
         faults = list(envelope(event))
         if event.get("event_type") == "alert" and isinstance(event.get("alert"), dict):
-            faults += alert(event, transactions)
+            faults += alert(event, seen)
         found += [f"event {number} ({event.get('event_type')}): {fault}" for fault in faults]
     return found + list(figures(events, n_packets))

@@ -279,7 +279,6 @@ class Runner(unittest.TestCase):
             "jndi.lookups has a name twice": alert(jndi={"lookups": ["jndi:ldap://h/a"] * 2}),
             "jndi.encodings is null or empty": alert(jndi={"encodings": []}),
             "no event of transaction 3": alert(tx_id=3),
-            "tx_id on an alert about payload": alert(jndi={"field": "tcp.payload"}),
             "more than 51 bits": alert(flow_id=1 << 51),
             "timestamp": alert(timestamp="2021-12-12T23:04:16Z"),
         }
@@ -293,11 +292,12 @@ class Runner(unittest.TestCase):
                 self.fails(f"{name} is missing", [event, http(), STATS], expect=['{"alerts": 1}'])
         unnumbered = alert()
         del unnumbered["tx_id"]
-        overlap = {"timestamp": STAMP, "event_type": "anomaly", "flow_id": 7,
-                   "anomaly": {"type": "stream", "event": "overlap_different_data"}}
+        repeats = {**STATS, "stats": {**STATS["stats"], "tcp": {"overlap": 1}}}
         self.fails("no event of transaction None", [unnumbered, http(), STATS],
                    expect=['{"alerts": 1}'])
-        self.passes([unnumbered, overlap, http(), STATS], expect=['{"alerts": 1}'])
+        self.passes([unnumbered, http(), repeats], expect=['{"alerts": 1}'])
+        unnumbered["alert"]["context"]["jndi"]["field"] = "tcp.payload"
+        self.passes([unnumbered, http(), STATS], expect=['{"alerts": 1}'])
         self.fails("the last event is no stats", [alert(), STATS, http()])
         self.fails("pkts is 2, the capture has 1 packets", GOOD, capture=PCAP[:-17])
 
