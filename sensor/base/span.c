@@ -9,38 +9,9 @@
 
 #include <string.h>
 
-struct span span_of(const void *data, size_t len)
-{
-    return (struct span){data, len};
-}
-
 struct span span_str(const char *text)
 {
     return (struct span){(const uint8_t *)text, strlen(text)};
-}
-
-struct span span_sub(struct span s, size_t off, size_t len)
-{
-    if (off >= s.len) {
-        return (struct span){NULL, 0};
-    }
-    size_t left = s.len - off;
-    return (struct span){s.data + off, len < left ? len : left};
-}
-
-struct span span_from(struct span s, size_t off)
-{
-    return span_sub(s, off, SIZE_MAX);
-}
-
-struct span span_head(struct span s, size_t len)
-{
-    return span_sub(s, 0, len);
-}
-
-uint8_t span_at(struct span s, size_t off)
-{
-    return off < s.len ? s.data[off] : 0;
 }
 
 bool span_equal(struct span a, struct span b)

@@ -23,16 +23,39 @@ struct span {
     }
 #define SPAN(s) ((struct span)SPAN_LITERAL(s))
 
-struct span span_of(const void *data, size_t len);
+static inline struct span span_of(const void *data, size_t len)
+{
+    return (struct span){(const uint8_t *)data, len};
+}
+
 /* Over a NUL-terminated string of our own (never over input). */
 struct span span_str(const char *text);
 
 /* Bounds are clamped, never checked by the caller: past the end gives an empty span. */
-struct span span_sub(struct span s, size_t off, size_t len);
-struct span span_from(struct span s, size_t off);
-struct span span_head(struct span s, size_t len);
+static inline struct span span_sub(struct span s, size_t off, size_t len)
+{
+    if (off >= s.len) {
+        return (struct span){NULL, 0};
+    }
+    size_t left = s.len - off;
+    return (struct span){s.data + off, len < left ? len : left};
+}
+
+static inline struct span span_from(struct span s, size_t off)
+{
+    return span_sub(s, off, SIZE_MAX);
+}
+
+static inline struct span span_head(struct span s, size_t len)
+{
+    return span_sub(s, 0, len);
+}
+
 /* The byte at off, or 0 past the end. */
-uint8_t span_at(struct span s, size_t off);
+static inline uint8_t span_at(struct span s, size_t off)
+{
+    return off < s.len ? s.data[off] : 0;
+}
 
 bool span_equal(struct span a, struct span b);
 /* ASCII case is ignored. */
