@@ -195,6 +195,9 @@ static void add_piece(const struct pieces *pieces, size_t i, struct span text, s
 enum mimeparam_form mimeparam_extended(struct span value, struct span name, struct sbuf *scratch,
                                        struct span *ret_value)
 {
+    if (span_find_byte(value, 0, '*') == SPAN_NONE) {
+        return MIMEPARAM_NONE;
+    }
     struct pieces pieces = {0};
     collect(value, name, &pieces);
     if (!pieces.have[0]) {
