@@ -18,7 +18,6 @@
 #include "signatures/peel.h"
 
 #include "sensor/base/bytes.h"
-#include "sensor/base/hash.h"
 #include "sensor/base/mem.h"
 #include "sensor/codec/words.h"
 #include "signatures/peel_search.h"
@@ -66,10 +65,10 @@ bool peel_spend(struct peeler *p, uint64_t n)
     return true;
 }
 
-static bool is_known(const struct peeler *p, struct span text, uint64_t hash)
+static bool is_known(const struct peeler *p, struct span text)
 {
     for (int i = 0; i < p->n_readings; i++) {
-        if (p->readings[i].hash == hash && span_equal(p->readings[i].text, text)) {
+        if (span_equal(p->readings[i].text, text)) {
             return true;
         }
     }
@@ -82,8 +81,7 @@ void peel_add(struct peeler *p, struct peel_reading *r)
     if (!peel_spend(p, r->text.len * PEEL_COST)) {
         return;
     }
-    r->hash = hash_fixed(r->text);
-    if (is_known(p, r->text, r->hash) || (!p->hints->forced && !peel_may_hide(r->text))) {
+    if (is_known(p, r->text) || (!p->hints->forced && !peel_may_hide(r->text))) {
         return;
     }
     bool cut = false;
@@ -234,10 +232,9 @@ static bool add_native(struct peeler *p, struct span text)
 /* The text as it was given; it is not copied. */
 static void add_given(struct peeler *p, struct span text)
 {
-    uint64_t hash = hash_fixed(text);
-    if (p->n_readings < PEEL_READINGS_MAX && !is_known(p, text, hash)) {
-        p->readings[p->n_readings++] = (struct peel_reading){
-            .text = text, .hash = hash, .parent = PEEL_NOBODY, .step = PEEL_STEP_N};
+    if (p->n_readings < PEEL_READINGS_MAX && !is_known(p, text)) {
+        p->readings[p->n_readings++] =
+            (struct peel_reading){.text = text, .parent = PEEL_NOBODY, .step = PEEL_STEP_N};
     }
 }
 

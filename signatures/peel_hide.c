@@ -16,8 +16,8 @@
 #include "signatures/peel_steps.h"
 
 enum {
-    CODED_MIN = 4, /* needless escapes in a row */
-    WORD_MIN = 10, /* base64 inside of base64 */
+    CODED_MIN = 4,           /* needless escapes in a row */
+    WORD_MIN = PEEL_RUN_MIN, /* base64 inside of base64 */
     UTF7_MAX = 16,
     HEAD_MAX = 64, /* of an encoded word, to its text */
     WINDOW = 512,  /* of decoded bytes */
@@ -228,55 +228,72 @@ static uint8_t first_byte(struct span text, size_t off)
     return r.n > 0 ? r.bytes[0] : 0;
 }
 
+/* What a byte may mean where it stands. */
+enum kind {
+    KIND_NONE = 0,
+    KIND_LETTER, /* counts in spelling, or does not break it */
+    KIND_ESCAPE, /* may begin an escape, or an overlong form (C3: one that was encoded again) */
+};
+
+#define LETTERS(a, b) [a] = KIND_LETTER, [b] = KIND_LETTER
+static const uint8_t kinds[256] = {
+    LETTERS('j', 'J'),    LETTERS('n', 'N'),    LETTERS('d', 'D'),    LETTERS('i', 'I'),
+    LETTERS('$', '#'),    LETTERS('{', '}'),    LETTERS(0, 1),        LETTERS(0xb0, 0xb1),
+    [0xc0] = KIND_ESCAPE, [0xc1] = KIND_ESCAPE, [0xc3] = KIND_ESCAPE, [0xe0] = KIND_ESCAPE,
+    [0xf0] = KIND_ESCAPE, [0xc4] = KIND_LETTER, ['%'] = KIND_ESCAPE,  ['&'] = KIND_ESCAPE,
+    ['\\'] = KIND_ESCAPE, ['='] = KIND_ESCAPE,  ['+'] = KIND_ESCAPE,
+};
+
+/* One character or escape at off: feeds it and tells its length. True when it may hide anything. */
+static bool read_one(struct peel_speller *s, struct span text, size_t off, struct read_char *ret)
+{
+    *ret = (struct read_char){.bytes = {text.data[off]}, .n = 1, .len = 1};
+    if (kinds[text.data[off]] == KIND_ESCAPE) {
+        *ret = read_at(text, off);
+        if (hides_anything(ret, text, off)) {
+            return true;
+        }
+    }
+    uint8_t last = ret->n > 0 ? ret->bytes[ret->n - 1] : 0;
+    bool opener = last == '#' || last == '%';
+    uint8_t next = opener || ret->bytes[0] == 0xc4 ? first_byte(text, off + ret->len) : (uint8_t)0;
+    if (opener && next == '{') {
+        peel_speller_open(s);
+    }
+    feed(s, ret, next);
+    return false;
+}
+
 /* Looks at a text without base64, up to *off_end or a little further: what lies behind is only the
  * context of what lies before. Leaves there how far it came. */
 static bool hides_in_text(struct peel_speller *s, struct span text, size_t *off_end)
 {
     unsigned n_coded = 0;
     size_t off = 0;
-    while (off < *off_end && off < text.len && !s->found) {
-        struct read_char r = read_at(text, off);
-        if (r.coded || r.bytes[0] == '=' || r.bytes[0] == '+') {
-            if (hides_anything(&r, text, off)) {
-                return true;
-            }
+    size_t end = *off_end < text.len ? *off_end : text.len;
+    while (off < end && !s->found) {
+        size_t from = off;
+        while (off < end && kinds[text.data[off]] == KIND_NONE) {
+            off++;
         }
-        uint8_t last = r.n > 0 ? r.bytes[r.n - 1] : 0;
-        n_coded = r.coded && base64_value(BASE64_EITHER, last) >= 0 ? n_coded + 1 : 0;
+        if (off > from) {
+            peel_speller_skip(s);
+            n_coded = 0;
+            continue;
+        }
+        struct read_char r;
+        if (read_one(s, text, off, &r)) {
+            return true;
+        }
+        bool coded = r.coded && r.n > 0 && base64_value(BASE64_EITHER, r.bytes[r.n - 1]) >= 0;
+        n_coded = coded ? n_coded + 1 : 0;
         if (n_coded >= CODED_MIN) {
             return true;
         }
-        uint8_t next =
-            r.bytes[0] == 0xc4 || last == '#' || last == '%' ? first_byte(text, off + r.len) : 0;
-        if ((last == '#' || last == '%') && next == '{') {
-            peel_speller_open(s);
-        }
-        feed(s, &r, next);
         off += r.len;
     }
     *off_end = off;
     return s->found;
-}
-
-/* Whether base64 stands in decoded text: a long word of both cases. */
-static bool has_run(struct span text)
-{
-    size_t n = 0;
-    unsigned cases = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (base64_value(BASE64_EITHER, c) < 0) {
-            n = 0;
-            cases = 0;
-            continue;
-        }
-        n++;
-        cases |= byte_is_alpha(c) ? (c == byte_lower(c) ? 1u : 2u) : 0u;
-        if (n >= WORD_MIN && cases == 3) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* What a run decodes to when it begins at one of its first characters. */
@@ -286,6 +303,9 @@ struct decoded {
     size_t n;
     uint8_t last;
     uint8_t last_but_one;
+    bool worth;      /* something in `bytes` may begin a look-up or an encoding */
+    unsigned n_word; /* length of the word of base64 at the end */
+    unsigned cases;  /* of its letters */
     size_t n_all;
     size_t n_control;
 };
@@ -301,8 +321,9 @@ static bool has_utf16(struct span text)
 static bool look_at(struct decoded *d, size_t until)
 {
     struct span text = span_of(d->bytes, d->n);
-    if (d->n >= PEEL_TEXT_MIN &&
-        (hides_in_text(&d->speller, text, &until) || has_run(text) || has_utf16(text))) {
+    until = until < d->n ? until : d->n;
+    if (d->worth && d->n >= PEEL_TEXT_MIN &&
+        (hides_in_text(&d->speller, text, &until) || has_utf16(text))) {
         return true;
     }
     until = until < d->n ? until : d->n;
@@ -314,10 +335,25 @@ static bool look_at(struct decoded *d, size_t until)
 /* A stretch of text ends. */
 static bool look_at_end(struct decoded *d)
 {
-    bool found = look_at(d, SIZE_MAX) || peel_speller_end(&d->speller);
+    bool found = look_at(d, SIZE_MAX) || (d->worth && peel_speller_end(&d->speller));
+    if (d->worth) {
+        peel_speller_start(&d->speller);
+    }
     d->n = 0;
-    peel_speller_start(&d->speller);
+    d->worth = false;
+    d->n_word = 0;
+    d->cases = 0;
     return found;
+}
+
+/* Whether a long word of base64, with letters of both cases, ends here. */
+static bool ends_word(struct decoded *d, uint8_t c)
+{
+    bool in_word = base64_value(BASE64_EITHER, c) >= 0;
+    d->n_word = in_word ? d->n_word + 1 : 0;
+    d->cases = in_word ? d->cases : 0;
+    d->cases |= byte_is_alpha(c) ? (c >= 97 ? 1u : 2u) : 0u;
+    return d->n_word >= WORD_MIN && d->cases == 3;
 }
 
 /* One more decoded byte; true when something is hidden in what came so far. */
@@ -332,6 +368,10 @@ static bool decoded_byte(struct decoded *d, uint8_t c)
         /* Now and then one is no reason to begin anew. */
         return d->n_control * 8 > d->n_all && look_at_end(d);
     }
+    if (ends_word(d, c)) {
+        return true;
+    }
+    d->worth = d->worth || c == '$' || c == '#' || c == 0 || kinds[c] == KIND_ESCAPE;
     d->bytes[d->n++] = c;
     return d->n == WINDOW && look_at(d, WINDOW - CONTEXT);
 }
@@ -342,6 +382,9 @@ static void decoded_start(struct decoded *d)
     d->n = 0;
     d->last = ' ';
     d->last_but_one = ' ';
+    d->worth = false;
+    d->n_word = 0;
+    d->cases = 0;
     d->n_all = 0;
     d->n_control = 0;
 }

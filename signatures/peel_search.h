@@ -9,7 +9,7 @@
 enum {
     PEEL_TEXTS_CAP = 4 << 20, /* bytes of all readings */
     PEEL_PIECES_MAX = 8,
-    PEEL_COST = 2, /* units per byte that is decoded or looked at */
+    PEEL_COST = 5, /* units per byte that is decoded or looked at */
     PEEL_NOBODY = -1,
 };
 
@@ -25,7 +25,6 @@ struct peel_piece {
 /* A text, and how it came out of its parent. */
 struct peel_reading {
     struct span text;
-    uint64_t hash;
     struct encodings encodings;
     unsigned layers;
     int parent;          /* PEEL_NOBODY: the text that was given */

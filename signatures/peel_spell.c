@@ -82,6 +82,12 @@ void peel_speller_open(struct peel_speller *s)
     s->opened = true;
 }
 
+void peel_speller_skip(struct peel_speller *s)
+{
+    s->dollar = false;
+    s->levels[s->n_levels - 1].mask = 1;
+}
+
 void peel_speller_feed(struct peel_speller *s, uint8_t c)
 {
     bool dollar = s->dollar;
@@ -107,20 +113,33 @@ bool peel_speller_end(struct peel_speller *s)
     return s->found;
 }
 
+/* The characters that are not skipped. */
+static const bool counts[256] = {
+    ['$'] = true, ['{'] = true, ['}'] = true, ['#'] = true,  ['%'] = true,
+    ['j'] = true, ['J'] = true, ['n'] = true, ['N'] = true,  ['d'] = true,
+    ['D'] = true, ['i'] = true, ['I'] = true, [0xc4] = true,
+};
+
 bool peel_may_spell(struct span text)
 {
     struct peel_speller s;
     peel_speller_start(&s);
-    for (size_t off = 0; off < text.len && !s.found; off++) {
+    size_t off = 0;
+    while (off < text.len && !s.found) {
         uint8_t c = text.data[off];
+        if (!counts[c]) {
+            while (off < text.len && !counts[text.data[off]]) {
+                off++;
+            }
+            peel_speller_skip(&s);
+            continue;
+        }
         if ((c == '#' || c == '%') && span_at(text, off + 1) == '{') {
             peel_speller_open(&s);
         }
-        if (c == 0xc4 && (span_at(text, off + 1) & 0xfe) == 0xb0) {
-            c = 'i'; /* U+0130, U+0131 */
-            off++;
-        }
-        peel_speller_feed(&s, c);
+        bool dotless = c == 0xc4 && (span_at(text, off + 1) & 0xfe) == 0xb0; /* U+0130, U+0131 */
+        peel_speller_feed(&s, dotless ? 'i' : c);
+        off += dotless ? 2 : 1;
     }
     return peel_speller_end(&s);
 }

@@ -25,6 +25,8 @@ void peel_speller_start(struct peel_speller *s);
 /* The next character; U+0130 and U+0131 are fed as 'i', all else beyond ASCII as any byte that is
  * no letter. */
 void peel_speller_feed(struct peel_speller *s, uint8_t c);
+/* Any number of characters that are neither letters of the prefix nor '$', '{', '}'. */
+void peel_speller_skip(struct peel_speller *s);
 /* An opener of another kind than `${`. */
 void peel_speller_open(struct peel_speller *s);
 /* The text is at its end: open levels end as well. True when `jndi` may be spelt. */

@@ -106,27 +106,27 @@ static size_t overlong(struct span in, size_t off, struct sbuf *out, uint32_t *e
     return len;
 }
 
-static bool may_begin(enum peel_step step, uint8_t c)
+/* The next place at or after off where an escape of the step may begin; the end when there is
+ * none. */
+static size_t find_first(enum peel_step step, struct span in, size_t off)
 {
-    switch (step) {
-    case PEEL_STEP_PERCENT:
-        return c == '%';
-    case PEEL_STEP_HTML:
-        return c == '&';
-    case PEEL_STEP_BACKSLASH:
-        return c == '\\';
-    case PEEL_STEP_QUOTED_PRINTABLE:
-        return c == '=';
-    case PEEL_STEP_OVERLONG:
-        return c >= 0xc0;
-    case PEEL_STEP_PLUS:
-        return c == '+';
-    case PEEL_STEP_FORM:
-        return c == '%' || c == '+';
-    case PEEL_STEP_N:
-        break;
+    static const uint8_t first[PEEL_STEP_N] = {
+        [PEEL_STEP_PERCENT] = '%',          [PEEL_STEP_HTML] = '&', [PEEL_STEP_BACKSLASH] = '\\',
+        [PEEL_STEP_QUOTED_PRINTABLE] = '=', [PEEL_STEP_PLUS] = '+',
+    };
+    if (first[step] != 0) {
+        size_t at = span_find_byte(in, off, first[step]);
+        return at == SPAN_NONE ? in.len : at;
     }
-    return false;
+    bool form = step == PEEL_STEP_FORM;
+    while (off < in.len) {
+        uint8_t c = in.data[off];
+        if (form ? c == '%' || c == '+' : c >= 0xc0) {
+            return off;
+        }
+        off++;
+    }
+    return in.len;
 }
 
 size_t peel_step_escape(enum peel_step step, struct span in, size_t off, struct sbuf *out,
@@ -153,34 +153,35 @@ size_t peel_step_escape(enum peel_step step, struct span in, size_t off, struct 
     return 0;
 }
 
-/* Undoes the layer until `out` holds more than `until` bytes; returns where in `in` that is. */
+/* Undoes the layer until `out` would hold more than `until` bytes; returns where in `in` that is.
+ */
 static size_t undo(enum peel_step step, struct span in, size_t until, struct sbuf *out,
                    uint32_t *encodings)
 {
     size_t off = 0;
-    size_t plain = 0; /* what stands from here on is copied */
     while (off < in.len) {
-        if (!may_begin(step, in.data[off])) {
-            off++;
-            continue;
+        size_t at = find_first(step, in, off);
+        if (until - out->len < at - off) {
+            return off + (until - out->len);
         }
-        if (out->len + (off - plain) > until) {
+        if (at > off) {
+            sbuf_add(out, span_sub(in, off, at - off));
+        }
+        off = at;
+        if (off == in.len) {
             break;
         }
-        sbuf_add(out, span_sub(in, plain, off - plain));
-        plain = off;
         size_t before = out->len;
         size_t len = peel_step_escape(step, in, off, out, encodings);
-        if (out->len > until && out->len > before && len > 0) {
+        if (len == 0) {
+            sbuf_add_byte(out, in.data[off]);
+            len = 1;
+        }
+        if (out->len > until && out->len > before) {
             return off;
         }
-        off += len > 0 ? len : 1;
-        plain += len;
+        off += len;
     }
-    if (until - out->len < off - plain) {
-        return plain + (until - out->len);
-    }
-    sbuf_add(out, span_sub(in, plain, off - plain));
     return off;
 }
 
