@@ -35,6 +35,8 @@ struct lookup *lookup_new(void)
         *buffers[i] = sbuf_with_cap(BUFFER_CAP);
     }
     l->with_ends = sbuf_with_cap(LOOKUP_TEXT_MAX + LOOKUP_DEPTH_MAX);
+    l->shown[0] = sbuf_with_cap(BUFFER_CAP);
+    l->shown[1] = sbuf_with_cap(BUFFER_CAP);
     l->found.names.text = sbuf_with_cap(NAMES_CAP);
     l->found.variables.text = sbuf_with_cap(NAMES_CAP);
     l->found.exception = sbuf_with_cap(EXCEPTION_CAP);
@@ -55,7 +57,9 @@ void lookup_free(struct lookup **l)
                                     &x->with_ends,
                                     &x->found.names.text,
                                     &x->found.variables.text,
-                                    &x->found.exception};
+                                    &x->found.exception,
+                                    &x->shown[0],
+                                    &x->shown[1]};
     for (size_t i = 0; i < ARRAY_LEN(buffers); i++) {
         sbuf_free(buffers[i]);
     }
@@ -237,7 +241,8 @@ void lookup_evaluate(struct lookup *l, struct span text, const struct lookup_opt
     result.raw_off = found->has_raw ? found->raw_off : 0;
     result.raw_len = found->has_raw ? found->raw_len : 0;
     result.exception = sbuf_span(&found->exception);
-    result.evaluated = l->source;
+    result.evaluated = lookup_shown(l, 0, l->source);
+    result.attempt = lookup_shown(l, 1, result.attempt);
     *ret_result = result;
     l->options = NULL;
     l->fuel = NULL;

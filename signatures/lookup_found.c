@@ -61,6 +61,16 @@ static void add_plain(const struct lookup *l, struct span s, struct sbuf *to)
     }
 }
 
+struct span lookup_shown(struct lookup *l, size_t i, struct span s)
+{
+    if (l->mark == 0 || span_find_byte(s, 0, l->mark) == SPAN_NONE) {
+        return s;
+    }
+    sbuf_reset(&l->shown[i]);
+    add_plain(l, s, &l->shown[i]);
+    return sbuf_span(&l->shown[i]);
+}
+
 static bool has_colon(const struct lookup *l, struct span key)
 {
     if (span_find_byte(key, 0, ':') != SPAN_NONE) {

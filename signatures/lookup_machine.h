@@ -107,6 +107,7 @@ struct lookup {
 
     struct sbuf text;                           /* the text of this pass, from the second one on */
     struct sbuf with_ends;                      /* a text with the missing '}' appended */
+    struct sbuf shown[2];                       /* texts for others, with marks written out */
     struct lookup_name names[LOOKUP_NAMES_MAX]; /* as handed out */
     struct span variables[LOOKUP_NAMES_MAX];
 };
@@ -140,9 +141,10 @@ MUST_USE bool lookup_spend(struct lookup *l, uint64_t n);
 /* Makes room for one more element of an array; false (and over_budget) at `max` or without memory.
  */
 MUST_USE bool lookup_grow(struct lookup *l, void **array, size_t *room, size_t size, size_t n_max);
+/* s with its marks written out as `${hostName}`, in l->shown[i] if there are any. */
+struct span lookup_shown(struct lookup *l, size_t i, struct span s);
 /* Tells of a step, if anybody listens. */
-void lookup_tell(const struct lookup *l, enum lookup_step_kind kind, struct span text,
-                 struct span value);
+void lookup_tell(struct lookup *l, enum lookup_step_kind kind, struct span text, struct span value);
 
 /* Name and default of an evaluated expression. */
 struct lookup_split {

@@ -44,8 +44,7 @@ bool lookup_grow(struct lookup *l, void **array, size_t *room, size_t size, size
     return true;
 }
 
-void lookup_tell(const struct lookup *l, enum lookup_step_kind kind, struct span text,
-                 struct span value)
+void lookup_tell(struct lookup *l, enum lookup_step_kind kind, struct span text, struct span value)
 {
     if (l->options->step == NULL) {
         return;
@@ -53,8 +52,8 @@ void lookup_tell(const struct lookup *l, enum lookup_step_kind kind, struct span
     struct lookup_step step = {
         .kind = kind,
         .depth = l->n_frames > 0 ? l->frames[l->n_frames - 1].depth : 0,
-        .text = text,
-        .value = value,
+        .text = lookup_shown(l, 0, text),
+        .value = lookup_shown(l, 1, value),
     };
     l->options->step(l->options->step_context, &step);
 }

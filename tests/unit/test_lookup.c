@@ -660,6 +660,10 @@ static void host_values_do_not_mix_with_bytes_of_the_text(void)
     evaluate(SPAN("${jndi:x:\xff\x80${hostName}\xfe\x80}"));
     CU_ASSERT(names_are("x:\xff\x80${hostName}\xfe\x80"));
     CU_ASSERT(variables_are("hostName"));
+    evaluate(SPAN("${hostName} #{jndi:x:${java:version}}"));
+    CU_ASSERT(span_equal(result.attempt, SPAN("#{jndi:x:${java:version}}")) ||
+              span_equal(result.attempt, SPAN("#{jndi:x:${java:version}")));
+    CU_ASSERT(span_equal(result.evaluated, SPAN("${hostName} #{jndi:x:${java:version}}")));
     evaluate(SPAN("${jndi:x:\xc0\xc1\xf5\xf6\xf7\xf8\xf9\xfa\xfb\xfc\xfd\xfe\xff${hostName}}"));
     CU_ASSERT(names_are("x:\xc0\xc1\xf5\xf6\xf7\xf8\xf9\xfa\xfb\xfc\xfd\xfe\xff${hostName}"));
 }
