@@ -193,6 +193,30 @@ static void timeouts_are_exact(void)
     lab_stop(&lab);
 }
 
+/* Longer than the ring of slots, with other flows coming and going meanwhile. */
+static void long_timeouts_are_exact_too(void)
+{
+    struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
+    limits.tcp_us = 86400ULL * 1000000;
+    struct lab lab;
+    lab_start(&lab, &limits);
+    lab.quiet = true;
+    lab_open(&lab, 0);
+    uint64_t deadline = lab.clock_us - 1 + limits.tcp_us;
+    for (unsigned i = 1; i < 1000; i++) {
+        syn(&lab, i);
+        lab_wait(&lab, 80ULL * 1000000);
+    }
+    flow_table_expire(lab.table, deadline);
+    CU_ASSERT_EQUAL(lab.n_open, 1);
+    flow_table_expire(lab.table, deadline + 1);
+    CU_ASSERT_EQUAL(lab.n_open, 0);
+    CU_ASSERT_EQUAL(lab.last_close_us, deadline);
+    CU_ASSERT_FALSE(lab.disordered);
+    lab_stop(&lab);
+}
+
 static void each_state_has_its_timeout(void)
 {
     struct lab lab;
@@ -501,6 +525,7 @@ static CU_TestInfo table_tests[] = {
 
 static CU_TestInfo time_tests[] = {
     TEST(timeouts_are_exact),
+    TEST(long_timeouts_are_exact_too),
     TEST(each_state_has_its_timeout),
     TEST(flows_close_in_the_order_of_their_deadlines),
     TEST(ends_do_not_depend_on_other_flows),
