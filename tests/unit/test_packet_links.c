@@ -426,6 +426,24 @@ static void content_alone_needs_a_right_checksum_inside(void)
     CU_ASSERT_EQUAL(h.proto, IP_PROTO_TCP);
 }
 
+static void content_alone_needs_a_length_that_fits(void)
+{
+    put_udp_tunnel(udp_rows[0].head, 9999);
+    size_t inner = 14 + 28 + udp_rows[0].head.len;
+    set16(&f, inner + 2, 44);
+    put_ipv4_header_sum(inner);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.proto, IP_PROTO_UDP);
+    set16(&f, inner + 2, 19);
+    put_ipv4_header_sum(inner);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.proto, IP_PROTO_UDP);
+    set16(&f, inner + 2, 43);
+    put_ipv4_header_sum(inner);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.proto, IP_PROTO_TCP);
+}
+
 static void teredo_is_known_by_its_addresses(void)
 {
     static const struct span heads[] = {
@@ -735,6 +753,7 @@ static CU_TestInfo tunnel_tests[] = {
     TEST(tunnels_over_udp_are_read_on_their_port_and_by_content),
     TEST(a_datagram_on_a_tunnel_port_may_be_something_else),
     TEST(content_alone_needs_a_right_checksum_inside),
+    TEST(content_alone_needs_a_length_that_fits),
     TEST(teredo_is_known_by_its_addresses),
     TEST(the_outermost_header_is_the_tunnel),
     TEST(a_tunnel_in_a_tunnel_without_end_meets_the_cap),
