@@ -212,12 +212,14 @@ static enum feed_status read_packed(struct feed *f, uint8_t *to, size_t room, si
         f->raw_off += step.consumed;
         bool progress = step.consumed > 0 || step.produced > 0;
         f->whole = run == UNPACK_WHOLE || (f->whole && !progress);
-        if (step.produced > 0) {
+        enum feed_status after =
+            run == UNPACK_BAD ? bad(f, "its compressed data is damaged: ", step.why) : FEED_OK;
+        if (step.produced > 0) { /* what came before the damage is good: the next read tells */
             *ret_len = step.produced;
             return FEED_OK;
         }
-        if (run == UNPACK_BAD) {
-            return bad(f, "its compressed data is damaged: ", step.why);
+        if (after != FEED_OK) {
+            return after;
         }
         status = progress ? FEED_OK : feed_unpack(f);
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensor/base/log.h"
+#include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
 #include "sensor/base/wire.h"
 #include "sensor/core/source.h"

@@ -57,7 +57,8 @@ static void pcap_with_longer_record_headers_is_read(void)
  * of unknown types in between. */
 static void make_pcapng(void)
 {
-    static const char zeros[4000];
+    char unknown_bytes[4000];
+    memset(unknown_bytes, 0xff, sizeof(unknown_bytes));
     begin_file(false);
     section();
     interface(1, 0, "eth0", 6);
@@ -65,7 +66,7 @@ static void make_pcapng(void)
     enhanced(0, 1000000, "first");
     enhanced(1, 2000000000, "second");
     size_t unknown = block_begin(0x0bad);
-    put_bytes(zeros, sizeof(zeros));
+    put_bytes(unknown_bytes, sizeof(unknown_bytes));
     block_end(unknown);
     big_endian = true;
     section();
@@ -299,6 +300,178 @@ static void a_record_beyond_256_kib_is_damage_with_its_place(void)
                  "1 packet was read\n");
 }
 
+/* Bytes in place of those at off, in a file of a section, an interface and a packet. */
+static const struct {
+    const char *what;
+    size_t off;
+    struct span bytes;
+    size_t byte; /* where the line says the damage is */
+} faults[] = {
+    {"a section header without byte order", 8, SPAN_LITERAL("\xff\xff\xff\xff"), 0},
+    {"version 2 of the pcapng format, not 1", 12, SPAN_LITERAL("\x02"), 0},
+    {"a section header of 24 bytes", 4, SPAN_LITERAL("\x18"), 0},
+    {"a section header of 29 bytes", 4, SPAN_LITERAL("\x1d"), 0},
+    {"a block of 8 bytes", 28 + 4, SPAN_LITERAL("\x08"), 28},
+    {"a block of 41 bytes", 28 + 4, SPAN_LITERAL("\x29"), 28},
+    {"a block of 40 bytes that ends with length 44", 28 + 36, SPAN_LITERAL("\x2c"), 28},
+    {"a block of 2130706472 bytes", 28 + 4 + 3, SPAN_LITERAL("\x7f"), 28},
+    {"a packet of 9 bytes in a block of 40", 68 + 20, SPAN_LITERAL("\x09"), 68},
+    {"a packet of interface 1, which is not described", 68 + 8, SPAN_LITERAL("\x01"), 68},
+};
+
+static void each_fault_of_a_pcapng_file_is_named_with_its_place(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        char words[160];
+        begin_file(false);
+        section();
+        interface(1, 0, "eth0", 6);
+        enhanced(0, 1, "12345678");
+        sbuf_overwrite(&file, faults[i].off, faults[i].bytes);
+        open_one(save("fault.pcapng"));
+        struct whole r = read_all();
+        CU_ASSERT_EQUAL(r.n, 0);
+        CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
+        (void)snprintf(words, sizeof(words),
+                       "fault.pcapng' is damaged at packet 1, byte %zu: %s; 0 packets were read\n",
+                       faults[i].byte, faults[i].what);
+        expect_error(words);
+    }
+}
+
+static void blocks_too_short_for_their_kind_are_damage(void)
+{
+    static const struct {
+        uint32_t type;
+        const char *what;
+    } rows[] = {
+        {1, "an interface description of 12 bytes"},
+        {6, "a packet block of 12 bytes"},
+        {2, "a packet block of 12 bytes"},
+        {3, "a packet block of 8 bytes"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        begin_file(false);
+        section();
+        size_t at = block_begin(rows[i].type);
+        if (rows[i].type != 3) {
+            put32(0);
+        }
+        block_end(at);
+        open_one(save("short.pcapng"));
+        CU_ASSERT_EQUAL(read_all().end, SOURCE_END_BAD);
+        expect_error(rows[i].what);
+    }
+}
+
+static void a_later_section_must_have_a_byte_order_too(void)
+{
+    begin_file(false);
+    section();
+    section();
+    file.data[28 + 8] ^= 1;
+    open_one(save("order.pcapng"));
+    CU_ASSERT_EQUAL(read_all().end, SOURCE_END_BAD);
+    expect_error("byte 28: a section header without byte order");
+}
+
+static void options_end_where_they_say(void)
+{
+    begin_file(false);
+    section();
+    size_t at = block_begin(1);
+    put16(1);
+    put16(0);
+    put32(0);
+    option(0, "", 0);
+    option(9, "\x09", 1); /* behind the end: not read */
+    block_end(at);
+    enhanced(0, 1000000, "x");
+    at = block_begin(1);
+    put16(1);
+    put16(0);
+    put32(0);
+    put16(2); /* a name longer than the block */
+    put16(400);
+    put_bytes("eth0", 4);
+    block_end(at);
+    enhanced(1, 2000000, "y");
+    open_one(save("options.pcapng"));
+    CU_ASSERT_EQUAL(receive(), SOURCE_OK);
+    CU_ASSERT_EQUAL(batch.n, 2);
+    CU_ASSERT_EQUAL(batch.packets[0].time_us, 1000000);
+    CU_ASSERT_STRING_EQUAL(source_file.iface(source, batch.packets[1].iface), "");
+    source_file.release(source, &batch);
+    source_file.close(&source);
+}
+
+static void interfaces_by_the_thousand_meet_a_cap(void)
+{
+    begin_file(false);
+    section();
+    for (unsigned i = 0; i < 4096; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "if%u", i);
+        interface(1, 0, name, 6);
+    }
+    enhanced(1023, 1, "named");
+    enhanced(4095, 2, "beyond the names");
+    interface(1, 0, "one more", 6);
+    open_one(save("many.pcapng"));
+    CU_ASSERT_EQUAL(receive(), SOURCE_OK);
+    CU_ASSERT_EQUAL(batch.n, 2);
+    CU_ASSERT_STRING_EQUAL(source_file.iface(source, batch.packets[0].iface), "if1023");
+    CU_ASSERT_STRING_EQUAL(source_file.iface(source, batch.packets[1].iface), "");
+    source_file.release(source, &batch);
+    CU_ASSERT_EQUAL(receive(), SOURCE_END_BAD);
+    expect_error(": more than 4096 interfaces in a section; 2 packets were read\n");
+    source_file.close(&source);
+}
+
+static void what_cannot_be_printed_in_a_name_is_a_question_mark(void)
+{
+    begin_file(false);
+    section();
+    interface(1, 0, "e\x1b[2Jth", 6);
+    enhanced(0, 1, "x");
+    open_one(save("name.pcapng"));
+    CU_ASSERT_EQUAL(receive(), SOURCE_OK);
+    CU_ASSERT_STRING_EQUAL(source_file.iface(source, batch.packets[0].iface), "e?[2Jth");
+    source_file.release(source, &batch);
+    source_file.close(&source);
+}
+
+static void a_pcap_of_another_major_version_is_refused(void)
+{
+    make_small_pcap();
+    file.data[4] = 3;
+    open_one(save("version.pcap"));
+    CU_ASSERT_EQUAL(read_all().end, SOURCE_END_BAD);
+    expect_error("byte 0: version 3.4 of the pcap format, not 2.x");
+}
+
+/* Whichever allocation fails: an error or a line, never a crash, a leak or a wrong packet. */
+static void memory_that_fails_is_said(void)
+{
+    make_pcapng();
+    const char *path = save("memory.pcapng");
+    unsigned n_failed = 0;
+    for (size_t n = 1; n < 30; n++) {
+        struct source_options options = {.inputs = &path, .n_inputs = 1, .filter = "len > 0"};
+        mem_fail_at(n, 0);
+        int error = open_with(&options);
+        struct whole r = {.end = SOURCE_END_BAD};
+        if (error == 0) {
+            r = read_all();
+        }
+        mem_fail_at(0, 0);
+        CU_ASSERT(error == 0 || error == -ENOMEM);
+        CU_ASSERT(r.n == 5 || r.end == SOURCE_END_BAD);
+        n_failed += error != 0 || r.end == SOURCE_END_BAD;
+    }
+    CU_ASSERT(n_failed > 5 && n_failed < 29);
+}
+
 /* --- going on behind damage --- */
 
 static struct whole read_resynced(const char *path)
@@ -398,7 +571,18 @@ static void damage_in_a_large_file_costs_only_what_is_damaged(void)
     CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
 }
 
+static void a_file_that_ends_in_an_unread_block_ends_there(void)
+{
+    make_pcapng();
+    struct whole r = read_resynced(save_bytes("cut.pcapng", file.data, 28 + 160 + 100));
+    CU_ASSERT_EQUAL(r.n, 2);
+    CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
+    expect_error(
+        ": the file ends inside a block; 2 packets were read; nothing behind it can be read");
+}
+
 static CU_TestInfo resync_tests[] = {
+    TEST(a_file_that_ends_in_an_unread_block_ends_there),
     TEST(reading_goes_on_behind_a_damaged_record_when_asked),
     TEST(reading_goes_on_behind_bytes_that_were_lost_or_added),
     TEST(pcapng_goes_on_at_the_next_block),
@@ -425,6 +609,14 @@ static CU_TestInfo bad_tests[] = {
     TEST(pcapng_cut_at_every_byte_never_loses_a_whole_packet),
     TEST(flipped_bytes_end_in_one_line_at_most),
     TEST(a_record_beyond_256_kib_is_damage_with_its_place),
+    TEST(each_fault_of_a_pcapng_file_is_named_with_its_place),
+    TEST(blocks_too_short_for_their_kind_are_damage),
+    TEST(a_later_section_must_have_a_byte_order_too),
+    TEST(options_end_where_they_say),
+    TEST(interfaces_by_the_thousand_meet_a_cap),
+    TEST(what_cannot_be_printed_in_a_name_is_a_question_mark),
+    TEST(a_pcap_of_another_major_version_is_refused),
+    TEST(memory_that_fails_is_said),
     CU_TEST_INFO_NULL,
 };
 

@@ -3,6 +3,8 @@
 
 #include <isa-l/igzip_lib.h>
 #include <lzma.h>
+#include <pthread.h>
+#include <sys/resource.h>
 #include <zstd.h>
 
 /* --- several inputs --- */
@@ -70,6 +72,63 @@ static void a_directory_means_the_captures_in_it_by_name(void)
     open_one(empty);
     CU_ASSERT_EQUAL(read_all().end, SOURCE_END_BAD);
     expect_error("emptydir' holds no capture\n");
+}
+
+/* Equal times: the names' bytes decide. */
+static void files_of_a_directory_come_in_the_order_of_their_names(void)
+{
+    static const char *const names[] = {"order/b", "order/a", "order/c10", "order/c9", "order/B"};
+    CU_ASSERT_EQUAL(mkdir(path_of("order"), 0700), 0);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        begin_file(false);
+        pcap_header(0xa1b2c3d4, 1);
+        pcap_record(7, 0, names[i] + 6);
+        (void)save(names[i]);
+    }
+    open_one(path_of("order"));
+    CU_ASSERT_STRING_EQUAL(read_all().text, "B|a|b|c10|c9|");
+}
+
+static void an_unreadable_file_of_a_directory_is_an_error(void)
+{
+    const char *directory = path_of("locked");
+    CU_ASSERT_EQUAL(mkdir(directory, 0755), 0);
+    const char *path = make_timed("locked/1.pcap", (uint32_t[]){1}, 1);
+    CU_ASSERT_EQUAL(chmod(path, 0), 0);
+    bool was_root = geteuid() == 0;
+    CU_ASSERT_FATAL(!was_root || (setegid(65534) == 0 && seteuid(65534) == 0));
+    struct source_options options = {.inputs = &directory, .n_inputs = 1};
+    int error = open_with(&options);
+    CU_ASSERT_FATAL(!was_root || (seteuid(0) == 0 && setegid(0) == 0));
+    CU_ASSERT_EQUAL(error, -EACCES);
+    expect_error("locked/1.pcap': Permission denied. It belongs to ");
+}
+
+/* More files than descriptors: rotated ones need one or two at once, those of one time need all. */
+static void files_are_open_only_while_it_is_their_time(void)
+{
+    struct rlimit was;
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &was), 0);
+    struct rlimit few = {.rlim_cur = 24, .rlim_max = was.rlim_max};
+    for (unsigned overlap = 0; overlap < 2; overlap++) {
+        const char *kind = overlap == 0 ? "rotating" : "parallel";
+        CU_ASSERT_EQUAL(mkdir(path_of(kind), 0700), 0);
+        for (unsigned i = 0; i < 60; i++) {
+            char name[64];
+            (void)snprintf(name, sizeof(name), "%s/%02u", kind, i);
+            uint32_t from = overlap == 0 ? i * 10 : 0;
+            (void)make_timed(name, (uint32_t[]){from, from + 9}, 2);
+        }
+        CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &few), 0);
+        open_one(path_of(kind));
+        struct whole r = read_all();
+        CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &was), 0);
+        CU_ASSERT_EQUAL(r.n == 120, overlap == 0);
+        CU_ASSERT_EQUAL(r.end, overlap == 0 ? SOURCE_END : SOURCE_END_BAD);
+        if (overlap != 0) {
+            expect_error("Too many open files. Raise LimitNOFILE\n");
+        }
+    }
 }
 
 /* A clock that jumps back is the greatest time so far; numbers go on over all inputs. */
@@ -160,6 +219,30 @@ static void compressed_captures_are_read_by_their_content(void)
         expect_error("packed' its compressed data ends early, at packet ");
         packed[len / 2] ^= 0xff;
         packed[len / 2 + 1] ^= 0xff;
+        open_one(save_bytes("packed", packed, len));
+        CU_ASSERT_EQUAL(read_all().end, SOURCE_END_BAD);
+        CU_ASSERT_EQUAL(err.n_lines, 1);
+    }
+    free(packed);
+}
+
+/* Only the check at the end is wrong: all packets are read (zstd keeps its last block back), and
+ * the file is not called whole. */
+static void a_wrong_check_of_compressed_data_is_said(void)
+{
+    static const size_t from_end[] = {6, 2, 20};
+    make_small_pcap();
+    packed = malloc(PACKED_SIZE);
+    for (size_t i = 0; i < ARRAY_LEN(packers); i++) {
+        size_t len = packers[i]();
+        packed[len - from_end[i]] ^= 1;
+        open_one(save_bytes("packed", packed, len));
+        struct whole r = read_all();
+        CU_ASSERT_EQUAL(r.n, packers[i] == pack_zstd ? 0 : 3);
+        CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
+        expect_error("packed' its compressed data is damaged: ");
+        expect_error(" packets were read\n");
+        packed[3] ^= 0xff; /* nor does what cannot be begun pass for an empty capture */
         open_one(save_bytes("packed", packed, len));
         CU_ASSERT_EQUAL(read_all().end, SOURCE_END_BAD);
         CU_ASSERT_EQUAL(err.n_lines, 1);
@@ -309,6 +392,42 @@ static void an_interrupt_ends_the_wait_for_a_pipe_and_loses_nothing(void)
     restore_stdin(saved);
 }
 
+static void an_interrupt_stops_the_reading_of_a_file_too(void)
+{
+    make_small_pcap();
+    open_one(save("i.pcap"));
+    source_file.interrupt(source);
+    CU_ASSERT_EQUAL(receive(), SOURCE_INTERRUPTED);
+    CU_ASSERT_EQUAL(batch.n, 0);
+    CU_ASSERT_EQUAL(read_all().n, 3);
+}
+
+static void *interrupt_soon(void *ctx)
+{
+    source_file.interrupt(ctx);
+    return NULL;
+}
+
+/* The other thread comes before, in or after the wait: it ends in any case. */
+static void an_interrupt_from_elsewhere_ends_the_wait(void)
+{
+    int saved;
+    int to = pipe_to_stdin(&saved);
+    open_one("-");
+    for (unsigned i = 0; i < 50; i++) {
+        pthread_t thread;
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, interrupt_soon, source), 0);
+        CU_ASSERT_EQUAL(receive(), SOURCE_INTERRUPTED);
+        CU_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+    }
+    struct source_stats stats;
+    source_file.stats(source, &stats);
+    CU_ASSERT_EQUAL(stats.input_size, 0);
+    source_file.close(&source);
+    (void)close(to);
+    restore_stdin(saved);
+}
+
 /* --- filters and link types --- */
 
 static void a_wrong_filter_is_shown_with_a_caret(void)
@@ -332,6 +451,58 @@ static void a_wrong_filter_is_shown_with_a_caret(void)
         (void)snprintf(caret, sizeof(caret), "\n    %*s\n", (int)rows[i].place + 1, "^");
         expect_error(caret);
     }
+}
+
+static void a_wrong_filter_is_told_once_for_all_inputs(void)
+{
+    const char *paths[] = {
+        make_timed("a.pcap", (uint32_t[]){1}, 1),
+        make_timed("b.pcap", (uint32_t[]){1}, 1),
+    };
+    struct source_options options = {.inputs = paths, .n_inputs = 2, .filter = "tcp prot 80"};
+    CU_ASSERT_EQUAL(open_with(&options), -EINVAL);
+    CU_ASSERT_EQUAL(err.n_lines, 3);
+    expect_error("filter 'tcp prot 80': ");
+    expect_error("syntax error");
+}
+
+static void a_filter_is_checked_when_there_is_no_packet_to_see(void)
+{
+    begin_file(false);
+    pcap_header(0xa1b2c3d4, 1);
+    const char *path = save("none.pcap");
+    struct source_options options = {.inputs = &path, .n_inputs = 1, .filter = "tcp prot 80"};
+    CU_ASSERT_EQUAL(open_with(&options), -EINVAL);
+    static char long_filter[5000];
+    memset(long_filter, ' ', sizeof(long_filter) - 1);
+    options.filter = long_filter;
+    CU_ASSERT_EQUAL(open_with(&options), -EINVAL);
+    expect_error("longer than 4095 bytes");
+}
+
+static void a_filter_meets_a_cap_on_link_types(void)
+{
+    begin_file(false);
+    section();
+    for (unsigned i = 0; i < 40; i++) {
+        interface(i == 0 ? 1 : 147 + i % 16 + (i / 16) * 100, 0, "any0", 6);
+    }
+    for (uint32_t i = 0; i < 40; i++) {
+        enhanced(i, i, "packet");
+    }
+    const char *path = save("links.pcapng");
+    struct source_options options = {.inputs = &path, .n_inputs = 1, .filter = "len > 0"};
+    CU_ASSERT_EQUAL_FATAL(open_with(&options), 0);
+    struct whole r = {.end = SOURCE_OK};
+    size_t n = 0;
+    while (r.end == SOURCE_OK) {
+        r.end = receive();
+        n += batch.n;
+        source_file.release(source, &batch);
+    }
+    source_file.close(&source);
+    CU_ASSERT(n > 0 && n < 40);
+    CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
 }
 
 static void a_filter_is_compiled_for_each_link_type(void)
@@ -401,8 +572,12 @@ static CU_TestInfo input_tests[] = {
     TEST(inputs_are_merged_by_time_and_ties_keep_their_order),
     TEST(a_bad_input_does_not_stop_the_others),
     TEST(a_directory_means_the_captures_in_it_by_name),
+    TEST(files_of_a_directory_come_in_the_order_of_their_names),
+    TEST(an_unreadable_file_of_a_directory_is_an_error),
+    TEST(files_are_open_only_while_it_is_their_time),
     TEST(the_clock_never_goes_back),
     TEST(compressed_captures_are_read_by_their_content),
+    TEST(a_wrong_check_of_compressed_data_is_said),
     TEST(two_compressed_members_are_one_capture),
     TEST(compressed_text_is_no_capture),
     CU_TEST_INFO_NULL,
@@ -414,7 +589,12 @@ static CU_TestInfo batch_tests[] = {
     TEST(an_empty_pipe_is_named_stdin),
     TEST(a_terminal_is_no_capture),
     TEST(an_interrupt_ends_the_wait_for_a_pipe_and_loses_nothing),
+    TEST(an_interrupt_stops_the_reading_of_a_file_too),
+    TEST(an_interrupt_from_elsewhere_ends_the_wait),
     TEST(a_wrong_filter_is_shown_with_a_caret),
+    TEST(a_wrong_filter_is_told_once_for_all_inputs),
+    TEST(a_filter_is_checked_when_there_is_no_packet_to_see),
+    TEST(a_filter_meets_a_cap_on_link_types),
     TEST(a_filter_is_compiled_for_each_link_type),
     TEST(a_link_type_nobody_decodes_is_named_and_the_rest_goes_on),
     CU_TEST_INFO_NULL,
