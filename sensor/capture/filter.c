@@ -8,6 +8,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
+#include "sensor/capture/linktype.h"
 
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -27,26 +28,11 @@ struct filter {
     struct program *last; /* used last */
 };
 
-int filter_dlt(int link_type)
-{
-    static const struct {
-        int link_type;
-        int dlt;
-    } rows[] = {
-        {100, DLT_ATM_RFC1483}, {101, DLT_RAW}, {102, DLT_SLIP_BSDOS}, {103, DLT_PPP_BSDOS}};
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (rows[i].link_type == link_type) {
-            return rows[i].dlt;
-        }
-    }
-    return link_type;
-}
-
 /* Compiles; the handle, when the caller wants it, holds the message. */
 static bool compile(const char *expression, int link_type, struct bpf_program *ret_code,
                     struct sbuf *message)
 {
-    pcap_t *handle = pcap_open_dead(filter_dlt(link_type), SNAPLEN);
+    pcap_t *handle = pcap_open_dead(linktype_dlt(link_type), SNAPLEN);
     if (handle == NULL) {
         return false;
     }

@@ -20,5 +20,3 @@ bool filter_passes(struct filter *f, const struct packet *packet);
  */
 struct pcap;
 MUST_USE int filter_attach(struct pcap *handle, const char *expression, struct errbuf *err);
-/* libpcap's DLT_ number for a LINKTYPE_ number of a file. */
-int filter_dlt(int link_type);

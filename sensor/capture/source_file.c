@@ -13,19 +13,18 @@
 #include "sensor/capture/capfile.h"
 #include "sensor/capture/filter.h"
 #include "sensor/capture/inputs.h"
+#include "sensor/capture/linktype.h"
 #include "sensor/capture/wake.h"
 #include "sensor/core/packet_clock.h"
 #include "sensor/core/source.h"
 
 #include <errno.h>
 #include <pcap/pcap.h>
-#include <stdio.h>
 
 enum {
     WINDOW_BYTES = 1024 * 1024,
     MANY_INPUTS = 16,
     MAX_TOLD_LINKS = 8,
-    LINK_NAME_SIZE = 64,
 };
 
 struct input {
@@ -156,19 +155,6 @@ static bool load_top(struct source *s, enum source_status *ret_status, struct er
     return in->file == NULL || !in->file->window.pinned;
 }
 
-/* libpcap's name, which it has not for the sixteen types of private use. */
-static void link_name(int link_type, char *ret_name, size_t size)
-{
-    const char *known = pcap_datalink_val_to_name(filter_dlt(link_type));
-    if (known != NULL) {
-        (void)snprintf(ret_name, size, "%s", known);
-    } else if (link_type >= DLT_USER0 && link_type <= DLT_USER15) {
-        (void)snprintf(ret_name, size, "USER%d", link_type - DLT_USER0);
-    } else {
-        (void)snprintf(ret_name, size, "unknown");
-    }
-}
-
 /* Once per input: a link type that nothing decodes. */
 static void tell_link(struct source *s, struct input *in, struct errbuf *err)
 {
@@ -182,8 +168,8 @@ static void tell_link(struct source *s, struct input *in, struct errbuf *err)
         return;
     }
     in->told_links[in->n_told_links++] = link_type;
-    char name[LINK_NAME_SIZE];
-    link_name(link_type, name, sizeof(name));
+    char name[LINKTYPE_NAME_SIZE];
+    linktype_name(link_type, name, sizeof(name));
     errbuf_add(err,
                "'%s' packet %llu: interface %u has link type %s (%d), not supported; supported: %s",
                in->file->name, (unsigned long long)in->file->n_packets, in->file->number, name,

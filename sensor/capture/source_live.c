@@ -14,6 +14,7 @@
 #include "sensor/base/sbuf.h"
 #include "sensor/capture/filter.h"
 #include "sensor/capture/ifaces.h"
+#include "sensor/capture/linktype.h"
 #include "sensor/capture/wake.h"
 #include "sensor/core/packet_clock.h"
 #include "sensor/core/source.h"
@@ -65,6 +66,8 @@ struct source {
     int buffer_bytes;
     int poll_ms;
     uint16_t fanout;
+    const char *link_names;
+    bool (*link_supported)(int link_type);
     int control_fd; /* for asking the kernel about interfaces */
     unsigned since_look;
     struct packet_clock clock;
@@ -168,6 +171,21 @@ static int join_fanout(const struct source *s, const struct port *port, struct e
     return 0;
 }
 
+/* Whether what the interface gives can be decoded. */
+static int check_link(const struct source *s, const struct port *port, struct errbuf *err)
+{
+    int link_type = pcap_datalink(port->handle);
+    if (s->link_supported == NULL || s->link_supported(link_type)) {
+        return 0;
+    }
+    char name[LINKTYPE_NAME_SIZE];
+    linktype_name(link_type, name, sizeof(name));
+    errbuf_add(err,
+               "cannot capture on '%s': it has link type %s (%d), not supported; supported: %s",
+               port->name, name, link_type, s->link_names);
+    return -ENOTSUP;
+}
+
 /* Begins to capture. 0; -ENETDOWN (without a line) when the interface is down; or another negative
  * errno with a line. */
 static int port_activate(struct source *s, struct port *port, struct errbuf *err)
@@ -187,6 +205,9 @@ static int port_activate(struct source *s, struct port *port, struct errbuf *err
     int error = code < 0 ? explain(port, code, err) : 0;
     if (code > 0) {
         log_warning("interface '%s': %s", port->name, pcap_geterr(port->handle));
+    }
+    if (error == 0) {
+        error = check_link(s, port, err);
     }
     if (error == 0 && pcap_setnonblock(port->handle, 1, why) != 0) {
         errbuf_add(err, "cannot capture on '%s': %s", port->name, why);
@@ -453,6 +474,8 @@ static int set_options(struct source *s, const struct source_options *options)
     s->snaplen = options->snaplen > 0 ? options->snaplen : SNAPLEN_DEFAULT;
     s->promiscuous = options->promiscuous;
     s->fanout = options->fanout;
+    s->link_supported = options->link_supported;
+    s->link_names = options->link_names == NULL ? "" : options->link_names;
     s->buffer_bytes = options->buffer_bytes < INT32_MAX ? (int)options->buffer_bytes : INT32_MAX;
     s->poll_ms = options->poll_ms > 0 ? (int)options->poll_ms : 1;
     s->store = sbuf_with_cap((size_t)s->snaplen * STORE_PACKETS);

@@ -32,8 +32,8 @@ struct source_options {
     const char *const *inputs; /* files, directories, "-"; or interface names */
     size_t n_inputs;
     const char *filter; /* BPF expression or NULL */
-    /* Which link types the decoder reads, and their names: packets of others are an error of their
-     * input. NULL: all. */
+    /* Which link types the decoder reads, and their names (static): packets of others are an error
+     * of their input. NULL: all. */
     bool (*link_supported)(int link_type);
     const char *link_names;
     bool resync;     /* files: read on behind damage, where records can be told again */

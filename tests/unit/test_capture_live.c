@@ -214,6 +214,31 @@ static void more_packets_than_a_batch_come_in_order(void)
     source_live.close(&source);
 }
 
+static bool no_ethernet(int link_type)
+{
+    return link_type != 1;
+}
+
+static void an_interface_nobody_decodes_is_refused_at_once(void)
+{
+    if (!permitted) {
+        return;
+    }
+    const char *name = "v0";
+    struct source_options options = {
+        .inputs = &name,
+        .n_inputs = 1,
+        .link_supported = no_ethernet,
+        .link_names = "RAW",
+        .poll_ms = POLL_MS,
+    };
+    set_link(true);
+    errbuf_free(&err);
+    CU_ASSERT_EQUAL(source_live.open(&options, &source, &err), -ENOTSUP);
+    expect_error("cannot capture on 'v0': it has link type EN10MB (1), not supported; supported: "
+                 "RAW\n");
+}
+
 /* Counts what a source of a group gets, by the flow's number in its port. */
 static void count_flows(struct source *s, size_t *n, size_t n_flows)
 {
@@ -340,6 +365,7 @@ static CU_TestInfo tests[] = {
     TEST(capture_without_permission_says_what_to_run),
     TEST(packets_of_an_interface_arrive_whole_and_named),
     TEST(more_packets_than_a_batch_come_in_order),
+    TEST(an_interface_nobody_decodes_is_refused_at_once),
     TEST(a_group_shares_packets_flow_by_flow),
     TEST(an_interrupt_ends_the_wait),
     TEST(a_wrong_filter_is_shown_with_a_caret),
