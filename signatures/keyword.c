@@ -92,6 +92,9 @@ static bool add_transform(struct rule_parse *p, struct span name, enum rule_tran
 {
     p->keyword = name;
     struct group_parse *g = p->group;
+    if (p->n_mistakes > 0) {
+        return false; /* the buffer it belongs to may be the one that is not known */
+    }
     if (g == NULL || g->n_tests > 0) {
         return rule_mistake(p, "stands behind a sticky buffer and before its first test");
     }

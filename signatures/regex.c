@@ -2,8 +2,12 @@
  *
  * A search is bounded three ways: by the match limit (backtracking steps; the compiled code counts
  * them coarsely), by the depth limit of the interpreter, and by a heap limit. What gave up is told
- * apart from what did not match, so that it can be counted. Bytes are bytes: no UTF mode, and \w
- * and friends mean ASCII whatever the locale. */
+ * apart from what did not match, so that it can be counted. A loop over single characters that is
+ * made possessive takes no backtracking steps, so it is not counted: the compiled code tries it
+ * once for a text, but the interpreter, and any look-around, at every position. There loops are
+ * left as they were written; one that its author wrote possessive is on his own account.
+ *
+ * Bytes are bytes: no UTF mode, and \w and friends mean ASCII whatever the locale. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "signatures/regex.h"
 
@@ -13,7 +17,7 @@
 #include <pcre2.h>
 #include <stdio.h>
 
-enum { MATCH_LIMIT = 10000, DEPTH_LIMIT = 2000, HEAP_LIMIT_KIB = 1024, JIT_STACK = 256 * 1024 };
+enum { MATCH_LIMIT = 20000, DEPTH_LIMIT = 2000, HEAP_LIMIT_KIB = 1024, JIT_STACK = 256 * 1024 };
 
 struct regex {
     pcre2_code *code;
@@ -43,16 +47,30 @@ static uint32_t pcre2_options(unsigned flags)
     return options;
 }
 
+static bool looks_around(struct span pattern)
+{
+    return span_find(pattern, 0, SPAN("(?=")) != SPAN_NONE ||
+           span_find(pattern, 0, SPAN("(?!")) != SPAN_NONE ||
+           span_find(pattern, 0, SPAN("(?<")) != SPAN_NONE;
+}
+
 struct regex *regex_new(struct span pattern, unsigned flags, char ret_why[REGEX_WHY_SIZE])
 {
     int error = 0;
     size_t at = 0;
+    uint32_t options = pcre2_options(flags);
     struct regex *r = mem_alloc(sizeof(*r));
     if (r == NULL) {
         snprintf(ret_why, REGEX_WHY_SIZE, "out of memory");
         return NULL;
     }
-    r->code = pcre2_compile(pattern.data, pattern.len, pcre2_options(flags), &error, &at, NULL);
+    options |= looks_around(pattern) ? PCRE2_NO_AUTO_POSSESS : 0;
+    r->code = pcre2_compile(pattern.data, pattern.len, options, &error, &at, NULL);
+    if (r->code != NULL && pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) != 0) {
+        pcre2_code_free(r->code); /* no support for it here, or not for this expression */
+        options |= PCRE2_NO_AUTO_POSSESS;
+        r->code = pcre2_compile(pattern.data, pattern.len, options, &error, &at, NULL);
+    }
     if (r->code == NULL) {
         char message[120] = "";
         (void)pcre2_get_error_message(error, (PCRE2_UCHAR *)message, sizeof(message));
@@ -61,8 +79,6 @@ struct regex *regex_new(struct span pattern, unsigned flags, char ret_why[REGEX_
         regex_free(&r);
         return NULL;
     }
-    /* Without it (no support, or an expression it cannot take) the interpreter does the work. */
-    (void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
     return r;
 }
 

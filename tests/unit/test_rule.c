@@ -101,6 +101,11 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                                            "character 1 of '('\n");
     expect_mistakes("\n" RULE("nosuch:\"a\"; content:\"a\";"),
                     "t.rules:2: sid 7: unknown keyword 'nosuch'\n");
+    expect_mistakes(RULE("nosuch.buffer; dotprefix; content:\"a\";"),
+                    "t.rules:1: sid 7: unknown keyword 'nosuch.buffer'\n");
+    expect_mistakes(RULE("content:\"a\"; dotprefix;"),
+                    "t.rules:1: sid 7: dotprefix: stands behind a sticky buffer and before its "
+                    "first test\n");
     expect_mistakes(RULE("content:\"a|0\"; ") RULE("content:\"|0|\";"),
                     "t.rules:1: sid 7: content: missing closing '|'\n"
                     "t.rules:2: sid 7: content: odd number of hexadecimal digits at character 3\n");
