@@ -1,0 +1,215 @@
+/* engine: rule files to a snapshot that workers detect with.
+ *
+ * Variables that no configuration defines have built-in values, so that public rule sets load:
+ * every address variable is any, since a sensor that was told nothing about its network must not
+ * look away; port variables are any too, because protocols are known by their contents.
+ *
+ * Limits: 256 MiB a rule file, 1 GiB of memory for the rules of one snapshot. */
+#include "signatures/engine.h"
+
+#include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
+#include "signatures/engine_compile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FILE_MAX = 256 << 20, ARENA_CAP = 1 << 30, CHUNK = 64 * 1024 };
+
+static const struct net_variable builtin[] = {
+    {SPAN_LITERAL("HOME_NET"), SPAN_LITERAL("any")},
+    {SPAN_LITERAL("EXTERNAL_NET"), SPAN_LITERAL("any")},
+    {SPAN_LITERAL("HTTP_SERVERS"), SPAN_LITERAL("$HOME_NET")},
+    {SPAN_LITERAL("SMTP_SERVERS"), SPAN_LITERAL("$HOME_NET")},
+    {SPAN_LITERAL("SQL_SERVERS"), SPAN_LITERAL("$HOME_NET")},
+    {SPAN_LITERAL("DNS_SERVERS"), SPAN_LITERAL("$HOME_NET")},
+    {SPAN_LITERAL("TELNET_SERVERS"), SPAN_LITERAL("$HOME_NET")},
+    {SPAN_LITERAL("AIM_SERVERS"), SPAN_LITERAL("$EXTERNAL_NET")},
+    {SPAN_LITERAL("DC_SERVERS"), SPAN_LITERAL("$HOME_NET")},
+    {SPAN_LITERAL("HTTP_PORTS"), SPAN_LITERAL("any")},
+    {SPAN_LITERAL("SHELLCODE_PORTS"), SPAN_LITERAL("any")},
+    {SPAN_LITERAL("ORACLE_PORTS"), SPAN_LITERAL("any")},
+    {SPAN_LITERAL("SSH_PORTS"), SPAN_LITERAL("any")},
+    {SPAN_LITERAL("FTP_PORTS"), SPAN_LITERAL("any")},
+    {SPAN_LITERAL("FILE_DATA_PORTS"), SPAN_LITERAL("any")},
+};
+
+/* The caller's variables, then the built-in ones: the first of a name counts. */
+static bool join_variables(const struct engine_options *options, struct arena *arena,
+                           struct net_variables *ret)
+{
+    size_t n = options->n_variables + ARRAY_LEN(builtin);
+    struct net_variable *all = arena_alloc(arena, n * sizeof(*all));
+    if (all == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        all[i] =
+            i < options->n_variables ? options->variables[i] : builtin[i - options->n_variables];
+    }
+    *ret = (struct net_variables){all, n};
+    return true;
+}
+
+static int read_file(const char *path, struct sbuf *to, struct errbuf *err)
+{
+    FILE *f = fopen(path, "rbe");
+    uint8_t *room = NULL;
+    size_t n = 0;
+    if (f == NULL) {
+        errbuf_add(err, "cannot open rule file '%s': %s. Check the path", path, strerror(errno));
+        return -ENOENT;
+    }
+    do {
+        room = sbuf_reserve(to, CHUNK);
+        n = room != NULL ? fread(room, 1, CHUNK, f) : 0;
+        sbuf_commit(to, n);
+    } while (n > 0);
+    int error = ferror(f) ? errno : 0;
+    (void)fclose(f);
+    if (error != 0) {
+        errbuf_add(err, "cannot read rule file '%s': %s", path, strerror(error));
+        return -EIO;
+    }
+    if (room == NULL) {
+        errbuf_add(err, "rule file '%s' is larger than the limit of %d MiB", path, FILE_MAX >> 20);
+        return -EFBIG;
+    }
+    return 0;
+}
+
+/* `name` is copied: rules and messages refer to it. */
+static int read_rules(struct engine *e, const char *name, struct span text, struct errbuf *warnings)
+{
+    size_t failed = e->set.n_failed;
+    struct span copy = arena_copy(e->arena, span_of(name, span_str(name).len + 1), SIZE_MAX, NULL);
+    if (copy.data == NULL) {
+        errbuf_add(e->set.err, "%s: out of memory", name);
+        return -ENOMEM;
+    }
+    size_t loaded = rule_read(&e->set, (const char *)copy.data, text);
+    failed = e->set.n_failed - failed;
+    if (loaded == 0 && failed > 0) {
+        errbuf_add(e->set.err, "rule file '%s': none of its rules could be loaded", name);
+        return -EINVAL;
+    }
+    if (loaded == 0 && warnings != NULL) {
+        errbuf_add(warnings, "rule file '%s' has no rules", name);
+    }
+    return 0;
+}
+
+static int read_all(struct engine *e, const struct engine_options *options)
+{
+    int result = 0;
+    for (size_t i = 0; i < options->n_files; i++) {
+        struct sbuf text = sbuf_with_cap(FILE_MAX);
+        int r = read_file(options->files[i], &text, e->set.err);
+        r = r == 0 ? read_rules(e, options->files[i], sbuf_span(&text), options->warnings) : r;
+        result = result == 0 ? r : result;
+        sbuf_free(&text);
+    }
+    for (size_t i = 0; i < options->n_texts; i++) {
+        const struct engine_text *t = &options->texts[i];
+        int r = read_rules(e, t->name, t->text, options->warnings);
+        result = result == 0 ? r : result;
+    }
+    rule_drop_duplicates(&e->set);
+    if (result == 0 && options->failed_rules_are_fatal && e->set.n_failed > 0) {
+        return -EINVAL;
+    }
+    return result;
+}
+
+static int fill(struct engine *e, const struct engine_options *options, struct errbuf *err)
+{
+    struct net_variables variables;
+    if (!join_variables(options, e->arena, &variables)) {
+        return -ENOMEM;
+    }
+    e->set.arena = e->arena;
+    e->set.variables = &variables;
+    e->set.err = err;
+    int r = read_all(e, options);
+    r = r == 0 ? engine_compile(e, options->warnings, err) : r;
+    e->set.variables = NULL;
+    e->set.err = NULL;
+    return r;
+}
+
+int engine_new(const struct engine_options *options, struct engine **ret_engine, struct errbuf *err)
+{
+    struct engine *e = mem_alloc(sizeof(*e));
+    int r = -ENOMEM;
+    if (e != NULL) {
+        atomic_init(&e->refs, 1);
+        e->set.end = &e->set.first;
+        e->arena = arena_new(ARENA_CAP);
+        r = e->arena != NULL ? fill(e, options, err) : -ENOMEM;
+    }
+    if (r < 0) {
+        if (r == -ENOMEM) {
+            errbuf_add(err, "cannot load rules: out of memory");
+        }
+        engine_unref(&e);
+        return r;
+    }
+    *ret_engine = e;
+    return 0;
+}
+
+struct engine *engine_ref(struct engine *engine)
+{
+    atomic_fetch_add_explicit(&engine->refs, 1, memory_order_relaxed);
+    return engine;
+}
+
+void engine_unref(struct engine **engine)
+{
+    struct engine *e = *engine;
+    *engine = NULL;
+    if (e == NULL || atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) > 1) {
+        return;
+    }
+    match_db_free(&e->gate);
+    rule_set_free(&e->set);
+    arena_free(&e->arena);
+    mem_free(e);
+}
+
+size_t engine_n_loaded(const struct engine *engine)
+{
+    return engine->n_rules;
+}
+
+size_t engine_n_failed(const struct engine *engine)
+{
+    return engine->set.n_failed;
+}
+
+const char *engine_cost_name(enum engine_cost cost)
+{
+    static const char *const names[] = {
+        [ENGINE_COST_RESULT] = "look-up",
+        [ENGINE_COST_GATE] = "gate",
+        [ENGINE_COST_FIELD] = "every value",
+        [ENGINE_COST_BYTES] = "every byte",
+    };
+    return names[cost];
+}
+
+struct engine_listing engine_list(const struct engine *engine, size_t i)
+{
+    const struct engine_rule *r = &engine->rules[i];
+    const struct engine_group *g = r->deciding != ENGINE_NONE ? &engine->groups[r->deciding] : NULL;
+    bool literal = g != NULL && g->literal.len > 0;
+    return (struct engine_listing){
+        .signature = &r->rule->signature,
+        .file = r->rule->file,
+        .line = r->rule->line,
+        .fast_pattern = literal ? g->literal : span_of(NULL, 0),
+        .buffer = literal ? buffer_info(g->group->buffer).name : NULL,
+        .cost = engine_rule_cost(engine, r),
+    };
+}

@@ -1,0 +1,334 @@
+/* engine_compile: from rules to what is looked up while bytes go by.
+ *
+ * Rules of one set repeat themselves: the same tests of the same buffer stand in hundreds. Each
+ * different group of tests is kept once, with a literal of its own in the gate, and is known to
+ * hold in a transaction or not whenever its buffer comes; so no buffer has to be kept for a rule
+ * that looks at several. Which of a rule's groups decides when the rule is looked at is the one
+ * with the pattern its author chose, else the longest.
+ *
+ * The gate holds the openers of look-ups and these literals in one database, so that every byte is
+ * scanned once whatever the number of rules. */
+#include "signatures/engine_compile.h"
+
+#include "sensor/base/hash.h"
+#include "sensor/base/mem.h"
+
+#include <errno.h>
+
+/* A literal of one byte would hit everywhere. */
+enum { LITERAL_MIN = 2 };
+
+bool engine_group_reads(const struct engine_group *group, enum field_id field)
+{
+    struct buffer_info info = buffer_info(group->group->buffer);
+    for (size_t i = 0; i < info.n_fields; i++) {
+        if (info.fields[i] == field) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- literals ----------------------------------------------------------------------------------
+ */
+
+/* The part of a content that shows in the bytes as they were sent: transforms change them. Empty
+ * when none can be named. */
+static struct span visible(const struct rule_group *g, struct span bytes, bool *nocase)
+{
+    for (size_t i = 0; i < g->n_transforms; i++) {
+        switch ((enum rule_transform)g->transforms[i]) {
+        case TRANSFORM_DOTPREFIX:
+            bytes = span_at(bytes, 0) == '.' ? span_from(bytes, 1) : bytes;
+            break;
+        case TRANSFORM_TO_LOWERCASE:
+        case TRANSFORM_TO_UPPERCASE:
+            *nocase = true;
+            break;
+        case TRANSFORM_STRIP_WHITESPACE:
+        case TRANSFORM_COMPRESS_WHITESPACE:
+        case TRANSFORM_URL_DECODE:
+            return span_of(NULL, 0);
+        }
+    }
+    return buffer_info(g->buffer).make == BUFFER_NAMES ? span_of(NULL, 0) : bytes;
+}
+
+/* The chosen content of a group, or its longest; NULL when it has none that must be there. */
+static const struct rule_content *best_content(const struct rule_group *g)
+{
+    const struct rule_content *best = NULL;
+    for (size_t i = 0; i < g->n_tests; i++) {
+        const struct rule_test *t = &g->tests[i];
+        if (t->kind != RULE_CONTENT || t->negated) {
+            continue;
+        }
+        if (t->content.fast) {
+            return &t->content;
+        }
+        if (best == NULL || t->content.bytes.len > best->bytes.len) {
+            best = &t->content;
+        }
+    }
+    return best;
+}
+
+static void choose_literal(struct engine_group *group)
+{
+    const struct rule_content *c = best_content(group->group);
+    if (c == NULL) {
+        return;
+    }
+    bool nocase = c->nocase;
+    struct span bytes = c->fast ? span_sub(c->bytes, c->fast_off, c->fast_len) : c->bytes;
+    struct span literal = visible(group->group, bytes, &nocase);
+    if (literal.len >= LITERAL_MIN) {
+        group->literal = literal;
+        group->nocase = nocase;
+    }
+}
+
+static bool has_fast(const struct rule_group *g)
+{
+    for (size_t i = 0; i < g->n_tests; i++) {
+        if (g->tests[i].kind == RULE_CONTENT && g->tests[i].content.fast) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- groups ------------------------------------------------------------------------------------
+ */
+
+/* Finds the groups that are there already: open addressing over their keys. */
+struct interner {
+    uint32_t *slots; /* index + 1 */
+    size_t n_slots;  /* a power of two */
+};
+
+static uint32_t intern(struct engine *e, struct interner *in, const struct rule_group *g)
+{
+    size_t at = (size_t)hash_fixed(g->text) & (in->n_slots - 1);
+    while (in->slots[at] != 0) {
+        uint32_t i = in->slots[at] - 1;
+        if (span_equal(e->groups[i].group->text, g->text)) {
+            return i;
+        }
+        at = (at + 1) & (in->n_slots - 1);
+    }
+    e->groups[e->n_groups] = (struct engine_group){.group = g};
+    choose_literal(&e->groups[e->n_groups]);
+    in->slots[at] = ++e->n_groups;
+    return e->n_groups - 1;
+}
+
+static size_t count_groups(const struct rule_set *set)
+{
+    size_t n = 0;
+    for (const struct rule *r = set->first; r != NULL; r = r->next) {
+        n += r->n_groups;
+    }
+    return n;
+}
+
+/* How good a group is to decide by. */
+static size_t weight(const struct engine *e, uint32_t group)
+{
+    const struct engine_group *g = &e->groups[group];
+    return g->literal.len + (g->literal.len > 0 && has_fast(g->group) ? 1U << 20 : 0);
+}
+
+static void add_rule(struct engine *e, struct interner *in, const struct rule *rule)
+{
+    struct engine_rule *r = &e->rules[e->n_rules++];
+    *r = (struct engine_rule){.rule = rule, .deciding = ENGINE_NONE};
+    for (size_t i = 0; i < rule->n_groups; i++) {
+        if (buffer_is_result(rule->groups[i].buffer)) {
+            continue;
+        }
+        uint32_t group = intern(e, in, &rule->groups[i]);
+        r->groups[r->n_groups++] = group;
+        if (!rule->jndi.asked &&
+            (r->deciding == ENGINE_NONE || weight(e, group) > weight(e, r->deciding))) {
+            r->deciding = group;
+        }
+    }
+}
+
+static int make_groups(struct engine *e)
+{
+    size_t n = count_groups(&e->set);
+    struct interner in = {.n_slots = 16};
+    while (in.n_slots < 2 * n) {
+        in.n_slots *= 2;
+    }
+    in.slots = mem_alloc_array(in.n_slots, sizeof(*in.slots));
+    e->groups = arena_alloc(e->arena, (n + 1) * sizeof(*e->groups));
+    e->rules = arena_alloc(e->arena, (e->set.n_loaded + 1) * sizeof(*e->rules));
+    bool good = in.slots != NULL && e->groups != NULL && e->rules != NULL;
+    for (const struct rule *r = e->set.first; good && r != NULL; r = r->next) {
+        add_rule(e, &in, r);
+    }
+    mem_free(in.slots);
+    return good ? 0 : -ENOMEM;
+}
+
+/* --- lists -------------------------------------------------------------------------------------
+ */
+
+static bool list_make(struct engine *e, struct engine_list *list, size_t n)
+{
+    list->items = n > 0 ? arena_alloc(e->arena, n * sizeof(*list->items)) : NULL;
+    list->n = 0;
+    return n == 0 || list->items != NULL;
+}
+
+/* Rules of each group that decides, and those that results decide; pass rules stand first. */
+static int list_rules(struct engine *e)
+{
+    size_t n_results = 0;
+    for (uint32_t i = 0; i < e->n_rules; i++) {
+        uint32_t group = e->rules[i].deciding;
+        n_results += group == ENGINE_NONE;
+        if (group != ENGINE_NONE) {
+            e->groups[group].n_rules++;
+        }
+    }
+    bool good = list_make(e, &e->result_rules, n_results);
+    for (uint32_t i = 0; good && i < e->n_groups; i++) {
+        struct engine_list list;
+        good = list_make(e, &list, e->groups[i].n_rules);
+        e->groups[i].rules = list.items;
+        e->groups[i].n_rules = 0;
+    }
+    for (unsigned round = 0; good && round < 2; round++) {
+        for (uint32_t i = 0; i < e->n_rules; i++) {
+            struct engine_rule *r = &e->rules[i];
+            bool pass = r->rule->signature.action == SIGNATURE_PASS;
+            if (pass != (round == 0)) {
+                continue;
+            }
+            if (r->deciding == ENGINE_NONE) {
+                e->result_rules.items[e->result_rules.n++] = i;
+            } else {
+                struct engine_group *g = &e->groups[r->deciding];
+                g->rules[g->n_rules++] = i;
+            }
+        }
+    }
+    return good ? 0 : -ENOMEM;
+}
+
+static bool reads(const struct engine_group *g, size_t field)
+{
+    return field == FIELD_N ? g->group->buffer == BUFFER_PAYLOAD
+                            : engine_group_reads(g, (enum field_id)field);
+}
+
+/* What is wanted of a field, or with FIELD_N of the payload. */
+static int list_wants(struct engine *e, size_t field, struct engine_wants *wants)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < e->n_groups; i++) {
+        const struct engine_group *g = &e->groups[i];
+        if (!reads(g, field)) {
+            continue;
+        }
+        bool header = buffer_info(g->group->buffer).make == BUFFER_HEADER_LINE;
+        wants->header_line = wants->header_line || header;
+        wants->gated = wants->gated || g->literal.len > 0;
+        n += g->literal.len == 0;
+    }
+    if (!list_make(e, &wants->always, n)) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; n > 0 && i < e->n_groups; i++) {
+        if (e->groups[i].literal.len == 0 && reads(&e->groups[i], field)) {
+            wants->always.items[wants->always.n++] = i;
+        }
+    }
+    return 0;
+}
+
+/* --- gate --------------------------------------------------------------------------------------
+ */
+
+static int make_gate(struct engine *e, struct errbuf *err)
+{
+    size_t n_openers = peel_gate_n_patterns();
+    size_t n_max = n_openers + e->n_groups;
+    struct match_pattern *patterns = mem_alloc_array(n_max + 1, sizeof(*patterns));
+    e->pattern_groups = arena_alloc(e->arena, (e->n_groups + 1) * sizeof(*e->pattern_groups));
+    if (patterns == NULL || e->pattern_groups == NULL) {
+        mem_free(patterns);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < n_openers; i++) {
+        patterns[i] = peel_gate_pattern(i);
+    }
+    e->n_openers = (uint32_t)n_openers;
+    for (uint32_t i = 0; i < e->n_groups; i++) {
+        if (e->groups[i].literal.len > 0) {
+            patterns[n_openers + e->n_patterns] = (struct match_pattern){
+                .text = e->groups[i].literal, .literal = true, .nocase = e->groups[i].nocase};
+            e->pattern_groups[e->n_patterns++] = i;
+        }
+    }
+    int r = match_db_new(patterns, n_openers + e->n_patterns, &e->gate, err);
+    mem_free(patterns);
+    return r;
+}
+
+/* --- all of it ---------------------------------------------------------------------------------
+ */
+
+static bool reads_bodies(const struct engine_group *g)
+{
+    return g->group->buffer == BUFFER_PAYLOAD || g->group->buffer == BUFFER_FILE_DATA ||
+           engine_group_reads(g, FIELD_HTTP_REQUEST_BODY) ||
+           engine_group_reads(g, FIELD_HTTP_RESPONSE_BODY) ||
+           engine_group_reads(g, FIELD_EMAIL_BODY) || engine_group_reads(g, FIELD_FILE_DATA) ||
+           engine_group_reads(g, FIELD_STREAM_PAYLOAD);
+}
+
+enum engine_cost engine_rule_cost(const struct engine *e, const struct engine_rule *rule)
+{
+    if (rule->deciding == ENGINE_NONE) {
+        return ENGINE_COST_RESULT;
+    }
+    const struct engine_group *g = &e->groups[rule->deciding];
+    if (g->literal.len > 0) {
+        return ENGINE_COST_GATE;
+    }
+    return reads_bodies(g) ? ENGINE_COST_BYTES : ENGINE_COST_FIELD;
+}
+
+static void warn_of_costs(const struct engine *e, struct errbuf *warnings)
+{
+    for (uint32_t i = 0; i < e->n_rules && warnings != NULL; i++) {
+        const struct engine_rule *r = &e->rules[i];
+        if (engine_rule_cost(e, r) == ENGINE_COST_BYTES) {
+            errbuf_add(warnings,
+                       "%s:%zu: sid %u: no content of %d or more bytes must be there, so it is "
+                       "tried on all bytes of %s",
+                       r->rule->file, r->rule->line, (unsigned)r->rule->signature.sid, LITERAL_MIN,
+                       buffer_info(e->groups[r->deciding].group->buffer).name);
+        }
+    }
+}
+
+int engine_compile(struct engine *e, struct errbuf *warnings, struct errbuf *err)
+{
+    int r = make_groups(e);
+    r = r == 0 ? list_rules(e) : r;
+    for (size_t field = 0; r == 0 && field <= FIELD_N; field++) {
+        r = list_wants(e, field, field < FIELD_N ? &e->fields[field] : &e->payload);
+        e->wants_all = e->wants_all || (field < FIELD_N && e->fields[field].always.n > 0);
+    }
+    r = r == 0 ? make_gate(e, err) : r;
+    if (r == 0) {
+        warn_of_costs(e, warnings);
+    }
+    return r;
+}

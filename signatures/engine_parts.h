@@ -1,0 +1,62 @@
+#pragma once
+
+#include "sensor/base/arena.h"
+#include "signatures/engine.h"
+#include "signatures/match.h"
+#include "signatures/rule.h"
+
+#include <stdatomic.h>
+
+/* What an engine is made of. For the engine and the detector only. */
+
+#define ENGINE_NONE UINT32_MAX
+
+/* The tests of one buffer, shared by all rules that have the same. Each has its own pattern in the
+ * gate where it has a literal, so that it is known to hold, or not, whenever its buffer comes. */
+struct engine_group {
+    const struct rule_group *group;
+    struct span literal; /* what the gate looks for; empty: it is tried on every buffer */
+    bool nocase;
+    uint32_t *rules; /* those for which this group decides when they are looked at */
+    uint32_t n_rules;
+};
+
+struct engine_rule {
+    const struct rule *rule;
+    uint32_t groups[RULE_GROUPS_MAX]; /* of its groups of fields; results are not among them */
+    uint32_t n_groups;
+    uint32_t deciding; /* a group, or ENGINE_NONE when results decide */
+};
+
+struct engine_list {
+    uint32_t *items;
+    uint32_t n;
+};
+
+/* What the rules want of one field, or of the payload. */
+struct engine_wants {
+    struct engine_list always; /* groups without a pattern */
+    bool gated;                /* any group with one */
+    bool header_line;          /* any group that sees the header's name too */
+};
+
+struct engine {
+    _Atomic unsigned refs;
+    struct arena *arena;
+    struct rule_set set;
+    struct engine_rule *rules;
+    uint32_t n_rules;
+    struct engine_group *groups;
+    uint32_t n_groups;
+    struct engine_list result_rules; /* pass rules first */
+    struct engine_wants fields[FIELD_N];
+    struct engine_wants payload;
+    bool wants_all;           /* some field is looked at whatever was hit */
+    struct match_db *gate;    /* openers, then the groups' literals */
+    uint32_t n_openers;       /* patterns below this are openers */
+    uint32_t *pattern_groups; /* group of pattern n_openers + i */
+    uint32_t n_patterns;
+};
+
+/* Whether the group looks at that field. */
+bool engine_group_reads(const struct engine_group *group, enum field_id field);
