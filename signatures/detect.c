@@ -1,0 +1,284 @@
+/* detect: the detector's life, and the one scan of each head.
+ *
+ * A head is scanned when it is announced; its hits are kept until the next region of its direction,
+ * and the fields that lie in it look only at those between their ends. Rules without a sticky
+ * buffer see the head as a whole, here.
+ *
+ * An engine is used together with what it takes to use it, an edition. A transaction keeps to the
+ * edition it began with, because the state of its streams and its set of groups mean nothing to
+ * another; older editions go when no transaction needs them. */
+#include "signatures/detect_parts.h"
+
+#include "sensor/base/mem.h"
+
+#include <errno.h>
+
+enum { MADE_CAP = 1 << 20, KEY_CAP = 1 << 20, REGION_FUEL = 4000000 };
+
+struct detect_limits detect_limits_default(void)
+{
+    return (struct detect_limits){
+        .body_before = 64 * 1024, .body_after = 64 * 1024, .body_memory = 64 << 20, .findings = 64};
+}
+
+/* --- editions ----------------------------------------------------------------------------------
+ */
+
+static void edition_free(struct edition *ed)
+{
+    while (ed->n_streams > 0) {
+        match_stream_close(&ed->streams[--ed->n_streams]);
+    }
+    engine_unref(&ed->engine);
+    mem_free(ed);
+}
+
+static struct edition *edition_new(struct engine *engine)
+{
+    struct edition *ed = mem_alloc(sizeof(*ed));
+    if (ed != NULL) {
+        ed->engine = engine_ref(engine);
+    }
+    return ed;
+}
+
+/* Lets go of the older ones that no transaction needs. */
+static void sweep(struct edition *newest)
+{
+    struct edition **at = &newest->next;
+    while (*at != NULL) {
+        struct edition *ed = *at;
+        if (ed->n_tx > 0) {
+            at = &ed->next;
+        } else {
+            *at = ed->next;
+            edition_free(ed);
+        }
+    }
+}
+
+static void forget_head(struct head *h)
+{
+    h->tx = NULL;
+    h->quiet = false;
+}
+
+int detector_use(struct detector *d, struct engine *engine)
+{
+    struct edition *ed = edition_new(engine);
+    if (ed == NULL || match_scratch_fit(&d->scratch, engine->gate) < 0) {
+        if (ed != NULL) {
+            edition_free(ed);
+        }
+        return -ENOMEM;
+    }
+    ed->next = d->edition;
+    d->edition = ed;
+    for (size_t i = 0; i < ARRAY_LEN(d->heads); i++) {
+        forget_head(&d->heads[i]);
+    }
+    sweep(ed);
+    return 0;
+}
+
+struct edition *detect_edition(const struct detector *d, const struct tx *tx)
+{
+    const struct tx_state *state = tx->detect;
+    return state != NULL ? state->edition : d->edition;
+}
+
+const struct engine *detect_engine(const struct detector *d, const struct tx *tx)
+{
+    return detect_edition(d, tx)->engine;
+}
+
+/* --- the detector ------------------------------------------------------------------------------
+ */
+
+struct detector *detector_new(struct engine *engine, const struct detect_limits *limits,
+                              struct stats *stats, const struct detect_user *user)
+{
+    struct detector *d = mem_alloc(sizeof(*d));
+    if (d == NULL) {
+        return NULL;
+    }
+    *d = (struct detector){.limits = *limits,
+                           .stats = stats,
+                           .user = *user,
+                           .regex = regex_scratch_new(),
+                           .peeler = peeler_new(),
+                           .made = sbuf_with_cap(MADE_CAP),
+                           .spare = sbuf_with_cap(MADE_CAP),
+                           .key = sbuf_with_cap(KEY_CAP)};
+    if (d->regex == NULL || d->peeler == NULL || detector_use(d, engine) < 0) {
+        detector_free(&d);
+    }
+    return d;
+}
+
+void detector_free(struct detector **d)
+{
+    struct detector *x = *d;
+    *d = NULL;
+    if (x == NULL) {
+        return;
+    }
+    detect_bodies_free(x);
+    while (x->edition != NULL) {
+        struct edition *ed = x->edition;
+        x->edition = ed->next;
+        edition_free(ed);
+    }
+    mem_free(x->hits.list);
+    mem_free(x->heads[0].hits.list);
+    mem_free(x->heads[1].hits.list);
+    sbuf_free(&x->made);
+    sbuf_free(&x->spare);
+    sbuf_free(&x->key);
+    regex_scratch_free(&x->regex);
+    peeler_free(&x->peeler);
+    match_scratch_free(&x->scratch);
+    mem_free(x);
+}
+
+struct tx_state *detect_state(struct detector *d, struct tx *tx)
+{
+    if (tx->detect == NULL) {
+        struct tx_state *state = arena_alloc(tx->arena, sizeof(*state));
+        if (state == NULL) {
+            stats_add(d->stats, STAT_FINDINGS_LOST, 1);
+            return NULL;
+        }
+        state->edition = d->edition;
+        state->edition->n_tx++;
+        tx->detect = state;
+    }
+    return tx->detect;
+}
+
+void detect_refuel(struct detector *d)
+{
+    d->fuel = REGION_FUEL;
+    d->dry = false;
+}
+
+/* --- hits --------------------------------------------------------------------------------------
+ */
+
+static bool hits_grow(struct hits *hits)
+{
+    size_t room = hits->room == 0 ? 64 : hits->room * 2;
+    struct hit *list =
+        room <= DETECT_HITS_MAX ? mem_resize(hits->list, room * sizeof(*list)) : NULL;
+    if (list == NULL) {
+        hits->overflow = true;
+        return false;
+    }
+    hits->list = list;
+    hits->room = room;
+    return true;
+}
+
+static bool on_hit(void *ctx, uint32_t pattern, uint64_t end)
+{
+    struct hits *hits = ctx;
+    if (hits->n == hits->room && !hits_grow(hits)) {
+        return false;
+    }
+    hits->list[hits->n++] = (struct hit){pattern, (uint32_t)end};
+    return true;
+}
+
+void detect_scan(struct detector *d, const struct engine *e, struct span text, struct hits *hits)
+{
+    hits->n = 0;
+    hits->overflow = false;
+    match_block(e->gate, d->scratch, text, on_hit, hits);
+}
+
+size_t detect_first_hit(const struct hits *hits, size_t off)
+{
+    size_t low = 0;
+    size_t high = hits->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (hits->list[middle].end <= off) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool detect_is_opener(const struct engine *e, const struct hit *hit)
+{
+    return hit->pattern < e->n_openers;
+}
+
+/* --- heads -------------------------------------------------------------------------------------
+ */
+
+static void scan_head(struct detector *d, struct tx *tx, const struct region *region)
+{
+    const struct engine *e = detect_engine(d, tx);
+    struct head *h = &d->heads[region->dir];
+    h->tx = tx;
+    h->bytes = region->bytes;
+    h->kind = region->kind;
+    h->field = region->field;
+    h->n_seen = 0;
+    h->n_copies = 0;
+    h->last_copy = (struct last_copy){0};
+    detect_scan(d, e, region->bytes, &h->hits);
+    stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
+    h->quiet = h->hits.n == 0 && !e->wants_all;
+    if (h->hits.n == 0 && e->payload.always.n == 0) {
+        return;
+    }
+    detect_refuel(d);
+    if (e->payload.gated || e->payload.always.n > 0) {
+        const struct spot spot = {.tx = tx,
+                                  .field = region->field,
+                                  .item = region->item,
+                                  .dir = region->dir,
+                                  .layers = region->layers,
+                                  .around = region->bytes};
+        const struct verify_view view = {.text = region->bytes};
+        const struct hit_range all = {&h->hits, 0, h->hits.n, 0};
+        detect_groups(d, &spot, FIELD_N, &all, &view);
+    }
+}
+
+void detect_region(struct detector *d, struct tx *tx, const struct region *region)
+{
+    if (tx == NULL) {
+        forget_head(&d->heads[region->dir]);
+        stats_add(d->stats, STAT_LOST_MEMORY, region->bytes.len);
+    } else if (region->kind == REGION_HEAD) {
+        scan_head(d, tx, region);
+    } else {
+        struct head *h = &d->heads[region->dir];
+        h->tx = tx;
+        h->bytes = region->bytes;
+        h->kind = region->kind;
+        h->field = region->field;
+        h->hits.n = 0;
+        detect_body(d, tx, region);
+    }
+}
+
+void detect_tx_end(struct detector *d, struct tx *tx)
+{
+    struct tx_state *state = tx != NULL ? tx->detect : NULL;
+    for (size_t i = 0; i < ARRAY_LEN(d->heads); i++) {
+        if (d->heads[i].tx == tx) {
+            forget_head(&d->heads[i]);
+        }
+    }
+    if (state != NULL) {
+        detect_bodies_end(d, tx);
+        state->edition->n_tx--;
+        tx->detect = NULL;
+    }
+}

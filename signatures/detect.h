@@ -1,0 +1,45 @@
+#pragma once
+
+#include "sensor/core/decoder.h"
+#include "sensor/core/stats.h"
+#include "sensor/core/tx.h"
+#include "signatures/engine.h"
+
+/* Caps on what detection keeps. Reaching one never stops the search: it makes it coarser, and is
+ * counted. */
+struct detect_limits {
+    size_t body_before; /* of a body from its start kept, so that a hit can be placed in it */
+    size_t body_after;  /* looked at together, from a hit in a body on */
+    size_t body_memory; /* of all open bodies of a worker; beyond it bodies keep a few KiB each */
+    unsigned findings;  /* of one transaction */
+};
+/* 64 KiB, 64 KiB, 64 MiB, 64. */
+struct detect_limits detect_limits_default(void);
+
+/* Told at the moment a finding is made: its field, or the piece of a body, is complete then. The
+ * finding lies in tx->arena; whoever is told puts it into tx->findings if he wants it there. */
+struct detect_user {
+    void (*found)(void *ctx, struct tx *tx, struct finding *finding);
+    void *ctx;
+};
+
+/* One worker's detection. */
+struct detector;
+
+/* Takes a reference to the engine. NULL when there is no memory. */
+MUST_USE struct detector *detector_new(struct engine *engine, const struct detect_limits *limits,
+                                       struct stats *stats, const struct detect_user *user);
+/* Nulls *d; accepts NULL. Every transaction must have ended. */
+void detector_free(struct detector **d);
+/* From now on new transactions are looked at with this engine; those that have begun keep theirs to
+ * their end, and engines that no transaction needs any more are let go. To be called between
+ * packets, when no finding of an ended transaction is waiting to be written. -ENOMEM: the old one
+ * stays in use. */
+MUST_USE int detector_use(struct detector *d, struct engine *engine);
+
+/* What the pipeline passes on, in the order emitted. A NULL tx is counted and left alone. */
+void detect_region(struct detector *d, struct tx *tx, const struct region *region);
+void detect_field(struct detector *d, struct tx *tx, const struct field *field);
+/* To be called for each transaction before its memory goes: what is still waiting for more bytes is
+ * looked at as it is, and what was taken for it is given back. */
+void detect_tx_end(struct detector *d, struct tx *tx);

@@ -1,0 +1,574 @@
+/* detect_body: bodies, piece by piece, without a limit of depth.
+ *
+ * The pieces of a body go through the gate as one stream, so that nothing hides at a border. A body
+ * without a hit costs its scan and a copy of its start (so that a hit can be placed in it: a path
+ * in JSON, the name of a part) or, behind that, of its last 256 bytes. From a hit on the bytes are
+ * kept until `body_after` of them have come or the body ends; that window is looked at as one text,
+ * then the next hit is waited for. Where windows begin and end depends on the offsets of hits
+ * alone, never on how the body was cut into pieces: the same bytes give the same findings.
+ *
+ * A window may end inside a look-up. It is therefore cut before the hit in its second half that has
+ * the widest room before it, and what follows is left to the next window.
+ *
+ * In a window each value with a hit is evaluated, and where that is no attack the text behind it as
+ * well, since a separator may stand inside a look-up. Placing values is bounded: beyond the bound
+ * the rest of the window is evaluated as one text. Nothing is joined across a gap. */
+#include "signatures/detect_parts.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+#include "signatures/locate.h"
+
+enum {
+    SLICE = 16 * 1024,
+    POOR_AFTER = 4096,     /* body_after when memory is short */
+    OUTER_MAX = 4096,      /* evaluated behind a value that is no attack, */
+    OUTER_STEP = 2048,     /* so often at most */
+    LOCATE_FREE = 1 << 20, /* bytes walked through to place hits in one window: this, */
+    LOCATE_TIMES = 8,      /* and so many times the window */
+    BOUNDARY_MAX = 256,
+    FREE_BODIES_MAX = 64,
+    OPENER_MAX = 64, /* longer than any opener */
+};
+
+#define NO_HIT        UINT64_MAX
+#define FAR_FROM_HERE ((uint64_t)1 << 40)
+
+struct body {
+    struct body *next;
+    enum field_id field;
+    enum direction dir;
+    enum body_type type;
+    struct encodings layers;
+    struct span item; /* in the transaction's arena, as is the boundary */
+    struct span boundary;
+    struct match_stream *stream;
+    struct sbuf text;
+    size_t room;    /* of text, as it was counted */
+    uint64_t off;   /* of text in the body, counted from its start or the last gap */
+    uint64_t end;   /* bytes that have come */
+    uint64_t done;  /* hits that end up to here are dealt with */
+    uint64_t armed; /* end of the hit whose window is being filled */
+    uint64_t later; /* end of the first hit behind that window */
+    size_t before;
+    size_t after;
+    bool whole;  /* its start was seen */
+    bool broken; /* its end will not be */
+};
+
+/* A window ready to be looked at. */
+struct window {
+    const struct spot *spot; /* of the body */
+    struct span text;
+    uint64_t off; /* in the body */
+    uint64_t done;
+    size_t armed; /* in text: the hit that the window was opened for */
+    bool more;    /* the body goes on */
+    bool broken;  /* or its end was not seen */
+    bool whole;   /* offsets count from the body's start */
+    enum body_type type;
+    struct span boundary;
+};
+
+/* --- windows -----------------------------------------------------------------------------------
+ */
+
+/* Where what belongs to an earlier hit may end: behind the last byte between two hits that no
+ * opener is made of; without one, at the later hit. */
+static size_t seam(struct span text, size_t before, size_t end)
+{
+    for (size_t at = end; at > before; at--) {
+        uint8_t c = span_at(text, at - 1);
+        if (byte_is_space(c) || c == '}' || c == '"' || c == '\'' || c == '<' || c == '>' ||
+            c == ',') {
+            return at;
+        }
+    }
+    return end > before + 1 ? end - 1 : before;
+}
+
+/* Where a window that goes on may be cut with the least harm: before the hit in its second half
+ * that has the widest room before it. */
+static size_t cut_of(const struct engine *e, const struct window *w, const struct hits *hits)
+{
+    size_t lowest = w->armed + (w->text.len - w->armed) / 2;
+    size_t widest = 0;
+    size_t before = 0;
+    size_t cut = w->text.len;
+    for (size_t i = 0; w->more && i < hits->n; i++) {
+        if (!detect_is_opener(e, &hits->list[i])) {
+            continue;
+        }
+        size_t end = hits->list[i].end;
+        if (end > lowest && before > 0 && end - before > widest) {
+            widest = end - before;
+            cut = seam(w->text, before, end);
+        }
+        before = end;
+    }
+    return cut;
+}
+
+/* JSON is placed by reading it from its start. */
+static struct locate_hint hint_of(const struct window *w)
+{
+    struct locate_hint hint = {.field = w->spot->field, .type = w->type, .boundary = w->boundary};
+    if ((w->off > 0 || !w->whole) && (w->type == BODY_JSON || w->type == BODY_UNKNOWN)) {
+        hint.type = BODY_TEXT;
+    }
+    return hint;
+}
+
+/* Progress through the hits of a window. */
+struct walk {
+    const struct window *window;
+    struct span text; /* of the window, as far as it is looked at now */
+    const struct hits *hits;
+    size_t done;       /* of the text: hits that end up to here are dealt with */
+    size_t outer_done; /* an outer text that begins before here was evaluated */
+    size_t left;       /* bytes that may still be walked through to place hits */
+};
+
+/* Whether a look-up that begins in the value may go on behind it: something opens that no brace
+ * closes. */
+static bool stays_open(const struct engine *e, const struct walk *walk, struct span value, size_t i)
+{
+    size_t at = 0;
+    (void)span_contains(walk->text, value, &at);
+    size_t value_end = at + value.len;
+    size_t open = 0;
+    while (at < value_end) {
+        const struct hit *hit = i < walk->hits->n ? &walk->hits->list[i] : NULL;
+        size_t next = hit != NULL && hit->end < value_end ? hit->end : value_end;
+        for (; at < next; at++) {
+            open -= open > 0 && span_at(walk->text, at) == '}';
+        }
+        open += hit != NULL && hit->end <= value_end && detect_is_opener(e, hit);
+        i++;
+    }
+    return open > 0;
+}
+
+static void look_at_hit(struct detector *d, struct walk *walk, size_t i)
+{
+    const struct spot *spot = walk->window->spot;
+    const struct locate_hint hint = hint_of(walk->window);
+    struct span text = walk->text;
+    size_t end = walk->hits->list[i].end;
+    struct located l = locate(text, end - 1, &hint);
+    size_t at = 0;
+    (void)span_contains(text, l.value, &at);
+    enum lookup_class class = LOOKUP_NONE;
+    struct candidate c[2] = {{*spot, l.value, l.value.len},
+                             {*spot, span_sub(text, at, OUTER_MAX), l.value.len}};
+    c[0].spot.field = l.id;
+    c[0].spot.item = l.item_len > 0 ? span_of(l.item, l.item_len) : spot->item;
+    bool outer = at >= walk->outer_done && l.value.len < OUTER_MAX && at + l.value.len < text.len &&
+                 stays_open(detect_engine(d, spot->tx), walk, l.value, i);
+    walk->outer_done = outer ? at + OUTER_STEP : walk->outer_done;
+    size_t best = detect_best(d, c, outer ? 2 : 1, &class);
+    size_t behind = at + c[best].text.len;
+    walk->done = behind > end ? behind : end;
+}
+
+/* The text from a hit on: from before its opener. */
+static struct span from_hit(struct span text, size_t end)
+{
+    return span_from(text, end > OPENER_MAX ? end - OPENER_MAX : 0);
+}
+
+static void look_at_rest(struct detector *d, const struct walk *walk, size_t end)
+{
+    struct answer answer;
+    struct span rest = from_hit(walk->text, end);
+    if (detect_may_hide(rest)) {
+        detect_evaluate(d, walk->window->spot, rest, &answer);
+        detect_report(d, walk->window->spot, rest, &answer);
+    }
+}
+
+static void look_at_hits(struct detector *d, const struct window *w, const struct hits *hits,
+                         size_t cut)
+{
+    const struct engine *e = detect_engine(d, w->spot->tx);
+    struct walk walk = {.window = w,
+                        .text = span_head(w->text, cut),
+                        .hits = hits,
+                        .done = w->done > w->off ? (size_t)(w->done - w->off) : 0,
+                        .left = LOCATE_FREE + LOCATE_TIMES * w->text.len};
+    bool may_hide = false;
+    for (size_t i = 0; i < hits->n; i++) {
+        size_t end = hits->list[i].end;
+        if (!detect_is_opener(e, &hits->list[i]) || end <= walk.done || end > cut) {
+            continue;
+        }
+        if (!may_hide) {
+            stats_add(d->stats, STAT_GATE_HITS, 1);
+            may_hide = detect_may_hide(from_hit(walk.text, end));
+            if (!may_hide) {
+                return;
+            }
+        }
+        if (cut > walk.left || (hits->overflow && i + 1 == hits->n)) {
+            look_at_rest(d, &walk, end);
+            return;
+        }
+        walk.left -= cut;
+        look_at_hit(d, &walk, i);
+    }
+}
+
+/* Looks at a window with the hits in it; returns the offset in the body up to which hits are dealt
+ * with. */
+static uint64_t look_at_window(struct detector *d, const struct window *w, const struct hits *hits)
+{
+    const struct engine *e = detect_engine(d, w->spot->tx);
+    const struct hit_range all = {hits, 0, hits->n, 0};
+    const struct verify_view view = {.text = w->text,
+                                     .off = w->off + (w->whole ? 0 : FAR_FROM_HERE),
+                                     .more = w->more || w->broken};
+    detect_refuel(d);
+    detect_groups(d, w->spot, w->spot->field, &all, &view);
+    detect_groups(d, w->spot, FIELD_N, &all, &view);
+    size_t cut = cut_of(e, w, hits);
+    look_at_hits(d, w, hits, cut);
+    return w->off + cut;
+}
+
+/* --- streams -----------------------------------------------------------------------------------
+ */
+
+static struct spot spot_of(struct tx *tx, const struct body *b)
+{
+    return (struct spot){
+        .tx = tx, .field = b->field, .item = b->item, .dir = b->dir, .layers = b->layers};
+}
+
+struct scan {
+    const struct tx_state *state;
+    struct body *body;
+};
+
+/* Whether a hit is worth a window. */
+static bool matters(const struct tx_state *state, uint32_t pattern)
+{
+    const struct engine *e = state->edition->engine;
+    if (pattern < e->n_openers || state->held == NULL) {
+        return true;
+    }
+    uint32_t group = e->pattern_groups[pattern - e->n_openers];
+    return (state->held[group / 64] >> (group % 64) & 1) == 0;
+}
+
+static bool on_stream_hit(void *ctx, uint32_t pattern, uint64_t end)
+{
+    const struct scan *scan = ctx;
+    struct body *b = scan->body;
+    if (end <= b->done || !matters(scan->state, pattern)) {
+        return true;
+    }
+    if (b->armed == NO_HIT) {
+        b->armed = end;
+    } else if (b->later == NO_HIT && end > b->armed + b->after) {
+        b->later = end;
+    }
+    return true;
+}
+
+static void count_room(struct detector *d, struct body *b)
+{
+    d->body_bytes += b->text.room;
+    d->body_bytes -= b->room;
+    b->room = b->text.room;
+}
+
+/* Forgets what lies before `from` in the body. */
+static void forget_before(struct body *b, uint64_t from)
+{
+    if (from > b->off) {
+        size_t n = (size_t)(from - b->off);
+        n = n < b->text.len ? n : b->text.len;
+        sbuf_drop(&b->text, n);
+        b->off += n;
+    }
+}
+
+/* Where the window of a hit begins. */
+static uint64_t window_start(const struct body *b, uint64_t hit)
+{
+    return hit <= b->before ? 0 : hit - (hit < DETECT_BACK ? hit : DETECT_BACK);
+}
+
+/* What may still be needed when no hit is waited behind. */
+static void forget(struct body *b)
+{
+    if (b->armed != NO_HIT) {
+        forget_before(b, window_start(b, b->armed));
+    } else if (b->end > b->before) {
+        forget_before(b, b->end > DETECT_BACK ? b->end - DETECT_BACK : 0);
+    }
+}
+
+static void keep(struct detector *d, struct body *b, struct span slice)
+{
+    if (b->armed == NO_HIT && b->end > b->before && slice.len >= DETECT_BACK) {
+        sbuf_reset(&b->text);
+        b->off = b->end - DETECT_BACK;
+        slice = span_from(slice, slice.len - DETECT_BACK);
+    }
+    sbuf_add(&b->text, slice);
+    forget(b);
+    count_room(d, b);
+}
+
+/* The first hit that is worth another window. */
+static uint64_t next_hit(const struct tx_state *state, const struct body *b,
+                         const struct hits *hits, uint64_t window_off)
+{
+    for (size_t i = 0; i < hits->n; i++) {
+        uint64_t end = window_off + hits->list[i].end;
+        if (end > b->done && matters(state, hits->list[i].pattern)) {
+            return end;
+        }
+    }
+    return b->later;
+}
+
+static void fill_window(struct detector *d, struct tx *tx, struct body *b)
+{
+    const struct spot spot = spot_of(tx, b);
+    const struct tx_state *state = tx->detect;
+    uint64_t end = b->armed + b->after < b->end ? b->armed + b->after : b->end;
+    uint64_t start = window_start(b, b->armed);
+    start = start > b->off ? start : b->off;
+    struct window w = {
+        .spot = &spot,
+        .text = span_sub(sbuf_span(&b->text), (size_t)(start - b->off), (size_t)(end - start)),
+        .off = start,
+        .done = b->done,
+        .armed = (size_t)(b->armed > start ? b->armed - start : 0),
+        .more = end < b->end,
+        .broken = b->broken,
+        .whole = b->whole,
+        .type = b->type,
+        .boundary = b->boundary};
+    detect_scan(d, state->edition->engine, w.text, &d->hits);
+    uint64_t done = look_at_window(d, &w, &d->hits);
+    b->done = done > b->armed ? done : b->armed;
+    b->armed = next_hit(state, b, &d->hits, start);
+    b->later = NO_HIT;
+    forget(b);
+}
+
+static void feed(struct detector *d, struct tx *tx, struct body *b, struct span bytes)
+{
+    struct scan scan = {tx->detect, b};
+    size_t slice_max = b->after / 2 < SLICE ? b->after / 2 : SLICE;
+    stats_add(d->stats, STAT_GATE_BYTES, bytes.len);
+    while (bytes.len > 0) {
+        struct span slice = span_head(bytes, slice_max);
+        match_stream_scan(b->stream, d->scratch, slice, on_stream_hit, &scan);
+        b->end += slice.len;
+        keep(d, b, slice);
+        while (b->armed != NO_HIT && b->end > b->armed + b->after) {
+            fill_window(d, tx, b);
+        }
+        bytes = span_from(bytes, slice.len);
+    }
+}
+
+/* Looks at what is still waited for. */
+static void drain(struct detector *d, struct tx *tx, struct body *b)
+{
+    while (b->armed != NO_HIT) {
+        fill_window(d, tx, b);
+    }
+}
+
+/* From here on it is a text of its own. */
+static void start_over(const struct engine *e, struct body *b, bool whole)
+{
+    bool always = e->fields[b->field].always.n > 0 || e->payload.always.n > 0;
+    sbuf_reset(&b->text);
+    b->off = 0;
+    b->end = 0;
+    b->done = 0;
+    b->later = NO_HIT;
+    b->armed = always ? 0 : NO_HIT;
+    b->whole = whole;
+    b->broken = false;
+}
+
+/* --- open bodies -------------------------------------------------------------------------------
+ */
+
+static struct body **find(struct tx_state *state, const struct region *region)
+{
+    struct body **at = &state->bodies;
+    while (*at != NULL && ((*at)->field != region->field || (*at)->dir != region->dir)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static struct match_stream *take_stream(struct edition *ed)
+{
+    if (ed->n_streams > 0) {
+        return ed->streams[--ed->n_streams];
+    }
+    return match_stream_open(ed->engine->gate);
+}
+
+static void give_stream(struct edition *ed, struct match_stream *stream)
+{
+    if (stream != NULL && ed->n_streams < DETECT_STREAMS_MAX) {
+        match_stream_reset(stream);
+        ed->streams[ed->n_streams++] = stream;
+    } else {
+        match_stream_close(&stream);
+    }
+}
+
+static struct body *take_body(struct detector *d)
+{
+    struct body *b = d->free_bodies;
+    if (b == NULL) {
+        return mem_alloc(sizeof(*b));
+    }
+    d->free_bodies = b->next;
+    d->n_free_bodies--;
+    return b;
+}
+
+static void give_body(struct detector *d, struct body *b)
+{
+    sbuf_free(&b->text);
+    count_room(d, b);
+    if (d->n_free_bodies < FREE_BODIES_MAX) {
+        b->next = d->free_bodies;
+        d->free_bodies = b;
+        d->n_free_bodies++;
+    } else {
+        mem_free(b);
+    }
+}
+
+static struct body *open_body(struct detector *d, struct tx *tx, const struct region *region)
+{
+    struct tx_state *state = detect_state(d, tx);
+    struct body *b = state != NULL ? take_body(d) : NULL;
+    struct match_stream *stream = b != NULL ? take_stream(state->edition) : NULL;
+    if (stream == NULL) {
+        if (b != NULL) {
+            give_body(d, b);
+        }
+        stats_add(d->stats, STAT_LOST_MEMORY, region->bytes.len);
+        return NULL;
+    }
+    bool poor = d->body_bytes > d->limits.body_memory;
+    *b = (struct body){.field = region->field,
+                       .dir = region->dir,
+                       .type = region->body_type,
+                       .layers = region->layers,
+                       .item = arena_copy(tx->arena, region->item, BOUNDARY_MAX, NULL),
+                       .boundary = arena_copy(tx->arena, region->boundary, BOUNDARY_MAX, NULL),
+                       .stream = stream,
+                       .before = poor ? 0 : d->limits.body_before,
+                       .after = poor ? POOR_AFTER : d->limits.body_after,
+                       .next = state->bodies};
+    b->text = sbuf_with_cap(b->before + b->after + DETECT_BACK + 2 * SLICE);
+    start_over(state->edition->engine, b, (region->flags & REGION_FIRST) != 0);
+    state->bodies = b;
+    stats_add(d->stats, STAT_BODIES_POOR, poor);
+    return b;
+}
+
+static void close_body(struct detector *d, struct tx *tx, struct body **at, bool broken)
+{
+    struct tx_state *state = tx->detect;
+    struct body *b = *at;
+    b->broken = broken;
+    drain(d, tx, b);
+    *at = b->next;
+    give_stream(state->edition, b->stream);
+    give_body(d, b);
+}
+
+/* A short body in one piece needs no stream and no copy. */
+static bool is_one_piece(const struct detector *d, const struct region *region)
+{
+    unsigned both = REGION_FIRST | REGION_LAST;
+    return (region->flags & (both | REGION_AFTER_GAP)) == both &&
+           region->bytes.len <= d->limits.body_before && region->bytes.len <= d->limits.body_after;
+}
+
+static void one_piece(struct detector *d, struct tx *tx, const struct region *region)
+{
+    const struct engine *e = detect_engine(d, tx);
+    detect_scan(d, e, region->bytes, &d->hits);
+    stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
+    if (d->hits.n == 0 && e->fields[region->field].always.n == 0 && e->payload.always.n == 0) {
+        return;
+    }
+    const struct spot spot = {.tx = tx,
+                              .field = region->field,
+                              .item = region->item,
+                              .dir = region->dir,
+                              .layers = region->layers,
+                              .around = region->bytes};
+    const struct window w = {.spot = &spot,
+                             .text = region->bytes,
+                             .broken = (region->flags & REGION_CUT) != 0,
+                             .whole = true,
+                             .type = region->body_type,
+                             .boundary = region->boundary};
+    (void)look_at_window(d, &w, &d->hits);
+}
+
+void detect_body(struct detector *d, struct tx *tx, const struct region *region)
+{
+    struct tx_state *state = tx->detect;
+    struct body **at = state != NULL ? find(state, region) : NULL;
+    bool first = (region->flags & REGION_FIRST) != 0;
+    if (at != NULL && *at != NULL && first) {
+        close_body(d, tx, at, true);
+    }
+    if (is_one_piece(d, region)) {
+        one_piece(d, tx, region);
+        return;
+    }
+    struct body *b = at != NULL ? *at : NULL;
+    bool last = (region->flags & REGION_LAST) != 0;
+    if (b == NULL && (region->bytes.len > 0 || (first && !last))) {
+        b = open_body(d, tx, region);
+    } else if (b != NULL && (region->flags & REGION_AFTER_GAP) != 0) {
+        b->broken = true;
+        drain(d, tx, b);
+        match_stream_reset(b->stream);
+        start_over(detect_engine(d, tx), b, false);
+    }
+    if (b == NULL) {
+        return;
+    }
+    feed(d, tx, b, region->bytes);
+    if (last) {
+        close_body(d, tx, find(tx->detect, region), (region->flags & REGION_CUT) != 0);
+    }
+}
+
+void detect_bodies_end(struct detector *d, struct tx *tx)
+{
+    struct tx_state *state = tx->detect;
+    while (state->bodies != NULL) {
+        close_body(d, tx, &state->bodies, true);
+    }
+}
+
+void detect_bodies_free(struct detector *d)
+{
+    while (d->free_bodies != NULL) {
+        struct body *b = d->free_bodies;
+        d->free_bodies = b->next;
+        mem_free(b);
+    }
+}

