@@ -1,0 +1,86 @@
+/* main: the command line's actions, and the only place that ends the process. */
+#include "sensor/app/lists.h"
+#include "sensor/app/options.h"
+#include "sensor/app/run.h"
+#include "sensor/base/log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A closed standard descriptor would be taken by the next file that is opened, and error text
+ * written into it. */
+static void hold_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) {
+        (void)close(fd);
+    }
+}
+
+static int with_snapshot(const struct options *o)
+{
+    struct snapshot s = {0};
+    struct errbuf err = {0};
+    struct errbuf warnings = {0};
+    int rc = snapshot_load(&s, o, &err, &warnings);
+    log_lines(&warnings, LOG_LEVEL_WARNING);
+    int code = EXIT_NOT_STARTED;
+    if (o->action != ACTION_LIST_RULES) {
+        code = (int)run(&s, o, rc != 0, &err);
+    } else if (rc == 0) {
+        list_rules(s.engine);
+        code = EXIT_ALL_DONE;
+    } else {
+        log_lines(&err, LOG_LEVEL_ERROR);
+    }
+    errbuf_free(&err);
+    errbuf_free(&warnings);
+    snapshot_free(&s);
+    return code;
+}
+
+static int act(const struct options *o)
+{
+    switch (o->action) {
+    case ACTION_RUN:
+    case ACTION_TEST:
+    case ACTION_LIST_RULES:
+        return with_snapshot(o);
+    case ACTION_HELP:
+        options_help();
+        break;
+    case ACTION_VERSION:
+        list_version();
+        break;
+    case ACTION_BUILD_INFO:
+        list_build_info();
+        break;
+    case ACTION_LIST_FIELDS:
+        list_fields();
+        break;
+    case ACTION_LIST_KEYS:
+        list_keys();
+        break;
+    }
+    return fflush(stdout) == 0 ? EXIT_ALL_DONE : EXIT_OUTPUT_LOST;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct errbuf err = {0};
+    hold_standard_descriptors();
+    int code = EXIT_NOT_STARTED;
+    if (options_parse(argc, argv, &options, &err) == 0) {
+        code = act(&options);
+    } else {
+        log_lines(&err, LOG_LEVEL_ERROR);
+    }
+    errbuf_free(&err);
+    options_free(&options);
+    return code;
+}

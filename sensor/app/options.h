@@ -1,0 +1,38 @@
+#pragma once
+
+#include "sensor/core/config.h"
+
+enum action {
+    ACTION_RUN,
+    ACTION_TEST, /* check everything, start nothing */
+    ACTION_HELP,
+    ACTION_VERSION,
+    ACTION_BUILD_INFO,
+    ACTION_LIST_FIELDS,
+    ACTION_LIST_RULES,
+    ACTION_LIST_KEYS,
+};
+
+/* The command line. Texts point into argv, or are owned by the lists. */
+struct options {
+    enum action action;
+    struct config_list files;      /* -r */
+    struct config_list interfaces; /* -i */
+    struct config_list rules;      /* -S */
+    struct config_list geo;        /* --geoip */
+    struct config_list settings;   /* --set KEY=VALUE */
+    const char *config;            /* -c, or NULL */
+    const char *log_dir;           /* -l, or NULL */
+    const char *output;            /* -o, or NULL */
+    const char *events;            /* --events, or NULL */
+    const char *checksums;         /* -k, or NULL */
+    const char *workers;           /* --workers, or NULL */
+    char *filter;                  /* the trailing words, joined; or NULL; owned */
+    bool quiet;                    /* -q */
+};
+
+/* 0, or -EINVAL with a line in err for each mistake. */
+MUST_USE int options_parse(int argc, char **argv, struct options *ret_options, struct errbuf *err);
+void options_free(struct options *o);
+/* The whole --help text. */
+void options_help(void);

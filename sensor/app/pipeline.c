@@ -1,0 +1,623 @@
+/* pipeline: from bytes in order to findings, for one worker.
+ *
+ * Which decoder reads a flow is decided by what its first bytes look like, on any port, in either
+ * direction; of a flow whose start was not seen, at every piece until one is recognised. What no
+ * decoder reads is scanned as it is, so an unknown protocol hides nothing; TLS is told and passed
+ * over. Alerts are written when their transaction is complete, at the latest one second of packet
+ * time after the finding: that moment depends on the flow alone, so the output is the same at any
+ * number of workers. */
+#include "sensor/app/pipeline.h"
+
+#include "sensor/app/pipeline_parts.h"
+#include "sensor/base/hash.h"
+#include "sensor/base/mem.h"
+#include "sensor/flow/flow.h"
+
+#include <errno.h>
+
+enum { PROBE_BYTES = 256, ALERT_WAIT_US = 1000000, ALTERNATE_BYTES = 64 * 1024 };
+
+_Static_assert(ANOMALY_N <= 64, "the sets of reported anomalies have 64 bits");
+
+/* --- findings and transactions
+ * ---------------------------------------------------------------------- */
+
+static void write_waiting(struct pipeline *p, struct tx_slot *slot, uint64_t clock_us)
+{
+    for (; slot->waiting != NULL; slot->waiting = slot->waiting->next) {
+        report_alert(&p->options.report, &slot->tx, slot->waiting, clock_us);
+    }
+    slot->tx.alert_due_us = 0;
+    list_remove(&slot->due);
+}
+
+/* What a finding says, wherever it stood: an alternate reading often sees the same bytes at another
+ * place. */
+static uint64_t finding_hash(const struct finding *f)
+{
+    uint64_t key[2] = {f->signature->sid, f->jndi == NULL ? f->field : 0};
+    for (size_t i = 0; f->jndi != NULL && i < f->jndi->n_lookups; i++) {
+        key[1] ^= hash_fixed(f->jndi->lookups[i]);
+    }
+    return hash_fixed(span_of(key, sizeof(key)));
+}
+
+/* Whether this was told before in the flow; remembers it. */
+static bool told_before(struct flow_app *app, const struct finding *f)
+{
+    uint64_t hash = finding_hash(f);
+    size_t n = app->n_seen < ARRAY_LEN(app->seen) ? app->n_seen : ARRAY_LEN(app->seen);
+    for (size_t i = 0; i < n; i++) {
+        if (app->seen[i] == hash) {
+            return true;
+        }
+    }
+    app->seen[app->n_seen++ % ARRAY_LEN(app->seen)] = hash;
+    return false;
+}
+
+static enum verdict verdict_of(const struct signature *s)
+{
+    switch (s->action) {
+    case SIGNATURE_ALERT:
+    case SIGNATURE_PASS:
+        return VERDICT_PASS;
+    case SIGNATURE_DROP:
+        return VERDICT_DROP;
+    case SIGNATURE_REJECT:
+        return VERDICT_REJECT;
+    }
+    return VERDICT_PASS;
+}
+
+void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
+{
+    struct pipeline *p = ctx;
+    struct tx_slot *slot = tx_slot_of(tx);
+    struct conn *conn = tx->conn;
+    bool told = told_before(conn->app, f);
+    if (told && (tx->flags & TX_ALTERNATE) != 0) {
+        return;
+    }
+    f->time_us = conn->last_us;
+    f->clock_us = conn->clock_us;
+    f->number = conn->number;
+    f->next = NULL;
+    *slot->tail = f;
+    slot->tail = &f->next;
+    enum verdict verdict = verdict_of(f->signature);
+    conn->verdict = verdict > conn->verdict ? verdict : conn->verdict;
+    if (slot->waiting == NULL) {
+        slot->waiting = f;
+        tx->alert_due_us = conn->clock_us + ALERT_WAIT_US;
+        list_add_tail(&p->due, &slot->due);
+    }
+    if (f->jndi != NULL && p->options.sightings.seen != NULL) {
+        struct sighting s = sighting_of_finding(conn, f);
+        p->options.sightings.seen(p->options.sightings.ctx, &s);
+    }
+}
+
+struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading, enum direction dir)
+{
+    struct pipeline *p = app->pipeline;
+    struct conn *conn = app->conn;
+    struct tx_slot *slot = tx_pool_get(&p->pool);
+    bool alternate = reading != NULL && reading->alternate;
+    if (slot == NULL) {
+        stats_add(p->options.report.stats, STAT_TX_LOST, 1);
+        return NULL;
+    }
+    slot->reading = reading;
+    slot->tx.conn = conn;
+    slot->tx.decoder = reading != NULL ? reading->decoder : NULL;
+    slot->tx.dir = dir;
+    slot->tx.start_us = conn->last_us;
+    slot->tx.id = conn->n_tx;
+    if (alternate) {
+        slot->tx.flags = TX_ALTERNATE;
+        slot->tx.id = conn->n_tx > 0 ? conn->n_tx - 1 : 0; /* it reads the same request */
+    } else if (reading != NULL) {
+        conn->n_tx++;
+        stats_add(p->options.report.stats, STAT_TX_BEGUN, 1);
+    }
+    return slot;
+}
+
+static void count_tx(struct pipeline *p, const struct tx *tx)
+{
+    enum event_type type = eve_transaction_type(tx->decoder);
+    stats_add(p->options.report.stats, STAT_TX_WRITTEN, 1);
+    if (type == EVENT_HTTP || type == EVENT_SMTP) {
+        stats_add(p->options.report.stats, type == EVENT_HTTP ? STAT_APP_TX_HTTP : STAT_APP_TX_SMTP,
+                  1);
+    }
+}
+
+void pipeline_tx_end(struct flow_app *app, struct tx_slot *slot, unsigned flags)
+{
+    struct pipeline *p = app->pipeline;
+    struct tx *tx = &slot->tx;
+    tx->flags |= flags;
+    tx->end_us = tx->conn->last_us;
+    detect_tx_end(p->detector, tx);
+    write_waiting(p, slot, tx->conn->clock_us);
+    if (slot->reading != NULL && !slot->reading->alternate) {
+        count_tx(p, tx);
+        report_transaction(&p->options.report, tx);
+    }
+    tx_pool_put(&p->pool, slot);
+}
+
+void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir, enum anomaly anomaly)
+{
+    uint64_t bit = 1ULL << anomaly;
+    uint64_t *reported = tx != NULL ? &tx->anomalies[dir] : &app->anomalies;
+    stats_add(app->pipeline->options.report.stats, STAT_ANOMALIES, 1);
+    if ((*reported & bit) == 0) {
+        *reported |= bit;
+        report_anomaly(&app->pipeline->options.report, app->conn, tx, anomaly);
+    }
+}
+
+void pipeline_advance(struct pipeline *p, uint64_t clock_us)
+{
+    struct list *first;
+    while ((first = list_first(&p->due)) != NULL) {
+        struct tx_slot *slot = LIST_ENTRY(first, struct tx_slot, due);
+        if (slot->tx.alert_due_us >= clock_us) {
+            return;
+        }
+        write_waiting(p, slot, slot->tx.alert_due_us);
+    }
+}
+
+/* --- bytes no decoder reads
+ * -------------------------------------------------------------------------- */
+
+static void raw_region(struct flow_app *app, enum direction dir, struct span bytes, unsigned flags)
+{
+    struct region region = {
+        .kind = REGION_BODY,
+        .field = app->conn->proto == IP_PROTO_UDP ? FIELD_UDP_PAYLOAD : FIELD_STREAM_PAYLOAD,
+        .dir = dir,
+        .bytes = bytes,
+        .flags = flags,
+    };
+    detect_region(app->pipeline->detector, &app->raw[dir]->tx, &region);
+}
+
+static void raw_end(struct flow_app *app, enum direction dir, unsigned flags)
+{
+    struct tx_slot *slot = app->raw[dir];
+    if (slot == NULL) {
+        return;
+    }
+    if (slot->in_body) {
+        raw_region(app, dir, span_of(NULL, 0), REGION_LAST | flags);
+    }
+    app->raw[dir] = NULL;
+    pipeline_tx_end(app, slot, 0);
+}
+
+static void raw_data(struct flow_app *app, enum direction dir, struct span bytes)
+{
+    bool datagram = app->conn->proto == IP_PROTO_UDP;
+    if (app->raw[dir] == NULL) {
+        app->raw[dir] = pipeline_tx_begin(app, NULL, dir);
+    }
+    if (app->raw[dir] == NULL) {
+        return;
+    }
+    if (datagram) {
+        raw_region(app, dir, bytes, REGION_FIRST | REGION_LAST);
+        raw_end(app, dir, 0);
+        return;
+    }
+    raw_region(app, dir, bytes, app->raw[dir]->in_body ? 0 : REGION_FIRST);
+    app->raw[dir]->in_body = true;
+}
+
+/* --- which decoder
+ * ------------------------------------------------------------------------------------- */
+
+/* A TLS record header (RFC 8446 §5.1): nothing behind it can be read. */
+static bool is_tls(struct span s)
+{
+    size_t len = (size_t)span_at(s, 3) << 8 | span_at(s, 4);
+    return s.len >= 6 && span_at(s, 0) >= 0x14 && span_at(s, 0) <= 0x17 && span_at(s, 1) == 3 &&
+           span_at(s, 2) <= 4 && len > 0 && len <= 16384 + 2048;
+}
+
+static void become_opaque(struct flow_app *app, size_t n_bytes)
+{
+    struct conn *conn = app->conn;
+    conn->opaque = true;
+    conn->opaque_reason = LOST_TLS;
+    conn->app_proto = "tls";
+    conn_lose(conn, LOST_TLS, n_bytes);
+    stats_add(app->pipeline->options.report.stats, STAT_LOST_TLS, n_bytes);
+    raw_end(app, TO_SERVER, 0);
+    raw_end(app, TO_CLIENT, 0);
+}
+
+static void claim(struct flow_app *app, const struct decoder *decoder)
+{
+    struct stats *stats = app->pipeline->options.report.stats;
+    app->main = reading_new(app, decoder, 0);
+    if (app->main == NULL) {
+        return; /* without memory it is read as unknown bytes */
+    }
+    app->conn->claimed = true;
+    app->conn->app_proto = decoder->name;
+    enum event_type type = eve_transaction_type(decoder);
+    if (type == EVENT_HTTP || type == EVENT_SMTP) {
+        stats_add(stats, type == EVENT_HTTP ? STAT_APP_FLOW_HTTP : STAT_APP_FLOW_SMTP, 1);
+    }
+    raw_end(app, TO_SERVER, 0);
+    raw_end(app, TO_CLIENT, 0);
+}
+
+/* The surest answer of all decoders about the first bytes of a direction. */
+static enum probe ask_decoders(struct span first, enum direction dir,
+                               const struct decoder **ret_decoder)
+{
+    enum probe best = PROBE_NO;
+    for (const struct decoder *const *d = decoders; *d != NULL; d++) {
+        enum probe answer = (*d)->probe(first, dir);
+        if (answer == PROBE_YES) {
+            *ret_decoder = *d;
+            return PROBE_YES;
+        }
+        best = answer == PROBE_MORE ? PROBE_MORE : best;
+    }
+    return best;
+}
+
+static void feed_main(struct flow_app *app, enum direction dir, struct span bytes)
+{
+    app->main->decoder->data(app->main->state, &app->main->emit, dir, bytes);
+}
+
+/* Bytes held while nobody was sure go where they belong now. */
+static void release_start(struct flow_app *app, enum direction dir)
+{
+    struct sbuf held = app->start[dir];
+    app->start[dir] = sbuf_with_cap(0);
+    app->undecided[dir] = false;
+    if (held.len == 0) {
+        sbuf_free(&held);
+        return;
+    }
+    if (app->main != NULL) {
+        feed_main(app, dir, sbuf_span(&held));
+    } else {
+        raw_data(app, dir, sbuf_span(&held));
+    }
+    sbuf_free(&held);
+}
+
+static void swap_starts(struct flow_app *app)
+{
+    struct sbuf start = app->start[0];
+    bool undecided = app->undecided[0];
+    bool began = app->began[0];
+    app->start[0] = app->start[1];
+    app->start[1] = start;
+    app->undecided[0] = app->undecided[1];
+    app->undecided[1] = undecided;
+    app->began[0] = app->began[1];
+    app->began[1] = began;
+}
+
+/* Taken up in the middle, the ports may have misled about who is the server: the contents know
+ * better. */
+static enum probe ask_both_ways(struct flow_app *app, struct span first, enum direction *dir,
+                                const struct decoder **ret_decoder)
+{
+    enum probe answer = ask_decoders(first, *dir, ret_decoder);
+    bool midstream = (app->conn->marks & CONN_MIDSTREAM) != 0;
+    if (answer == PROBE_YES || !midstream || app->raw[0] != NULL || app->raw[1] != NULL) {
+        return answer;
+    }
+    if (ask_decoders(first, direction_other(*dir), ret_decoder) == PROBE_YES) {
+        flow_swap(app->conn);
+        swap_starts(app);
+        *dir = direction_other(*dir);
+        return PROBE_YES;
+    }
+    return answer;
+}
+
+/* First bytes of a direction that no decoder reads yet. */
+static void probe(struct flow_app *app, enum direction dir, struct span bytes)
+{
+    const struct decoder *decoder = NULL;
+    struct span first = bytes;
+    if (app->start[dir].len > 0) {
+        struct span room = span_head(bytes, PROBE_BYTES - app->start[dir].len);
+        sbuf_add(&app->start[dir], room);
+        bytes = span_from(bytes, room.len);
+        first = sbuf_span(&app->start[dir]);
+    }
+    if (is_tls(first)) {
+        size_t n = app->start[dir].len + bytes.len;
+        sbuf_reset(&app->start[dir]);
+        release_start(app, dir);
+        become_opaque(app, n);
+        return;
+    }
+    enum probe answer = ask_both_ways(app, first, &dir, &decoder);
+    if (answer == PROBE_MORE && first.len < PROBE_BYTES) {
+        if (app->start[dir].len == 0) {
+            app->start[dir] = sbuf_with_cap(PROBE_BYTES);
+            sbuf_add(&app->start[dir], bytes);
+        }
+        app->undecided[dir] = true;
+        return;
+    }
+    if (answer == PROBE_YES) {
+        claim(app, decoder);
+        release_start(app, direction_other(dir));
+    }
+    release_start(app, dir);
+    if (bytes.len > 0 && app->main != NULL) {
+        feed_main(app, dir, bytes);
+    } else if (bytes.len > 0) {
+        raw_data(app, dir, bytes);
+    }
+}
+
+/* Once a direction's beginning was of no known protocol, only flows taken up in the middle or
+ * behind a hole are looked at again. */
+static bool is_worth_probing(const struct flow_app *app, enum direction dir)
+{
+    if (app->conn->proto != IP_PROTO_TCP) {
+        return false; /* all decoders read streams */
+    }
+    return app->undecided[dir] || !app->began[dir] || app->after_gap[dir] ||
+           (app->conn->marks & CONN_MIDSTREAM) != 0;
+}
+
+/* --- stream interface
+ * ------------------------------------------------------------------------------------ */
+
+static int on_open(void *ctx, struct conn *conn)
+{
+    struct pipeline *p = ctx;
+    if (p->options.sightings.seen != NULL) {
+        struct sighting s = sighting_of_flow(conn);
+        p->options.sightings.seen(p->options.sightings.ctx, &s);
+    }
+    return 0;
+}
+
+/* Made with the first payload: a flow without any costs nothing here. NULL when there is no memory.
+ */
+static struct flow_app *app_of(struct pipeline *p, struct conn *conn)
+{
+    if (conn->app == NULL) {
+        struct flow_app *app = mem_alloc(sizeof(*app));
+        if (app == NULL) {
+            return NULL;
+        }
+        app->pipeline = p;
+        app->conn = conn;
+        conn->app = app;
+        p->app_bytes += sizeof(*app);
+    }
+    return conn->app;
+}
+
+static void feed_alternates(struct flow_app *app, enum direction dir, struct span bytes)
+{
+    struct reading **at = &app->alternates;
+    while (*at != NULL) {
+        struct reading *r = *at;
+        if (!r->fresh && r->dir == dir) {
+            r->fed += bytes.len;
+            r->decoder->data(r->state, &r->emit, dir, bytes);
+        }
+        r->fresh = false;
+        if (r->fed < ALTERNATE_BYTES) {
+            at = &r->next;
+            continue;
+        }
+        *at = r->next;
+        app->n_alternates--;
+        reading_close(&r, CLOSE_EVICTED);
+    }
+}
+
+static void on_data(void *ctx, struct conn *conn, enum direction dir, struct span bytes)
+{
+    struct pipeline *p = ctx;
+    struct flow_app *app = app_of(p, conn);
+    if (app == NULL) {
+        conn_lose(conn, LOST_MEMORY, bytes.len);
+        stats_add(p->options.report.stats, STAT_LOST_MEMORY, bytes.len);
+        return;
+    }
+    if (app->main != NULL) {
+        feed_main(app, dir, bytes);
+        feed_alternates(app, dir, bytes);
+    } else if (is_worth_probing(app, dir)) {
+        app->began[dir] = true;
+        app->after_gap[dir] = false;
+        probe(app, dir, bytes);
+    } else {
+        raw_data(app, dir, bytes);
+    }
+}
+
+static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_bytes,
+                   enum lost reason)
+{
+    struct flow_app *app = conn->app;
+    (void)ctx;
+    (void)reason;
+    if (app == NULL) {
+        return;
+    }
+    release_start(app, dir);
+    app->after_gap[dir] = true;
+    if (app->main != NULL) {
+        app->main->decoder->gap(app->main->state, &app->main->emit, dir, n_bytes);
+    }
+    raw_end(app, dir, REGION_CUT);
+    for (struct reading *r = app->alternates; r != NULL; r = r->next) {
+        if (r->dir == dir) {
+            r->decoder->gap(r->state, &r->emit, dir, n_bytes);
+        }
+    }
+}
+
+/* The other contents of bytes that were read already: a decoder of the same kind looks for a
+ * message in them, and they are scanned as they are, because they may begin in the middle of one.
+ */
+static void on_alternate(void *ctx, struct conn *conn, enum direction dir, struct span bytes)
+{
+    struct pipeline *p = ctx;
+    struct flow_app *app = app_of(p, conn);
+    if (app == NULL || bytes.len == 0) {
+        return;
+    }
+    struct reading *r = app->main != NULL ? reading_new(app, app->main->decoder, 0) : NULL;
+    if (r != NULL) {
+        r->alternate = true;
+        r->decoder->data(r->state, &r->emit, dir, bytes);
+        reading_close(&r, CLOSE_END_OF_INPUT);
+    }
+    struct tx_slot *slot = pipeline_tx_begin(app, NULL, dir);
+    if (slot == NULL) {
+        return;
+    }
+    slot->tx.flags |= TX_ALTERNATE;
+    slot->tx.id = conn->n_tx > 0 ? conn->n_tx - 1 : 0;
+    struct region region = {.kind = REGION_BODY,
+                            .field = FIELD_STREAM_PAYLOAD,
+                            .dir = dir,
+                            .bytes = bytes,
+                            .flags = REGION_FIRST | REGION_LAST};
+    detect_region(p->detector, &slot->tx, &region);
+    pipeline_tx_end(app, slot, 0);
+}
+
+static void on_anomaly(void *ctx, struct conn *conn, enum direction dir, enum anomaly anomaly)
+{
+    struct flow_app *app = app_of(ctx, conn);
+    if (app != NULL) {
+        pipeline_anomaly(app, NULL, dir, anomaly);
+    }
+}
+
+static void on_end(void *ctx, struct conn *conn, enum direction dir)
+{
+    struct flow_app *app = conn->app;
+    (void)ctx;
+    if (app == NULL) {
+        return;
+    }
+    release_start(app, dir);
+    if (app->main != NULL && app->main->decoder->end != NULL) {
+        app->main->decoder->end(app->main->state, &app->main->emit, dir);
+    }
+    raw_end(app, dir, 0);
+}
+
+/* Alerts whose second ran out before the flow's end are written as of then, without what came
+ * later. */
+static void write_overdue(struct pipeline *p, struct tx_slot *slot, uint64_t clock_us)
+{
+    for (; slot != NULL; slot = slot->next) {
+        if (slot->waiting != NULL && slot->tx.alert_due_us < clock_us) {
+            write_waiting(p, slot, slot->tx.alert_due_us);
+        }
+    }
+}
+
+static void app_free(struct pipeline *p, struct flow_app *app, enum close_reason reason)
+{
+    if (app->main != NULL) {
+        write_overdue(p, app->main->open, app->conn->clock_us);
+    }
+    for (size_t dir = 0; dir < 2; dir++) {
+        write_overdue(p, app->raw[dir], app->conn->clock_us);
+        release_start(app, (enum direction)dir);
+    }
+    reading_close(&app->main, reason);
+    while (app->alternates != NULL) {
+        struct reading *r = app->alternates;
+        app->alternates = r->next;
+        reading_close(&r, reason);
+    }
+    raw_end(app, TO_SERVER, 0);
+    raw_end(app, TO_CLIENT, 0);
+    p->app_bytes -= sizeof(*app);
+    mem_free(app);
+}
+
+static void on_close(void *ctx, struct conn *conn, enum close_reason reason)
+{
+    struct pipeline *p = ctx;
+    if (conn->app != NULL) {
+        app_free(p, conn->app, reason);
+        conn->app = NULL;
+    }
+    report_flow(&p->options.report, conn, reason);
+}
+
+static const struct stream_ops stream_ops = {
+    .open = on_open,
+    .data = on_data,
+    .gap = on_gap,
+    .alternate = on_alternate,
+    .anomaly = on_anomaly,
+    .end = on_end,
+    .close = on_close,
+};
+
+struct stream_user pipeline_user(struct pipeline *p)
+{
+    return (struct stream_user){&stream_ops, p};
+}
+
+/* --- life
+ * ---------------------------------------------------------------------------------------------- */
+
+struct pipeline *pipeline_new(const struct pipeline_options *options)
+{
+    struct pipeline *p = mem_alloc(sizeof(*p));
+    if (p == NULL) {
+        return NULL;
+    }
+    p->options = *options;
+    p->pool.arena_bytes = options->kept_tx_bytes;
+    list_init(&p->due);
+    struct detect_user user = {.found = pipeline_found, .ctx = p};
+    p->detector = detector_new(options->engine, &options->detect, options->report.stats, &user);
+    if (p->detector == NULL) {
+        mem_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void pipeline_free(struct pipeline **p)
+{
+    if (*p == NULL) {
+        return;
+    }
+    detector_free(&(*p)->detector);
+    tx_pool_free(&(*p)->pool);
+    mem_free(*p);
+    *p = NULL;
+}
+
+size_t pipeline_memory(const struct pipeline *p)
+{
+    /* An open transaction is counted with the first block of its arena; most never need a second.
+     */
+    enum { TX_BYTES = sizeof(struct tx_slot) + 1024 };
+    return p->app_bytes + p->pool.n_open * TX_BYTES;
+}

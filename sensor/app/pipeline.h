@@ -1,0 +1,34 @@
+#pragma once
+
+#include "sensor/app/report.h"
+#include "sensor/core/decoder.h"
+#include "sensor/core/stream.h"
+#include "signatures/detect.h"
+
+/* What happens to the bytes of streams: which decoder reads them, what the engine finds in its
+ * fields, when that is told. It is the stream user of whoever has streams. One for each worker, on
+ * its thread. */
+struct pipeline;
+
+struct pipeline_options {
+    struct report report;  /* copied */
+    struct engine *engine; /* outlives the pipeline */
+    struct detect_limits detect;
+    struct decoder_limits limits;
+    size_t kept_field_bytes;        /* longest copy of one field */
+    size_t kept_tx_bytes;           /* most bytes kept of one transaction */
+    struct sighting_user sightings; /* seen may be NULL */
+};
+
+/* NULL when there is no memory. */
+MUST_USE struct pipeline *pipeline_new(const struct pipeline_options *options);
+/* After the last flow was closed. Nulls *p; accepts NULL. */
+void pipeline_free(struct pipeline **p);
+
+/* For flow_table_new(). */
+struct stream_user pipeline_user(struct pipeline *p);
+/* Writes the alerts whose time has come before clock_us: to be called with the clock of each
+ * packet, before it. */
+void pipeline_advance(struct pipeline *p, uint64_t clock_us);
+/* Bytes held for open transactions. */
+size_t pipeline_memory(const struct pipeline *p);

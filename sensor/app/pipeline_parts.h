@@ -1,0 +1,26 @@
+#pragma once
+
+/* What pipeline.c and reading.c share; not for others. */
+
+#include "sensor/app/pipeline.h"
+#include "sensor/app/reading.h"
+
+struct pipeline {
+    struct pipeline_options options;
+    struct detector *detector;
+    struct tx_pool pool;
+    struct list due; /* transactions with waiting alerts, in the order of their time */
+    size_t app_bytes;
+};
+
+/* A transaction of the flow; `reading` NULL: of bytes no decoder reads. NULL when there is no
+ * memory (counted). */
+struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading,
+                                  enum direction dir);
+/* Writes what waits, the transaction's event, and gives the slot back. */
+void pipeline_tx_end(struct flow_app *app, struct tx_slot *slot, unsigned flags);
+/* tx may be NULL. */
+void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir,
+                      enum anomaly anomaly);
+/* The engine found something. */
+void pipeline_found(void *ctx, struct tx *tx, struct finding *finding);

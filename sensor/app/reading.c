@@ -1,0 +1,206 @@
+/* reading: the emit side of a decoder.
+ *
+ * What a decoder emits goes to the engine, and what events need is kept. An alternate reading is a
+ * second decoder of the same kind that gets the bytes of one direction from the point where they
+ * can be understood otherwise, up to a cap; it finds, but its transactions are no events of their
+ * own. */
+#include "sensor/app/reading.h"
+
+#include "sensor/app/pipeline_parts.h"
+#include "sensor/base/mem.h"
+
+enum { ALTERNATES_MAX = 4 };
+
+static struct pipeline *pipeline_of(const struct reading *r)
+{
+    return r->app->pipeline;
+}
+
+static struct tx *emit_tx_begin(void *ctx, enum direction dir)
+{
+    struct reading *r = ctx;
+    struct tx_slot *slot = pipeline_tx_begin(r->app, r, dir);
+    if (slot == NULL) {
+        return NULL;
+    }
+    struct tx_slot **end = &r->open;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = slot;
+    return &slot->tx;
+}
+
+static void mark_seen(struct tx *tx, enum direction dir)
+{
+    tx->flags |= dir == TO_SERVER ? TX_REQUEST_SEEN : TX_RESPONSE_SEEN;
+}
+
+static void emit_region(void *ctx, struct tx *tx, const struct region *region)
+{
+    struct reading *r = ctx;
+    if (tx == NULL) {
+        return;
+    }
+    mark_seen(tx, region->dir);
+    if (region->kind == REGION_BODY) {
+        tx->body_bytes[region->dir] += region->bytes.len;
+    }
+    detect_region(pipeline_of(r)->detector, tx, region);
+}
+
+/* Of the headers without a name of their own, events need only those that may tell the client. */
+static bool is_kept(const struct pipeline *p, const struct field *field)
+{
+    if (!field_info(field->id)->keep || (field->flags & FIELD_UNKEPT) != 0) {
+        return false;
+    }
+    if (field->id == FIELD_HTTP_REQUEST_HEADER) {
+        return client_wants_header(p->options.report.clients, field->item) ||
+               span_equal(field->item, SPAN("x-forwarded-for")) ||
+               span_equal(field->item, SPAN("true-client-ip"));
+    }
+    return field->id != FIELD_HTTP_RESPONSE_HEADER;
+}
+
+static void emit_field(void *ctx, struct tx *tx, const struct field *field)
+{
+    struct reading *r = ctx;
+    struct pipeline *p = pipeline_of(r);
+    if (tx == NULL) {
+        return;
+    }
+    if ((field->flags & FIELD_TRUNCATED) != 0) {
+        tx->flags |= TX_TRUNCATED;
+        tx->conn->marks |= CONN_TRUNCATED;
+    }
+    if (!r->alternate && is_kept(p, field)) {
+        tx_keep(tx, field, p->options.kept_field_bytes);
+    }
+    if ((field->flags & FIELD_REPEATED) == 0) {
+        detect_field(p->detector, tx, field);
+    }
+}
+
+static void emit_anomaly(void *ctx, struct tx *tx, enum direction dir, enum anomaly anomaly)
+{
+    struct reading *r = ctx;
+    if (!r->alternate) {
+        pipeline_anomaly(r->app, tx, dir, anomaly);
+    }
+}
+
+static const enum stat_id lost_stats[LOST_N] = {
+#define LOST(id, name, doc) [LOST_##id] = STAT_LOST_##id,
+#include "sensor/core/lost.def"
+#undef LOST
+};
+
+static void emit_lost(void *ctx, struct tx *tx, enum lost reason, uint64_t n_bytes)
+{
+    struct reading *r = ctx;
+    (void)tx;
+    if (r->alternate || n_bytes == 0) {
+        return;
+    }
+    conn_lose(r->app->conn, reason, n_bytes);
+    stats_add(pipeline_of(r)->options.report.stats, lost_stats[reason], n_bytes);
+    if (reason == LOST_CAP) {
+        r->app->conn->marks |= CONN_CUT_BY_CAP;
+    }
+}
+
+static void emit_alternate(void *ctx, enum direction dir, unsigned reading, struct span rest)
+{
+    struct reading *main = ctx;
+    struct flow_app *app = main->app;
+    if (main->alternate || app->n_alternates == ALTERNATES_MAX) {
+        return; /* two readings of two readings: the anomaly that comes with it has been told */
+    }
+    struct reading *r = reading_new(app, main->decoder, reading);
+    if (r == NULL) {
+        return;
+    }
+    r->alternate = true;
+    r->fresh = true;
+    r->dir = dir;
+    r->fed = rest.len;
+    r->next = app->alternates;
+    app->alternates = r;
+    app->n_alternates++;
+    if (rest.len > 0) {
+        r->decoder->data(r->state, &r->emit, dir, rest);
+    }
+}
+
+static void emit_opaque(void *ctx, enum lost reason)
+{
+    struct reading *r = ctx;
+    if (r->alternate) {
+        return;
+    }
+    r->app->conn->opaque = true;
+    r->app->conn->opaque_reason = reason;
+    if (reason == LOST_STARTTLS) {
+        r->app->conn->marks |= CONN_STARTTLS;
+    }
+}
+
+static void emit_tx_end(void *ctx, struct tx *tx, unsigned flags)
+{
+    struct reading *r = ctx;
+    if (tx == NULL) {
+        return;
+    }
+    struct tx_slot *slot = tx_slot_of(tx);
+    struct tx_slot **at = &r->open;
+    while (*at != slot) {
+        CHECK(*at != NULL); /* a decoder ends only what it began, once */
+        at = &(*at)->next;
+    }
+    *at = slot->next;
+    pipeline_tx_end(r->app, slot, flags);
+}
+
+static const struct emit_ops emit_ops = {
+    .tx_begin = emit_tx_begin,
+    .region = emit_region,
+    .field = emit_field,
+    .anomaly = emit_anomaly,
+    .lost = emit_lost,
+    .alternate = emit_alternate,
+    .opaque = emit_opaque,
+    .tx_end = emit_tx_end,
+};
+
+struct reading *reading_new(struct flow_app *app, const struct decoder *decoder, unsigned reading)
+{
+    struct reading *r = mem_alloc(sizeof(*r) + decoder->state_size);
+    if (r == NULL) {
+        return NULL;
+    }
+    r->app = app;
+    r->decoder = decoder;
+    r->emit = (struct emit){&emit_ops, r};
+    struct decoder_env env = {
+        .limits = &app->pipeline->options.limits,
+        .midstream = (app->conn->marks & CONN_MIDSTREAM) != 0,
+        .reading = reading,
+    };
+    decoder->open(r->state, &env);
+    app->pipeline->app_bytes += sizeof(*r) + decoder->state_size;
+    return r;
+}
+
+void reading_close(struct reading **r, enum close_reason reason)
+{
+    if (*r == NULL) {
+        return;
+    }
+    struct reading *old = *r;
+    old->decoder->close(old->state, &old->emit, reason);
+    CHECK(old->open == NULL); /* the contract: close() ends every transaction */
+    old->app->pipeline->app_bytes -= sizeof(*old) + old->decoder->state_size;
+    mem_free(old);
+    *r = NULL;
+}

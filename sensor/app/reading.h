@@ -1,0 +1,42 @@
+#pragma once
+
+#include "sensor/app/tx_pool.h"
+#include "sensor/base/sbuf.h"
+#include "sensor/core/decoder.h"
+
+/* One decoder at work on a flow: the main reading, or an alternate one that sees the same bytes
+ * otherwise. */
+struct reading {
+    struct reading *next; /* alternates only */
+    struct flow_app *app;
+    const struct decoder *decoder;
+    struct emit emit;
+    struct tx_slot *open; /* its transactions, oldest first */
+    bool alternate;
+    bool fresh;         /* made within the data call that is running, which it must not see twice */
+    enum direction dir; /* alternates: the direction they read */
+    uint64_t fed;       /* alternates: bytes given, capped */
+    char state[];       /* decoder->state_size bytes, aligned as this struct */
+};
+
+/* What the pipeline keeps for a flow, from its first payload on. */
+struct flow_app {
+    struct pipeline *pipeline;
+    struct conn *conn;
+    struct reading *main; /* NULL while no decoder has claimed the flow */
+    struct reading *alternates;
+    unsigned n_alternates;
+    struct sbuf start[2]; /* first bytes of a direction, while decoders are undecided */
+    bool undecided[2];    /* the direction's first bytes are still being looked at */
+    bool began[2];        /* some payload of the direction was seen */
+    bool after_gap[2];
+    struct tx_slot *raw[2]; /* bytes that no decoder reads, scanned as they are */
+    uint64_t anomalies;     /* of the flow, reported once each */
+    uint64_t seen[16];      /* hashes of findings, so that alternate readings tell nothing twice */
+    unsigned n_seen;
+};
+
+/* A decoder for the flow. `reading` 0 is the main one. NULL when there is no memory. */
+struct reading *reading_new(struct flow_app *app, const struct decoder *decoder, unsigned reading);
+/* Ends its transactions and frees it; nulls *r; accepts NULL. */
+void reading_close(struct reading **r, enum close_reason reason);

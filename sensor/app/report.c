@@ -1,0 +1,124 @@
+/* report: the last step of a worker, from what was found to an event on its way to the writer.
+ *
+ * Places are looked up here and nowhere else, so only behind an event. An event that cannot be
+ * built for lack of memory is counted as lost. */
+#include "sensor/app/report.h"
+
+struct known_places {
+    struct place source;
+    struct place destination;
+    struct client client;
+    struct place client_place;
+    struct place callback;
+    struct eve_places eve;
+};
+
+static bool wanted(const struct report *r, enum event_type type)
+{
+    return (r->types & (1u << type)) != 0;
+}
+
+static void put(const struct report *r, struct event *event)
+{
+    if (event == NULL) {
+        stats_add(r->stats, STAT_EVENTS_LOST, 1);
+        return;
+    }
+    stats_add(r->stats, STAT_EVENTS_WRITTEN, 1);
+    writer_put(r->writer, r->producer, event);
+}
+
+static void find_sides(const struct report *r, const struct conn *conn, struct known_places *k)
+{
+    geo_find(r->geo, &conn->addr[TO_SERVER], &k->source);
+    geo_find(r->geo, &conn->addr[TO_CLIENT], &k->destination);
+    k->eve.source = &k->source;
+    k->eve.destination = &k->destination;
+}
+
+static void find_client(const struct report *r, const struct tx *tx, struct known_places *k)
+{
+    if (client_find(r->clients, tx, &k->client)) {
+        geo_find(r->geo, &k->client.addr, &k->client_place);
+        k->eve.client = &k->client;
+        k->eve.client_place = &k->client_place;
+    }
+}
+
+static void count_alert(const struct report *r, const struct finding *finding)
+{
+    static const enum stat_id by_class[] = {
+        [LOOKUP_ATTEMPT] = STAT_ALERT_ATTEMPT,
+        [LOOKUP_CONDITIONAL] = STAT_ALERT_CONDITIONAL,
+        [LOOKUP_ATTACK] = STAT_ALERT_ATTACK,
+    };
+    stats_add(r->stats, STAT_ALERT, 1);
+    if (finding->jndi != NULL && finding->jndi->class != LOOKUP_NONE) {
+        stats_add(r->stats, by_class[finding->jndi->class], 1);
+    }
+}
+
+void report_alert(const struct report *r, struct tx *tx, const struct finding *finding,
+                  uint64_t clock_us)
+{
+    struct conn *conn = tx->conn;
+    conn->n_alerts++;
+    count_alert(r, finding);
+    if (!wanted(r, EVENT_ALERT)) {
+        return;
+    }
+    struct known_places k = {0};
+    find_sides(r, conn, &k);
+    find_client(r, tx, &k);
+    if (finding->jndi != NULL && finding->jndi->callback.ip.family != 0) {
+        geo_find(r->geo, &finding->jndi->callback.ip, &k.callback);
+        k.eve.callback = &k.callback;
+    }
+    uint64_t clock_of_packet = conn->clock_us;
+    conn->clock_us = clock_us;
+    put(r, eve_alert(r->eve, tx, finding, &k.eve));
+    conn->clock_us = clock_of_packet;
+}
+
+void report_transaction(const struct report *r, struct tx *tx)
+{
+    enum event_type type = eve_transaction_type(tx->decoder);
+    if (type == EVENT_N || !wanted(r, type)) {
+        return;
+    }
+    struct known_places k = {0};
+    bool has_event = false;
+    find_sides(r, tx->conn, &k);
+    find_client(r, tx, &k);
+    struct event *event = eve_transaction(r->eve, tx, &k.eve, &has_event);
+    if (has_event) {
+        put(r, event);
+    }
+}
+
+void report_flow(const struct report *r, struct conn *conn, enum close_reason reason)
+{
+    if (wanted(r, EVENT_FLOW)) {
+        struct known_places k = {0};
+        find_sides(r, conn, &k);
+        put(r, eve_flow(r->eve, conn, reason, &k.eve));
+    }
+}
+
+void report_anomaly(const struct report *r, struct conn *conn, const struct tx *tx,
+                    enum anomaly anomaly)
+{
+    if (wanted(r, EVENT_ANOMALY)) {
+        put(r, eve_anomaly(r->eve, conn, tx, anomaly));
+    }
+}
+
+void report_packet_anomaly(const struct report *r, const struct packet *packet,
+                           enum anomaly anomaly)
+{
+    stats_add(r->stats, STAT_ANOMALIES, 1);
+    if (wanted(r, EVENT_ANOMALY)) {
+        put(r,
+            eve_packet_anomaly(r->eve, packet->time_us, packet->clock_us, packet->number, anomaly));
+    }
+}

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "sensor/core/event.h"
+#include "sensor/core/sighting.h"
+#include "sensor/core/tx.h"
+#include "sensor/enrich/client.h"
+#include "sensor/enrich/geo.h"
+#include "sensor/output/eve.h"
+#include "sensor/output/writer.h"
+
+/* Turns findings, transactions and flows into events: asks for the places of their addresses, has
+ * the event built, hands it to the writer, counts. One for each worker. */
+struct report {
+    struct eve *eve;
+    struct geo_cache *geo;
+    const struct client_policy *clients;
+    struct writer *writer;
+    unsigned producer; /* of the writer */
+    unsigned types;    /* bit set of enum event_type that somebody wants */
+    struct stats *stats;
+};
+
+/* `clock_us`: the event's place in the order; not below what the writer was promised. */
+void report_alert(const struct report *r, struct tx *tx, const struct finding *finding,
+                  uint64_t clock_us);
+void report_transaction(const struct report *r, struct tx *tx);
+void report_flow(const struct report *r, struct conn *conn, enum close_reason reason);
+void report_anomaly(const struct report *r, struct conn *conn, const struct tx *tx,
+                    enum anomaly anomaly);
+/* Of a packet that belongs to no flow. */
+void report_packet_anomaly(const struct report *r, const struct packet *packet,
+                           enum anomaly anomaly);

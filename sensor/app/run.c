@@ -1,0 +1,471 @@
+/* run: one run of the sensor, from opening the inputs to the sum at the end.
+ *
+ * The inputs are opened before the output, so that a run that cannot start leaves no trace. Signals
+ * do nothing but set a flag and wake the source: the loop ends by itself, everything that was seen
+ * is written. A second SIGINT or SIGTERM ends at once and says so. */
+#include "sensor/app/run.h"
+
+#include "sensor/app/crew.h"
+#include "sensor/app/summary.h"
+#include "sensor/base/clock.h"
+#include "sensor/base/log.h"
+#include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
+#include "sensor/core/source.h"
+#include "sensor/output/sink_file.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HOST_SIZE = 256, PATH_SIZE = 4096, POLL_MS = 200, PROGRESS_US = 500000, FLUSH_US = 1000000 };
+
+struct sensor {
+    const struct snapshot *snapshot;
+    const struct options *options;
+    const struct source_ops *source_ops;
+    struct source *source;
+    struct writer *writer;
+    struct checksum_policy *checksums;
+    struct crew *crew;
+    struct eve *eve; /* for stats */
+    char host[HOST_SIZE];
+    char output[PATH_SIZE];
+    unsigned types;
+    unsigned n_workers;
+    uint64_t first_us;
+    uint64_t clock_us;
+    uint64_t next_stats_us;
+    uint64_t started_us; /* monotonic */
+    uint64_t progress_us;
+    uint64_t flushed_us;
+};
+
+/* --- signals
+ * ------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop_signal;
+static const struct source_ops *signal_ops;
+static struct source *signal_source;
+static struct writer *signal_writer;
+
+static void on_stop(int number)
+{
+    if (stop_signal != 0) {
+        static const char text[] =
+            "jndiwatch: error: ended by a second signal; events not yet written are lost\n";
+        ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+        (void)n;
+        _exit(128 + number); /* lint: a second signal: at once is what is asked for */
+    }
+    stop_signal = number;
+    if (signal_source != NULL) {
+        signal_ops->interrupt(signal_source);
+    }
+}
+
+static void on_reopen(int number)
+{
+    (void)number;
+    if (signal_writer != NULL) {
+        writer_reopen(signal_writer);
+    }
+}
+
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(number, &action, NULL);
+}
+
+/* Before anything is opened: a signal during the start ends the run as one during it does. */
+static void signals_on(void)
+{
+    handle(SIGINT, on_stop);
+    handle(SIGTERM, on_stop);
+    handle(SIGHUP, on_reopen);
+    handle(SIGPIPE, SIG_IGN);
+}
+
+/* From now on they wake the source and reach the writer. */
+static void signals_to(const struct sensor *s)
+{
+    signal_ops = s->source_ops;
+    signal_writer = s->writer;
+    signal_source = s->source;
+}
+
+static void signals_off(void)
+{
+    handle(SIGHUP, SIG_IGN);
+    signal_source = NULL;
+    signal_writer = NULL;
+}
+
+/* --- opening
+ * --------------------------------------------------------------------------------------------- */
+
+static bool is_live(const struct sensor *s)
+{
+    return (s->source_ops->caps & SOURCE_LIVE) != 0;
+}
+
+static int open_source(struct sensor *s, struct errbuf *err)
+{
+    const struct config *c = &s->snapshot->config;
+    bool live = s->options->interfaces.n > 0;
+    const struct config_list *inputs = live ? &s->options->interfaces : &s->options->files;
+    struct source_options o = {
+        .inputs = (const char *const *)inputs->items,
+        .n_inputs = inputs->n,
+        .filter = s->options->filter,
+        .link_supported = packet_link_supported,
+        .link_names = packet_link_names(),
+        .snaplen = (uint32_t)c->capture_snaplen,
+        .promiscuous = c->capture_promiscuous,
+        .buffer_bytes = c->capture_buffer,
+        .poll_ms = POLL_MS,
+    };
+    s->source_ops = live ? &source_live : &source_file;
+    return inputs->n == 0 ? 0 : s->source_ops->open(&o, &s->source, err);
+}
+
+static int name_output(struct sensor *s, struct errbuf *err)
+{
+    const struct options *o = s->options;
+    const char *dir = o->log_dir != NULL ? o->log_dir : ".";
+    struct stat st;
+    int len = o->output != NULL    ? snprintf(s->output, sizeof(s->output), "%s", o->output)
+              : o->log_dir != NULL ? snprintf(s->output, sizeof(s->output), "%s/eve.json", dir)
+                                   : snprintf(s->output, sizeof(s->output), "eve.json");
+    if (len < 0 || (size_t)len >= sizeof(s->output)) {
+        errbuf_add(err, "the name of the output is too long");
+        return -ENAMETOOLONG;
+    }
+    if (o->log_dir != NULL && stat(dir, &st) != 0) {
+        errbuf_add(err, "output directory '%s' does not exist; mkdir -p %s", dir, dir);
+        return -ENOENT;
+    }
+    if (o->log_dir != NULL && !S_ISDIR(st.st_mode)) {
+        errbuf_add(err, "output directory '%s' is not a directory. Choose another with -l", dir);
+        return -ENOTDIR;
+    }
+    return 0;
+}
+
+static int open_writer(struct sensor *s, struct errbuf *err)
+{
+    bool threaded = s->n_workers > 0;
+    struct writer_options o = {
+        .n_producers = (threaded ? s->n_workers : 1) + 1, /* the last is for stats */
+        .queue = s->snapshot->config.output_queue,
+        .threaded = threaded,
+        .may_drop = is_live(s),
+    };
+    int rc = writer_new(&o, &s->writer);
+    if (rc == 0) {
+        rc = writer_add_sink(s->writer, &sink_file, s->output, s->types, err);
+    }
+    return rc != 0 ? rc : writer_start(s->writer);
+}
+
+/* Beyond the limit: the databases of the gate, tables of fixed size, the program itself. */
+enum { FIXED_BYTES = 96 * 1024 * 1024 };
+
+static int check_memory(const struct sensor *s, struct errbuf *err)
+{
+    struct rlimit limit;
+    uint64_t need = s->snapshot->config.memory_limit + FIXED_BYTES;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        need <= limit.rlim_cur) {
+        return 0;
+    }
+    errbuf_add(err,
+               "needs %llu MiB for the configured tables, limit is %llu MiB; lower memory.limit",
+               (unsigned long long)(need >> 20), (unsigned long long)(limit.rlim_cur >> 20));
+    return -ENOMEM;
+}
+
+static enum checksum_mode checksum_mode(const char *word)
+{
+    return strcmp(word, "all") == 0    ? CHECKSUM_ALL
+           : strcmp(word, "none") == 0 ? CHECKSUM_NONE
+                                       : CHECKSUM_AUTO;
+}
+
+static int start_workers(struct sensor *s)
+{
+    struct worker_shared shared = {
+        .config = &s->snapshot->config,
+        .engine = s->snapshot->engine,
+        .geo = s->snapshot->geo,
+        .clients = s->snapshot->clients,
+        .writer = s->writer,
+        .host = s->host,
+        .types = s->types,
+        .n_workers = s->n_workers > 0 ? s->n_workers : 1,
+    };
+    s->checksums = checksum_policy_new(checksum_mode(s->snapshot->config.capture_checksums));
+    shared.checksums = s->checksums;
+    struct eve_options eve = {.host = s->host, .line_bytes = s->snapshot->config.output_line};
+    s->eve = eve_new(&eve);
+    if (s->checksums == NULL || s->eve == NULL) {
+        return -ENOMEM;
+    }
+    return crew_new(&shared, s->n_workers, &s->crew);
+}
+
+static void name_host(struct sensor *s)
+{
+    const char *configured = s->snapshot->config.host;
+    if (configured[0] != '\0') {
+        (void)snprintf(s->host, sizeof(s->host), "%s", configured);
+    } else if (gethostname(s->host, sizeof(s->host) - 1) != 0) {
+        s->host[0] = '\0';
+    }
+}
+
+static void close_all(struct sensor *s, struct writer_stats *ret_stats)
+{
+    signals_off();
+    crew_free(&s->crew);
+    writer_free(&s->writer, ret_stats);
+    checksum_policy_free(&s->checksums);
+    eve_free(&s->eve);
+    if (s->source != NULL) {
+        s->source_ops->close(&s->source);
+    }
+}
+
+/* --- the loop
+ * ---------------------------------------------------------------------------------------------- */
+
+/* One line: what the run goes by. */
+static void say_start(const struct sensor *s)
+{
+    const struct snapshot *p = s->snapshot;
+    struct sbuf geo = sbuf_with_cap(1024);
+    for (size_t i = 0; i < geo_n_databases(p->geo); i++) {
+        struct geo_database d = geo_database(p->geo, i);
+        char date[CLOCK_TEXT_SIZE];
+        bool sane = d.build_epoch_s < UINT64_MAX / 1000000;
+        clock_format(sane ? d.build_epoch_s * 1000000 : 0, date, sizeof(date));
+        sbuf_add_format(&geo, "%s%s of %.10s", geo.len > 0 ? ", " : "", d.type, sane ? date : "?");
+    }
+    log_notice("%s, %zu rules (%zu failed), geo databases: %.*s",
+               s->options->config != NULL ? s->options->config : "built-in configuration",
+               engine_n_loaded(p->engine), engine_n_failed(p->engine),
+               geo.len > 0 ? (int)geo.len : 4, geo.len > 0 ? (const char *)geo.data : "none");
+    sbuf_free(&geo);
+}
+
+static const char *iface_name(void *ctx, uint32_t n)
+{
+    const struct sensor *s = ctx;
+    return s->source_ops->iface(s->source, n);
+}
+
+static unsigned stats_producer(const struct sensor *s)
+{
+    return s->n_workers > 0 ? s->n_workers : 1;
+}
+
+static void sum_stats(struct sensor *s, struct stats *ret)
+{
+    struct source_stats source = {0};
+    struct writer_stats writer = {0};
+    crew_stats(s->crew, ret);
+    s->source_ops->stats(s->source, &source);
+    writer_stats(s->writer, &writer);
+    stats_set(ret, STAT_CAPTURE_KERNEL_PACKETS, source.packets);
+    stats_set(ret, STAT_CAPTURE_KERNEL_DROPS, source.kernel_drops);
+    stats_set(ret, STAT_CAPTURE_KERNEL_IFDROPS, source.iface_drops);
+    stats_set(ret, STAT_RULES_LOADED, engine_n_loaded(s->snapshot->engine));
+    stats_set(ret, STAT_RULES_FAILED, engine_n_failed(s->snapshot->engine));
+    stats_set(ret, STAT_EVENTS_LOST, stats_get(ret, STAT_EVENTS_LOST) + writer.lost);
+}
+
+static void put_stats(struct sensor *s, uint64_t clock_us)
+{
+    struct stats sum;
+    if ((s->types & (1u << EVENT_STATS)) == 0) {
+        return;
+    }
+    sum_stats(s, &sum);
+    struct event *event = eve_stats(s->eve, clock_us, (clock_us - s->first_us) / 1000000, &sum);
+    if (event != NULL) {
+        writer_put(s->writer, stats_producer(s), event);
+    }
+}
+
+/* stats stand at whole intervals of packet time; after a pause there is one, not one for each
+ * interval that passed. */
+static void stats_until(struct sensor *s, uint64_t clock_us)
+{
+    if (s->first_us == 0) {
+        s->first_us = clock_us;
+        s->next_stats_us = clock_us + s->snapshot->config.output_stats_interval;
+    }
+    if (clock_us >= s->next_stats_us) {
+        put_stats(s, clock_us);
+        s->next_stats_us = clock_us + s->snapshot->config.output_stats_interval;
+    }
+    writer_advance(s->writer, stats_producer(s), clock_us);
+}
+
+static void keep_house(struct sensor *s)
+{
+    uint64_t now = clock_monotonic_us();
+    if (is_live(s) && now - s->flushed_us > FLUSH_US) {
+        writer_flush(s->writer);
+        s->flushed_us = now;
+    }
+    if (!s->options->quiet && now - s->progress_us > PROGRESS_US && isatty(STDERR_FILENO)) {
+        struct source_stats source = {0};
+        struct stats sum;
+        s->source_ops->stats(s->source, &source);
+        sum_stats(s, &sum);
+        summary_progress(&source, &sum, now - s->started_us);
+        s->progress_us = now;
+    }
+}
+
+static enum source_status loop(struct sensor *s, struct errbuf *err)
+{
+    struct packet_batch *batch = mem_alloc(sizeof(*batch));
+    enum source_status status = batch == NULL ? SOURCE_FAILED : SOURCE_OK;
+    while ((status == SOURCE_OK || status == SOURCE_TIMEOUT) && stop_signal == 0) {
+        status = s->source_ops->receive(s->source, batch, err);
+        if (batch->n > 0) {
+            s->clock_us = batch->packets[batch->n - 1].clock_us;
+            stats_until(s, s->clock_us);
+            crew_batch(s->crew, batch, iface_name, s);
+            s->source_ops->release(s->source, batch);
+        } else if (status == SOURCE_TIMEOUT) {
+            s->clock_us = clock_wall_us() > s->clock_us ? clock_wall_us() : s->clock_us;
+            stats_until(s, s->clock_us);
+            crew_advance(s->crew, s->clock_us);
+        }
+        batch->n = 0;
+        keep_house(s);
+    }
+    mem_free(batch);
+    return status;
+}
+
+/* --- the end
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static enum exit_code input_code(const struct sensor *s, enum source_status status)
+{
+    if (status == SOURCE_FAILED) {
+        return EXIT_CAPTURE;
+    }
+    if (status == SOURCE_END_BAD || (stop_signal != 0 && !is_live(s))) {
+        return EXIT_INPUT_INCOMPLETE;
+    }
+    return EXIT_ALL_DONE;
+}
+
+static void tell_stopped(const struct source_stats *source, struct errbuf *err)
+{
+    char of[64] = "";
+    if (source->input_size > 0) {
+        (void)snprintf(of, sizeof(of), "; %llu of %llu bytes were read",
+                       (unsigned long long)source->input_bytes,
+                       (unsigned long long)source->input_size);
+    }
+    errbuf_add(err, "stopped by a signal at packet %llu%s", (unsigned long long)source->packets,
+               of);
+}
+
+static enum exit_code finish(struct sensor *s, enum source_status status, struct errbuf *err)
+{
+    struct stats sum;
+    struct source_stats source = {0};
+    struct writer_stats written;
+    enum exit_code code = input_code(s, status);
+    crew_finish(s->crew, s->clock_us);
+    put_stats(s, s->clock_us);
+    sum_stats(s, &sum);
+    s->source_ops->stats(s->source, &source);
+    if (stop_signal != 0 && !is_live(s)) {
+        tell_stopped(&source, err);
+    }
+    log_lines(err, LOG_LEVEL_ERROR);
+    close_all(s, &written);
+    if (!s->options->quiet) {
+        summary_say(&sum, &written, s->output, clock_monotonic_us() - s->started_us);
+    }
+    if (!summary_adds_up(&sum)) {
+        log_error("the counters do not add up: this is a bug in jndiwatch");
+    }
+    if (written.lost > written.told) {
+        log_error("cannot write '%s': %s; %llu records lost", s->output, strerror(written.error),
+                  (unsigned long long)written.lost);
+    }
+    if (written.lost > 0 || written.error != 0) {
+        return EXIT_OUTPUT_LOST;
+    }
+    return code;
+}
+
+static enum exit_code refuse(struct sensor *s, struct errbuf *err, enum exit_code code)
+{
+    struct writer_stats written;
+    log_lines(err, LOG_LEVEL_ERROR);
+    close_all(s, &written);
+    return code;
+}
+
+/* Output, inputs and memory, all of them even when one is wrong. */
+static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *err)
+{
+    int rc_output = name_output(s, err);
+    int rc_memory = check_memory(s, err);
+    int rc_source = open_source(s, err);
+    if (failed || rc_output != 0 || rc_memory != 0) {
+        return EXIT_NOT_STARTED;
+    }
+    if (rc_source != 0) {
+        return s->options->interfaces.n > 0 ? EXIT_CAPTURE : EXIT_NOT_STARTED;
+    }
+    return EXIT_ALL_DONE;
+}
+
+enum exit_code run(const struct snapshot *snapshot, const struct options *options, bool failed,
+                   struct errbuf *err)
+{
+    struct sensor s = {.snapshot = snapshot,
+                       .options = options,
+                       .n_workers = (unsigned)snapshot->config.workers,
+                       .types = snapshot_event_types(&snapshot->config)};
+    signals_on();
+    name_host(&s);
+    enum exit_code code = check_all(&s, failed, err);
+    if (code != EXIT_ALL_DONE || options->action == ACTION_TEST) {
+        return refuse(&s, err, code);
+    }
+    if (open_writer(&s, err) != 0) {
+        return refuse(&s, err, EXIT_NOT_STARTED);
+    }
+    if (start_workers(&s) != 0) {
+        errbuf_add(err, "there is no memory for the configured tables; lower memory.limit");
+        return refuse(&s, err, EXIT_NOT_STARTED);
+    }
+    log_lines(err, LOG_LEVEL_ERROR); /* rules that failed among others that load */
+    errbuf_free(err);
+    if (!options->quiet) {
+        say_start(&s);
+    }
+    s.started_us = clock_monotonic_us();
+    signals_to(&s);
+    enum source_status status = loop(&s, err);
+    return finish(&s, status, err);
+}

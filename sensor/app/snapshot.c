@@ -1,0 +1,141 @@
+/* snapshot: from options and configuration to the immutable things a sensor works with.
+ *
+ * The command line is laid over the configuration file, which is laid over the defaults. All parts
+ * are tried even when one is wrong, so that one run tells every mistake. */
+#include "sensor/app/snapshot.h"
+
+#include "sensor/app/options.h"
+#include "sensor/core/event.h"
+#include "signatures/shipped.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static int set_one(struct config *c, const char *key, const char *value, const char *where,
+                   struct errbuf *err)
+{
+    return value == NULL ? 0 : config_set(c, key, span_str(value), where, err);
+}
+
+static int set_given(struct config *c, const char *text, struct errbuf *err)
+{
+    char key[256];
+    struct span whole = span_str(text);
+    size_t sign = span_find_byte(whole, 0, '=');
+    if (sign == SPAN_NONE || sign >= sizeof(key)) {
+        errbuf_add(err, "--set '%s': not KEY=VALUE", text);
+        return -EINVAL;
+    }
+    (void)snprintf(key, sizeof(key), "%.*s", (int)sign, text);
+    return config_set(c, key, span_from(whole, sign + 1), "--set ", err);
+}
+
+static int load_config(struct config *c, const struct options *o, struct errbuf *err)
+{
+    int rc = config_init(c);
+    if (rc != 0) {
+        return rc;
+    }
+    int worst = o->config != NULL ? config_read(c, o->config, err) : 0;
+    rc = set_one(c, "output.types", o->events, "--events: ", err);
+    worst = worst != 0 ? worst : rc;
+    rc = set_one(c, "capture.checksums", o->checksums, "-k: ", err);
+    worst = worst != 0 ? worst : rc;
+    rc = set_one(c, "workers", o->workers, "--workers: ", err);
+    worst = worst != 0 ? worst : rc;
+    for (size_t i = 0; i < o->settings.n; i++) {
+        rc = set_given(c, o->settings.items[i], err);
+        worst = worst != 0 ? worst : rc;
+    }
+    for (size_t i = 0; i < o->geo.n; i++) {
+        rc = config_append(&c->geo_databases, span_str(o->geo.items[i]));
+        worst = worst != 0 ? worst : rc;
+    }
+    return worst;
+}
+
+/* Rule files of the configuration, else the shipped rules; those of the command line beside them.
+ */
+static int load_engine(struct snapshot *s, const struct options *o, struct errbuf *err,
+                       struct errbuf *warnings)
+{
+    const struct config *c = &s->config;
+    const struct net_variable variables[] = {
+        {SPAN("HOME_NET"), span_str(c->home_net)},
+        {SPAN("EXTERNAL_NET"), span_str(c->external_net)},
+        {SPAN("HTTP_SERVERS"), span_str(c->http_servers)},
+        {SPAN("SMTP_SERVERS"), span_str(c->smtp_servers)},
+        {SPAN("HTTP_PORTS"), span_str(c->http_ports)},
+    };
+    struct config_list files = {0};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < c->rules.n; i++) {
+        rc = config_append(&files, span_str(c->rules.items[i]));
+    }
+    for (size_t i = 0; rc == 0 && i < o->rules.n; i++) {
+        rc = config_append(&files, span_str(o->rules.items[i]));
+    }
+    struct errbuf bad_rules = {0};
+    struct engine_options options = {
+        .files = (const char *const *)files.items,
+        .n_files = files.n,
+        .texts = shipped_rules,
+        .n_texts = c->rules.n > 0 ? 0 : shipped_rules_n,
+        .variables = variables,
+        .n_variables = ARRAY_LEN(variables),
+        .failed_rules_are_fatal = o->action == ACTION_TEST,
+        .warnings = warnings,
+    };
+    rc = rc == 0 ? engine_new(&options, &s->engine, &bad_rules) : rc;
+    errbuf_move(err, &bad_rules);
+    config_list_free(&files);
+    return rc;
+}
+
+static int load_geo(struct snapshot *s, struct errbuf *err, struct errbuf *warnings)
+{
+    if (s->config.geo_databases.n > 0) {
+        return geo_open(&s->config.geo_databases, &s->geo, err);
+    }
+    return geo_open_found(&s->geo, warnings);
+}
+
+unsigned snapshot_event_types(const struct config *config)
+{
+    unsigned types = 0;
+    for (size_t i = 0; i < config->output_types.n; i++) {
+        struct span name = span_str(config->output_types.items[i]);
+        enum event_type type = event_type_by_name(name);
+        types |= type == EVENT_N ? (1u << EVENT_N) - 1 : 1u << type; /* else it is "all" */
+    }
+    return types;
+}
+
+int snapshot_load(struct snapshot *ret_snapshot, const struct options *options, struct errbuf *err,
+                  struct errbuf *warnings)
+{
+    struct snapshot *s = ret_snapshot;
+    *s = (struct snapshot){0};
+    int worst = load_config(&s->config, options, err);
+    if (worst != 0) {
+        /* The rest is checked with the defaults, so that one run tells every mistake. */
+        config_free(&s->config);
+        if (config_init(&s->config) != 0) {
+            return -ENOMEM;
+        }
+    }
+    int rc = load_engine(s, options, err, warnings);
+    worst = worst != 0 ? worst : rc;
+    rc = load_geo(s, err, warnings);
+    worst = worst != 0 ? worst : rc;
+    rc = client_policy_new(&s->config.client_trusted, &s->config.client_headers, &s->clients, err);
+    return worst != 0 ? worst : rc;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+    client_policy_free(&s->clients);
+    geo_free(&s->geo);
+    engine_unref(&s->engine);
+    config_free(&s->config);
+}

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "sensor/core/config.h"
+#include "sensor/enrich/client.h"
+#include "sensor/enrich/geo.h"
+#include "signatures/engine.h"
+
+/* Everything that is decided at start and then only read: configuration, rules, databases, trusted
+ * proxies. */
+struct snapshot {
+    struct config config;
+    struct engine *engine;
+    struct geo *geo;
+    struct client_policy *clients;
+};
+
+struct options;
+
+/* Reads and checks all of it; every mistake is a line of err. `warnings` gets what one can go on
+ * with (a database that was found and cannot be used). 0 or negative errno; ret_snapshot is to be
+ * freed in any case, and after a mistake good only for looking for more of them. */
+MUST_USE int snapshot_load(struct snapshot *ret_snapshot, const struct options *options,
+                           struct errbuf *err, struct errbuf *warnings);
+void snapshot_free(struct snapshot *s);
+/* Bit set of the enum event_type that the configuration wants written. */
+unsigned snapshot_event_types(const struct config *config);

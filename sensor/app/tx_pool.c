@@ -1,0 +1,91 @@
+/* tx_pool: transactions and their arenas, reused.
+ *
+ * A few hundred idle ones are kept: as many as a burst of pipelined requests needs, no more than an
+ * idle sensor should hold. */
+#include "sensor/app/tx_pool.h"
+
+#include "sensor/base/mem.h"
+
+enum { IDLE_MAX = 256 };
+
+struct tx_slot *tx_slot_of(struct tx *tx)
+{
+    return LIST_ENTRY(tx, struct tx_slot, tx);
+}
+
+static struct tx_slot *slot_new(size_t arena_bytes)
+{
+    struct tx_slot *slot = mem_alloc(sizeof(*slot));
+    struct arena *arena = arena_new(arena_bytes);
+    if (slot == NULL || arena == NULL) {
+        mem_free(slot);
+        arena_free(&arena);
+        return NULL;
+    }
+    slot->tx.arena = arena;
+    return slot;
+}
+
+struct tx_slot *tx_pool_get(struct tx_pool *pool)
+{
+    struct tx_slot *slot = pool->idle;
+    if (slot == NULL) {
+        slot = slot_new(pool->arena_bytes);
+    } else {
+        pool->idle = slot->next;
+        pool->n_idle--;
+    }
+    if (slot == NULL) {
+        return NULL;
+    }
+    *slot = (struct tx_slot){.tx.arena = slot->tx.arena};
+    slot->tx.kept_end = &slot->tx.kept;
+    slot->tail = &slot->tx.findings;
+    pool->n_open++;
+    return slot;
+}
+
+static void slot_free(struct tx_slot *slot)
+{
+    arena_free(&slot->tx.arena);
+    mem_free(slot);
+}
+
+void tx_pool_put(struct tx_pool *pool, struct tx_slot *slot)
+{
+    CHECK(pool->n_open > 0);
+    pool->n_open--;
+    if (pool->n_idle >= IDLE_MAX) {
+        slot_free(slot);
+        return;
+    }
+    arena_reset(slot->tx.arena);
+    slot->next = pool->idle;
+    pool->idle = slot;
+    pool->n_idle++;
+}
+
+void tx_pool_free(struct tx_pool *pool)
+{
+    while (pool->idle != NULL) {
+        struct tx_slot *slot = pool->idle;
+        pool->idle = slot->next;
+        slot_free(slot);
+    }
+    pool->n_idle = 0;
+}
+
+void tx_keep(struct tx *tx, const struct field *field, size_t max)
+{
+    struct kept_field *kept = arena_alloc(tx->arena, sizeof(*kept));
+    if (kept == NULL) {
+        tx->flags |= TX_TRUNCATED;
+        return;
+    }
+    kept->id = field->id;
+    kept->dir = field->dir;
+    kept->item = arena_copy(tx->arena, field->item, max, NULL);
+    kept->value = arena_copy(tx->arena, field->value, max, &kept->cut);
+    *tx->kept_end = kept;
+    tx->kept_end = &kept->next;
+}

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "sensor/base/list.h"
+#include "sensor/core/tx.h"
+
+struct reading;
+
+/* A transaction and what the pipeline needs beside it. */
+struct tx_slot {
+    struct tx tx; /* first: decoders hold a pointer to it */
+    struct tx_slot *next;
+    struct list due;         /* in the pipeline's list, while alerts wait */
+    struct finding **tail;   /* where the next finding goes */
+    struct finding *waiting; /* the first that is not written yet */
+    struct reading *reading; /* NULL: bytes no decoder reads */
+    bool in_body;            /* raw ones: FIRST was announced */
+};
+
+/* Transactions are reused with their arenas, so that a request costs no trip to the heap. */
+struct tx_pool {
+    struct tx_slot *idle;
+    size_t n_idle;
+    size_t n_open;
+    size_t arena_bytes; /* cap of one arena */
+};
+
+/* A zeroed transaction with an empty arena, or NULL when there is no memory. */
+struct tx_slot *tx_pool_get(struct tx_pool *pool);
+void tx_pool_put(struct tx_pool *pool, struct tx_slot *slot);
+void tx_pool_free(struct tx_pool *pool);
+/* The slot of a transaction that tx_pool_get() gave. */
+struct tx_slot *tx_slot_of(struct tx *tx);
+/* Keeps a copy of the field in the transaction's arena, cut at max bytes. */
+void tx_keep(struct tx *tx, const struct field *field, size_t max);

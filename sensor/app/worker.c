@@ -1,0 +1,181 @@
+/* worker: decode, flow, pipeline, in this order, for one packet after the other.
+ *
+ * memory.limit holds for all workers together; each gets its share. When flows, held segments and
+ * open transactions pass it, flows are closed, idle and half-open ones first, until they fit. */
+#include "sensor/app/worker.h"
+
+#include "sensor/base/mem.h"
+#include "sensor/flow/flow.h"
+
+struct worker {
+    struct stats stats;
+    struct report report;
+    struct pipeline *pipeline;
+    struct packet_decoder *decoder;
+    struct flow_table *flows;
+    size_t memory_limit;
+};
+
+static void on_packet_anomaly(void *ctx, const struct packet *packet, const struct headers *headers,
+                              enum anomaly anomaly)
+{
+    struct worker *w = ctx;
+    (void)headers;
+    report_packet_anomaly(&w->report, packet, anomaly);
+}
+
+static bool make_report(struct worker *w, const struct worker_shared *shared, unsigned number)
+{
+    struct eve_options options = {.host = shared->host, .line_bytes = shared->config->output_line};
+    w->report = (struct report){
+        .eve = eve_new(&options),
+        .geo = geo_cache_new(shared->geo, &w->stats),
+        .clients = shared->clients,
+        .writer = shared->writer,
+        .producer = number,
+        .types = shared->types,
+        .stats = &w->stats,
+    };
+    return w->report.eve != NULL && w->report.geo != NULL;
+}
+
+static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
+{
+    const struct config *c = shared->config;
+    struct pipeline_options options = {
+        .report = w->report,
+        .engine = shared->engine,
+        .detect = detect_limits_default(),
+        .limits =
+            {
+                .line_bytes = c->limit_line,
+                .head_bytes = c->limit_head,
+                .inflate_bytes = c->limit_inflate,
+                .inflate_ratio = c->limit_ratio,
+                .encoding_depth = (unsigned)c->limit_encodings,
+                .mime_depth = (unsigned)c->limit_mime_depth,
+                .open_tx = (unsigned)c->limit_open_tx,
+            },
+        .kept_field_bytes = c->limit_field,
+        .kept_tx_bytes = c->limit_tx,
+    };
+    w->pipeline = pipeline_new(&options);
+    return w->pipeline != NULL;
+}
+
+static bool make_decoder(struct worker *w, const struct worker_shared *shared, bool survey)
+{
+    const struct config *c = shared->config;
+    struct packet_options options = {
+        .stats = &w->stats,
+        .user = {on_packet_anomaly, w},
+        .checksums = shared->checksums,
+        .survey = survey,
+        .max_layers = (unsigned)c->capture_layers,
+        .fragment_bytes = c->fragment_memory / shared->n_workers,
+        .fragment_timeout_us = c->fragment_timeout,
+    };
+    return hash_key_random(&options.key) == 0 && packet_decoder_new(&options, &w->decoder) == 0;
+}
+
+static bool make_flows(struct worker *w, const struct worker_shared *shared)
+{
+    const struct config *c = shared->config;
+    struct hash_key key;
+    struct flow_limits limits = {
+        .flows = c->flow_max / shared->n_workers,
+        .memory = c->memory_limit / shared->n_workers,
+        .held = c->stream_pending,
+        .tcp_new_us = c->flow_timeout_tcp_new,
+        .tcp_us = c->flow_timeout_tcp,
+        .tcp_closed_us = c->flow_timeout_tcp_closed,
+        .udp_us = c->flow_timeout_udp,
+        .other_us = c->flow_timeout_other,
+        .hole_us = c->stream_hole_timeout,
+    };
+    if (hash_key_random(&key) != 0) {
+        return false;
+    }
+    w->memory_limit = limits.memory;
+    w->flows = flow_table_new(&limits, pipeline_user(w->pipeline), &w->stats, &key);
+    return w->flows != NULL;
+}
+
+struct worker *worker_new(const struct worker_shared *shared, unsigned number, bool survey)
+{
+    struct worker *w = mem_alloc(sizeof(*w));
+    if (w == NULL) {
+        return NULL;
+    }
+    if (!make_report(w, shared, number) || !make_pipeline(w, shared) ||
+        !make_decoder(w, shared, survey) || !make_flows(w, shared)) {
+        worker_free(&w);
+    }
+    return w;
+}
+
+void worker_free(struct worker **w)
+{
+    if (*w == NULL) {
+        return;
+    }
+    flow_table_free(&(*w)->flows);
+    packet_decoder_free(&(*w)->decoder);
+    pipeline_free(&(*w)->pipeline);
+    geo_cache_free(&(*w)->report.geo);
+    eve_free(&(*w)->report.eve);
+    mem_free(*w);
+    *w = NULL;
+}
+
+static void keep_within_memory(struct worker *w)
+{
+    while (flow_table_memory(w->flows) + pipeline_memory(w->pipeline) > w->memory_limit &&
+           flow_table_evict(w->flows)) {
+    }
+}
+
+enum verdict worker_packet(struct worker *w, const struct packet *packet, const char *iface)
+{
+    enum verdict verdict = VERDICT_PASS;
+    struct headers headers;
+    flow_table_expire(w->flows, packet->clock_us);
+    pipeline_advance(w->pipeline, packet->clock_us);
+    if (packet_decode(w->decoder, packet, &headers) != DECODE_DONE) {
+        return verdict;
+    }
+    flow_table_packet(w->flows, packet, &headers, iface, &verdict);
+    if (headers.reassembled && packet_alternate(w->decoder, &headers)) {
+        /* The fragments can be read otherwise: to the flow that is a repetition with other
+         * contents. */
+        flow_table_packet(w->flows, packet, &headers, iface, &verdict);
+    }
+    keep_within_memory(w);
+    return verdict;
+}
+
+void worker_advance(struct worker *w, uint64_t clock_us)
+{
+    flow_table_expire(w->flows, clock_us);
+    pipeline_advance(w->pipeline, clock_us);
+    writer_advance(w->report.writer, w->report.producer, clock_us);
+}
+
+void worker_finish(struct worker *w, uint64_t clock_us)
+{
+    flow_table_finish(w->flows, clock_us);
+    pipeline_advance(w->pipeline, UINT64_MAX);
+    writer_advance(w->report.writer, w->report.producer, UINT64_MAX);
+}
+
+void worker_gauge(struct worker *w)
+{
+    stats_set(&w->stats, STAT_FLOW_ACTIVE, flow_table_n(w->flows));
+    stats_set(&w->stats, STAT_FLOW_MEMUSE,
+              flow_table_memory(w->flows) + pipeline_memory(w->pipeline));
+}
+
+const struct stats *worker_stats(const struct worker *w)
+{
+    return &w->stats;
+}

