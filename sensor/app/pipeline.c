@@ -127,7 +127,6 @@ struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading,
 static void count_tx(struct pipeline *p, const struct tx *tx)
 {
     enum event_type type = eve_transaction_type(tx->decoder);
-    stats_add(p->options.report.stats, STAT_TX_WRITTEN, 1);
     if (type == EVENT_HTTP || type == EVENT_SMTP) {
         stats_add(p->options.report.stats, type == EVENT_HTTP ? STAT_APP_TX_HTTP : STAT_APP_TX_SMTP,
                   1);
@@ -143,8 +142,11 @@ void pipeline_tx_end(struct flow_app *app, struct tx_slot *slot, unsigned flags)
     detect_tx_end(p->detector, tx);
     write_waiting(p, slot, tx->conn->clock_us);
     if (slot->reading != NULL && !slot->reading->alternate) {
-        count_tx(p, tx);
-        report_transaction(&p->options.report, tx);
+        stats_add(p->options.report.stats, STAT_TX_WRITTEN, 1);
+        if ((tx->flags & (TX_REQUEST_SEEN | TX_RESPONSE_SEEN)) != 0) {
+            count_tx(p, tx);
+            report_transaction(&p->options.report, tx);
+        } /* else it held stray bytes only: inspected, but no message */
     }
     tx_pool_put(&p->pool, slot);
 }

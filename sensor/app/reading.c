@@ -42,7 +42,9 @@ static void emit_region(void *ctx, struct tx *tx, const struct region *region)
     if (tx == NULL) {
         return;
     }
-    mark_seen(tx, region->dir);
+    if (region->field != FIELD_STREAM_PAYLOAD) {
+        mark_seen(tx, region->dir);
+    }
     if (region->kind == REGION_BODY) {
         tx->body_bytes[region->dir] += region->bytes.len;
     }
