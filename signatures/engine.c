@@ -132,7 +132,7 @@ static int fill(struct engine *e, const struct engine_options *options, struct e
     e->set.variables = &variables;
     e->set.err = err;
     int r = read_all(e, options);
-    r = r == 0 ? engine_compile(e, options->warnings, err) : r;
+    r = r == 0 ? engine_compile(e, options, err) : r;
     e->set.variables = NULL;
     e->set.err = NULL;
     return r;

@@ -254,7 +254,7 @@ static int list_wants(struct engine *e, size_t field, struct engine_wants *wants
 /* --- gate --------------------------------------------------------------------------------------
  */
 
-static int make_gate(struct engine *e, struct errbuf *err)
+static int make_gate(struct engine *e, const char *cache_dir, struct errbuf *err)
 {
     size_t n_openers = peel_gate_n_patterns();
     size_t n_max = n_openers + e->n_groups;
@@ -275,7 +275,7 @@ static int make_gate(struct engine *e, struct errbuf *err)
             e->pattern_groups[e->n_patterns++] = i;
         }
     }
-    int r = match_db_new(patterns, n_openers + e->n_patterns, &e->gate, err);
+    int r = match_db_new(patterns, n_openers + e->n_patterns, cache_dir, &e->gate, err);
     mem_free(patterns);
     return r;
 }
@@ -318,7 +318,7 @@ static void warn_of_costs(const struct engine *e, struct errbuf *warnings)
     }
 }
 
-int engine_compile(struct engine *e, struct errbuf *warnings, struct errbuf *err)
+int engine_compile(struct engine *e, const struct engine_options *options, struct errbuf *err)
 {
     int r = make_groups(e);
     r = r == 0 ? list_rules(e) : r;
@@ -326,9 +326,9 @@ int engine_compile(struct engine *e, struct errbuf *warnings, struct errbuf *err
         r = list_wants(e, field, field < FIELD_N ? &e->fields[field] : &e->payload);
         e->wants_all = e->wants_all || (field < FIELD_N && e->fields[field].always.n > 0);
     }
-    r = r == 0 ? make_gate(e, err) : r;
+    r = r == 0 ? make_gate(e, options->cache_dir, err) : r;
     if (r == 0) {
-        warn_of_costs(e, warnings);
+        warn_of_costs(e, options->warnings);
     }
     return r;
 }

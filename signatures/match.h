@@ -24,10 +24,11 @@ struct match_stream;
  * of that. false ends the scan, and a stream's until its reset. */
 typedef bool (*match_fn)(void *ctx, uint32_t index, uint64_t end);
 
-/* Compiles; no patterns are fine. -EINVAL with a line in err for a pattern that is refused,
+/* Compiles, or takes from `cache_dir` (NULL: none) what an earlier start compiled from the same;
+ * no patterns are fine. -EINVAL with a line in err for a pattern that is refused,
  * -ENOMEM. */
-MUST_USE int match_db_new(const struct match_pattern *patterns, size_t n, struct match_db **ret_db,
-                          struct errbuf *err);
+MUST_USE int match_db_new(const struct match_pattern *patterns, size_t n, const char *cache_dir,
+                          struct match_db **ret_db, struct errbuf *err);
 /* Nulls *db; accepts NULL. */
 void match_db_free(struct match_db **db);
 /* Bytes of the state of one stream. */

@@ -11,6 +11,7 @@
 
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
+#include "signatures/match_cache.h"
 
 #include <errno.h>
 #include <hs/hs.h>
@@ -106,16 +107,67 @@ static int compile(const struct expressions *e, unsigned mode, hs_database_t **r
     return -EINVAL;
 }
 
-int match_db_new(const struct match_pattern *patterns, size_t n, struct match_db **ret_db,
-                 struct errbuf *err)
+/* All that a compiled database depends on. */
+static bool key_of(const struct expressions *e, unsigned mode, struct match_cache_key *ret_key)
+{
+    hs_platform_info_t platform;
+    struct sbuf material = sbuf_with_cap(TEXT_CAP);
+    if (hs_populate_platform(&platform) != HS_SUCCESS) {
+        return false;
+    }
+    sbuf_add_str(&material, hs_version());
+    sbuf_add(&material, span_of(&platform, sizeof(platform)));
+    sbuf_add(&material, span_of(&mode, sizeof(mode)));
+    sbuf_add(&material, span_of(e->flags, e->n * sizeof(*e->flags)));
+    sbuf_add(&material, sbuf_span(&e->text));
+    bool whole = !material.cut;
+    *ret_key = match_cache_key(sbuf_span(&material));
+    sbuf_free(&material);
+    return whole;
+}
+
+static void store(const char *dir, const struct match_cache_key *key, const hs_database_t *db)
+{
+    char *bytes = NULL;
+    size_t len = 0;
+    if (hs_serialize_database(db, &bytes, &len) == HS_SUCCESS) {
+        match_cache_store(dir, key, span_of(bytes, len));
+        mem_free(bytes);
+    }
+}
+
+static int make(const struct expressions *e, unsigned mode, const char *dir, hs_database_t **ret,
+                struct errbuf *err)
+{
+    struct match_cache_key key;
+    struct sbuf bytes;
+    if (dir == NULL || !key_of(e, mode, &key)) {
+        return compile(e, mode, ret, err);
+    }
+    if (match_cache_load(dir, &key, &bytes)) {
+        hs_error_t r = hs_deserialize_database((const char *)bytes.data, bytes.len, ret);
+        sbuf_free(&bytes);
+        if (r == HS_SUCCESS) {
+            return 0;
+        }
+    }
+    int r = compile(e, mode, ret, err);
+    if (r == 0) {
+        store(dir, &key, *ret);
+    }
+    return r;
+}
+
+int match_db_new(const struct match_pattern *patterns, size_t n, const char *cache_dir,
+                 struct match_db **ret_db, struct errbuf *err)
 {
     struct match_db *db = mem_alloc(sizeof(*db));
     struct expressions e = {0};
     int r = db != NULL ? 0 : -ENOMEM;
     if (r == 0 && n > 0) {
         r = expressions_make(patterns, n, &e);
-        r = r == 0 ? compile(&e, HS_MODE_BLOCK, &db->block, err) : r;
-        r = r == 0 ? compile(&e, HS_MODE_STREAM, &db->stream, err) : r;
+        r = r == 0 ? make(&e, HS_MODE_BLOCK, cache_dir, &db->block, err) : r;
+        r = r == 0 ? make(&e, HS_MODE_STREAM, cache_dir, &db->stream, err) : r;
         if (r == 0 && hs_stream_size(db->stream, &db->stream_size) != HS_SUCCESS) {
             r = -EINVAL;
         }

@@ -10,6 +10,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static int set_one(struct config *c, const char *key, const char *value, const char *where,
                    struct errbuf *err)
@@ -54,6 +57,26 @@ static int load_config(struct config *c, const struct options *o, struct errbuf 
     return worst;
 }
 
+/* NULL: none. */
+static const char *cache_dir(const char *configured, char *text, size_t size)
+{
+    const char *home = getenv("HOME");
+    const char *user = getenv("XDG_CACHE_HOME");
+    int len = 0;
+    if (strcmp(configured, "auto") != 0) {
+        return strcmp(configured, "none") == 0 || configured[0] == '\0' ? NULL : configured;
+    }
+    if (geteuid() == 0) {
+        return "/var/cache/jndiwatch";
+    }
+    if (user != NULL && user[0] == '/') {
+        len = snprintf(text, size, "%s/jndiwatch", user);
+    } else if (home != NULL && home[0] == '/') {
+        len = snprintf(text, size, "%s/.cache/jndiwatch", home);
+    }
+    return len > 0 && (size_t)len < size ? text : NULL;
+}
+
 /* Rule files of the configuration, else the shipped rules; those of the command line beside them.
  */
 static int load_engine(struct snapshot *s, const struct options *o, struct errbuf *err,
@@ -76,6 +99,7 @@ static int load_engine(struct snapshot *s, const struct options *o, struct errbu
         rc = config_append(&files, span_str(o->rules.items[i]));
     }
     struct errbuf bad_rules = {0};
+    char cache[4096];
     struct engine_options options = {
         .files = (const char *const *)files.items,
         .n_files = files.n,
@@ -83,6 +107,7 @@ static int load_engine(struct snapshot *s, const struct options *o, struct errbu
         .n_texts = c->rules.n > 0 ? 0 : shipped_rules_n,
         .variables = variables,
         .n_variables = ARRAY_LEN(variables),
+        .cache_dir = cache_dir(c->cache, cache, sizeof(cache)),
         .failed_rules_are_fatal = o->action == ACTION_TEST,
         .warnings = warnings,
     };

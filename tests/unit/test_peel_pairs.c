@@ -51,7 +51,7 @@ static int start(void)
         patterns[i] = peel_gate_pattern(i);
     }
     peeler = peeler_new();
-    int r = match_db_new(patterns, n, &gate, &err);
+    int r = match_db_new(patterns, n, NULL, &gate, &err);
     r = r == 0 ? match_scratch_fit(&scratch, gate) : r;
     fputs(errbuf_text(&err), stderr);
     errbuf_free(&err);
