@@ -230,6 +230,7 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     h->n_seen = 0;
     h->n_copies = 0;
     h->last_copy = (struct last_copy){0};
+    h->file_copy = (struct last_copy){0};
     detect_scan(d, e, region->bytes, &h->hits);
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
     h->quiet = h->hits.n == 0 && !e->wants_all;

@@ -177,6 +177,16 @@ static bool is_other_form(const struct last_copy *c, const struct spot *spot,
            answer->result.n_names <= c->n_names;
 }
 
+/* A header whose parameters name a file, after that name was told, and nothing more than it. */
+static bool is_name_told(const struct head *h, const struct spot *spot, const struct answer *answer)
+{
+    bool names_file =
+        spot->field == FIELD_EMAIL_HEADER && (span_equal(spot->item, SPAN("content-disposition")) ||
+                                              span_equal(spot->item, SPAN("content-type")));
+    return names_file && answer->class <= h->file_copy.class &&
+           answer->result.n_names <= h->file_copy.n_names;
+}
+
 /* A decoded copy. What it tells is remembered for its other form and its line. */
 static void look_at_copy(struct detector *d, const struct place *p, const struct spot *spot,
                          struct span value)
@@ -184,8 +194,12 @@ static void look_at_copy(struct detector *d, const struct place *p, const struct
     struct answer answer;
     struct head *h = p->head;
     detect_evaluate(d, spot, value, &answer);
+    if (p->owned && is_name_told(h, spot, &answer)) {
+        return;
+    }
     if (p->owned && answer.class != LOOKUP_NONE) {
         h->last_copy = (struct last_copy){place_key(spot), answer.class, answer.result.n_names};
+        h->file_copy = spot->field == FIELD_FILE_NAME ? h->last_copy : h->file_copy;
         if (h->n_copies < DETECT_COPIES_MAX) {
             h->copies[h->n_copies++] = detect_names_key(d, &answer);
         }
@@ -204,11 +218,15 @@ static void remember_best(const struct place *p, struct span text, enum lookup_c
 static void look_at_value(struct detector *d, const struct place *p, const struct spot *spot,
                           struct span value)
 {
-    if (p->head->last_copy.place == place_key(spot)) {
+    if (p->head->last_copy.place == place_key(spot) || p->head->file_copy.class != LOOKUP_NONE) {
         struct answer answer;
         detect_evaluate(d, spot, value, &answer);
-        if (is_other_form(&p->head->last_copy, spot, &answer)) {
-            remember_best(p, value, p->head->last_copy.class);
+        if (is_other_form(&p->head->last_copy, spot, &answer) ||
+            is_name_told(p->head, spot, &answer)) {
+            remember_best(
+                p, value,
+                p->head->last_copy.class > p->head->file_copy.class ? p->head->last_copy.class
+                                                                    : p->head->file_copy.class);
             return;
         }
     }
@@ -217,6 +235,12 @@ static void look_at_value(struct detector *d, const struct place *p, const struc
     size_t n = line_candidate(p, spot, value, &c[1]) ? 2 : 1;
     size_t best = detect_best(d, c, n, &class);
     remember_best(p, c[best].text, class);
+    if (spot->field == FIELD_FILE_NAME && class != LOOKUP_NONE) {
+        struct answer answer;
+        detect_evaluate(d, spot, value, &answer);
+        p->head->file_copy =
+            (struct last_copy){place_key(spot), answer.class, answer.result.n_names};
+    }
 }
 
 /* Each part with a hit; where that is no attack, the whole, and its line. */

@@ -99,6 +99,7 @@ struct head {
     uint64_t copies[DETECT_COPIES_MAX];
     size_t n_copies;
     struct last_copy last_copy;
+    struct last_copy file_copy; /* the name of a file, which stands in a header as well */
 };
 
 struct detector {

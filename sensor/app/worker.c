@@ -59,6 +59,7 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
         .kept_field_bytes = c->limit_field,
         .kept_tx_bytes = c->limit_tx,
     };
+    options.detect.body_before = c->limit_body;
     w->pipeline = pipeline_new(&options);
     return w->pipeline != NULL;
 }
