@@ -141,11 +141,21 @@ static void note_raw(struct lookup *l, const struct lookup_frame *e)
     found->raw_len = to > from ? to - from : 0;
 }
 
+/* Whether the expression at frame i already has its delimiter: what is evaluated above it then is
+ * part of its default, needed or not. */
+static bool is_in_default(const struct lookup *l, size_t i)
+{
+    const struct lookup_frame *f = &l->frames[i];
+    struct span before = span_sub(sbuf_span(&l->out), f->out_base, f[1].out_base - f->out_base);
+    return f->kind == LOOKUP_FRAME_EXPRESSION && span_find(before, 0, SPAN(":-")) != SPAN_NONE;
+}
+
 static uint32_t tricks_around(const struct lookup *l, const struct lookup_frame *e)
 {
     uint32_t tricks = e->tricks;
     for (size_t i = 1; i + 1 < l->n_frames; i++) {
         tricks |= l->frames[i].kind == LOOKUP_FRAME_VALUE ? l->frames[i].tricks : 0;
+        tricks |= is_in_default(l, i) ? 1u << TRICK_DEFAULT : 0;
     }
     if (e->depth > 1 || e->deepest > e->depth + 1) {
         tricks |= 1u << TRICK_NESTED;

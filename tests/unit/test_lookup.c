@@ -544,7 +544,7 @@ static void tricks(void)
     evaluate(SPAN("${jndi:${lower:${lower:x}}:y}"));
     CU_ASSERT(tricks_are(T(LOWER) | T(NESTED)) && result.depth == 3);
     evaluate(SPAN("${a:-${jndi:x:y}}"));
-    CU_ASSERT(tricks_are(T(NESTED)) && result.depth == 2);
+    CU_ASSERT(tricks_are(T(NESTED) | T(DEFAULT)) && result.depth == 2);
     evaluate(SPAN("${a:-$${jndi:x:y}}"));
     CU_ASSERT(tricks_are(T(NESTED) | T(DEFAULT) | T(ESCAPED)) && result.depth == 2);
     evaluate(SPAN("$${jndi:x:y}${"));
