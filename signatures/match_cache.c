@@ -54,7 +54,7 @@ static bool read_all(int fd, size_t size, struct sbuf *to)
     uint8_t *at = sbuf_reserve(to, size);
     size_t done = 0;
     while (at != NULL && done < size) {
-        ssize_t n = read(fd, at + done, size - done);
+        ssize_t n = read(fd, &at[done], size - done);
         if (n <= 0) {
             return false;
         }
