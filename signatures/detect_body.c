@@ -31,6 +31,9 @@ enum {
     OPENER_MAX = 64, /* longer than any opener */
 };
 
+/* Of a longer value only this much is looked at for one hit, and that much of it before the hit. */
+enum { VALUE_MAX = 16 * 1024, VALUE_BEFORE = 2 * 1024 };
+
 #define NO_HIT        UINT64_MAX
 #define FAR_FROM_HERE ((uint64_t)1 << 40)
 
@@ -158,6 +161,10 @@ static void look_at_hit(struct detector *d, struct walk *walk, size_t i)
     struct located l = locate(text, end - 1, &hint);
     size_t at = 0;
     (void)span_contains(text, l.value, &at);
+    if (l.value.len > VALUE_MAX) { /* a file: what stands around the hit */
+        at = end > at + VALUE_BEFORE ? end - VALUE_BEFORE : at;
+        l.value = span_sub(text, at, VALUE_MAX);
+    }
     enum lookup_class class = LOOKUP_NONE;
     struct candidate c[2] = {{*spot, l.value, l.value.len},
                              {*spot, span_sub(text, at, OUTER_MAX), l.value.len}};

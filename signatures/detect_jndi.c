@@ -348,10 +348,22 @@ static enum field_id told_as(enum field_id id)
     return id == FIELD_HTTP_HOST_RAW ? FIELD_HTTP_HOST : id;
 }
 
+/* A picture, an archive: by chance they hold every introducer there is, so giving up on one is
+ * counted and no alert. In text it is one. */
+static bool is_binary(struct span text)
+{
+    size_t odd = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        odd += c >= 0x80 || (c < 0x20 && !byte_is_space(c));
+    }
+    return odd > text.len / 4;
+}
+
 void detect_report(struct detector *d, const struct spot *spot, struct span text,
                    const struct answer *answer)
 {
-    if (answer->class == LOOKUP_NONE && !answer->over_budget) {
+    if (answer->class == LOOKUP_NONE && (!answer->over_budget || is_binary(text))) {
         return;
     }
     struct spot told = *spot;
