@@ -1,0 +1,353 @@
+/* peel_read: a text with its escapes standing for what they stand for.
+ *
+ * A look-up has to spell `jndi` (peel_spell.c). Here each escape is read as what it stands for. One
+ * that stands for the beginning of another one ("%25" for '%') may hide anything, if what follows
+ * has the form of the rest; so may encoded words, UTF-7, and letters that nobody would escape. Soft
+ * line breaks are read as if they were not there.
+ *
+ * One pass, no memory. */
+#include "signatures/peel_read.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/base/sbuf.h"
+#include "sensor/codec/base64.h"
+#include "signatures/peel_pieces.h"
+#include "signatures/peel_steps.h"
+
+enum {
+    CODED_MIN = 4, /* needless escapes in a row */
+    UTF7_MAX = 16,
+    HEAD_MAX = 64, /* of an encoded word, to its text */
+    IDLE_MAX = 32, /* characters behind which a walk is settled */
+};
+
+static bool is_introducer(uint8_t c)
+{
+    return c == '%' || c == '&' || c == '\\' || c == '=' || c == '+';
+}
+
+/* The step that undoes an escape beginning with c; PEEL_STEP_N: none. */
+static enum peel_step step_of(uint8_t c)
+{
+    return c == '%'    ? PEEL_STEP_PERCENT
+           : c == '&'  ? PEEL_STEP_HTML
+           : c == '\\' ? PEEL_STEP_BACKSLASH
+           : c == '='  ? PEEL_STEP_QUOTED_PRINTABLE
+           : c >= 0xc0 ? PEEL_STEP_OVERLONG
+                       : PEEL_STEP_N;
+}
+
+/* A character of the text, or what an escape stands for. */
+struct peel_char {
+    uint8_t bytes[16];
+    size_t n;
+    size_t len; /* in the text */
+    bool coded;
+};
+
+static struct peel_char read_at(struct span text, size_t off)
+{
+    struct peel_char r = {.bytes = {span_at(text, off)}, .n = 1, .len = 1};
+    enum peel_step step = step_of(r.bytes[0]);
+    if (step == PEEL_STEP_N) {
+        return r;
+    }
+    uint8_t first = r.bytes[0];
+    uint32_t encodings = 0;
+    struct sbuf to = {.data = r.bytes, .room = sizeof(r.bytes), .cap = sizeof(r.bytes)};
+    size_t len = peel_step_escape(step, text, off, &to, &encodings);
+    r.coded = len > 0;
+    if (r.coded) {
+        r.len = len;
+        r.n = to.len;
+    } else {
+        r.bytes[0] = first;
+    }
+    return r;
+}
+
+/* Whether an octet of this value, written as an escape, may hide something. */
+static bool is_worth_hiding(int high, int low)
+{
+    if (high < 0 || low < 0) {
+        return false;
+    }
+    uint8_t c = (uint8_t)(high << 4 | low);
+    return byte_is_alnum(c) || c == '$' || c == '{' || is_introducer(c) || c >= 0xc0 || c == 0;
+}
+
+/* Whether a name of a character reference that matters may begin with these. */
+static bool begins_name(uint8_t a, uint8_t b)
+{
+    static const char pairs[] = "dolblcrbrcpebseqplamnucoimin";
+    for (size_t i = 0; i + 2 < sizeof(pairs); i += 2) {
+        if ((uint8_t)pairs[i] == a && (uint8_t)pairs[i + 1] == b) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "u0024", "x24", "44": the rest of an escape that may hide something. */
+static bool goes_on_as_backslash(struct span text, size_t off)
+{
+    uint8_t a = span_at(text, off);
+    size_t hex = off + 1;
+    if (a == 'u') {
+        while (span_at(text, hex) == 'u') {
+            hex++;
+        }
+        if (span_at(text, hex) == '{') {
+            return true;
+        }
+        if (span_at(text, hex) != '0' || span_at(text, hex + 1) != '0') {
+            return span_at(text, hex) == '0' && span_at(text, hex + 1) == '1'; /* U+0131 */
+        }
+        hex += 2;
+    }
+    if (a == 'u' || a == 'x') {
+        return is_worth_hiding(byte_hex(span_at(text, hex)), byte_hex(span_at(text, hex + 1)));
+    }
+    if (a == '\\') {
+        return true;
+    }
+    uint8_t b = span_at(text, off + 1);
+    return a >= '0' && a <= '7' && b >= '0' && b <= '7';
+}
+
+/* An escape stood for `c`, which begins escapes itself: whether what follows goes on as one. */
+static bool goes_on(uint8_t c, struct span text, size_t off)
+{
+    if (!is_introducer(c) && c < 0xc0) {
+        return false;
+    }
+    struct peel_char first = read_at(text, off);
+    struct peel_char second = read_at(text, off + first.len);
+    uint8_t a = first.n > 0 ? first.bytes[0] : 0;
+    uint8_t b = second.n > 0 ? second.bytes[0] : 0;
+    if (first.coded && (is_introducer(a) || a >= 0xc0 || (byte_is_alnum(a) && c != '='))) {
+        return true;
+    }
+    bool octet = is_worth_hiding(byte_hex(a), byte_hex(b)) ||
+                 (byte_hex(a) >= 0 && second.coded && is_introducer(b));
+    switch (c) {
+    case '%':
+        return octet || byte_lower(a) == 'u';
+    case '&':
+        return a == '#' || begins_name(a, b);
+    case '\\':
+        return goes_on_as_backslash(text, off);
+    case '=':
+        return octet || a == '?' || a == '\r' || a == '\n';
+    case '+':
+        return a == 'A';
+    default:
+        return first.coded; /* the second byte of an overlong form */
+    }
+}
+
+/* "=?charset?B?" or "?Q?" at off. */
+static bool is_word(struct span text, size_t off)
+{
+    struct span head = span_sub(text, off, HEAD_MAX);
+    return span_starts(head, SPAN("=?")) && (span_find_nocase(head, 2, SPAN("?b?")) != SPAN_NONE ||
+                                             span_find_nocase(head, 2, SPAN("?q?")) != SPAN_NONE);
+}
+
+/* A section of UTF-7 at off: characters below 256 begin with 'A' and a letter up to 'P'. */
+static bool is_utf7(struct span text, size_t off)
+{
+    uint8_t second = span_at(text, off + 2);
+    if (span_at(text, off + 1) == 'A' && second >= 'A' && second <= 'P') {
+        return base64_value(BASE64_STANDARD, span_at(text, off + 3)) >= 0;
+    }
+    size_t n = 0;
+    size_t at = off + 1;
+    while (at < text.len && at - off <= UTF7_MAX &&
+           base64_value(BASE64_STANDARD, text.data[at]) >= 0) {
+        n += text.data[at] == 'A';
+        at++;
+    }
+    return at - off > PEEL_RUN_MIN && n >= 3;
+}
+
+/* Feeds what was read; U+0130 and U+0131 count as 'i'. */
+static void feed(struct peel_speller *s, const struct peel_char *r, uint8_t next)
+{
+    uint8_t second = r->n > 1 ? r->bytes[1] : next;
+    if (r->n > 0 && r->bytes[0] == 0xc4 && (second & 0xfe) == 0xb0) {
+        peel_speller_feed(s, 'i');
+        return;
+    }
+    for (size_t i = 0; i < r->n; i++) {
+        uint8_t c = r->bytes[i];
+        /* Not half a character of UTF-16, nor the second half of U+0131, escaped by itself; in
+         * UTF-16 that is a '1' (see is_half) and a byte of 1. */
+        if (c != 0 && c != 0xb0 && c != 0xb1 && !(r->coded && c == '1')) {
+            peel_speller_feed(s, c == 1 ? 'i' : c);
+        }
+    }
+}
+
+/* The first byte of an overlong form, as the character of that number, and more escapes. */
+static bool is_overlong_lead(const struct peel_char *r, struct span text, size_t off)
+{
+    bool lead = r->n == 2 && r->bytes[0] == 0xc3 &&
+                (r->bytes[1] <= 0x81 || r->bytes[1] == 0xa0 || r->bytes[1] == 0xb0);
+    return lead && read_at(text, off).coded;
+}
+
+/* Escapes that may hide anything, at off. */
+static bool hides_anything(const struct peel_char *r, struct span text, size_t off)
+{
+    uint8_t c = span_at(text, off);
+    if (r->coded) {
+        return r->n > 0 && (goes_on(r->bytes[r->n - 1], text, off + r->len) ||
+                            is_overlong_lead(r, text, off + r->len));
+    }
+    if (c == '=') {
+        struct peel_char next = read_at(text, off + 1);
+        bool line_end =
+            next.coded && next.n == 1 && (next.bytes[0] == '\r' || next.bytes[0] == '\n');
+        return line_end || is_word(text, off);
+    }
+    return c == '+' && is_utf7(text, off);
+}
+
+/* The first byte of what stands at off, or behind a NUL there; or 0. */
+static uint8_t first_byte(struct span text, size_t off)
+{
+    struct peel_char r = read_at(text, off);
+    if (r.n > 0 && r.bytes[0] == 0) {
+        r = read_at(text, off + r.len);
+    }
+    return r.n > 0 ? r.bytes[0] : 0;
+}
+
+/* What a byte may mean where it stands. */
+enum kind {
+    KIND_NONE = 0,
+    KIND_LETTER, /* counts in spelling, or does not break it */
+    KIND_ESCAPE, /* may begin an escape, or an overlong form (C3: one that was encoded again) */
+};
+
+#define LETTERS(a, b) [a] = KIND_LETTER, [b] = KIND_LETTER
+static const uint8_t kinds[256] = {
+    LETTERS('j', 'J'),    LETTERS('n', 'N'),    LETTERS('d', 'D'),    LETTERS('i', 'I'),
+    LETTERS('$', '#'),    LETTERS('{', '}'),    LETTERS(0, 1),        LETTERS(0xb0, 0xb1),
+    LETTERS(':', '-'),    ['\''] = KIND_LETTER, [0xc0] = KIND_ESCAPE, [0xc1] = KIND_ESCAPE,
+    ['1'] = KIND_LETTER,  [0xc3] = KIND_ESCAPE, [0xe0] = KIND_ESCAPE, [0xf0] = KIND_ESCAPE,
+    [0xc4] = KIND_LETTER, ['%'] = KIND_ESCAPE,  ['&'] = KIND_ESCAPE,  ['\\'] = KIND_ESCAPE,
+    ['='] = KIND_ESCAPE,  ['+'] = KIND_ESCAPE,
+};
+
+/* Whether the '1' at off is half of U+0131 in UTF-16. */
+static bool is_half(struct span text, size_t off)
+{
+    return span_at(text, off + 1) == 1 || span_at(text, off - 1) == 1;
+}
+
+/* One character or escape at off: feeds it and tells its length. True when it may hide anything. */
+static bool read_one(struct peel_speller *s, struct span text, size_t off, struct peel_char *ret)
+{
+    *ret = (struct peel_char){.bytes = {text.data[off]}, .n = 1, .len = 1};
+    if (text.data[off] == '1') {
+        if (!is_half(text, off)) {
+            peel_speller_skip(s);
+        }
+        return false;
+    }
+    if (kinds[text.data[off]] == KIND_ESCAPE) {
+        *ret = read_at(text, off);
+        if (hides_anything(ret, text, off)) {
+            return true;
+        }
+    }
+    uint8_t last = ret->n > 0 ? ret->bytes[ret->n - 1] : 0;
+    bool opener = last == '#' || last == '%';
+    uint8_t next = opener || ret->bytes[0] == 0xc4 ? first_byte(text, off + ret->len) : (uint8_t)0;
+    if (opener && next == '{') {
+        peel_speller_open(s);
+    }
+    feed(s, ret, next);
+    return false;
+}
+
+/* Takes note of how it was written. True when so many were written so that they may be base64. */
+static bool note_coded(struct peel_walk *w, const struct peel_char *r)
+{
+    bool coded = r->coded && r->n > 0 && base64_value(BASE64_EITHER, r->bytes[r->n - 1]) >= 0;
+    w->n_coded = coded ? w->n_coded + 1 : 0;
+    w->folded = w->folded || (r->coded && r->n == 0);
+    return w->n_coded >= CODED_MIN;
+}
+
+static size_t skip_none(struct span text, size_t off, size_t end)
+{
+    while (off < end && kinds[text.data[off]] == KIND_NONE) {
+        off++;
+    }
+    return off;
+}
+
+void peel_walk_start(struct peel_walk *w)
+{
+    peel_speller_start(&w->speller);
+    w->n_coded = 0;
+    w->settle = SIZE_MAX;
+    w->active = 0;
+    w->folded = false;
+    w->settled = false;
+}
+
+bool peel_walk_on(struct peel_walk *w, struct span text, size_t *ret_off, size_t end)
+{
+    struct peel_speller *s = &w->speller;
+    size_t off = *ret_off;
+    end = end < text.len ? end : text.len;
+    while (off < end && !s->found && !w->settled) {
+        struct peel_char r;
+        if (kinds[text.data[off]] == KIND_NONE) {
+            off = skip_none(text, off, end);
+            peel_speller_skip(s);
+            w->n_coded = 0;
+        } else {
+            if (read_one(s, text, off, &r)) {
+                return true;
+            }
+            if (note_coded(w, &r)) {
+                return true;
+            }
+            off += r.len;
+        }
+        w->active = peel_speller_idle(s) ? w->active : off;
+        w->settled = off >= w->settle && off >= w->active + IDLE_MAX;
+    }
+    *ret_off = off;
+    return s->found;
+}
+
+bool peel_walk_end(struct peel_walk *w)
+{
+    return peel_speller_end(&w->speller);
+}
+
+int peel_read_base64(struct span text, size_t off, size_t *ret_len)
+{
+    uint8_t c = text.data[off];
+    *ret_len = 1;
+    if (c == '%' || c == '&' || c == '\\') {
+        struct peel_char r = read_at(text, off);
+        *ret_len = r.len;
+        c = r.n == 1 ? r.bytes[0] : 0;
+    }
+    if (c == '\r' || c == '\n') {
+        return -2;
+    }
+    return base64_value(BASE64_EITHER, c);
+}
+
+bool peel_is_worth_reading(uint8_t c)
+{
+    return c == '$' || c == '#' || c == 0 || kinds[c] == KIND_ESCAPE;
+}

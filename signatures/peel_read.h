@@ -1,0 +1,30 @@
+#pragma once
+
+#include "signatures/peel_spell.h"
+
+/* Private to signatures/peel*.c: reading a text with its escapes standing for what they stand for,
+ * to see whether it may come to spell a look-up. */
+
+/* A walk through a text, piece by piece. */
+struct peel_walk {
+    struct peel_speller speller;
+    unsigned n_coded; /* needless escapes in a row */
+    size_t settle;    /* from here on the walk is over as soon as nothing is open */
+    size_t active;    /* where something was open last */
+    bool settled;     /* it is over */
+    bool folded;      /* there was a soft line break, which may stand in an escape */
+};
+
+void peel_walk_start(struct peel_walk *w);
+/* Reads on from *off to `end` (or a little further: what lies behind is only the context of what
+ * lies before), and leaves in *off how far it came. True when a look-up may be there: letters may
+ * be spelt, or there are escapes that may hide anything. */
+bool peel_walk_on(struct peel_walk *w, struct span text, size_t *off, size_t end);
+/* The text is at its end. */
+bool peel_walk_end(struct peel_walk *w);
+
+/* What stands at off in a run of base64, undone if it is an escape: its value, and its length in
+ * *ret_len; -1 when the run ends here, -2 for a line end, which does not end it. */
+int peel_read_base64(struct span text, size_t off, size_t *ret_len);
+/* Whether a byte may begin something that is worth a walk. */
+bool peel_is_worth_reading(uint8_t c);

@@ -1,0 +1,209 @@
+/* peel_runs: whether anything may be hidden in the base64 of a text.
+ *
+ * Base64 is decoded on the way, from each of the four characters at which its groups may begin, and
+ * each stretch of text in what comes out is looked at like any other text (peel_read.c).
+ *
+ * One pass, no memory but a window of decoded bytes for each beginning. */
+#include "signatures/peel_runs.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/codec/base64.h"
+#include "sensor/codec/utf.h"
+#include "signatures/peel_pieces.h"
+
+enum {
+    WORD_MIN = PEEL_RUN_MIN, /* base64 inside of base64 */
+    WINDOW = 512,            /* of decoded bytes */
+    CONTEXT = 128,           /* of these, what is only looked at to read escapes */
+    SHIFTS = 4,              /* places where base64 may begin */
+};
+
+/* What a run decodes to when it begins at one of its first characters. */
+struct decoded {
+    struct peel_walk walk;
+    uint8_t bytes[WINDOW];
+    size_t n;
+    uint8_t last;
+    uint8_t last_but_one;
+    bool worth;      /* something in `bytes` may begin a look-up or an encoding */
+    bool late;       /* what begins from now on does not matter */
+    bool over;       /* and what began before is over */
+    unsigned n_word; /* length of the word of base64 at the end */
+    unsigned cases;  /* of its letters */
+    size_t n_all;
+    size_t n_control;
+};
+
+bool peel_has_utf16(struct span text)
+{
+    struct span piece;
+    enum utf16_order order;
+    return utf16_guess(text, &order) || peel_next_utf16(text, 0, &piece);
+}
+
+/* Looks at what there is up to `until`, and forgets that. */
+static bool look_at(struct decoded *d, size_t until)
+{
+    struct span text = span_of(d->bytes, d->n);
+    size_t off = 0;
+    until = until < d->n ? until : d->n;
+    if (d->worth && d->n >= PEEL_TEXT_MIN) {
+        d->walk.settle = d->late ? 0 : SIZE_MAX;
+        d->walk.active = 0;
+        if (peel_walk_on(&d->walk, text, &off, until) || d->walk.folded || peel_has_utf16(text)) {
+            return true;
+        }
+        d->over = d->over || d->walk.settled;
+    }
+    off = off > until ? off : until;
+    off = off < d->n ? off : d->n;
+    bytes_move(d->bytes, d->bytes + off, d->n - off);
+    d->n -= off;
+    return false;
+}
+
+/* A stretch of text ends. */
+static bool look_at_end(struct decoded *d)
+{
+    bool found = look_at(d, SIZE_MAX) || (d->worth && peel_walk_end(&d->walk));
+    if (d->worth) {
+        peel_walk_start(&d->walk);
+    }
+    d->over = d->over || d->late;
+    d->n = 0;
+    d->worth = false;
+    d->n_word = 0;
+    d->cases = 0;
+    return found;
+}
+
+/* Whether a long word of base64, with letters of both cases, ends here. */
+static bool ends_word(struct decoded *d, uint8_t c)
+{
+    bool in_word = base64_value(BASE64_EITHER, c) >= 0;
+    d->n_word = in_word ? d->n_word + 1 : 0;
+    d->cases = in_word ? d->cases : 0;
+    d->cases |= byte_is_alpha(c) ? (c >= 97 ? 1u : 2u) : 0u;
+    return d->n_word >= WORD_MIN && d->cases == 3;
+}
+
+/* One more decoded byte; true when something is hidden in what came so far. */
+static bool decoded_byte(struct decoded *d, uint8_t c)
+{
+    bool is_text = peel_is_text(c, d->last, d->last_but_one);
+    d->last_but_one = d->last;
+    d->last = c;
+    d->n_all++;
+    if (!is_text) {
+        d->n_control++;
+        /* Now and then one is no reason to begin anew. */
+        return d->n_control * 8 > d->n_all && look_at_end(d);
+    }
+    if (ends_word(d, c)) {
+        return true;
+    }
+    d->worth = d->worth || peel_is_worth_reading(c);
+    d->bytes[d->n++] = c;
+    return d->n == WINDOW && look_at(d, WINDOW - CONTEXT);
+}
+
+static void decoded_start(struct decoded *d)
+{
+    peel_walk_start(&d->walk);
+    d->n = 0;
+    d->last = ' ';
+    d->last_but_one = ' ';
+    d->worth = false;
+    d->late = false;
+    d->over = false;
+    d->n_word = 0;
+    d->cases = 0;
+    d->n_all = 0;
+    d->n_control = 0;
+}
+
+/* One more character of a run: bits are those of the last five, n is its place. */
+static bool run_char(struct decoded *shifts, uint32_t bits, size_t n)
+{
+    for (size_t s = 0; s < SHIFTS && s <= n; s++) {
+        size_t place = (n - s) % 4;
+        if (place > 0 && !shifts[s].over &&
+            decoded_byte(&shifts[s], (uint8_t)(bits >> (6 - place * 2)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* From here on nothing that begins matters. True when all is over. */
+static bool come_late(struct decoded *shifts)
+{
+    bool over = true;
+    for (size_t s = 0; s < SHIFTS; s++) {
+        shifts[s].late = true;
+        shifts[s].over = shifts[s].over || (!shifts[s].worth && shifts[s].n_word == 0);
+        over = over && shifts[s].over;
+    }
+    return over;
+}
+
+bool peel_hides_in_run(struct span text, size_t *ret_off, size_t settle)
+{
+    struct decoded shifts[SHIFTS];
+    uint32_t bits = 0;
+    size_t n = 0;
+    size_t at = *ret_off;
+    for (size_t s = 0; s < SHIFTS; s++) {
+        decoded_start(&shifts[s]);
+    }
+    while (at < text.len && (at < settle || !come_late(shifts))) {
+        size_t len = 0;
+        int value = peel_read_base64(text, at, &len);
+        if (value == -1) {
+            break;
+        }
+        at += len;
+        if (value >= 0) {
+            bits = bits << 6 | (uint32_t)value;
+            if (run_char(shifts, bits, n++)) {
+                return true;
+            }
+        }
+    }
+    *ret_off = at > *ret_off ? at : *ret_off + 1;
+    bool found = false;
+    for (size_t s = 0; s < SHIFTS && n >= PEEL_RUN_MIN && !found; s++) {
+        found = !shifts[s].over && look_at_end(&shifts[s]);
+    }
+    return found;
+}
+
+/* Behind the characters of base64 at off. */
+static size_t run_end(struct span text, size_t off)
+{
+    while (off < text.len && base64_value(BASE64_EITHER, text.data[off]) >= 0) {
+        off++;
+    }
+    return off;
+}
+
+bool peel_hides_in_runs(struct span text)
+{
+    size_t off = 0;
+    while (off < text.len) {
+        size_t end = run_end(text, off);
+        uint8_t next = span_at(text, end);
+        bool more = end > off &&
+                    (next == '%' || next == '&' || next == '\\' || next == '\r' || next == '\n');
+        if (end - off < PEEL_RUN_MIN && !more) {
+            off = end + 1;
+            continue;
+        }
+        /* "H4sI" is how gzip begins. */
+        if (span_starts(span_from(text, off), SPAN("H4sI")) ||
+            peel_hides_in_run(text, &off, SIZE_MAX)) {
+            return true;
+        }
+    }
+    return false;
+}
