@@ -179,9 +179,14 @@ static bool hits_grow(struct hits *hits)
     return true;
 }
 
-static bool on_hit(void *ctx, uint32_t pattern, uint64_t end)
+void detect_no_hits(struct hits *hits)
 {
-    struct hits *hits = ctx;
+    hits->n = 0;
+    hits->overflow = false;
+}
+
+bool detect_note_hit(struct hits *hits, uint32_t pattern, size_t end)
+{
     if (hits->n == hits->room && !hits_grow(hits)) {
         return false;
     }
@@ -189,10 +194,14 @@ static bool on_hit(void *ctx, uint32_t pattern, uint64_t end)
     return true;
 }
 
+static bool on_hit(void *ctx, uint32_t pattern, uint64_t end)
+{
+    return detect_note_hit(ctx, pattern, (size_t)end);
+}
+
 void detect_scan(struct detector *d, const struct engine *e, struct span text, struct hits *hits)
 {
-    hits->n = 0;
-    hits->overflow = false;
+    detect_no_hits(hits);
     match_block(e->gate, d->scratch, text, on_hit, hits);
 }
 

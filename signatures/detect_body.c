@@ -2,10 +2,12 @@
  *
  * The pieces of a body go through the gate as one stream, so that nothing hides at a border. A body
  * without a hit costs its scan and a copy of its start (so that a hit can be placed in it: a path
- * in JSON, the name of a part) or, behind that, of its last 256 bytes. From a hit on the bytes are
- * kept until `body_after` of them have come or the body ends; that window is looked at as one text,
- * then the next hit is waited for. Where windows begin and end depends on the offsets of hits
- * alone, never on how the body was cut into pieces: the same bytes give the same findings.
+ * in JSON, the name of a part) or, behind that, of its last 256 bytes. A hit is glanced at as soon
+ * as PEEL_GLANCE_AFTER bytes have come behind it, which settles nearly all of them. From one that
+ * it does not settle on, the bytes are kept until `body_after` of them have come or the body ends;
+ * that window is looked at as one text, then the next hit is waited for. Where windows begin and
+ * end depends on the bytes and the offsets of hits alone, never on how the body was cut into
+ * pieces: the same bytes give the same findings.
  *
  * A window may end inside a look-up. It is therefore cut before the hit in its second half that has
  * the widest room before it, and what follows is left to the next window.
@@ -29,6 +31,7 @@ enum {
     BOUNDARY_MAX = 256,
     FREE_BODIES_MAX = 64,
     OPENER_MAX = 64, /* longer than any opener */
+    PENDING_MAX = 64,
 };
 
 /* Of a longer value only this much is looked at for one hit, and that much of it before the hit. */
@@ -36,6 +39,12 @@ enum { VALUE_MAX = 16 * 1024, VALUE_BEFORE = 2 * 1024 };
 
 #define NO_HIT        UINT64_MAX
 #define FAR_FROM_HERE ((uint64_t)1 << 40)
+
+/* A hit that waits for what follows it. */
+struct pending {
+    uint64_t end;
+    uint32_t pattern;
+};
 
 struct body {
     struct body *next;
@@ -53,10 +62,14 @@ struct body {
     uint64_t done;  /* hits that end up to here are dealt with */
     uint64_t armed; /* end of the hit whose window is being filled */
     uint64_t later; /* end of the first hit behind that window */
+    struct pending pending[PENDING_MAX]; /* when no window is being filled */
+    size_t n_pending;
+    struct peel_glance glance;
     size_t before;
     size_t after;
     bool whole;  /* its start was seen */
-    bool broken; /* its end will not be */
+    bool ended;  /* no more will come, */
+    bool broken; /* and its end was not seen */
 };
 
 /* A window ready to be looked at. */
@@ -194,30 +207,32 @@ static void look_at_rest(struct detector *d, const struct walk *walk, size_t end
     }
 }
 
+/* Whether a hit of a window deserves more than a glance. */
+static bool is_worth_it(struct peel_glance *g, const struct walk *walk, const struct hit *hit)
+{
+    const struct peel_hit what = {
+        .pattern = hit->pattern, .text = walk->text, .end = hit->end, .more = walk->window->more};
+    return peel_glance(g, &what);
+}
+
 static void look_at_hits(struct detector *d, const struct window *w, const struct hits *hits,
                          size_t cut)
 {
     const struct engine *e = detect_engine(d, w->spot->tx);
+    struct peel_glance glance = {{0}};
     struct walk walk = {.window = w,
                         .text = span_head(w->text, cut),
                         .hits = hits,
                         .done = w->done > w->off ? (size_t)(w->done - w->off) : 0,
                         .left = LOCATE_FREE + LOCATE_TIMES * w->text.len};
-    bool may_hide = false;
     for (size_t i = 0; i < hits->n; i++) {
-        size_t end = hits->list[i].end;
-        if (!detect_is_opener(e, &hits->list[i]) || end <= walk.done || end > cut) {
+        const struct hit *hit = &hits->list[i];
+        if (!detect_is_opener(e, hit) || hit->end <= walk.done || hit->end > cut ||
+            !is_worth_it(&glance, &walk, hit)) {
             continue;
         }
-        if (!may_hide) {
-            stats_add(d->stats, STAT_GATE_HITS, 1);
-            may_hide = detect_may_hide(from_hit(walk.text, end));
-            if (!may_hide) {
-                return;
-            }
-        }
         if (cut > walk.left || (hits->overflow && i + 1 == hits->n)) {
-            look_at_rest(d, &walk, end);
+            look_at_rest(d, &walk, hit->end);
             return;
         }
         walk.left -= cut;
@@ -252,8 +267,10 @@ static struct spot spot_of(struct tx *tx, const struct body *b)
 }
 
 struct scan {
+    struct detector *detector;
     const struct tx_state *state;
-    struct body *body;
+    const struct body *body;
+    uint64_t base; /* of the slice in the body */
 };
 
 /* Whether a hit is worth a window. */
@@ -270,14 +287,10 @@ static bool matters(const struct tx_state *state, uint32_t pattern)
 static bool on_stream_hit(void *ctx, uint32_t pattern, uint64_t end)
 {
     const struct scan *scan = ctx;
-    struct body *b = scan->body;
-    if (end <= b->done || !matters(scan->state, pattern)) {
-        return true;
-    }
-    if (b->armed == NO_HIT) {
-        b->armed = end;
-    } else if (b->later == NO_HIT && end > b->armed + b->after) {
-        b->later = end;
+    const struct body *b = scan->body;
+    bool in_window = b->armed != NO_HIT && end <= b->armed + b->after;
+    if (end > b->done && !in_window && matters(scan->state, pattern)) {
+        (void)detect_note_hit(&scan->detector->hits, pattern, (size_t)(end - scan->base));
     }
     return true;
 }
@@ -306,39 +319,95 @@ static uint64_t window_start(const struct body *b, uint64_t hit)
     return hit <= b->before ? 0 : hit - (hit < DETECT_BACK ? hit : DETECT_BACK);
 }
 
-/* What may still be needed when no hit is waited behind. */
-static void forget(struct body *b)
+/* What may still be needed. */
+static void forget(struct detector *d, struct body *b)
 {
     if (b->armed != NO_HIT) {
         forget_before(b, window_start(b, b->armed));
+    } else if (b->n_pending > 0) {
+        forget_before(b, window_start(b, b->pending[0].end));
     } else if (b->end > b->before) {
         forget_before(b, b->end > DETECT_BACK ? b->end - DETECT_BACK : 0);
     }
+    count_room(d, b);
 }
 
-static void keep(struct detector *d, struct body *b, struct span slice)
+/* Keeps a slice, or only its end when nothing before it can be needed. */
+static void keep(struct body *b, struct span slice, bool has_hits)
 {
-    if (b->armed == NO_HIT && b->end > b->before && slice.len >= DETECT_BACK) {
+    bool waits = b->armed != NO_HIT || b->n_pending > 0 || has_hits;
+    if (!waits && b->end > b->before && slice.len >= DETECT_BACK) {
         sbuf_reset(&b->text);
         b->off = b->end - DETECT_BACK;
         slice = span_from(slice, slice.len - DETECT_BACK);
     }
     sbuf_add(&b->text, slice);
-    forget(b);
-    count_room(d, b);
 }
 
-/* The first hit that is worth another window. */
-static uint64_t next_hit(const struct tx_state *state, const struct body *b,
-                         const struct hits *hits, uint64_t window_off)
+/* Fills a window from this hit on, or from the first that waits. */
+static void arm(struct body *b, uint64_t end)
 {
-    for (size_t i = 0; i < hits->n; i++) {
-        uint64_t end = window_off + hits->list[i].end;
-        if (end > b->done && matters(state, hits->list[i].pattern)) {
-            return end;
+    b->armed = b->n_pending > 0 ? b->pending[0].end : end;
+    b->n_pending = 0;
+}
+
+static bool glance_at(struct body *b, uint32_t pattern, uint64_t end)
+{
+    uint64_t from = end < PEEL_GLANCE_BEFORE ? 0 : end - PEEL_GLANCE_BEFORE;
+    from = from > b->off ? from : b->off;
+    uint64_t to = end + PEEL_GLANCE_AFTER < b->end ? end + PEEL_GLANCE_AFTER : b->end;
+    const struct peel_hit hit = {
+        .pattern = pattern,
+        .text = span_sub(sbuf_span(&b->text), (size_t)(from - b->off), (size_t)(to - from)),
+        .off = from,
+        .end = (size_t)(end - from),
+        .more = to < b->end || !b->ended};
+    return peel_glance(&b->glance, &hit);
+}
+
+/* Decides what is done about a hit; they come in their order. */
+static void consider(struct detector *d, const struct engine *e, struct body *b, uint32_t pattern,
+                     uint64_t end)
+{
+    if (b->armed != NO_HIT) {
+        b->later = b->later == NO_HIT && end > b->armed + b->after ? end : b->later;
+    } else if (pattern >= e->n_openers || b->n_pending == PENDING_MAX) {
+        arm(b, end);
+    } else if (!b->ended && b->end < end + PEEL_GLANCE_AFTER) {
+        b->pending[b->n_pending++] = (struct pending){end, pattern};
+    } else {
+        stats_add(d->stats, STAT_GATE_HITS, 1);
+        if (glance_at(b, pattern, end)) {
+            arm(b, end);
         }
     }
-    return b->later;
+}
+
+/* Considers again what waits. */
+static void consider_pending(struct detector *d, const struct engine *e, struct body *b)
+{
+    struct pending waiting[PENDING_MAX];
+    size_t n = b->n_pending;
+    bytes_copy(waiting, b->pending, n * sizeof(*waiting));
+    b->n_pending = 0;
+    for (size_t i = 0; i < n; i++) {
+        consider(d, e, b, waiting[i].pattern, waiting[i].end);
+    }
+}
+
+/* Considers the hits of what begins at `base` in the body. */
+static void consider_hits(struct detector *d, const struct tx_state *state, struct body *b,
+                          uint64_t base)
+{
+    for (size_t i = 0; i < d->hits.n; i++) {
+        const struct hit *hit = &d->hits.list[i];
+        if (base + hit->end > b->done && matters(state, hit->pattern)) {
+            consider(d, state->edition->engine, b, hit->pattern, base + hit->end);
+        }
+    }
+    if (d->hits.overflow && b->armed == NO_HIT) {
+        arm(b, base + d->hits.list[d->hits.n - 1].end);
+    }
 }
 
 static void fill_window(struct detector *d, struct tx *tx, struct body *b)
@@ -362,21 +431,32 @@ static void fill_window(struct detector *d, struct tx *tx, struct body *b)
     detect_scan(d, state->edition->engine, w.text, &d->hits);
     uint64_t done = look_at_window(d, &w, &d->hits);
     b->done = done > b->armed ? done : b->armed;
-    b->armed = next_hit(state, b, &d->hits, start);
+    uint64_t later = b->later;
+    b->armed = NO_HIT;
     b->later = NO_HIT;
-    forget(b);
+    b->glance = (struct peel_glance){{0}};
+    consider_hits(d, state, b, start);
+    if (b->armed == NO_HIT && later != NO_HIT) {
+        arm(b, later);
+    }
+    forget(d, b);
 }
 
 static void feed(struct detector *d, struct tx *tx, struct body *b, struct span bytes)
 {
-    struct scan scan = {tx->detect, b};
+    const struct tx_state *state = tx->detect;
     size_t slice_max = b->after / 2 < SLICE ? b->after / 2 : SLICE;
     stats_add(d->stats, STAT_GATE_BYTES, bytes.len);
     while (bytes.len > 0) {
         struct span slice = span_head(bytes, slice_max);
+        struct scan scan = {d, state, b, b->end};
+        detect_no_hits(&d->hits);
         match_stream_scan(b->stream, d->scratch, slice, on_stream_hit, &scan);
         b->end += slice.len;
-        keep(d, b, slice);
+        keep(b, slice, d->hits.n > 0);
+        consider_pending(d, state->edition->engine, b);
+        consider_hits(d, state, b, scan.base);
+        forget(d, b);
         while (b->armed != NO_HIT && b->end > b->armed + b->after) {
             fill_window(d, tx, b);
         }
@@ -387,6 +467,9 @@ static void feed(struct detector *d, struct tx *tx, struct body *b, struct span 
 /* Looks at what is still waited for. */
 static void drain(struct detector *d, struct tx *tx, struct body *b)
 {
+    const struct tx_state *state = tx->detect;
+    b->ended = true;
+    consider_pending(d, state->edition->engine, b);
     while (b->armed != NO_HIT) {
         fill_window(d, tx, b);
     }
@@ -402,7 +485,10 @@ static void start_over(const struct engine *e, struct body *b, bool whole)
     b->done = 0;
     b->later = NO_HIT;
     b->armed = always ? 0 : NO_HIT;
+    b->n_pending = 0;
+    b->glance = (struct peel_glance){{0}};
     b->whole = whole;
+    b->ended = false;
     b->broken = false;
 }
 

@@ -4,7 +4,7 @@
 #include "signatures/detect.h"
 #include "signatures/engine_parts.h"
 #include "signatures/lookup.h"
-#include "signatures/peel.h"
+#include "signatures/peel_glance.h"
 #include "signatures/verify.h"
 
 /* What the files of the detector share; nobody else includes this. */
@@ -142,6 +142,9 @@ struct edition *detect_edition(const struct detector *d, const struct tx *tx);
 struct tx_state *detect_state(struct detector *d, struct tx *tx);
 /* Scans a text by itself. */
 void detect_scan(struct detector *d, const struct engine *e, struct span text, struct hits *hits);
+void detect_no_hits(struct hits *hits);
+/* Adds one; false, and hits->overflow, when there is no room. */
+bool detect_note_hit(struct hits *hits, uint32_t pattern, size_t end);
 /* The first hit that ends behind `off`. */
 size_t detect_first_hit(const struct hits *hits, size_t off);
 /* Whether the hit is one that may begin a look-up, or an encoding that hides one. */

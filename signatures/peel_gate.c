@@ -11,6 +11,8 @@
  *
  * Each pattern is as narrow as that argument allows, because the gate sees all traffic: "%25" or
  * "\u00" alone are everywhere. All are case-sensitive, as base64 is. */
+#include "signatures/peel_gate.h"
+
 #include "sensor/base/bytes.h"
 #include "signatures/peel.h"
 
@@ -55,71 +57,87 @@
 #define NEXT_80 OCTET("\\xc2?[\\x80\\x81]", "8[01]", "1(?:28|29)", "20[01]")
 #define LAST    OCTET("\\xc2?[\\xa4\\xbb]", "(?:[aA]4|[bB][bB])", "1(?:64|87)", "2(?:44|73)")
 
-static const struct span patterns[] = {
-    SPAN_LITERAL("\\$\\{"),
+struct row {
+    enum peel_gate_kind kind;
+    struct span regex;
+};
+
+static const struct row rows[] = {
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$\\{")},
     /* one or both escaped */
-    SPAN_LITERAL(DOLLAR MAY_BREAK "(?:\\{|" BRACE ")"),
-    SPAN_LITERAL("\\$" MAY_BREAK BRACE),
-    SPAN_LITERAL("\\$" SOFT_BREAK "\\{"),
-    SPAN_LITERAL("[$%&\\\\{+=\\xc0-\\xf0][^\\s]{0,6}" SOFT_BREAK),
-    SPAN_LITERAL(SOFT_BREAK "[^\\s=]{1,76}" SOFT_BREAK),
-    SPAN_LITERAL("(?:\\$|" DOLLAR ")" NUL "(?:\\{|" BRACE ")"),
+    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR MAY_BREAK "(?:\\{|" BRACE ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" MAY_BREAK BRACE)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" SOFT_BREAK "\\{")},
+    {PEEL_GATE_FOLDED, SPAN_LITERAL("[$%&\\\\{+=\\xc0-\\xf0][^\\s]{0,6}" SOFT_BREAK)},
+    {PEEL_GATE_FOLDED, SPAN_LITERAL(SOFT_BREAK "[^\\s=]{1,76}" SOFT_BREAK)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:\\$|" DOLLAR ")" NUL "(?:\\{|" BRACE ")")},
     /* openers of attempts */
-    SPAN_LITERAL("(?:[#%]\\{|\\$\\()" NO_WORD "(?:[jJ][nN][dD]|" ALNUM ")"),
-    SPAN_LITERAL("(?:[#%]|" HASH "|" PERCENT ")" NUL "?" BRACE),
-    SPAN_LITERAL("(?:" HASH "|" PERCENT ")" NUL "?\\{"),
-    SPAN_LITERAL("[#%]" NUL "\\{"),
-    SPAN_LITERAL("(?:[#%]|" HASH "|" PERCENT "|" EQUALS "2[35])" EQUALS "7[bB]"),
-    SPAN_LITERAL(DOLLAR "(?:\\(|" PAREN ")"),
-    SPAN_LITERAL("\\$" PAREN NO_WORD "(?:[jJ]|" ALNUM ")"),
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]\\{|\\$\\()" NO_WORD "(?:[jJ][nN][dD]|" ALNUM ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]|" HASH "|" PERCENT ")" NUL "?" BRACE)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:" HASH "|" PERCENT ")" NUL "?\\{")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("[#%]" NUL "\\{")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]|" HASH "|" PERCENT "|" EQUALS "2[35])" EQUALS "7[bB]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR "(?:\\(|" PAREN ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" PAREN NO_WORD "(?:[jJ]|" ALNUM ")")},
     /* needlessly escaped */
-    SPAN_LITERAL(ALNUM ALNUM),
-    SPAN_LITERAL("(?:\\\\[xX]|%)[cC][01](?:\\\\[xX]|%)[89aAbB][0-9a-fA-F]"),
-    SPAN_LITERAL("(?:[\\xc0\\xc1][\\x80-\\xbf]){2}"),
-    SPAN_LITERAL("\\xc0[\\xa4-\\xa6\\xab\\xbd]|\\xc1[\\x9c\\xbb]"),
-    SPAN_LITERAL("\\xe0[\\x80\\x81][\\x80-\\xbf]|\\xf0\\x80[\\x80\\x81][\\x80-\\xbf]"),
-    SPAN_LITERAL("\\xc3[\\x80\\x81]\\xc2[\\x80-\\xbf]"),
-    SPAN_LITERAL(LEAD_2 LAST),
-    SPAN_LITERAL(LEAD_34 NEXT_80 LAST),
-    SPAN_LITERAL(LEAD_34 NEXT_80 NEXT_80 LAST),
+    {PEEL_GATE_TEXT, SPAN_LITERAL(ALNUM ALNUM)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:\\\\[xX]|%)[cC][01](?:\\\\[xX]|%)[89aAbB][0-9a-fA-F]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[\\xc0\\xc1][\\x80-\\xbf]){2}")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\xc0[\\xa4-\\xa6\\xab\\xbd]|\\xc1[\\x9c\\xbb]")},
+    {PEEL_GATE_TEXT,
+     SPAN_LITERAL("\\xe0[\\x80\\x81][\\x80-\\xbf]|\\xf0\\x80[\\x80\\x81][\\x80-\\xbf]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\xc3[\\x80\\x81]\\xc2[\\x80-\\xbf]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_2 LAST)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_34 NEXT_80 LAST)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_34 NEXT_80 NEXT_80 LAST)},
     /* the beginning of an escape, escaped */
-    SPAN_LITERAL(PERCENT "(?:24|7[bB]|25|5[cC]|[cCeEfF]0|[cC]1|00|[uU]00" WANTED_HEX "|" ALNUM_HEX
-                         "%|" ALNUM ")"),
-    SPAN_LITERAL(PERCENT "26(?:#|" HASH "|" PERCENT "23|lbr|lcu|dol|amp;?#)"),
-    SPAN_LITERAL(PERCENT "3[dD](?:24|7[bB]|\\?|" PERCENT "3[fF])"),
-    SPAN_LITERAL(PERCENT "2[bB]A[A-H]"),
-    SPAN_LITERAL(AMPERSAND "(?:#|" HASH ")(?:0*" WANTED_DEC "|[xX]0*" WANTED_HEX "|" ALNUM ")"),
-    SPAN_LITERAL(AMPERSAND "(?:dollar|lbrace|lcub|percnt|bsol|equals|plus|amp;?#)"),
-    SPAN_LITERAL(BACKSLASH "(?:u+00" WANTED_HEX "|u\\{|x" WANTED_HEX "|" WANTED_OCT "|" ALNUM ")"),
-    SPAN_LITERAL(EQUALS "24" MAY_BREAK "(?:\\{|" BRACE "|" EQUALS "7[bB])"),
-    SPAN_LITERAL("\\$" EQUALS "7[bB]"),
-    SPAN_LITERAL(EQUALS "(?:" QUESTION "|\\?[A-Za-z])"),
-    SPAN_LITERAL(EQUALS LINE_END),
-    SPAN_LITERAL(PLUS "A[A-H][A-Za-z0-9+/]"),
-    SPAN_LITERAL(PLUS "A" ALNUM),
+    {PEEL_GATE_TEXT,
+     SPAN_LITERAL(PERCENT "(?:24|7[bB]|25|5[cC]|[cCeEfF]0|[cC]1|00|[uU]00" WANTED_HEX "|" ALNUM_HEX
+                          "%|" ALNUM ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(PERCENT "26(?:#|" HASH "|" PERCENT "23|lbr|lcu|dol|amp;?#)")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(PERCENT "3[dD](?:24|7[bB]|\\?|" PERCENT "3[fF])")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(PERCENT "2[bB]A[A-H]")},
+    {PEEL_GATE_TEXT,
+     SPAN_LITERAL(AMPERSAND "(?:#|" HASH ")(?:0*" WANTED_DEC "|[xX]0*" WANTED_HEX "|" ALNUM ")")},
+    {PEEL_GATE_TEXT,
+     SPAN_LITERAL(AMPERSAND "(?:dollar|lbrace|lcub|percnt|bsol|equals|plus|amp;?#)")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(BACKSLASH "(?:u+00" WANTED_HEX "|u\\{|x" WANTED_HEX "|" WANTED_OCT
+                                            "|" ALNUM ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS "24" MAY_BREAK "(?:\\{|" BRACE "|" EQUALS "7[bB])")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" EQUALS "7[bB]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS "(?:" QUESTION "|\\?[A-Za-z])")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS LINE_END)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(PLUS "A[A-H][A-Za-z0-9+/]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(PLUS "A" ALNUM)},
     /* other layers */
-    SPAN_LITERAL("=\\?[^?\\s]{1,40}\\?[bBqQ]\\?"),
-    SPAN_LITERAL("\\+A[A-H][A-Za-z0-9+/]"),
-    SPAN_LITERAL("\\+A[I-P][A-Za-z0-9+/]-\\+A"),
-    SPAN_LITERAL("[$%&\\\\#]\\x00[{(2-7a-z#0]\\x00"),
-    SPAN_LITERAL("[$%&\\\\#=+]\\x00{3}[!-~]\\x00{3}"),
-    SPAN_LITERAL("[\\xc0\\xc1\\xe0\\xf0]\\x00[\\x80-\\xbf]\\x00"),
-    SPAN_LITERAL("=\\x00[27?]\\x00"),
-    SPAN_LITERAL("\\+\\x00A\\x00"),
-    SPAN_LITERAL("(?:[A-Za-z0-9+/]\\x00){12}"),
-    SPAN_LITERAL("H4sI[A-Za-z0-9+/_-]{8}"),
-#define GATE_BASE64(regex) SPAN_LITERAL(regex),
+    {PEEL_GATE_TEXT, SPAN_LITERAL("=\\?[^?\\s]{1,40}\\?[bBqQ]\\?")},
+    {PEEL_GATE_UTF7, SPAN_LITERAL("\\+A[A-H][A-Za-z0-9+/]")},
+    {PEEL_GATE_UTF7, SPAN_LITERAL("\\+A[I-P][A-Za-z0-9+/]-\\+A")},
+    {PEEL_GATE_UTF16, SPAN_LITERAL("[$%&\\\\#]\\x00[{(2-7a-z#0]\\x00")},
+    {PEEL_GATE_UTF16, SPAN_LITERAL("[$%&\\\\#=+]\\x00{3}[!-~]\\x00{3}")},
+    {PEEL_GATE_UTF16, SPAN_LITERAL("[\\xc0\\xc1\\xe0\\xf0]\\x00[\\x80-\\xbf]\\x00")},
+    {PEEL_GATE_UTF16, SPAN_LITERAL("=\\x00[27?]\\x00")},
+    {PEEL_GATE_UTF16, SPAN_LITERAL("\\+\\x00A\\x00")},
+    {PEEL_GATE_UTF16, SPAN_LITERAL("(?:[A-Za-z0-9+/]\\x00){12}")},
+    {PEEL_GATE_ANYTHING, SPAN_LITERAL("H4sI[A-Za-z0-9+/_-]{8}")},
+#define GATE_BASE64(regex) {PEEL_GATE_BASE64, SPAN_LITERAL(regex)},
 #include "signatures/peel_gate_base64.def"
 #undef GATE_BASE64
 };
 
 size_t peel_gate_n_patterns(void)
 {
-    return ARRAY_LEN(patterns);
+    return ARRAY_LEN(rows);
 }
 
 struct match_pattern peel_gate_pattern(size_t i)
 {
-    CHECK(i < ARRAY_LEN(patterns));
-    return (struct match_pattern){.text = patterns[i]};
+    CHECK(i < ARRAY_LEN(rows));
+    return (struct match_pattern){.text = rows[i].regex};
+}
+
+enum peel_gate_kind peel_gate_kind(size_t i)
+{
+    CHECK(i < ARRAY_LEN(rows));
+    return rows[i].kind;
 }

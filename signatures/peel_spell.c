@@ -4,16 +4,16 @@
  * stands in it, or stays as it is; '$' is deleted where it escapes; `'` is deleted in patterns of
  * dates. So the letters of the prefix stand in their order, behind a '$', and between two of them
  * there is nothing but expressions, '$' and `'`. What an expression adds is the end of a value, its
- * whole or (when letters stand before it and behind it) nothing: values begin behind a ':' or '-' or
- * an expression, and end before a ':', an expression or the closing brace.
+ * whole or (when letters stand before it and behind it) nothing: values begin behind a ':' or '-'
+ * or an expression, and end before a ':', an expression or the closing brace.
  *
  * For each open level two things are kept: how many letters may have been spelt right before the
  * present place, and how many where a value may have ended; each once for letters that all stand on
  * the level, and once for each number of letters that stood before its expression, as long as
  * nothing came between. It says "yes" a little too often, never too seldom. What produces a '$' in
  * front of a brace ("${::-$}{") is a "yes". So are, inside an expression, an escape and an escaped
- * splitter ("${a$${b:-c}}", "${a${:\-${b:-c}}}": these stay as they are, and a value around them may
- * begin in them), and nesting deeper than PEEL_SPELL_DEPTH. */
+ * splitter ("${a$${b:-c}}", "${a${:\-${b:-c}}}": these stay as they are, and a value around them
+ * may begin in them), and nesting deeper than PEEL_SPELL_DEPTH. */
 #include "signatures/peel_spell.h"
 
 #include "sensor/base/bytes.h"

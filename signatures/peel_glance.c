@@ -1,0 +1,138 @@
+/* peel_glance: whether anything begins at one hit of the gate.
+ *
+ * Nearly all hits are chance, in pictures and archives, or templates of another language. What a
+ * look-up is made of stands in one piece, from its opener to where all that was opened is closed,
+ * so only that piece is looked at. How it is read follows from the pattern that hit: as a text with
+ * escapes, as base64, or decoded first (UTF-16, UTF-7, soft line breaks), and then as a text.
+ *
+ * What is decoded first is bounded by LOCAL_MAX; where that does not settle it, the answer is
+ * "yes". */
+#include "signatures/peel_glance.h"
+
+#include "sensor/base/sbuf.h"
+#include "sensor/codec/base64.h"
+#include "sensor/codec/utf.h"
+#include "signatures/peel_gate.h"
+#include "signatures/peel_runs.h"
+#include "signatures/peel_steps.h"
+
+enum { LOCAL_MAX = 2048, DECODED_MAX = 3 * LOCAL_MAX, CHARS_BEHIND = 4 };
+
+/* Walks through a text from its start; what begins behind `settle` does not matter. Leaves in
+ * *ret_off how far it came. */
+static bool hides_in_text(struct span text, size_t settle, bool more, size_t *ret_off)
+{
+    struct peel_walk walk;
+    size_t off = 0;
+    peel_walk_start(&walk);
+    walk.settle = settle;
+    bool found = peel_walk_on(&walk, text, &off, text.len);
+    *ret_off = off;
+    return found || (!walk.settled && (more || peel_walk_end(&walk)));
+}
+
+static bool as_text(const struct peel_hit *hit, size_t *ret_done)
+{
+    size_t from = hit->end > PEEL_GLANCE_BEFORE ? hit->end - PEEL_GLANCE_BEFORE : 0;
+    bool found = hides_in_text(span_from(hit->text, from), hit->end - from, hit->more, ret_done);
+    *ret_done += from;
+    return found;
+}
+
+static bool as_base64(const struct peel_hit *hit, size_t *ret_done)
+{
+    size_t from = hit->end;
+    while (from > 0 && hit->end - from < PEEL_GLANCE_BEFORE &&
+           base64_value(BASE64_EITHER, hit->text.data[from - 1]) >= 0) {
+        from--;
+    }
+    bool found = peel_hides_in_run(hit->text, &from, hit->end + CHARS_BEHIND);
+    *ret_done = hit->end;
+    return found || (from >= hit->text.len && hit->more);
+}
+
+static void decode_utf16(struct span in, struct sbuf *out)
+{
+    sbuf_add(out, in);
+}
+
+static void decode_utf7(struct span in, struct sbuf *out)
+{
+    (void)utf7_decode(in, out);
+}
+
+static void decode_folded(struct span in, struct sbuf *out)
+{
+    (void)peel_step_undo(PEEL_STEP_QUOTED_PRINTABLE, in, out);
+}
+
+/* Without its NULs UTF-16 of ASCII is ASCII. */
+static size_t without_nuls(uint8_t *bytes, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        bytes[n] = bytes[i];
+        n += bytes[i] != 0;
+    }
+    return n;
+}
+
+/* Decodes what stands around the hit, and looks at all of it. */
+static bool decoded_by(void (*decode)(struct span in, struct sbuf *out), const struct peel_hit *hit,
+                       size_t *ret_done)
+{
+    uint8_t room[DECODED_MAX];
+    struct sbuf out = {.data = room, .room = sizeof(room), .cap = sizeof(room)};
+    size_t from = hit->end > 2 * PEEL_GLANCE_BEFORE ? hit->end - 2 * PEEL_GLANCE_BEFORE : 0;
+    struct span local = span_sub(hit->text, from, LOCAL_MAX);
+    bool more = hit->more || from + local.len < hit->text.len;
+    decode(span_head(local, hit->end - from), &out);
+    size_t settle = without_nuls(room, out.len);
+    sbuf_reset(&out);
+    decode(local, &out);
+    struct span text = span_of(room, without_nuls(room, out.len));
+    size_t done = 0;
+    *ret_done = hit->end;
+    return out.cut || hides_in_text(text, settle, more, &done) || peel_hides_in_runs(text);
+}
+
+static bool as_utf16(const struct peel_hit *hit, size_t *ret_done)
+{
+    return decoded_by(decode_utf16, hit, ret_done);
+}
+
+static bool as_utf7(const struct peel_hit *hit, size_t *ret_done)
+{
+    return decoded_by(decode_utf7, hit, ret_done);
+}
+
+static bool as_folded(const struct peel_hit *hit, size_t *ret_done)
+{
+    return decoded_by(decode_folded, hit, ret_done);
+}
+
+static bool as_anything(const struct peel_hit *hit, size_t *ret_done)
+{
+    (void)hit;
+    (void)ret_done;
+    return true;
+}
+
+static bool (*const looks[])(const struct peel_hit *hit, size_t *ret_done) = {
+    [PEEL_GATE_TEXT] = as_text, [PEEL_GATE_BASE64] = as_base64, [PEEL_GATE_UTF16] = as_utf16,
+    [PEEL_GATE_UTF7] = as_utf7, [PEEL_GATE_FOLDED] = as_folded, [PEEL_GATE_ANYTHING] = as_anything,
+};
+
+bool peel_glance(struct peel_glance *g, const struct peel_hit *hit)
+{
+    enum peel_gate_kind kind = peel_gate_kind(hit->pattern);
+    size_t done = hit->end;
+    if (hit->off + hit->end <= g->done[kind]) {
+        return false;
+    }
+    if (looks[kind](hit, &done)) {
+        return true;
+    }
+    g->done[kind] = hit->off + done;
+    return false;
+}
