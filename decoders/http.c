@@ -11,12 +11,13 @@
  *     search: after a gap, in the middle of a flow, after nonsense. Looks for a line that begins a
  *     message to the letter; what it passes by is emitted as payload of the stream, so that nothing
  *     is hidden by it.
- *     tunnel: after CONNECT or Upgrade (RFC 9110 section 7.8): payload until the stream ends.
+ *     tunnel: after CONNECT or Upgrade (RFC 9110 sections 9.3.6 and 7.8) each direction is handed
+ *     over, to be read as whatever it is.
  *
  * Where servers are known to differ about how a body is framed, the other reading is followed by an
  * alternate decoder, which starts behind the head with what the reading says about the framing.
  *
- * Not here: HTTP/2, what is inside a WebSocket or a tunnel, and where in a body a value stands. */
+ * Not here: HTTP/2, and where in a body a value stands. */
 #include "decoders/http_line.h"
 #include "decoders/http_probe.h"
 #include "decoders/http_side.h"
@@ -84,12 +85,15 @@ static void http_gap(void *state, const struct emit *emit, enum direction dir, u
     struct http *http = state;
     struct http_side *side = &http->sides[dir];
     begin_call(http, emit);
-    if (side->state == http_on_tunnel ||
-        (side->state == http_on_body && http_body_gap(&side->body, &side->out, n_bytes))) {
+    if (side->state == http_on_body && http_body_gap(&side->body, &side->out, n_bytes)) {
         side->body.pieces.after_gap = true;
         return;
     }
     http_message_cut(side, true);
+    if (http->tunnel) {
+        http_on_tunnel(side, (struct span){0}); /* the gap is inside, or reaches into it */
+        return;
+    }
     side->state = http_on_search;
     if (dir == TO_CLIENT) {
         http_exchanges_doubt(&http->exchanges);
@@ -104,10 +108,10 @@ static void end_side(struct http_side *side, bool proper)
     }
     if (proper && until_close) {
         http_message_end(side, false);
-    } else if (proper && side->state == http_on_tunnel) {
-        http_stray_end(side, 0);
     }
-    http_message_cut(side, false);
+    if (side->state != http_on_handed) {
+        http_message_cut(side, false);
+    }
 }
 
 static void http_end(void *state, const struct emit *emit, enum direction dir)

@@ -30,7 +30,7 @@ struct http {
     const struct decoder_limits *limits;
     const struct emit *emit; /* of the call at hand */
     unsigned reading;        /* 0: the main one; else see http_on_alternate() */
-    bool tunnel;             /* what comes after the requests so far is not HTTP */
+    bool tunnel;             /* what comes after the messages so far is another protocol */
     struct http_exchanges exchanges;
     struct http_side sides[2];
 };
@@ -45,8 +45,9 @@ struct span http_on_head(struct http_side *side, struct span in);
 struct span http_on_long_line(struct http_side *side, struct span in);
 struct span http_on_body(struct http_side *side, struct span in);
 struct span http_on_trailers(struct http_side *side, struct span in);
-/* What comes is no HTTP any more. */
+/* Behind the messages that a tunnel begins with: hands what comes over. */
 struct span http_on_tunnel(struct http_side *side, struct span in);
+struct span http_on_handed(struct http_side *side, struct span in);
 /* Emits lines of a head, the first time with its first line. */
 void http_head_lines(struct http_side *side, struct span bytes);
 /* The head is complete; `rest` is what stands behind it in the bytes at hand. */

@@ -5,6 +5,7 @@
 #include "decoders/http_head.h"
 #include "decoders/http_line.h"
 #include "decoders/http_side.h"
+#include "sensor/core/tx.h"
 
 /* What an alternate decoder is told: how the body that it starts with is framed, and in the bits
  * above how long it is. Never 0, which is the main reading. */
@@ -43,8 +44,7 @@ static void begin_nonsense(struct http_side *side)
 struct span http_on_start(struct http_side *side, struct span in)
 {
     if (side->http->tunnel) {
-        side->state = http_on_tunnel;
-        return in;
+        return http_on_tunnel(side, in);
     }
     while (span_at(in, 0) == '\r' || span_at(in, 0) == '\n') {
         in = span_from(in, 1); /* RFC 9112 section 2.2 */
@@ -134,13 +134,15 @@ static bool begins_tunnel(const struct http_side *side)
     return facts->status == 101 || (to_connect && facts->status >= 200 && facts->status < 300);
 }
 
+/* Of the client's next line a part may have come before the answer. */
 static void begin_tunnel(struct http *http)
 {
     http->tunnel = true;
     struct http_side *client = &http->sides[TO_SERVER];
     if (client->state == http_on_first_line || client->state == http_on_search) {
-        http_stray_kept(client);
-        client->state = http_on_tunnel;
+        http_stray_end(client, TX_CUT);
+        http_on_tunnel(client, sbuf_span(&client->block.kept));
+        http_block_reset(&client->block);
     }
 }
 
@@ -304,8 +306,16 @@ struct span http_on_trailers(struct http_side *side, struct span in)
 
 struct span http_on_tunnel(struct http_side *side, struct span in)
 {
-    http_stray(side, in);
+    const struct emit *emit = side->http->emit;
+    side->state = http_on_handed;
+    emit->ops->hand_over(emit->ctx, side->out.dir, in);
     return (struct span){0};
+}
+
+struct span http_on_handed(struct http_side *side, struct span in)
+{
+    (void)side;
+    return span_from(in, in.len); /* nothing comes any more */
 }
 
 /* The first bytes of another reading: a body, framed as that reading has it, or a head. */

@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-enum { PROBE_BYTES = 256, ALERT_WAIT_US = 1000000, ALTERNATE_BYTES = 64 * 1024 };
+enum { PROBE_BYTES = 256, ALERT_WAIT_US = 1000000, ALTERNATE_BYTES = 64 * 1024, OUTERS_MAX = 4 };
 
 _Static_assert(ANOMALY_N <= 64, "the sets of reported anomalies have 64 bits");
 
@@ -319,7 +319,8 @@ static enum probe ask_both_ways(struct flow_app *app, struct span first, enum di
 {
     enum probe answer = ask_decoders(first, *dir, ret_decoder);
     bool midstream = (app->conn->marks & CONN_MIDSTREAM) != 0;
-    if (answer == PROBE_YES || !midstream || app->raw[0] != NULL || app->raw[1] != NULL) {
+    bool begun = app->raw[0] != NULL || app->raw[1] != NULL || app->n_outer > 0;
+    if (answer == PROBE_YES || !midstream || begun) {
         return answer;
     }
     if (ask_decoders(first, direction_other(*dir), ret_decoder) == PROBE_YES) {
@@ -374,7 +375,7 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
  * behind a hole are looked at again. */
 static bool is_worth_probing(const struct flow_app *app, enum direction dir)
 {
-    if (app->conn->proto != IP_PROTO_TCP) {
+    if (app->conn->proto != IP_PROTO_TCP || app->n_outer > OUTERS_MAX) {
         return false; /* all decoders read streams */
     }
     return app->undecided[dir] || !app->began[dir] || app->after_gap[dir] ||
@@ -416,7 +417,7 @@ static void feed_alternates(struct flow_app *app, enum direction dir, struct spa
     struct reading **at = &app->alternates;
     while (*at != NULL) {
         struct reading *r = *at;
-        if (!r->fresh && r->dir == dir) {
+        if (!r->fresh && r->dir == dir && !r->handed[dir]) {
             r->fed += bytes.len;
             r->decoder->data(r->state, &r->emit, dir, bytes);
         }
@@ -431,15 +432,44 @@ static void feed_alternates(struct flow_app *app, enum direction dir, struct spa
     }
 }
 
-static void on_data(void *ctx, struct conn *conn, enum direction dir, struct span bytes)
+static void close_alternates(struct flow_app *app, enum close_reason reason)
 {
-    struct pipeline *p = ctx;
-    struct flow_app *app = app_of(p, conn);
-    if (app == NULL) {
-        conn_lose(conn, LOST_MEMORY, bytes.len);
-        stats_add(p->options.report.stats, STAT_LOST_MEMORY, bytes.len);
-        return;
+    while (app->alternates != NULL) {
+        struct reading *r = app->alternates;
+        app->alternates = r->next;
+        app->n_alternates--;
+        reading_close(&r, reason);
     }
+}
+
+/* The outermost reading that still takes this direction's bytes, or NULL. */
+static struct reading *outer_of(const struct flow_app *app, enum direction dir)
+{
+    struct reading *r = app->outer;
+    while (r != NULL && r->handed[dir]) {
+        r = r->next;
+    }
+    return r;
+}
+
+/* Those that handed both directions over have nothing left to do. */
+static void close_outers(struct flow_app *app, bool all, enum close_reason reason)
+{
+    struct reading **at = &app->outer;
+    while (*at != NULL) {
+        struct reading *r = *at;
+        if (!all && !(r->handed[TO_SERVER] && r->handed[TO_CLIENT])) {
+            at = &r->next;
+            continue;
+        }
+        *at = r->next;
+        reading_close(&r, reason);
+    }
+}
+
+/* Bytes for the innermost reading. */
+static void take(struct flow_app *app, enum direction dir, struct span bytes)
+{
     if (app->main != NULL) {
         feed_main(app, dir, bytes);
         feed_alternates(app, dir, bytes);
@@ -452,6 +482,48 @@ static void on_data(void *ctx, struct conn *conn, enum direction dir, struct spa
     }
 }
 
+/* The reading that handed over stays until it has done so in both directions: what it has open may
+ * still be going on in the other. How deep is counted, not how many are open. */
+void pipeline_hand_over(struct flow_app *app, struct reading *outer, enum direction dir,
+                        struct span rest)
+{
+    if (app->main == outer) {
+        struct reading **end = &app->outer;
+        while (*end != NULL) {
+            end = &(*end)->next;
+        }
+        *end = outer;
+        app->main = NULL;
+        app->n_outer++;
+        close_alternates(app, CLOSE_END_OF_INPUT); /* of the protocol outside */
+        app->conn->claimed = false;
+        for (unsigned d = TO_SERVER; d <= TO_CLIENT; d++) {
+            app->began[d] = app->undecided[d] = app->after_gap[d] = false;
+        }
+    }
+    if (rest.len > 0) {
+        take(app, dir, rest);
+    }
+}
+
+static void on_data(void *ctx, struct conn *conn, enum direction dir, struct span bytes)
+{
+    struct pipeline *p = ctx;
+    struct flow_app *app = app_of(p, conn);
+    if (app == NULL) {
+        conn_lose(conn, LOST_MEMORY, bytes.len);
+        stats_add(p->options.report.stats, STAT_LOST_MEMORY, bytes.len);
+        return;
+    }
+    struct reading *outer = outer_of(app, dir);
+    if (outer != NULL) {
+        outer->decoder->data(outer->state, &outer->emit, dir, bytes);
+    } else {
+        take(app, dir, bytes);
+    }
+    close_outers(app, false, CLOSE_FIN);
+}
+
 static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_bytes,
                    enum lost reason)
 {
@@ -460,6 +532,13 @@ static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_
     (void)reason;
     if (app == NULL) {
         return;
+    }
+    struct reading *outer = outer_of(app, dir);
+    if (outer != NULL) {
+        outer->decoder->gap(outer->state, &outer->emit, dir, n_bytes);
+        if (!outer->handed[dir]) {
+            return;
+        }
     }
     release_start(app, dir);
     app->after_gap[dir] = true;
@@ -520,6 +599,13 @@ static void on_end(void *ctx, struct conn *conn, enum direction dir)
     if (app == NULL) {
         return;
     }
+    struct reading *outer = outer_of(app, dir);
+    if (outer != NULL && outer->decoder->end != NULL) {
+        outer->decoder->end(outer->state, &outer->emit, dir);
+    }
+    if (outer != NULL) {
+        return;
+    }
     release_start(app, dir);
     if (app->main != NULL && app->main->decoder->end != NULL) {
         app->main->decoder->end(app->main->state, &app->main->emit, dir);
@@ -543,16 +629,16 @@ static void app_free(struct pipeline *p, struct flow_app *app, enum close_reason
     if (app->main != NULL) {
         write_overdue(p, app->main->open, app->conn->clock_us);
     }
+    for (struct reading *r = app->outer; r != NULL; r = r->next) {
+        write_overdue(p, r->open, app->conn->clock_us);
+    }
     for (size_t dir = 0; dir < 2; dir++) {
         write_overdue(p, app->raw[dir], app->conn->clock_us);
         release_start(app, (enum direction)dir);
     }
     reading_close(&app->main, reason);
-    while (app->alternates != NULL) {
-        struct reading *r = app->alternates;
-        app->alternates = r->next;
-        reading_close(&r, reason);
-    }
+    close_outers(app, true, reason);
+    close_alternates(app, reason);
     raw_end(app, TO_SERVER, 0);
     raw_end(app, TO_CLIENT, 0);
     p->app_bytes -= sizeof(*app);

@@ -22,5 +22,8 @@ void pipeline_tx_end(struct flow_app *app, struct tx_slot *slot, unsigned flags)
 /* tx may be NULL. */
 void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir,
                       enum anomaly anomaly);
+/* `rest` and what follows of this direction is inside what `outer` reads. */
+void pipeline_hand_over(struct flow_app *app, struct reading *outer, enum direction dir,
+                        struct span rest);
 /* The engine found something. */
 void pipeline_found(void *ctx, struct tx *tx, struct finding *finding);

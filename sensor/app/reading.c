@@ -135,6 +135,24 @@ static void emit_alternate(void *ctx, enum direction dir, unsigned reading, stru
     }
 }
 
+/* What an alternate reading hands over is not looked into: the main one has those bytes too. */
+static void emit_hand_over(void *ctx, enum direction dir, struct span rest)
+{
+    struct reading *r = ctx;
+    r->handed[dir] = true;
+    if (!r->alternate) {
+        pipeline_hand_over(r->app, r, dir, rest);
+    }
+}
+
+static void emit_client(void *ctx, const struct addr *addr)
+{
+    struct reading *r = ctx;
+    if (!r->alternate) {
+        r->app->conn->told_client = *addr;
+    }
+}
+
 static void emit_opaque(void *ctx, enum lost reason)
 {
     struct reading *r = ctx;
@@ -171,6 +189,8 @@ static const struct emit_ops emit_ops = {
     .anomaly = emit_anomaly,
     .lost = emit_lost,
     .alternate = emit_alternate,
+    .hand_over = emit_hand_over,
+    .client = emit_client,
     .opaque = emit_opaque,
     .tx_end = emit_tx_end,
 };
@@ -186,7 +206,7 @@ struct reading *reading_new(struct flow_app *app, const struct decoder *decoder,
     r->emit = (struct emit){&emit_ops, r};
     struct decoder_env env = {
         .limits = &app->pipeline->options.limits,
-        .midstream = (app->conn->marks & CONN_MIDSTREAM) != 0,
+        .midstream = (app->conn->marks & CONN_MIDSTREAM) != 0 && app->n_outer == 0,
         .reading = reading,
     };
     decoder->open(r->state, &env);

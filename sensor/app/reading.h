@@ -7,12 +7,13 @@
 /* One decoder at work on a flow: the main reading, or an alternate one that sees the same bytes
  * otherwise. */
 struct reading {
-    struct reading *next; /* alternates only */
+    struct reading *next; /* of the alternates, or of the outer ones */
     struct flow_app *app;
     const struct decoder *decoder;
     struct emit emit;
     struct tx_slot *open; /* its transactions, oldest first */
     bool alternate;
+    bool handed[2];     /* directions whose bytes belong to what is inside */
     bool fresh;         /* made within the data call that is running, which it must not see twice */
     enum direction dir; /* alternates: the direction they read */
     uint64_t fed;       /* alternates: bytes given, capped */
@@ -23,7 +24,9 @@ struct reading {
 struct flow_app {
     struct pipeline *pipeline;
     struct conn *conn;
-    struct reading *main; /* NULL while no decoder has claimed the flow */
+    struct reading *main;  /* NULL while no decoder has claimed the flow, or what is inside it */
+    struct reading *outer; /* those that handed over, the outermost first */
+    unsigned n_outer;
     struct reading *alternates;
     unsigned n_alternates;
     struct sbuf start[2]; /* first bytes of a direction, while decoders are undecided */

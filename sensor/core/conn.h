@@ -36,7 +36,8 @@ struct conn {
                     same in every run */
     struct addr addr[2];
     uint16_t port[2];
-    uint8_t proto; /* enum ip_proto */
+    struct addr told_client; /* by a proxy in front of the flow (PROXY protocol); family 0: none */
+    uint8_t proto;           /* enum ip_proto */
     uint8_t n_vlans;
     uint16_t vlans[HEADERS_MAX_VLANS];
     /* What changes with each packet lies together. */

@@ -22,6 +22,13 @@ struct emit_ops {
      * kind is opened with `reading` (a number that only the decoder understands) and gets `rest`
      * and what follows of this direction, up to a cap. */
     void (*alternate)(void *ctx, enum direction dir, unsigned reading, struct span rest);
+    /* Another protocol begins inside this one (behind CONNECT, a PROXY or SOCKS prologue): `rest`
+     * and what follows of this direction goes to whichever decoder recognises it, as if the flow
+     * began there. From then on this decoder gets no more calls for the direction; within the call
+     * at hand it may give more. `rest` may be empty. */
+    void (*hand_over)(void *ctx, enum direction dir, struct span rest);
+    /* Who is at the client's end, as a proxy in front of the flow told it. */
+    void (*client)(void *ctx, const struct addr *addr);
     /* The flow has become unreadable for good (TLS): no more data calls are wanted. */
     void (*opaque)(void *ctx, enum lost reason);
     /* `flags`: TX_CUT or 0. tx is gone after this. */

@@ -148,7 +148,7 @@ static void give(struct contract *c, enum direction dir, struct span bytes);
 static void give_alternate(struct contract *c, enum direction dir, struct span bytes)
 {
     struct span part = span_head(bytes, c->alternate_left);
-    if (dir == c->alternate_dir && part.len > 0) {
+    if (dir == c->alternate_dir && part.len > 0 && !c->handed[dir]) {
         c->alternate_left -= part.len;
         give(c, dir, part);
     }
@@ -178,6 +178,37 @@ static void on_alternate(void *ctx, enum direction dir, unsigned reading, struct
     alternate->alternate_dir = dir;
     alternate->alternate_left = CONTRACT_ALTERNATE_BYTES;
     give_alternate(alternate, dir, rest);
+}
+
+static void take_handed(struct contract *c, enum direction dir, struct span bytes)
+{
+    touch(c, bytes);
+    if (c->recorder != NULL) {
+        recorder_handed(c->recorder, dir, bytes);
+    }
+}
+
+static void gap_in_handed(struct contract *c, enum direction dir)
+{
+    if (c->recorder != NULL) {
+        recorder_handed_gap(c->recorder, dir);
+    }
+}
+
+static void on_hand_over(void *ctx, enum direction dir, struct span rest)
+{
+    struct contract *c = ctx;
+    c->handed[dir] = true;
+    take_handed(c, dir, rest);
+}
+
+static void on_client(void *ctx, const struct addr *addr)
+{
+    struct contract *c = ctx;
+    demand(c, addr->family != 0, "a client that is told has an address");
+    if (c->recorder != NULL) {
+        recorder_client(c->recorder, addr);
+    }
 }
 
 static void on_opaque(void *ctx, enum lost reason)
@@ -212,6 +243,8 @@ static const struct emit_ops ops = {
     .anomaly = on_anomaly,
     .lost = on_lost,
     .alternate = on_alternate,
+    .hand_over = on_hand_over,
+    .client = on_client,
     .opaque = on_opaque,
     .tx_end = on_end,
 };
@@ -252,6 +285,10 @@ void contract_data(struct contract *c, enum direction dir, struct span bytes)
     if (c->opaque || bytes.len == 0) {
         return;
     }
+    if (c->handed[dir]) {
+        take_handed(c, dir, bytes);
+        return;
+    }
     for (size_t i = 0; i < c->n_alternates; i++) {
         give_alternate(c->alternates[i], dir, bytes);
     }
@@ -264,6 +301,10 @@ void contract_gap(struct contract *c, enum direction dir, uint64_t n_bytes)
     if (c->opaque || n_bytes == 0) {
         return;
     }
+    if (c->handed[dir]) {
+        gap_in_handed(c, dir);
+        return;
+    }
     for (size_t i = 0; i < c->n_alternates; i++) {
         struct contract *alternate = c->alternates[i];
         if (alternate->alternate_left > 0 && alternate->alternate_dir == dir) {
@@ -271,12 +312,15 @@ void contract_gap(struct contract *c, enum direction dir, uint64_t n_bytes)
         }
     }
     c->decoder->gap(c->state, &emit, dir, n_bytes);
+    if (c->handed[dir]) {
+        gap_in_handed(c, dir);
+    }
 }
 
 void contract_end(struct contract *c, enum direction dir)
 {
     struct emit emit = {.ops = &ops, .ctx = c};
-    if (c->opaque) {
+    if (c->opaque || c->handed[dir]) {
         return;
     }
     for (size_t i = 0; i < c->n_alternates; i++) {

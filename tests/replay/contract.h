@@ -26,6 +26,7 @@ struct contract {
     struct contract_tx live[CONTRACT_LIVE];
     size_t n_live;
     bool opaque;
+    bool handed[2];     /* directions handed over */
     uint64_t touched;   /* sum of all bytes shown, so that reading them is not optimised away */
     const char *broken; /* the first promise that was broken, or NULL */
     struct contract *alternates[CONTRACT_ALTERNATES];

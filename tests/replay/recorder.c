@@ -130,6 +130,34 @@ void recorder_alternate(struct recorder *r, enum direction dir, unsigned reading
     row->what = reading;
 }
 
+void recorder_handed(struct recorder *r, enum direction dir, struct span bytes)
+{
+    const struct record like = {.kind = RECORD_HANDED, .tx = RECORD_NO_TX, .dir = dir};
+    struct record *row = latest(r, &like, false);
+    if (bytes.len == 0) {
+        return;
+    }
+    if (row == NULL || r->handed_gap[dir]) {
+        row = add(r, RECORD_HANDED, NULL);
+        row->dir = dir;
+        row->flags = r->handed_gap[dir] ? REGION_AFTER_GAP : 0;
+        r->handed_gap[dir] = false;
+    }
+    sbuf_add(&row->value, bytes);
+}
+
+void recorder_handed_gap(struct recorder *r, enum direction dir)
+{
+    r->handed_gap[dir] = true;
+}
+
+void recorder_client(struct recorder *r, const struct addr *addr)
+{
+    char text[ADDR_TEXT_SIZE];
+    addr_format(addr, text, sizeof(text));
+    sbuf_add_str(&add(r, RECORD_CLIENT, NULL)->value, text);
+}
+
 void recorder_opaque(struct recorder *r, enum lost reason)
 {
     add(r, RECORD_OPAQUE, NULL)->what = reason;
@@ -253,6 +281,15 @@ static void add_line(const struct record *row, struct sbuf *out)
         break;
     case RECORD_ALTERNATE:
         sbuf_add_format(out, " %s alternate %u", arrow, row->what);
+        break;
+    case RECORD_HANDED:
+        sbuf_add_format(out, " %s handed%s", arrow,
+                        (row->flags & REGION_AFTER_GAP) != 0 ? " after_gap" : "");
+        add_value(row, out);
+        break;
+    case RECORD_CLIENT:
+        sbuf_add_str(out, " client");
+        add_value(row, out);
         break;
     case RECORD_END:
         sbuf_add_str(out, (row->flags & TX_CUT) != 0 ? " end cut" : " end");

@@ -12,6 +12,8 @@ enum record_kind {
     RECORD_LOST,
     RECORD_OPAQUE,
     RECORD_ALTERNATE,
+    RECORD_HANDED,
+    RECORD_CLIENT,
     RECORD_END,
 };
 
@@ -37,6 +39,7 @@ struct recorder {
     struct record *rows;
     size_t n;
     size_t room;
+    bool handed_gap[2]; /* before the next bytes that are handed over */
 };
 
 void recorder_begin(struct recorder *r, const struct tx *tx);
@@ -46,6 +49,10 @@ void recorder_anomaly(struct recorder *r, const struct tx *tx, enum direction di
                       enum anomaly anomaly);
 void recorder_lost(struct recorder *r, const struct tx *tx, enum lost reason, uint64_t n_bytes);
 void recorder_alternate(struct recorder *r, enum direction dir, unsigned reading);
+/* Bytes that are handed over, more of them joined up to a gap. */
+void recorder_handed(struct recorder *r, enum direction dir, struct span bytes);
+void recorder_handed_gap(struct recorder *r, enum direction dir);
+void recorder_client(struct recorder *r, const struct addr *addr);
 void recorder_opaque(struct recorder *r, enum lost reason);
 void recorder_end(struct recorder *r, const struct tx *tx, unsigned flags);
 void recorder_free(struct recorder *r);
