@@ -3,8 +3,9 @@
  * Headers are written by whoever likes to, so they are believed only when the packet comes from a
  * trusted network, and only as far as an unbroken chain of trusted proxies reaches: the list is
  * read from its right end, and the first address that is not trusted is the client. What stands
- * left of it may be invented. X-Forwarded-For and Forwarded (RFC 7239) are lists, over several
- * header lines too; the others hold one address. */
+ * left of it may be invented. What a PROXY protocol header in front of the flow says stands in the
+ * place of the packet's source: it is nearer than any header. X-Forwarded-For and Forwarded (RFC
+ * 7239) are lists, over several header lines too; the others hold one address. */
 #include "sensor/enrich/client.h"
 
 #include "sensor/base/bytes.h"
@@ -197,14 +198,13 @@ static bool walk(const struct client_policy *p, const struct chain *c, struct cl
     return found;
 }
 
-bool client_find(const struct client_policy *p, const struct tx *tx, struct client *ret_client)
+/* By the headers, which were written by proxies as far as `n_hops` of them are trusted. */
+static bool find_in_headers(const struct client_policy *p, const struct tx *tx, unsigned n_hops,
+                            struct client *ret_client)
 {
-    if (!is_trusted(p, &tx->conn->addr[TO_SERVER])) {
-        return false;
-    }
     for (size_t i = 0; i < p->n_headers; i++) {
         struct chain chain;
-        struct client client = {.from = p->headers[i]->name, .trusted_hops = 1};
+        struct client client = {.from = p->headers[i]->name, .trusted_hops = n_hops};
         read_chain(tx, p->headers[i], &chain);
         if (walk(p, &chain, &client)) {
             *ret_client = client;
@@ -212,4 +212,19 @@ bool client_find(const struct client_policy *p, const struct tx *tx, struct clie
         }
     }
     return false;
+}
+
+bool client_find(const struct client_policy *p, const struct tx *tx, struct client *ret_client)
+{
+    const struct addr *told = &tx->conn->told_client;
+    if (!is_trusted(p, &tx->conn->addr[TO_SERVER])) {
+        return false;
+    }
+    if (told->family == 0) {
+        return find_in_headers(p, tx, 1, ret_client);
+    }
+    if (!is_trusted(p, told) || !find_in_headers(p, tx, 2, ret_client)) {
+        *ret_client = (struct client){.addr = *told, .from = "proxy-protocol", .trusted_hops = 1};
+    }
+    return true;
 }

