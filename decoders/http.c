@@ -13,6 +13,7 @@
  *     is hidden by it.
  *     tunnel: after CONNECT or Upgrade (RFC 9110 sections 9.3.6 and 7.8) each direction is handed
  *     over, to be read as whatever it is.
+ *     websocket: the same, where it is known what it is.
  *
  * Where servers are known to differ about how a body is framed, the other reading is followed by an
  * alternate decoder, which starts behind the head with what the reading says about the framing.
@@ -89,9 +90,15 @@ static void http_gap(void *state, const struct emit *emit, enum direction dir, u
         side->body.pieces.after_gap = true;
         return;
     }
+    if (side->state == http_on_websocket) {
+        if (!websocket_gap(side->websocket, &side->out, n_bytes)) {
+            http_websocket_lost(side);
+        }
+        return;
+    }
     http_message_cut(side, true);
-    if (http->tunnel) {
-        http_on_tunnel(side, (struct span){0}); /* the gap is inside, or reaches into it */
+    if (http->tunnel != HTTP_TUNNEL_NONE) {
+        http_hand_over(side, (struct span){0}); /* the gap is inside, or reaches into it */
         return;
     }
     side->state = http_on_search;
@@ -109,7 +116,10 @@ static void end_side(struct http_side *side, bool proper)
     if (proper && until_close) {
         http_message_end(side, false);
     }
-    if (side->state != http_on_handed) {
+    if (side->state == http_on_websocket) {
+        bool cut = websocket_end(side->websocket, &side->out);
+        side->exchange->cut = side->exchange->cut || cut;
+    } else if (side->state != http_on_handed) {
         http_message_cut(side, false);
     }
 }
@@ -131,6 +141,7 @@ static void http_close(void *state, const struct emit *emit, enum close_reason r
         http_out_free(&side->out);
         sbuf_free(&side->block.kept);
         http_body_free(&side->body);
+        websocket_free(&side->websocket);
     }
     http_exchanges_close(&http->exchanges, emit);
 }

@@ -9,7 +9,8 @@ struct http_exchange {
     struct list link; /* in the flow's open ones, oldest first, or in the spare ones */
     struct tx *tx;
     enum http_method method;
-    bool is_simple; /* asked in HTTP/0.9 */
+    bool is_simple;      /* asked in HTTP/0.9 */
+    bool asks_websocket; /* with Upgrade */
     bool request_done;
     bool response_begun;
     bool response_done;

@@ -179,6 +179,16 @@ static void add_type(struct http_facts *facts, struct span value)
     bytes_copy(facts->boundary, boundary.data, boundary.len);
 }
 
+static bool names_websocket(struct span value)
+{
+    while (value.len > 0) {
+        if (span_equal_nocase(span_trim(span_split(&value, ',')), SPAN("websocket"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void http_facts_add(struct http_facts *facts, enum http_header_kind kind, struct span value)
 {
     switch (kind) {
@@ -196,6 +206,9 @@ void http_facts_add(struct http_facts *facts, enum http_header_kind kind, struct
         break;
     case HTTP_HEADER_TRANSFER_ENCODING:
         add_transfer_codings(facts, value);
+        break;
+    case HTTP_HEADER_UPGRADE:
+        facts->upgrades_to_websocket = facts->upgrades_to_websocket || names_websocket(value);
         break;
     case HTTP_HEADER_AUTHORIZATION:
     case HTTP_HEADER_PLAIN:

@@ -30,6 +30,7 @@ struct http_facts {
     bool has_host;
     /* of a response */
     unsigned status;
+    bool upgrades_to_websocket;
     /* of the body */
     enum http_length length_kind;
     uint64_t length;
@@ -72,6 +73,7 @@ enum http_header_kind {
     HTTP_HEADER_CONTENT_TYPE,
     HTTP_HEADER_CONTENT_ENCODING,
     HTTP_HEADER_TRANSFER_ENCODING,
+    HTTP_HEADER_UPGRADE,
 };
 
 /* Takes up what a header says. Value without blanks at its ends. */

@@ -67,7 +67,8 @@ static void mark_done(struct http_side *side, bool cut)
 void http_message_end(struct http_side *side, bool cut)
 {
     http_body_end(&side->body, &side->out, cut);
-    if (side->exchange != NULL) {
+    bool goes_on = side->exchange == side->http->upgraded;
+    if (side->exchange != NULL && !goes_on) {
         mark_done(side, cut);
         http_exchange_settle(&side->http->exchanges, side->exchange, side->http->emit);
     }

@@ -4,6 +4,7 @@
 #include "decoders/http_body.h"
 #include "decoders/http_exchange.h"
 #include "decoders/http_out.h"
+#include "decoders/http_websocket.h"
 
 /* The state of the HTTP decoder, for the files that it is split into: http.c (the decoder),
  * http_states.c (from head to body), http_search.c (where no message is), http_message.c (how
@@ -23,14 +24,24 @@ struct http_side {
     struct http_facts facts;
     struct http_exchange *exchange;
     bool head_begun; /* a part of its head was emitted */
-    bool astray;     /* a transaction is open for bytes that belong to no message */
+    struct websocket *websocket;
+    bool astray; /* a transaction is open for bytes that belong to no message */
+};
+
+/* What a connection goes on with. */
+enum http_tunnel {
+    HTTP_TUNNEL_NONE,
+    HTTP_TUNNEL_OTHER, /* whatever its bytes say */
+    HTTP_TUNNEL_WEBSOCKET,
 };
 
 struct http {
     const struct decoder_limits *limits;
-    const struct emit *emit; /* of the call at hand */
-    unsigned reading;        /* 0: the main one; else see http_on_alternate() */
-    bool tunnel;             /* what comes after the messages so far is another protocol */
+    const struct emit *emit;        /* of the call at hand */
+    unsigned reading;               /* 0: the main one; else see http_on_alternate() */
+    enum http_tunnel tunnel;        /* what comes after the messages so far */
+    struct http_exchange *upgraded; /* to WebSocket: open as long as the flow, so that what is found
+                                       in a message is told with its request */
     struct http_exchanges exchanges;
     struct http_side sides[2];
 };
@@ -45,8 +56,13 @@ struct span http_on_head(struct http_side *side, struct span in);
 struct span http_on_long_line(struct http_side *side, struct span in);
 struct span http_on_body(struct http_side *side, struct span in);
 struct span http_on_trailers(struct http_side *side, struct span in);
-/* Behind the messages that a tunnel begins with: hands what comes over. */
+/* Behind the messages that a tunnel begins with. */
 struct span http_on_tunnel(struct http_side *side, struct span in);
+/* What comes is for others; returns nothing. */
+struct span http_hand_over(struct http_side *side, struct span bytes);
+/* Where frames begin is not known any more. */
+void http_websocket_lost(struct http_side *side);
+struct span http_on_websocket(struct http_side *side, struct span in);
 struct span http_on_handed(struct http_side *side, struct span in);
 /* Emits lines of a head, the first time with its first line. */
 void http_head_lines(struct http_side *side, struct span bytes);

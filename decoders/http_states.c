@@ -41,9 +41,22 @@ static void begin_nonsense(struct http_side *side)
     side->state = whole_line ? http_on_search : http_on_stray_line;
 }
 
+/* Where only the client's direction is seen, a frame behind the request says that it was granted:
+ * no request begins with such a byte. */
+static bool begins_unanswered_websocket(const struct http_side *side, struct span in)
+{
+    const struct http_exchange *exchange = http_exchange_awaiting(&side->http->exchanges);
+    return side->out.dir == TO_SERVER && exchange != NULL && exchange->asks_websocket &&
+           exchange->request_done && span_at(in, 0) >= 0x80;
+}
+
 struct span http_on_start(struct http_side *side, struct span in)
 {
-    if (side->http->tunnel) {
+    if (side->http->tunnel == HTTP_TUNNEL_NONE && begins_unanswered_websocket(side, in)) {
+        side->http->upgraded = http_exchange_awaiting(&side->http->exchanges);
+        return http_on_tunnel(side, in);
+    }
+    if (side->http->tunnel != HTTP_TUNNEL_NONE) {
         return http_on_tunnel(side, in);
     }
     while (span_at(in, 0) == '\r' || span_at(in, 0) == '\n') {
@@ -124,24 +137,32 @@ static bool may_have_body(const struct http_side *side)
 }
 
 /* What follows is no HTTP any more, in both directions. */
-static bool begins_tunnel(const struct http_side *side)
+static enum http_tunnel tunnel_of(const struct http_side *side)
 {
     const struct http_facts *facts = &side->facts;
+    const struct http_exchange *exchange = side->exchange;
     if (side->out.dir == TO_SERVER) {
-        return facts->method == HTTP_METHOD_PRI;
+        return facts->method == HTTP_METHOD_PRI ? HTTP_TUNNEL_OTHER : HTTP_TUNNEL_NONE;
     }
-    bool to_connect = side->exchange != NULL && side->exchange->method == HTTP_METHOD_CONNECT;
-    return facts->status == 101 || (to_connect && facts->status >= 200 && facts->status < 300);
+    bool to_connect = exchange != NULL && exchange->method == HTTP_METHOD_CONNECT;
+    bool connected = to_connect && facts->status >= 200 && facts->status < 300;
+    if (facts->status != 101) {
+        return connected ? HTTP_TUNNEL_OTHER : HTTP_TUNNEL_NONE;
+    }
+    bool websocket = facts->upgrades_to_websocket && exchange != NULL;
+    return websocket ? HTTP_TUNNEL_WEBSOCKET : HTTP_TUNNEL_OTHER;
 }
 
 /* Of the client's next line a part may have come before the answer. */
-static void begin_tunnel(struct http *http)
+static void enter_tunnel(struct http *http)
 {
-    http->tunnel = true;
     struct http_side *client = &http->sides[TO_SERVER];
     if (client->state == http_on_first_line || client->state == http_on_search) {
         http_stray_end(client, TX_CUT);
-        http_on_tunnel(client, sbuf_span(&client->block.kept));
+        struct span kept = http_on_tunnel(client, sbuf_span(&client->block.kept));
+        while (kept.len > 0) {
+            kept = client->state(client, kept);
+        }
         http_block_reset(&client->block);
     }
 }
@@ -188,10 +209,14 @@ void http_head_end(struct http_side *side, struct span rest)
     if (side->exchange != NULL && side->out.dir == TO_SERVER) {
         side->exchange->method = side->facts.method;
         side->exchange->is_simple = side->facts.is_simple;
+        side->exchange->asks_websocket = side->facts.upgrades_to_websocket;
     }
     report_framing(side);
-    bool tunnel = begins_tunnel(side);
-    if (tunnel || !may_have_body(side)) {
+    enum http_tunnel tunnel = tunnel_of(side);
+    if (tunnel == HTTP_TUNNEL_WEBSOCKET) {
+        side->http->upgraded = side->exchange;
+    }
+    if (tunnel != HTTP_TUNNEL_NONE || !may_have_body(side)) {
         choice = (struct http_framing_choice){0};
     }
     open_alternate(side, &choice, rest);
@@ -201,8 +226,9 @@ void http_head_end(struct http_side *side, struct span rest)
         http_body_begin(&side->body, &side->out, &side->facts, choice.framing, choice.length);
         side->state = http_on_body;
     }
-    if (tunnel) {
-        begin_tunnel(side->http);
+    if (tunnel != HTTP_TUNNEL_NONE) {
+        side->http->tunnel = tunnel;
+        enter_tunnel(side->http);
     }
 }
 
@@ -304,12 +330,43 @@ struct span http_on_trailers(struct http_side *side, struct span in)
     return in;
 }
 
-struct span http_on_tunnel(struct http_side *side, struct span in)
+struct span http_hand_over(struct http_side *side, struct span in)
 {
     const struct emit *emit = side->http->emit;
     side->state = http_on_handed;
     emit->ops->hand_over(emit->ctx, side->out.dir, in);
     return (struct span){0};
+}
+
+struct span http_on_tunnel(struct http_side *side, struct span in)
+{
+    if (side->http->upgraded != NULL) {
+        side->websocket = websocket_new(side->http->limits);
+    }
+    if (side->websocket == NULL) {
+        return http_hand_over(side, in);
+    }
+    side->exchange = side->http->upgraded;
+    side->out.tx = side->exchange->tx;
+    side->state = http_on_websocket;
+    return in;
+}
+
+void http_websocket_lost(struct http_side *side)
+{
+    side->exchange->cut = true;
+    websocket_end(side->websocket, &side->out);
+    http_hand_over(side, websocket_unread(side->websocket));
+}
+
+struct span http_on_websocket(struct http_side *side, struct span in)
+{
+    if (websocket_data(side->websocket, &side->out, &in)) {
+        return in;
+    }
+    http_emit_anomaly(&side->out, ANOMALY_WEBSOCKET_BAD_FRAME);
+    http_websocket_lost(side);
+    return http_hand_over(side, in);
 }
 
 struct span http_on_handed(struct http_side *side, struct span in)

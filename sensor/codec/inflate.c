@@ -349,5 +349,8 @@ struct inflater *inflate_new(enum inflater_kind kind)
     z->no_point = false;
     z->replayed = 0;
     z->to_skip = 0;
+    if (kind == INFLATER_RAW) {
+        start_stream(z, ISAL_DEFLATE, 0);
+    }
     return &z->base;
 }

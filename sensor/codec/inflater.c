@@ -8,6 +8,7 @@ struct inflater *inflater_new(enum inflater_kind kind)
     switch (kind) {
     case INFLATER_GZIP:
     case INFLATER_DEFLATE:
+    case INFLATER_RAW:
         return inflate_new(kind);
     case INFLATER_BROTLI:
         return brotli_new();
