@@ -5,6 +5,7 @@
 #include "decoders/http_head.h"
 #include "decoders/http_line.h"
 #include "decoders/http_side.h"
+#include "sensor/base/bytes.h"
 #include "sensor/core/tx.h"
 
 /* What an alternate decoder is told: how the body that it starts with is framed, and in the bits
@@ -354,9 +355,13 @@ struct span http_on_tunnel(struct http_side *side, struct span in)
 
 void http_websocket_lost(struct http_side *side)
 {
+    uint8_t head[WEBSOCKET_HEAD_MAX];
+    struct span unread = websocket_unread(side->websocket);
+    bytes_copy(head, unread.data, unread.len);
+    unread = span_of(head, unread.len);
     side->exchange->cut = true;
     websocket_end(side->websocket, &side->out);
-    http_hand_over(side, websocket_unread(side->websocket));
+    http_hand_over(side, unread);
 }
 
 struct span http_on_websocket(struct http_side *side, struct span in)

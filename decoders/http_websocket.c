@@ -19,7 +19,6 @@
 
 enum {
     HEAD_MIN = 2,
-    HEAD_MAX = 14,
     MASK_BYTES = 4,
     CONTROL_MAX = 125,
     CLOSE_CODE_BYTES = 2,
@@ -61,7 +60,7 @@ struct websocket *websocket_new(const struct decoder_limits *limits)
     struct websocket *w = mem_alloc(sizeof(*w));
     if (w != NULL) {
         w->limits = limits;
-        w->head = sbuf_with_cap(HEAD_MAX);
+        w->head = sbuf_with_cap(WEBSOCKET_HEAD_MAX);
         w->plain = sbuf_with_cap(PIECE);
         w->control = sbuf_with_cap(CONTROL_MAX);
     }
@@ -234,6 +233,9 @@ bool websocket_end(struct websocket *w, struct http_out *out)
         mime_body_end(&w->body, &body, true);
         w->in_message = false;
     }
+    w->in_frame = false;
+    sbuf_reset(&w->head);
+    sbuf_reset(&w->control);
     return cut;
 }
 

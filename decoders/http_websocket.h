@@ -2,6 +2,8 @@
 
 #include "decoders/http_out.h"
 
+enum { WEBSOCKET_HEAD_MAX = 14 }; /* of a frame */
+
 /* One direction of a WebSocket connection. */
 struct websocket;
 
