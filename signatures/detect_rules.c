@@ -147,6 +147,19 @@ static bool is_established(const struct conn *conn)
            (conn->packets[TO_SERVER] > 0 && conn->packets[TO_CLIENT] > 0);
 }
 
+/* "http" is any version, as with Suricata; "http1" and "http2" are those. */
+static bool reads(const struct decoder *decoder, const char *protocol)
+{
+    if (decoder == NULL) {
+        return false;
+    }
+    bool http1 = strcmp(decoder->name, "http") == 0;
+    bool http2 = strcmp(decoder->name, "http2") == 0;
+    return strcmp(protocol, "http") == 0    ? http1 || http2
+           : strcmp(protocol, "http1") == 0 ? http1
+                                            : strcmp(protocol, decoder->name) == 0;
+}
+
 bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir)
 {
     const struct conn *conn = tx->conn;
@@ -156,8 +169,7 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
         return false;
     }
     if ((p->ip_proto != 0 && p->ip_proto != conn->proto) ||
-        (p->decoder != NULL &&
-         (tx->decoder == NULL || strcmp(p->decoder, tx->decoder->name) != 0))) {
+        (p->decoder != NULL && !reads(tx->decoder, p->decoder))) {
         return false;
     }
     if ((rule->flow & RULE_ESTABLISHED && !is_established(conn)) ||

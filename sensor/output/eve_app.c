@@ -191,6 +191,19 @@ static void add_http_port(struct json *j, const struct tx *tx)
     }
 }
 
+/* What only HTTP/2 has: the stream's number. */
+static void add_http2(struct json *j, const struct tx *tx)
+{
+    const struct kept_field *stream = tx_field(tx, FIELD_HTTP2_STREAM);
+    uint64_t number;
+    if (stream != NULL && span_to_u64(stream->value, &number)) {
+        json_text(j, "version", "2");
+        json_object(j, "http2");
+        json_number(j, "stream_id", number);
+        json_object_end(j);
+    }
+}
+
 static void add_http(struct json *j, const struct tx *tx)
 {
     json_object(j, "http");
@@ -198,6 +211,7 @@ static void add_http(struct json *j, const struct tx *tx)
     add_content_type(j, tx);
     add_http_port(j, tx);
     json_number(j, "length", tx->body_bytes[TO_CLIENT]);
+    add_http2(j, tx);
     json_object_end(j);
 }
 
@@ -258,7 +272,11 @@ static void add_smtp(struct json *j, const struct tx *tx)
 
 enum event_type eve_transaction_type(const struct decoder *decoder)
 {
-    return decoder == NULL ? EVENT_N : event_type_by_name(span_str(decoder->name));
+    if (decoder == NULL) {
+        return EVENT_N;
+    }
+    struct span name = span_str(decoder->name);
+    return span_equal(name, SPAN("http2")) ? EVENT_HTTP : event_type_by_name(name);
 }
 
 static bool is_event(enum event_type type)

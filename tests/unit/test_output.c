@@ -110,6 +110,25 @@ static bool has(const struct event *event, const char *text)
 
 static const struct decoder http = {.name = "http"};
 
+static void a_stream_of_http2_is_an_http_event(void)
+{
+    static const struct decoder http2 = {.name = "http2"};
+    struct eve *e = eve_new(&(struct eve_options){.host = "sensor-a", .line_bytes = 16384});
+    struct conn conn = sample_conn();
+    struct kept_field number = {.id = FIELD_HTTP2_STREAM, .value = SPAN_LITERAL("7")};
+    struct kept_field url = {
+        .id = FIELD_HTTP_URI_RAW, .value = SPAN_LITERAL("/a"), .next = &number};
+    struct tx tx = {.conn = &conn, .decoder = &http2, .kept = &url};
+    bool has_event = false;
+    struct event *event = eve_transaction(e, &tx, &(struct eve_places){0}, &has_event);
+    CU_ASSERT(has_event);
+    CU_ASSERT(has(event, "\"event_type\":\"http\""));
+    CU_ASSERT(has(event, "\"http\":{\"url\":\"/a\",\"length\":0,\"version\":\"2\","
+                         "\"http2\":{\"stream_id\":7}}"));
+    mem_free(event);
+    eve_free(&e);
+}
+
 static void an_alert_tells_the_whole_story(void)
 {
     struct eve *e = eve_new(&(struct eve_options){.host = "sensor-a", .line_bytes = 16384});
@@ -252,6 +271,7 @@ static CU_TestInfo tests[] = {
     {"a_line_over_its_cap_is_cut_and_still_whole", a_line_over_its_cap_is_cut_and_still_whole},
     {"real_numbers_have_a_dot", real_numbers_have_a_dot},
     {"community_id_matches_the_specification", community_id_matches_the_specification},
+    {"a_stream_of_http2_is_an_http_event", a_stream_of_http2_is_an_http_event},
     {"an_alert_tells_the_whole_story", an_alert_tells_the_whole_story},
     {"mail_addresses_are_split_at_their_commas", mail_addresses_are_split_at_their_commas},
     {"mail_of_which_only_the_server_was_seen_has_no_empty_object",

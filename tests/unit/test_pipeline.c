@@ -410,6 +410,26 @@ static void a_proxy_header_is_passed_and_its_client_told(void)
     CU_ASSERT_EQUAL(count("\"status\":204"), 2); /* in alert and http */
 }
 
+/* RFC 7540 section 3.2: 101, then the preface and SETTINGS; here with a request of its own, literal
+ * header fields without Huffman (RFC 7541 section 6.2.2). */
+static void an_upgrade_to_http2_is_followed(void)
+{
+    static const char frames[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                                 "\0\0\0\x04\0\0\0\0\0"
+                                 "\0\0\x23\x01\x05\0\0\0\x03"
+                                 "\x82\x84\x86"
+                                 "\0\x01x\x1c" ATTACK;
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n");
+    give(&s, TO_CLIENT, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n");
+    s.user.ops->data(s.user.ctx, &s.conn, TO_SERVER, span_of(frames, sizeof(frames) - 1));
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"field\":\"http.request_header.x\""), 1);
+    CU_ASSERT_EQUAL(count("\"stream_id\":3"), 2); /* in alert and http */
+    CU_ASSERT_EQUAL(count("\"app_proto\":\"http2\""), 3);
+}
+
 /* Headers in headers: the innermost are not told apart any more, but hide nothing. */
 static void tunnels_in_tunnels_hide_nothing(void)
 {
@@ -469,6 +489,7 @@ static CU_TestInfo tests[] = {
      a_first_line_in_single_bytes_is_still_recognised},
     {"what_a_tunnel_carries_is_decoded", what_a_tunnel_carries_is_decoded},
     {"a_proxy_header_is_passed_and_its_client_told", a_proxy_header_is_passed_and_its_client_told},
+    {"an_upgrade_to_http2_is_followed", an_upgrade_to_http2_is_followed},
     {"tunnels_in_tunnels_hide_nothing", tunnels_in_tunnels_hide_nothing},
     {"a_gap_in_a_tunnel_is_told_to_what_is_inside", a_gap_in_a_tunnel_is_told_to_what_is_inside},
     {"an_empty_heap_costs_events_only", an_empty_heap_costs_events_only},
