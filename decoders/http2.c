@@ -250,6 +250,9 @@ static void take_frame_head(struct http2_side *side, struct span *in)
     f.stream = cursor_be32(&c) & 0x7fffffff;
     sbuf_reset(&side->kept);
     side->frame = f;
+    if (f.type != DATA || side->active == NULL || side->active->id != f.stream) {
+        http2_flush(side); /* in the order it came, however the bytes were cut */
+    }
     check_block(side);
     if (prefix_len(&f) > f.left) {
         bad_frame(side);
