@@ -45,6 +45,7 @@ struct websocket {
     /* the message at hand, of one or more frames */
     bool in_message;
     bool compressed;
+    bool ended;   /* a block said that it is the last */
     bool dropped; /* its rest is not looked at, */
     enum lost dropped_for;
     uint64_t n_in;
@@ -133,7 +134,7 @@ static void begin_message(struct websocket *w, bool compressed)
 {
     w->in_message = true;
     w->compressed = compressed;
-    w->dropped = false;
+    w->ended = w->dropped = false;
     w->n_in = 0;
     w->n_out = 0;
     w->body = mime_body_begin(FIELD_WEBSOCKET_PAYLOAD, BODY_UNKNOWN);
@@ -176,16 +177,25 @@ static bool give_inflated(struct websocket *w, struct http_out *out, struct span
     } else if (result == INFLATER_BROKEN) {
         http_emit_anomaly(out, ANOMALY_ENCODING_BROKEN);
         drop_rest(w, out, LOST_ENCODING);
-    } else if (result == INFLATER_END) {
-        inflater_free(&w->inflater); /* the next block begins a stream of its own */
     }
     return result == INFLATER_FULL && !bomb;
+}
+
+/* Behind a block that says it is the last, a byte pads (RFC 7692 section 7.2.3.4); what else comes
+ * in the message is not read by anybody. */
+static void pass_over(struct http_out *out, struct span bytes)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        n += span_at(bytes, i) != 0 ? 1 : 0;
+    }
+    http_emit_lost(out, LOST_ENCODING, n);
 }
 
 static void inflate(struct websocket *w, struct http_out *out, struct span bytes)
 {
     bool more = true;
-    while (!w->dropped && (bytes.len > 0 || more)) {
+    while (!w->dropped && !w->ended && (bytes.len > 0 || more)) {
         if (w->inflater == NULL) {
             w->inflater = inflater_new(INFLATER_RAW);
         }
@@ -196,6 +206,15 @@ static void inflate(struct websocket *w, struct http_out *out, struct span bytes
         struct span piece;
         enum inflater_result result = inflater_next(w->inflater, &bytes, &piece);
         more = give_inflated(w, out, piece, result);
+        if (result == INFLATER_END && !w->dropped) {
+            w->ended = true;
+            pass_over(out, inflater_input(w->inflater));
+            inflater_free(&w->inflater); /* the next message begins a stream of its own */
+            break;
+        }
+    }
+    if (w->ended) {
+        pass_over(out, bytes);
     }
 }
 
@@ -218,7 +237,7 @@ static void end_message(struct websocket *w, struct http_out *out)
 {
     static const struct span tail = SPAN_LITERAL("\0\0\xff\xff");
     const struct mime_out body = body_out(out);
-    if (w->compressed && !w->dropped && w->inflater != NULL) {
+    if (w->compressed && !w->dropped && !w->ended && w->inflater != NULL) {
         inflate(w, out, tail);
     }
     mime_body_end(&w->body, &body, w->dropped);
