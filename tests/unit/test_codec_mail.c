@@ -1,5 +1,6 @@
 /* Tests of what only mails need: charsets in pieces, uuencode, yEnc. */
 #include "sensor/codec/charset_stream.h"
+#include "sensor/codec/multipart.h"
 #include "sensor/codec/uuencode.h"
 #include "sensor/codec/yenc.h"
 #include "tests/unit/runner.h"
@@ -146,6 +147,54 @@ static void yenc_undoes_both_shifts(void)
     sbuf_free(&out);
 }
 
+/* What a multipart body of boundary "b" holds, given in pieces of `step` bytes: "[head|contents]"
+ * for each part, "[head|contents" for one that does not end. */
+static void list_parts(struct span body, size_t step, struct sbuf *out)
+{
+    struct multipart m;
+    CU_ASSERT_FATAL(multipart_start(&m, SPAN("b")));
+    for (size_t off = 0; off < body.len; off += step) {
+        struct span in = span_sub(body, off, step);
+        struct span piece;
+        enum multipart_step got;
+        while ((got = multipart_next(&m, &in, &piece)) != MULTIPART_MORE) {
+            if (got == MULTIPART_HEAD) {
+                sbuf_add_byte(out, '[');
+                sbuf_add(out, span_trim(sbuf_span(&m.head)));
+                sbuf_add_byte(out, '|');
+            } else {
+                sbuf_add(out, got == MULTIPART_DATA ? piece : SPAN("]"));
+            }
+        }
+    }
+    multipart_free(&m);
+}
+
+static void a_multipart_body_is_read_in_pieces(void)
+{
+    static const struct {
+        struct span body;
+        struct span want;
+    } cases[] = {
+        {SPAN_LITERAL("--b\r\nA: 1\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n--b\r\n\r\nx"),
+         SPAN_LITERAL("[A: 1|one][|two]")},
+        {SPAN_LITERAL("preamble\r\n--b \nA: 1\n\none\n--b--"), SPAN_LITERAL("[A: 1|one]")},
+        {SPAN_LITERAL("--b\r\n\r\n\r\r\n-\r\n--\n--a\r\n\r\n--b"),
+         SPAN_LITERAL("[|\r\r\n-\r\n--\n--a\r\n]")},
+        {SPAN_LITERAL("--b\r\nA: 1\r\n\r\n--b\r\n\r\n\r\n--b--"), SPAN_LITERAL("[A: 1|][|]")},
+        {SPAN_LITERAL("--b\r\n\r\n\n-x"), SPAN_LITERAL("[|\n-x")},
+        {SPAN_LITERAL("-b\r\n\r\nno part"), SPAN_LITERAL("")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        for (size_t step = 1; step <= cases[i].body.len; step++) {
+            struct sbuf out = sbuf_with_cap(1000);
+            list_parts(cases[i].body, step, &out);
+            CU_ASSERT(span_equal(sbuf_span(&out), cases[i].want));
+            sbuf_free(&out);
+        }
+    }
+}
+
 static CU_TestInfo charset_tests[] = {
     {"utf_16_goes_by_its_mark_or_its_zeros", utf_16_goes_by_its_mark_or_its_zeros},
     {"what_is_no_utf_16_stays", what_is_no_utf_16_stays},
@@ -162,6 +211,7 @@ static CU_TestInfo charset_tests[] = {
 static CU_TestInfo file_tests[] = {
     {"uuencoded_lines_are_told_from_text", uuencoded_lines_are_told_from_text},
     {"yenc_undoes_both_shifts", yenc_undoes_both_shifts},
+    {"a_multipart_body_is_read_in_pieces", a_multipart_body_is_read_in_pieces},
     CU_TEST_INFO_NULL,
 };
 
