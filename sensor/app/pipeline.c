@@ -670,6 +670,12 @@ struct stream_user pipeline_user(struct pipeline *p)
     return (struct stream_user){&stream_ops, p};
 }
 
+static void on_file(void *ctx, struct tx *tx, const struct file_seen *file)
+{
+    const struct pipeline *p = ctx;
+    report_file(&p->options.report, tx, file);
+}
+
 /* --- life
  * ---------------------------------------------------------------------------------------------- */
 
@@ -682,6 +688,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
     p->options = *options;
     p->pool.arena_bytes = options->kept_tx_bytes;
     list_init(&p->due);
+    p->wants_files = (options->report.types & 1U << EVENT_FILEINFO) != 0;
+    p->files = (struct files_user){.file = on_file, .ctx = p, .hash = options->file_hash};
     struct detect_user user = {.found = pipeline_found, .ctx = p};
     p->detector = detector_new(options->engine, &options->detect, options->report.stats, &user);
     if (p->detector == NULL) {

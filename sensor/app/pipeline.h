@@ -17,6 +17,7 @@ struct pipeline_options {
     struct decoder_limits limits;
     size_t kept_field_bytes;        /* longest copy of one field */
     size_t kept_tx_bytes;           /* most bytes kept of one transaction */
+    const char *file_hash;          /* "md5", "sha1" or "sha256"; NULL: none. Static */
     struct sighting_user sightings; /* seen may be NULL */
 };
 

@@ -2,6 +2,7 @@
 
 /* What pipeline.c and reading.c share; not for others. */
 
+#include "sensor/app/files.h"
 #include "sensor/app/pipeline.h"
 #include "sensor/app/reading.h"
 
@@ -9,6 +10,8 @@ struct pipeline {
     struct pipeline_options options;
     struct detector *detector;
     struct tx_pool pool;
+    bool wants_files; /* somebody wants to be told of them */
+    struct files_user files;
     struct list due; /* transactions with waiting alerts, in the order of their time */
     size_t app_bytes;
 };

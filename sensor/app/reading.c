@@ -48,6 +48,9 @@ static void emit_region(void *ctx, struct tx *tx, const struct region *region)
     if (region->kind == REGION_BODY) {
         tx->body_bytes[region->dir] += region->bytes.len;
     }
+    if (!r->alternate && pipeline_of(r)->wants_files) {
+        files_region(&tx_slot_of(tx)->files, &pipeline_of(r)->files, tx, region);
+    }
     detect_region(pipeline_of(r)->detector, tx, region);
 }
 
@@ -78,6 +81,9 @@ static void emit_field(void *ctx, struct tx *tx, const struct field *field)
     }
     if (!r->alternate && is_kept(p, field)) {
         tx_keep(tx, field, p->options.kept_field_bytes);
+    }
+    if (field->id == FIELD_EMAIL_ATTACHMENT && !r->alternate && p->wants_files) {
+        files_name(&tx_slot_of(tx)->files, field->value);
     }
     if ((field->flags & FIELD_REPEATED) == 0) {
         detect_field(p->detector, tx, field);

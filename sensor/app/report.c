@@ -96,6 +96,16 @@ void report_transaction(const struct report *r, struct tx *tx)
     }
 }
 
+void report_file(const struct report *r, struct tx *tx, const struct file_seen *file)
+{
+    if (wanted(r, EVENT_FILEINFO)) {
+        struct known_places k = {0};
+        find_sides(r, tx->conn, &k);
+        find_client(r, tx, &k);
+        put(r, eve_file(r->eve, tx, file, &k.eve));
+    }
+}
+
 void report_flow(const struct report *r, struct conn *conn, enum close_reason reason)
 {
     if (wanted(r, EVENT_FLOW)) {

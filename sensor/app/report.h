@@ -24,6 +24,7 @@ struct report {
 void report_alert(const struct report *r, struct tx *tx, const struct finding *finding,
                   uint64_t clock_us);
 void report_transaction(const struct report *r, struct tx *tx);
+void report_file(const struct report *r, struct tx *tx, const struct file_seen *file);
 void report_flow(const struct report *r, struct conn *conn, enum close_reason reason);
 void report_anomaly(const struct report *r, struct conn *conn, const struct tx *tx,
                     enum anomaly anomaly);

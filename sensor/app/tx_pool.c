@@ -4,6 +4,8 @@
  * idle sensor should hold. */
 #include "sensor/app/tx_pool.h"
 
+#include "sensor/app/files.h"
+
 #include "sensor/base/mem.h"
 
 enum { IDLE_MAX = 256 };
@@ -54,6 +56,7 @@ static void slot_free(struct tx_slot *slot)
 void tx_pool_put(struct tx_pool *pool, struct tx_slot *slot)
 {
     CHECK(pool->n_open > 0);
+    files_free(&slot->files);
     pool->n_open--;
     if (pool->n_idle >= IDLE_MAX) {
         slot_free(slot);

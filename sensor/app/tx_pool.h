@@ -3,6 +3,7 @@
 #include "sensor/base/list.h"
 #include "sensor/core/tx.h"
 
+struct files;
 struct reading;
 
 /* A transaction and what the pipeline needs beside it. */
@@ -13,6 +14,7 @@ struct tx_slot {
     struct finding **tail;   /* where the next finding goes */
     struct finding *waiting; /* the first that is not written yet */
     struct reading *reading; /* NULL: bytes no decoder reads */
+    struct files *files;     /* that it carries; NULL: none so far */
     bool in_body;            /* raw ones: FIRST was announced */
 };
 

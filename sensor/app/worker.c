@@ -7,6 +7,8 @@
 #include "sensor/base/mem.h"
 #include "sensor/flow/flow.h"
 
+#include <string.h>
+
 struct worker {
     struct stats stats;
     struct report report;
@@ -58,6 +60,7 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
             },
         .kept_field_bytes = c->limit_field,
         .kept_tx_bytes = c->limit_tx,
+        .file_hash = strcmp(c->output_file_hash, "none") == 0 ? NULL : c->output_file_hash,
     };
     options.detect.body_before = c->limit_body;
     w->pipeline = pipeline_new(&options);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensor/core/event.h"
+#include "sensor/core/file.h"
 #include "sensor/core/place.h"
 #include "sensor/core/stats.h"
 #include "sensor/core/tx.h"
@@ -35,6 +36,9 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
  * *ret_has_event tells them apart. */
 struct event *eve_transaction(struct eve *e, struct tx *tx, const struct eve_places *places,
                               bool *ret_has_event);
+/* A fileinfo event: a file that the transaction carries, which is complete or will not be. */
+struct event *eve_file(struct eve *e, struct tx *tx, const struct file_seen *file,
+                       const struct eve_places *places);
 struct event *eve_flow(struct eve *e, struct conn *conn, enum close_reason reason,
                        const struct eve_places *places);
 /* tx may be NULL. */

@@ -294,6 +294,37 @@ void eve_app_objects(struct json *j, const struct tx *tx)
     }
 }
 
+static void add_file(struct json *j, const struct tx *tx, const struct file_seen *file)
+{
+    bool whole = !file->cut && !file->gaps;
+    json_object(j, "fileinfo");
+    json_string_if(j, "filename", file->name);
+    json_bool(j, "gaps", file->gaps);
+    json_text(j, "state", file->cut ? "TRUNCATED" : "CLOSED");
+    if (whole && file->digest.len > 0) {
+        json_string(j, file->hash, file->digest);
+    }
+    json_bool(j, "stored", false);
+    json_number(j, "size", file->size);
+    json_number(j, "tx_id", tx->id);
+    json_object_end(j);
+}
+
+struct event *eve_file(struct eve *e, struct tx *tx, const struct file_seen *file,
+                       const struct eve_places *places)
+{
+    struct json j;
+    struct event_key key = eve_key(tx->conn);
+    eve_begin(e, &j, EVENT_FILEINFO, tx->conn->last_us);
+    eve_envelope(&j, tx->conn, TO_SERVER);
+    eve_origin(&j, tx->conn, tx->conn->number);
+    json_number(&j, "tx_id", tx->id);
+    eve_app_objects(&j, tx);
+    add_file(&j, tx, file);
+    eve_metadata(&j, tx->conn, places);
+    return eve_finish(e, &j, EVENT_FILEINFO, &key);
+}
+
 struct event *eve_transaction(struct eve *e, struct tx *tx, const struct eve_places *places,
                               bool *ret_has_event)
 {

@@ -153,6 +153,7 @@ static void begin(struct scene *s, const char *rule_text)
                    .open_tx = 16},
         .kept_field_bytes = 1024,
         .kept_tx_bytes = 65536,
+        .file_hash = "sha1",
         .sightings = {on_sighting, s},
     };
     s->pipeline = pipeline_new(&p);
@@ -430,6 +431,42 @@ static void an_upgrade_to_http2_is_followed(void)
     CU_ASSERT_EQUAL(count("\"app_proto\":\"http2\""), 3);
 }
 
+static void uploads_and_attachments_are_files(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER,
+         "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 135\r\n"
+         "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+         "--b\r\nContent-Disposition: form-data; name=t\r\n\r\nno file\r\n"
+         "--b\r\nContent-Disposition: form-data; name=u; filename=\"u.txt\"\r\n\r\nfi");
+    give(&s, TO_SERVER, "ve!\r\n--b--\r\n");
+    give(&s, TO_SERVER,
+         "PUT /dir/put.bin?q=/x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"event_type\":\"fileinfo\""), 2);
+    CU_ASSERT_EQUAL(
+        count("\"fileinfo\":{\"filename\":\"u.txt\",\"gaps\":false,\"state\":\"CLOSED\","
+              "\"sha1\":\"cb12ead1bbef151ae2e0ad4bf15df4743b921c6c\","
+              "\"stored\":false,\"size\":5,\"tx_id\":0}"),
+        1);
+    CU_ASSERT_EQUAL(count("\"fileinfo\":{\"filename\":\"put.bin\",\"gaps\":false,"
+                          "\"state\":\"TRUNCATED\",\"stored\":false,\"size\":3,\"tx_id\":1}"),
+                    1);
+    begin(&s, rules);
+    give(&s, TO_CLIENT, "220 a ESMTP\r\n");
+    give(&s, TO_SERVER,
+         "EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"
+         "Content-Type: application/x-any; name=x\r\nContent-Transfer-Encoding: base64\r\n"
+         "Content-Disposition: attachment; filename=m.bin\r\n\r\nYWJj\r\nZGVm\r\n.\r\n");
+    end(&s);
+    CU_ASSERT_EQUAL(
+        count("\"fileinfo\":{\"filename\":\"m.bin\",\"gaps\":false,\"state\":\"CLOSED\","
+              "\"sha1\":\"1f8ac10f23c5b5bc1167bda84b833e5c057a77d2\","
+              "\"stored\":false,\"size\":6,\"tx_id\":0}"),
+        1);
+}
+
 /* Headers in headers: the innermost are not told apart any more, but hide nothing. */
 static void tunnels_in_tunnels_hide_nothing(void)
 {
@@ -490,6 +527,7 @@ static CU_TestInfo tests[] = {
     {"what_a_tunnel_carries_is_decoded", what_a_tunnel_carries_is_decoded},
     {"a_proxy_header_is_passed_and_its_client_told", a_proxy_header_is_passed_and_its_client_told},
     {"an_upgrade_to_http2_is_followed", an_upgrade_to_http2_is_followed},
+    {"uploads_and_attachments_are_files", uploads_and_attachments_are_files},
     {"tunnels_in_tunnels_hide_nothing", tunnels_in_tunnels_hide_nothing},
     {"a_gap_in_a_tunnel_is_told_to_what_is_inside", a_gap_in_a_tunnel_is_told_to_what_is_inside},
     {"an_empty_heap_costs_events_only", an_empty_heap_costs_events_only},
