@@ -27,6 +27,14 @@ static const struct extra extras[] = {
        FIELD_HTTP_CONTENT_TYPE, FIELD_HTTP_CONTENT_LEN, FIELD_HTTP_COOKIE},
       7}},
     {BUFFER_HEADER_NAMES, {"http.header_names", BUFFER_NAMES, {FIELD_HTTP_HEADER}, 1}},
+    {BUFFER_DNS_QUERIES,
+     {"dns.queries.rrname", BUFFER_VALUE, {FIELD_DNS_QUERY, FIELD_DNS_QUESTION}, 2}},
+    {BUFFER_DNS_RESPONSE,
+     {"dns.response.rrname",
+      BUFFER_VALUE,
+      {FIELD_DNS_QUESTION, FIELD_DNS_ANSWER, FIELD_DNS_AUTHORITY, FIELD_DNS_ADDITIONAL,
+       FIELD_DNS_RDATA},
+      5}},
 };
 
 /* Other names of what there is. */
@@ -37,6 +45,8 @@ static const struct {
     {"file_data", "file.data"},
     {"http.header.raw", "http.header"},
     {"dns_query", "dns.query"},
+    {"dns.query.name", "dns.queries.rrname"},
+    {"dns.answer.name", "dns.answers.rrname"},
 };
 
 /* The modifiers of Suricata before version 5, written behind the content they apply to. */

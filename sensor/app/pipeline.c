@@ -14,6 +14,7 @@
 #include "sensor/flow/flow.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { PROBE_BYTES = 256, ALERT_WAIT_US = 1000000, ALTERNATE_BYTES = 64 * 1024, OUTERS_MAX = 4 };
 
@@ -124,12 +125,36 @@ struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading,
     return slot;
 }
 
+/* The counters of a decoder's flows and transactions; `datagrams` where UDP has its own. */
+static const struct app_stats {
+    const char *name;
+    bool datagrams;
+    enum stat_id flows;
+    enum stat_id transactions;
+} app_stats[] = {
+    {"http", false, STAT_APP_FLOW_HTTP, STAT_APP_TX_HTTP},
+    {"smtp", false, STAT_APP_FLOW_SMTP, STAT_APP_TX_SMTP},
+    {"dns", false, STAT_APP_FLOW_DNS_TCP, STAT_APP_TX_DNS_TCP},
+    {"dns", true, STAT_APP_FLOW_DNS_UDP, STAT_APP_TX_DNS_UDP},
+};
+
+/* NULL for a decoder that is not counted by itself. */
+static const struct app_stats *stats_of(const struct decoder *decoder, const struct conn *conn)
+{
+    for (size_t i = 0; i < ARRAY_LEN(app_stats); i++) {
+        if (strcmp(app_stats[i].name, decoder->name) == 0 &&
+            app_stats[i].datagrams == (conn->proto == IP_PROTO_UDP)) {
+            return &app_stats[i];
+        }
+    }
+    return NULL;
+}
+
 static void count_tx(struct pipeline *p, const struct tx *tx)
 {
-    enum event_type type = eve_transaction_type(tx->decoder);
-    if (type == EVENT_HTTP || type == EVENT_SMTP) {
-        stats_add(p->options.report.stats, type == EVENT_HTTP ? STAT_APP_TX_HTTP : STAT_APP_TX_SMTP,
-                  1);
+    const struct app_stats *counters = stats_of(tx->decoder, tx->conn);
+    if (counters != NULL) {
+        stats_add(p->options.report.stats, counters->transactions, 1);
     }
 }
 
@@ -252,21 +277,30 @@ static void claim(struct flow_app *app, const struct decoder *decoder)
     }
     app->conn->claimed = true;
     app->conn->app_proto = decoder->name;
-    enum event_type type = eve_transaction_type(decoder);
-    if (type == EVENT_HTTP || type == EVENT_SMTP) {
-        stats_add(stats, type == EVENT_HTTP ? STAT_APP_FLOW_HTTP : STAT_APP_FLOW_SMTP, 1);
+    const struct app_stats *counters = stats_of(decoder, app->conn);
+    if (counters != NULL) {
+        stats_add(stats, counters->flows, 1);
     }
     raw_end(app, TO_SERVER, 0);
     raw_end(app, TO_CLIENT, 0);
 }
 
+static enum probe ask_decoder(const struct decoder *d, bool datagram, struct span first,
+                              enum direction dir)
+{
+    if (!datagram) {
+        return d->probe(first, dir);
+    }
+    return d->probe_datagram != NULL ? d->probe_datagram(first, dir) : PROBE_NO;
+}
+
 /* The surest answer of all decoders about the first bytes of a direction. */
-static enum probe ask_decoders(struct span first, enum direction dir,
+static enum probe ask_decoders(bool datagram, struct span first, enum direction dir,
                                const struct decoder **ret_decoder)
 {
     enum probe best = PROBE_NO;
     for (const struct decoder *const *d = decoders; *d != NULL; d++) {
-        enum probe answer = (*d)->probe(first, dir);
+        enum probe answer = ask_decoder(*d, datagram, first, dir);
         if (answer == PROBE_YES) {
             *ret_decoder = *d;
             return PROBE_YES;
@@ -276,9 +310,19 @@ static enum probe ask_decoders(struct span first, enum direction dir,
     return best;
 }
 
+/* A datagram goes in as a message of a stream does: behind its length. */
+static void feed(struct flow_app *app, struct reading *r, enum direction dir, struct span bytes)
+{
+    if (app->conn->proto == IP_PROTO_UDP) {
+        uint8_t len[2] = {(uint8_t)(bytes.len >> 8), (uint8_t)bytes.len};
+        r->decoder->data(r->state, &r->emit, dir, span_of(len, sizeof(len)));
+    }
+    r->decoder->data(r->state, &r->emit, dir, bytes);
+}
+
 static void feed_main(struct flow_app *app, enum direction dir, struct span bytes)
 {
-    app->main->decoder->data(app->main->state, &app->main->emit, dir, bytes);
+    feed(app, app->main, dir, bytes);
 }
 
 /* Bytes held while nobody was sure go where they belong now. */
@@ -312,18 +356,19 @@ static void swap_starts(struct flow_app *app)
     app->began[1] = began;
 }
 
-/* Taken up in the middle, the ports may have misled about who is the server: the contents know
- * better. */
+/* Taken up in the middle, or of datagrams, the first packet may have misled about who is the
+ * server: the contents know better. */
 static enum probe ask_both_ways(struct flow_app *app, struct span first, enum direction *dir,
                                 const struct decoder **ret_decoder)
 {
-    enum probe answer = ask_decoders(first, *dir, ret_decoder);
-    bool midstream = (app->conn->marks & CONN_MIDSTREAM) != 0;
+    bool datagram = app->conn->proto == IP_PROTO_UDP;
+    enum probe answer = ask_decoders(datagram, first, *dir, ret_decoder);
+    bool sure = !datagram && (app->conn->marks & CONN_MIDSTREAM) == 0;
     bool begun = app->raw[0] != NULL || app->raw[1] != NULL || app->n_outer > 0;
-    if (answer == PROBE_YES || !midstream || begun) {
+    if (answer == PROBE_YES || sure || begun) {
         return answer;
     }
-    if (ask_decoders(first, direction_other(*dir), ret_decoder) == PROBE_YES) {
+    if (ask_decoders(datagram, first, direction_other(*dir), ret_decoder) == PROBE_YES) {
         flow_swap(app->conn);
         swap_starts(app);
         *dir = direction_other(*dir);
@@ -343,7 +388,7 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
         bytes = span_from(bytes, room.len);
         first = sbuf_span(&app->start[dir]);
     }
-    if (is_tls(first)) {
+    if (app->conn->proto == IP_PROTO_TCP && is_tls(first)) {
         size_t n = app->start[dir].len + bytes.len;
         sbuf_reset(&app->start[dir]);
         release_start(app, dir);
@@ -375,8 +420,11 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
  * behind a hole are looked at again. */
 static bool is_worth_probing(const struct flow_app *app, enum direction dir)
 {
-    if (app->conn->proto != IP_PROTO_TCP || app->n_outer > OUTERS_MAX) {
-        return false; /* all decoders read streams */
+    if (app->n_outer > OUTERS_MAX) {
+        return false;
+    }
+    if (app->conn->proto != IP_PROTO_TCP) {
+        return !app->began[dir];
     }
     return app->undecided[dir] || !app->began[dir] || app->after_gap[dir] ||
            (app->conn->marks & CONN_MIDSTREAM) != 0;
@@ -419,7 +467,7 @@ static void feed_alternates(struct flow_app *app, enum direction dir, struct spa
         struct reading *r = *at;
         if (!r->fresh && r->dir == dir && !r->handed[dir]) {
             r->fed += bytes.len;
-            r->decoder->data(r->state, &r->emit, dir, bytes);
+            feed(app, r, dir, bytes);
         }
         r->fresh = false;
         if (r->fed < ALTERNATE_BYTES) {
@@ -542,7 +590,7 @@ static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_
     }
     release_start(app, dir);
     app->after_gap[dir] = true;
-    if (app->main != NULL) {
+    if (app->main != NULL && conn->proto == IP_PROTO_TCP) { /* a datagram hides no other one */
         app->main->decoder->gap(app->main->state, &app->main->emit, dir, n_bytes);
     }
     raw_end(app, dir, REGION_CUT);
@@ -566,7 +614,7 @@ static void on_alternate(void *ctx, struct conn *conn, enum direction dir, struc
     struct reading *r = app->main != NULL ? reading_new(app, app->main->decoder, 0) : NULL;
     if (r != NULL) {
         r->alternate = true;
-        r->decoder->data(r->state, &r->emit, dir, bytes);
+        feed(app, r, dir, bytes);
         reading_close(&r, CLOSE_END_OF_INPUT);
     }
     struct tx_slot *slot = pipeline_tx_begin(app, NULL, dir);
@@ -576,7 +624,8 @@ static void on_alternate(void *ctx, struct conn *conn, enum direction dir, struc
     slot->tx.flags |= TX_ALTERNATE;
     slot->tx.id = conn->n_tx > 0 ? conn->n_tx - 1 : 0;
     struct region region = {.kind = REGION_BODY,
-                            .field = FIELD_STREAM_PAYLOAD,
+                            .field = conn->proto == IP_PROTO_UDP ? FIELD_UDP_PAYLOAD
+                                                                 : FIELD_STREAM_PAYLOAD,
                             .dir = dir,
                             .bytes = bytes,
                             .flags = REGION_FIRST | REGION_LAST};

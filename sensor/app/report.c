@@ -87,12 +87,14 @@ void report_transaction(const struct report *r, struct tx *tx)
         return;
     }
     struct known_places k = {0};
-    bool has_event = false;
     find_sides(r, tx->conn, &k);
     find_client(r, tx, &k);
-    struct event *event = eve_transaction(r->eve, tx, &k.eve, &has_event);
-    if (has_event) {
-        put(r, event);
+    for (unsigned part = 0; part < EVE_TRANSACTION_PARTS; part++) {
+        bool has_event = false;
+        struct event *event = eve_transaction(r->eve, tx, part, &k.eve, &has_event);
+        if (has_event) {
+            put(r, event);
+        }
     }
 }
 

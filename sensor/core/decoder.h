@@ -71,6 +71,10 @@ struct decoder {
     /* Looks at the first bytes of a direction (mid-stream: of whatever comes). PROBE_MORE:
      * undecided, show more, up to 256 bytes. */
     enum probe (*probe)(struct span first, enum direction dir);
+    /* The same of the first datagram of a direction; NULL: it reads streams only. Each datagram is
+     * given to data() as a message of a stream is: behind its length in two bytes, high byte first.
+     * So a decoder has one framing. */
+    enum probe (*probe_datagram)(struct span datagram, enum direction dir);
     /* `state` is state_size zeroed bytes. No memory is needed: buffers grow later. */
     void (*open)(void *state, const struct decoder_env *env);
     void (*data)(void *state, const struct emit *emit, enum direction dir, struct span bytes);

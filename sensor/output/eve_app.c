@@ -1,4 +1,4 @@
-/* eve_app: http, smtp and email objects out of the fields that a transaction kept.
+/* eve_app: http, smtp, email and dns objects out of the fields that a transaction kept.
  *
  * A table says which kept field fills which key; what needs more than copying (addresses in lists,
  * numbers) has a small function. */
@@ -279,9 +279,13 @@ enum event_type eve_transaction_type(const struct decoder *decoder)
     return span_equal(name, SPAN("http2")) ? EVENT_HTTP : event_type_by_name(name);
 }
 
-static bool is_event(enum event_type type)
+/* A question and its answer are two events of DNS; the others have one. */
+static bool is_event(const struct tx *tx, enum event_type type, unsigned part)
 {
-    return type == EVENT_HTTP || type == EVENT_SMTP;
+    if (type == EVENT_DNS) {
+        return part < EVE_TRANSACTION_PARTS && eve_dns_has(tx, (enum direction)part);
+    }
+    return (type == EVENT_HTTP || type == EVENT_SMTP) && part == 0;
 }
 
 void eve_app_objects(struct json *j, const struct tx *tx)
@@ -291,6 +295,8 @@ void eve_app_objects(struct json *j, const struct tx *tx)
         add_http(j, tx);
     } else if (type == EVENT_SMTP) {
         add_smtp(j, tx);
+    } else if (type == EVENT_DNS) {
+        eve_dns(j, tx, eve_dns_has(tx, TO_SERVER) ? TO_SERVER : TO_CLIENT);
     }
 }
 
@@ -325,21 +331,26 @@ struct event *eve_file(struct eve *e, struct tx *tx, const struct file_seen *fil
     return eve_finish(e, &j, EVENT_FILEINFO, &key);
 }
 
-struct event *eve_transaction(struct eve *e, struct tx *tx, const struct eve_places *places,
-                              bool *ret_has_event)
+struct event *eve_transaction(struct eve *e, struct tx *tx, unsigned part,
+                              const struct eve_places *places, bool *ret_has_event)
 {
     enum event_type type = eve_transaction_type(tx->decoder);
-    *ret_has_event = is_event(type);
-    if (!is_event(type)) {
+    *ret_has_event = is_event(tx, type, part);
+    if (!*ret_has_event) {
         return NULL;
     }
     struct json j;
     struct event_key key = eve_key(tx->conn);
-    eve_begin(e, &j, type, tx->end_us);
+    bool answered_later = type == EVENT_DNS && part == TO_SERVER;
+    eve_begin(e, &j, type, answered_later ? tx->start_us : tx->end_us);
     eve_envelope(&j, tx->conn, TO_SERVER);
     eve_origin(&j, tx->conn, tx->conn->number);
     json_number(&j, "tx_id", tx->id);
-    eve_app_objects(&j, tx);
+    if (type == EVENT_DNS) {
+        eve_dns(&j, tx, (enum direction)part);
+    } else {
+        eve_app_objects(&j, tx);
+    }
     eve_metadata(&j, tx->conn, places);
     return eve_finish(e, &j, type, &key);
 }

@@ -205,7 +205,7 @@ static void mail_addresses_are_split_at_their_commas(void)
         .id = FIELD_SMTP_MAIL_FROM, .value = SPAN_LITERAL("<a@x.example> SIZE=10"), .next = &to};
     tx.kept = &from;
     bool has_event = false;
-    struct event *event = eve_transaction(e, &tx, &(struct eve_places){0}, &has_event);
+    struct event *event = eve_transaction(e, &tx, 0, &(struct eve_places){0}, &has_event);
     CU_ASSERT(has_event);
     CU_ASSERT(has(event, "\"smtp\":{\"mail_from\":\"<a@x.example>\"}"));
     CU_ASSERT(has(event, "\"to\":[\"\\\"Doe, J\\\" <j@x.example>\",\"b@x.example\"]"));
@@ -221,12 +221,12 @@ static void mail_of_which_only_the_server_was_seen_has_no_empty_object(void)
     struct tx tx = {.conn = &conn, .decoder = &smtp};
     struct kept_field blank = {.id = FIELD_SMTP_RCPT_TO, .value = SPAN_LITERAL(" ")};
     bool has_event = false;
-    struct event *event = eve_transaction(e, &tx, &(struct eve_places){0}, &has_event);
+    struct event *event = eve_transaction(e, &tx, 0, &(struct eve_places){0}, &has_event);
     CU_ASSERT(has_event);
     CU_ASSERT(!has(event, "\"smtp\":{"));
     mem_free(event);
     tx.kept = &blank;
-    event = eve_transaction(e, &tx, &(struct eve_places){0}, &has_event);
+    event = eve_transaction(e, &tx, 0, &(struct eve_places){0}, &has_event);
     CU_ASSERT(!has(event, "\"smtp\":{"));
     mem_free(event);
     eve_free(&e);
@@ -241,8 +241,9 @@ static void stats_nest_by_their_path(void)
     stats_add(&stats, STAT_LOST_TLS, 5);
     struct event *event = eve_stats(e, 1639350256733555ULL, 3, &stats);
     CU_ASSERT(has(event, "\"decoder\":{\"pkts\":7,"));
-    CU_ASSERT(has(
-        event, "\"app_layer\":{\"flow\":{\"http\":0,\"smtp\":0},\"tx\":{\"http\":0,\"smtp\":2}}"));
+    CU_ASSERT(has(event,
+                  "\"app_layer\":{\"flow\":{\"http\":0,\"smtp\":0,\"dns_tcp\":0,\"dns_udp\":0},"
+                  "\"tx\":{\"http\":0,\"smtp\":2,\"dns_tcp\":0,\"dns_udp\":0}}"));
     CU_ASSERT(has(event, "\"lost_tls\":5"));
     mem_free(event);
     eve_free(&e);
