@@ -30,6 +30,7 @@ enum {
     LOCATE_TIMES = 8,      /* and so many times the window */
     BOUNDARY_MAX = 256,
     FREE_BODIES_MAX = 64,
+    TRIES_MAX = 8,   /* of rules on a window that is not full */
     OPENER_MAX = 64, /* longer than any opener */
     PENDING_MAX = 64,
 };
@@ -67,9 +68,11 @@ struct body {
     struct peel_glance glance;
     size_t before;
     size_t after;
-    bool whole;  /* its start was seen */
-    bool ended;  /* no more will come, */
-    bool broken; /* and its end was not seen */
+    bool whole;        /* its start was seen */
+    bool ended;        /* no more will come, */
+    bool broken;       /* and its end was not seen */
+    uint64_t rule_hit; /* of a raw stream: end of the first hit of a rule in this window */
+    unsigned n_tries;  /* rules were tried before the window was full */
 };
 
 /* A window ready to be looked at. */
@@ -269,7 +272,7 @@ static struct spot spot_of(struct tx *tx, const struct body *b)
 struct scan {
     struct detector *detector;
     const struct tx_state *state;
-    const struct body *body;
+    struct body *body;
     uint64_t base; /* of the slice in the body */
 };
 
@@ -287,9 +290,14 @@ static bool matters(const struct tx_state *state, uint32_t pattern)
 static bool on_stream_hit(void *ctx, uint32_t pattern, uint64_t end)
 {
     const struct scan *scan = ctx;
-    const struct body *b = scan->body;
-    bool in_window = b->armed != NO_HIT && end <= b->armed + b->after;
-    if (end > b->done && !in_window && matters(scan->state, pattern)) {
+    struct body *b = scan->body;
+    if (end <= b->done || !matters(scan->state, pattern)) {
+        return true;
+    }
+    if (b->rule_hit == NO_HIT && pattern >= scan->state->edition->engine->n_openers) {
+        b->rule_hit = end;
+    }
+    if (b->armed == NO_HIT || end > b->armed + b->after) {
         (void)detect_note_hit(&scan->detector->hits, pattern, (size_t)(end - scan->base));
     }
     return true;
@@ -434,6 +442,8 @@ static void fill_window(struct detector *d, struct tx *tx, struct body *b)
     uint64_t later = b->later;
     b->armed = NO_HIT;
     b->later = NO_HIT;
+    b->rule_hit = NO_HIT;
+    b->n_tries = 0;
     b->glance = (struct peel_glance){{0}};
     consider_hits(d, state, b, start);
     if (b->armed == NO_HIT && later != NO_HIT) {
@@ -475,6 +485,45 @@ static void drain(struct detector *d, struct tx *tx, struct body *b)
     }
 }
 
+/* Rules that want a place at the start of a segment, tried on this one. */
+static void try_segment(struct detector *d, const struct spot *spot, struct span segment)
+{
+    const struct engine *e = detect_engine(d, spot->tx);
+    const struct verify_view view = {.text = segment};
+    detect_scan(d, e, segment, &d->hits);
+    for (size_t i = 0; i < d->hits.n; i++) {
+        uint32_t pattern = d->hits.list[i].pattern;
+        uint32_t group = pattern < e->n_openers ? 0 : e->pattern_groups[pattern - e->n_openers];
+        if (pattern >= e->n_openers && e->groups[group].anchored) {
+            struct spot at = *spot;
+            at.around = segment;
+            detect_group(d, &at, group, &view);
+        }
+    }
+}
+
+/* A raw stream may go on for hours and its window never fill: rules that were hit are tried on what
+ * there is, and again on the next segments. What they ask of the flow is then asked in time. */
+static void try_rules(struct detector *d, struct tx *tx, struct body *b, struct span segment)
+{
+    const struct spot spot = spot_of(tx, b);
+    uint64_t start = window_start(b, b->rule_hit);
+    start = start > b->off ? start : b->off;
+    const struct verify_view view = {.text =
+                                         span_from(sbuf_span(&b->text), (size_t)(start - b->off)),
+                                     .off = start + (b->whole ? 0 : FAR_FROM_HERE),
+                                     .more = true};
+    const struct engine *e = detect_engine(d, tx);
+    detect_scan(d, e, view.text, &d->hits);
+    const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
+    detect_groups(d, &spot, b->field, &all, &view);
+    detect_groups(d, &spot, FIELD_N, &all, &view);
+    b->n_tries++;
+    if (e->payload_anchored) {
+        try_segment(d, &spot, segment);
+    }
+}
+
 /* From here on it is a text of its own. */
 static void start_over(const struct engine *e, struct body *b, bool whole)
 {
@@ -484,6 +533,8 @@ static void start_over(const struct engine *e, struct body *b, bool whole)
     b->end = 0;
     b->done = 0;
     b->later = NO_HIT;
+    b->rule_hit = NO_HIT;
+    b->n_tries = 0;
     b->armed = always ? 0 : NO_HIT;
     b->n_pending = 0;
     b->glance = (struct peel_glance){{0}};
@@ -644,6 +695,9 @@ void detect_body(struct detector *d, struct tx *tx, const struct region *region)
         return;
     }
     feed(d, tx, b, region->bytes);
+    if (b->rule_hit != NO_HIT && b->n_tries < TRIES_MAX && region->field == FIELD_STREAM_PAYLOAD) {
+        try_rules(d, tx, b, region->bytes);
+    }
     if (last) {
         close_body(d, tx, find(tx->detect, region), (region->flags & REGION_CUT) != 0);
     }

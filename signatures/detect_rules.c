@@ -160,6 +160,39 @@ static bool reads(const struct decoder *decoder, const char *protocol)
                                             : strcmp(protocol, decoder->name) == 0;
 }
 
+static bool amount_is(const struct rule_amount *a, const struct conn *conn)
+{
+    const struct rule_size *s = &a->size;
+    bool client = verify_compare(s->compare, conn->stream_bytes[TO_SERVER], s->low, s->high);
+    bool server = verify_compare(s->compare, conn->stream_bytes[TO_CLIENT], s->low, s->high);
+    if (a->of != RULE_AMOUNT_PAYLOAD && conn->proto != IP_PROTO_TCP) {
+        return false;
+    }
+    switch (a->of) {
+    case RULE_AMOUNT_PAYLOAD:
+        return verify_compare(s->compare, conn->piece_bytes, s->low, s->high) != a->negated;
+    case RULE_AMOUNT_CLIENT:
+        return client != a->negated;
+    case RULE_AMOUNT_SERVER:
+        return server != a->negated;
+    case RULE_AMOUNT_BOTH:
+        return (client != a->negated) && (server != a->negated);
+    case RULE_AMOUNT_EITHER:
+        return (client != a->negated) || (server != a->negated);
+    }
+    return false;
+}
+
+static bool amounts_are(const struct rule *rule, const struct conn *conn)
+{
+    for (size_t i = 0; i < rule->n_amounts; i++) {
+        if (!amount_is(&rule->amounts[i], conn)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir)
 {
     const struct conn *conn = tx->conn;
@@ -176,8 +209,9 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
         (rule->flow & RULE_NOT_ESTABLISHED && is_established(conn))) {
         return false;
     }
-    return ends_are(rule, conn, dir) ||
-           (rule->both_ways && ends_are(rule, conn, direction_other(dir)));
+    return (ends_are(rule, conn, dir) ||
+            (rule->both_ways && ends_are(rule, conn, direction_other(dir)))) &&
+           amounts_are(rule, conn);
 }
 
 static bool holds(const struct tx_state *state, uint32_t group)

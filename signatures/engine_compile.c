@@ -88,6 +88,19 @@ static void choose_literal(struct engine_group *group)
     }
 }
 
+/* Whether some content must lie near the buffer's start. */
+static bool is_anchored(const struct rule_group *g)
+{
+    for (size_t i = 0; i < g->n_tests; i++) {
+        const struct rule_content *c = &g->tests[i].content;
+        if (g->tests[i].kind == RULE_CONTENT && !c->has_distance && !c->has_within &&
+            (c->starts || c->has_depth || c->offset > 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_fast(const struct rule_group *g)
 {
     for (size_t i = 0; i < g->n_tests; i++) {
@@ -119,6 +132,10 @@ static uint32_t intern(struct engine *e, struct interner *in, const struct rule_
     }
     e->groups[e->n_groups] = (struct engine_group){.group = g};
     choose_literal(&e->groups[e->n_groups]);
+    if (g->buffer == BUFFER_PAYLOAD && is_anchored(g)) {
+        e->groups[e->n_groups].anchored = true;
+        e->payload_anchored = true;
+    }
     in->slots[at] = ++e->n_groups;
     return e->n_groups - 1;
 }

@@ -17,6 +17,7 @@ struct engine_group {
     const struct rule_group *group;
     struct span literal; /* what the gate looks for; empty: it is tried on every buffer */
     bool nocase;
+    bool anchored;   /* a place at the buffer's start is asked for */
     uint32_t *rules; /* those for which this group decides when they are looked at */
     uint32_t n_rules;
 };
@@ -51,6 +52,7 @@ struct engine {
     struct engine_list result_rules; /* pass rules first */
     struct engine_wants fields[FIELD_N];
     struct engine_wants payload;
+    bool payload_anchored;    /* some group of the payload is */
     bool wants_all;           /* some field is looked at whatever was hit */
     struct match_db *gate;    /* openers, then the groups' literals */
     uint32_t n_openers;       /* patterns below this are openers */

@@ -19,6 +19,8 @@ static const struct keyword keywords[] = {
     {"metadata", KEYWORD_VALUE, keyword_metadata},
     {"target", KEYWORD_VALUE, keyword_target},
     {"flow", KEYWORD_VALUE, keyword_flow},
+    {"dsize", KEYWORD_VALUE, keyword_dsize},
+    {"stream_size", KEYWORD_VALUE, keyword_stream_size},
     {"content", KEYWORD_VALUE, keyword_content},
     {"nocase", KEYWORD_ALONE, keyword_nocase},
     {"depth", KEYWORD_VALUE, keyword_depth},

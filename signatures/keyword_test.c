@@ -185,27 +185,37 @@ static enum rule_compare take_sign(struct span *text, bool *ret_negated)
     return RULE_EQUAL;
 }
 
-/* bsize:10, <10, >=10, 5<>10 */
-bool keyword_bsize(struct rule_parse *p, struct span value)
+bool rule_size(struct rule_parse *p, struct span value, struct rule_size *ret_size,
+               bool *ret_negated)
 {
-    bool negated = false;
     struct rule_size size = {0};
     size_t between = span_find(value, 0, SPAN("<>"));
     struct span low = span_trim(span_head(value, between));
+    *ret_negated = false;
     if (between != SPAN_NONE) {
         size.compare = RULE_BETWEEN;
         if (!span_to_u64(span_trim(span_from(value, between + 2)), &size.high)) {
             low = span_of(NULL, 0);
         }
     } else {
-        size.compare = take_sign(&low, &negated);
+        size.compare = take_sign(&low, ret_negated);
     }
     if (!span_to_u64(low, &size.low) || size.compare == RULE_BITS_AND ||
         size.compare == RULE_BITS_XOR || (between != SPAN_NONE && size.low >= size.high)) {
         return rule_mistake(p, "'%.*s' is not a size; examples: 10, >10, 5<>20",
                             (int)(value.len < 40 ? value.len : 40), (const char *)value.data);
     }
-    struct rule_test *t = rule_test_add(p, RULE_BSIZE);
+    *ret_size = size;
+    return true;
+}
+
+/* bsize:10, <10, >=10, 5<>10 */
+bool keyword_bsize(struct rule_parse *p, struct span value)
+{
+    struct rule_size size;
+    bool negated = false;
+    struct rule_test *t =
+        rule_size(p, value, &size, &negated) ? rule_test_add(p, RULE_BSIZE) : NULL;
     if (t == NULL) {
         return false;
     }

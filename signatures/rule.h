@@ -93,7 +93,7 @@ enum rule_transform {
     TRANSFORM_URL_DECODE,
 };
 
-enum { RULE_TRANSFORMS_MAX = 4, RULE_GROUPS_MAX = 16, RULE_TESTS_MAX = 64 };
+enum { RULE_TRANSFORMS_MAX = 4, RULE_GROUPS_MAX = 16, RULE_TESTS_MAX = 64, RULE_AMOUNTS_MAX = 4 };
 
 /* All tests of one buffer. They hold together in one instance of it. */
 struct rule_group {
@@ -132,6 +132,21 @@ struct rule_jndi {
     bool not_schemes;
 };
 
+/* A number of bytes that the flow must have. */
+enum rule_amount_of {
+    RULE_AMOUNT_PAYLOAD, /* of the segment or datagram at hand: dsize */
+    RULE_AMOUNT_CLIENT,  /* of a stream so far: stream_size */
+    RULE_AMOUNT_SERVER,
+    RULE_AMOUNT_BOTH,
+    RULE_AMOUNT_EITHER,
+};
+
+struct rule_amount {
+    enum rule_amount_of of;
+    bool negated;
+    struct rule_size size;
+};
+
 struct rule_protocol {
     const char *name;
     uint8_t ip_proto;    /* 0: any */
@@ -147,6 +162,8 @@ struct rule {
     struct net_ports dst_ports;
     bool both_ways;
     unsigned flow; /* enum rule_flow */
+    struct rule_amount amounts[RULE_AMOUNTS_MAX];
+    uint8_t n_amounts;
     struct rule_jndi jndi;
     struct rule_group groups[RULE_GROUPS_MAX];
     size_t n_groups;

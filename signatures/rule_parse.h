@@ -61,6 +61,9 @@ struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind);
 /* Keywords of values that several files of keywords need. */
 /* A decimal number with an optional sign, the whole span. */
 bool rule_number(struct span text, int64_t *ret_value);
+/* "10", "<10", ">=10", "!10", "5<>10" (neither of the two); false with a mistake told. */
+bool rule_size(struct rule_parse *p, struct span value, struct rule_size *ret_size,
+               bool *ret_negated);
 /* Without the quotes around it; false with a mistake told when they are missing. Backslashes are
  * left. */
 bool rule_unquote(struct rule_parse *p, struct span text, struct span *ret);
@@ -79,6 +82,10 @@ bool keyword_flow(struct rule_parse *p, struct span value);
 bool keyword_jndi_class(struct rule_parse *p, struct span value);
 bool keyword_jndi_scheme(struct rule_parse *p, struct span value);
 bool keyword_jndi_reaches_network(struct rule_parse *p, struct span value);
+
+/* keyword_flow.c */
+bool keyword_dsize(struct rule_parse *p, struct span value);
+bool keyword_stream_size(struct rule_parse *p, struct span value);
 
 /* keyword_content.c */
 bool keyword_content(struct rule_parse *p, struct span value);

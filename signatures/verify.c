@@ -144,7 +144,7 @@ static bool try_isdataat(const struct search *s, size_t i)
     return t->negated ? !there && !v->more : there || v->more;
 }
 
-static bool compare(enum rule_compare how, uint64_t value, uint64_t low, uint64_t high)
+bool verify_compare(enum rule_compare how, uint64_t value, uint64_t low, uint64_t high)
 {
     switch (how) {
     case RULE_EQUAL:
@@ -175,7 +175,8 @@ static bool try_bsize(const struct search *s, const struct rule_test *t)
     if (v->more && (t->negated || !lower_bound)) {
         return false;
     }
-    return compare(t->size.compare, v->off + v->text.len, t->size.low, t->size.high) != t->negated;
+    return verify_compare(t->size.compare, v->off + v->text.len, t->size.low, t->size.high) !=
+           t->negated;
 }
 
 /* Where the number of a byte_test or byte_jump stands in the view; SPAN_NONE outside. */
@@ -243,7 +244,7 @@ static bool try_byte_test(const struct search *s, size_t i)
         !read_number(&t->number, span_sub(s->view->text, at, t->number.n_bytes), &value)) {
         return false;
     }
-    return compare(t->number.compare, value, t->number.value, 0) != t->negated;
+    return verify_compare(t->number.compare, value, t->number.value, 0) != t->negated;
 }
 
 static bool try_byte_jump(struct search *s, size_t i)

@@ -325,27 +325,39 @@ static void feed_main(struct flow_app *app, enum direction dir, struct span byte
     feed(app, app->main, dir, bytes);
 }
 
-/* Bytes held while nobody was sure go where they belong now. */
+/* Keeps a piece until somebody is sure. */
+static void hold_start(struct first_bytes *start, struct span piece)
+{
+    if (start->n == 0) {
+        start->bytes = sbuf_with_cap(PROBE_BYTES);
+    }
+    sbuf_add(&start->bytes, piece);
+    start->n += start->n < ARRAY_LEN(start->ends);
+    start->ends[start->n - 1] = (uint16_t)start->bytes.len;
+}
+
+/* Bytes held while nobody was sure go where they belong now, in the pieces they came in. */
 static void release_start(struct flow_app *app, enum direction dir)
 {
-    struct sbuf held = app->start[dir];
-    app->start[dir] = sbuf_with_cap(0);
+    struct first_bytes held = app->start[dir];
+    app->start[dir] = (struct first_bytes){.n = 0};
     app->undecided[dir] = false;
-    if (held.len == 0) {
-        sbuf_free(&held);
-        return;
+    size_t from = 0;
+    for (size_t i = 0; i < held.n; i++) {
+        struct span piece = span_sub(sbuf_span(&held.bytes), from, held.ends[i] - from);
+        from = held.ends[i];
+        if (app->main != NULL) {
+            feed_main(app, dir, piece);
+        } else {
+            raw_data(app, dir, piece);
+        }
     }
-    if (app->main != NULL) {
-        feed_main(app, dir, sbuf_span(&held));
-    } else {
-        raw_data(app, dir, sbuf_span(&held));
-    }
-    sbuf_free(&held);
+    sbuf_free(&held.bytes);
 }
 
 static void swap_starts(struct flow_app *app)
 {
-    struct sbuf start = app->start[0];
+    struct first_bytes start = app->start[0];
     bool undecided = app->undecided[0];
     bool began = app->began[0];
     app->start[0] = app->start[1];
@@ -369,6 +381,9 @@ static enum probe ask_both_ways(struct flow_app *app, struct span first, enum di
         return answer;
     }
     if (ask_decoders(datagram, first, direction_other(*dir), ret_decoder) == PROBE_YES) {
+        uint64_t sent = app->conn->stream_bytes[0];
+        app->conn->stream_bytes[0] = app->conn->stream_bytes[1];
+        app->conn->stream_bytes[1] = sent;
         flow_swap(app->conn);
         swap_starts(app);
         *dir = direction_other(*dir);
@@ -382,25 +397,23 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
 {
     const struct decoder *decoder = NULL;
     struct span first = bytes;
-    if (app->start[dir].len > 0) {
-        struct span room = span_head(bytes, PROBE_BYTES - app->start[dir].len);
-        sbuf_add(&app->start[dir], room);
-        bytes = span_from(bytes, room.len);
-        first = sbuf_span(&app->start[dir]);
+    size_t n_held = app->start[dir].bytes.len;
+    if (n_held > 0) {
+        sbuf_add(&app->start[dir].bytes, span_head(bytes, PROBE_BYTES - n_held));
+        first = sbuf_span(&app->start[dir].bytes);
     }
     if (app->conn->proto == IP_PROTO_TCP && is_tls(first)) {
-        size_t n = app->start[dir].len + bytes.len;
-        sbuf_reset(&app->start[dir]);
+        size_t n = n_held + bytes.len;
+        app->start[dir].n = 0;
         release_start(app, dir);
         become_opaque(app, n);
         return;
     }
     enum probe answer = ask_both_ways(app, first, &dir, &decoder);
-    if (answer == PROBE_MORE && first.len < PROBE_BYTES) {
-        if (app->start[dir].len == 0) {
-            app->start[dir] = sbuf_with_cap(PROBE_BYTES);
-            sbuf_add(&app->start[dir], bytes);
-        }
+    bool more = answer == PROBE_MORE && first.len < PROBE_BYTES;
+    sbuf_shorten(&app->start[dir].bytes, n_held); /* what came last goes on as it came */
+    if (more) {
+        hold_start(&app->start[dir], bytes);
         app->undecided[dir] = true;
         return;
     }
@@ -409,9 +422,9 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
         release_start(app, direction_other(dir));
     }
     release_start(app, dir);
-    if (bytes.len > 0 && app->main != NULL) {
+    if (app->main != NULL) {
         feed_main(app, dir, bytes);
-    } else if (bytes.len > 0) {
+    } else {
         raw_data(app, dir, bytes);
     }
 }
@@ -558,6 +571,8 @@ static void on_data(void *ctx, struct conn *conn, enum direction dir, struct spa
 {
     struct pipeline *p = ctx;
     struct flow_app *app = app_of(p, conn);
+    conn->stream_bytes[dir] += bytes.len;
+    conn->piece_bytes = bytes.len;
     if (app == NULL) {
         conn_lose(conn, LOST_MEMORY, bytes.len);
         stats_add(p->options.report.stats, STAT_LOST_MEMORY, bytes.len);
@@ -578,6 +593,7 @@ static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_
     struct flow_app *app = conn->app;
     (void)ctx;
     (void)reason;
+    conn->stream_bytes[dir] += n_bytes;
     if (app == NULL) {
         return;
     }

@@ -20,6 +20,13 @@ struct reading {
     char state[];       /* decoder->state_size bytes, aligned as this struct */
 };
 
+/* First bytes of a direction, while decoders are undecided. */
+struct first_bytes {
+    struct sbuf bytes;
+    uint16_t ends[8]; /* of the pieces they came in; the last one is longer when there were more */
+    unsigned n;
+};
+
 /* What the pipeline keeps for a flow, from its first payload on. */
 struct flow_app {
     struct pipeline *pipeline;
@@ -29,9 +36,9 @@ struct flow_app {
     unsigned n_outer;
     struct reading *alternates;
     unsigned n_alternates;
-    struct sbuf start[2]; /* first bytes of a direction, while decoders are undecided */
-    bool undecided[2];    /* the direction's first bytes are still being looked at */
-    bool began[2];        /* some payload of the direction was seen */
+    struct first_bytes start[2];
+    bool undecided[2]; /* the direction's first bytes are still being looked at */
+    bool began[2];     /* some payload of the direction was seen */
     bool after_gap[2];
     struct tx_slot *raw[2]; /* bytes that no decoder reads, scanned as they are */
     uint64_t anomalies;     /* of the flow, reported once each */

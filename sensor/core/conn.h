@@ -57,9 +57,11 @@ struct conn {
     bool swapped;         /* first packet went to the client (mid-stream) */
     uint8_t src_mac[6];   /* of the first packet */
     uint8_t dst_mac[6];
-    const char *iface;     /* owned by the source; outlives the flow */
-    uint64_t first_number; /* packet number of its first packet */
-    uint64_t start_us;     /* packet time of the first packet */
+    const char *iface;        /* owned by the source; outlives the flow */
+    uint64_t first_number;    /* packet number of its first packet */
+    uint64_t start_us;        /* packet time of the first packet */
+    uint64_t stream_bytes[2]; /* of payload so far, holes in it included */
+    size_t piece_bytes;       /* of the segment or datagram at hand */
     uint64_t gap_bytes[2];
     uint64_t lost[LOST_N];  /* payload bytes not inspected, by reason */
     const char *app_proto;  /* decoder's name; NULL while unknown */

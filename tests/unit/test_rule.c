@@ -125,6 +125,14 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "t.rules:1: sid 7: offset: 'x' is not a number from 0 to 2147483647\n");
     expect_mistakes(RULE("content:\"a\"; flow:to_server,sideways;"),
                     "t.rules:1: sid 7: flow: unknown word 'sideways'\n");
+    expect_mistakes(
+        RULE("content:\"a\"; stream_size:client,<,x;"),
+        "t.rules:1: sid 7: stream_size: '<x' is not a size; examples: 10, >10, 5<>20\n");
+    expect_mistakes(RULE("content:\"a\"; stream_size:left,<,1;"),
+                    "t.rules:1: sid 7: stream_size: the first word is client, server, both or "
+                    "either, not 'left'\n");
+    expect_mistakes(RULE("content:\"a\"; dsize:4<>3;"),
+                    "t.rules:1: sid 7: dsize: '4<>3' is not a size; examples: 10, >10, 5<>20\n");
     expect_mistakes(RULE("content:\"a\"; classtype:none;"),
                     "t.rules:1: sid 7: classtype: unknown class 'none'\n");
     expect_mistakes(RULE("http.uri; http.method; content:\"a\";"),
