@@ -247,25 +247,28 @@ void dns_message(struct dns *d, enum direction dir, struct span message, bool cu
 {
     struct reading r = {.d = d, .dir = dir, .message = message, .cut = cut};
     bool response = (wire_u8(message, 2) & 0x80) != 0;
-    struct dns_open open = {.id = wire_be16(message, 0)};
+    struct numbered_tx own = {.id = wire_be16(message, 0)};
     if (message.len < DNS_HEADER_LEN) {
-        dns_stray(d, dir, message);
+        frames_stray(&d->sides[dir], message);
         return;
     }
-    bool answers = response && dns_take(d, open.id, &open);
-    if (!answers) {
-        open.tx = d->emit->ops->tx_begin(d->emit->ctx, dir);
+    struct numbered_tx *asked = response ? numbered_find(&d->open, own.id) : NULL;
+    if (asked != NULL) {
+        own = *asked;
+        numbered_remove(&d->open, asked);
+        r.skipped = own.mark;
+    } else {
+        own.tx = d->emit->ops->tx_begin(d->emit->ctx, dir);
     }
-    r.tx = open.tx;
-    r.skipped = answers ? open.name : 0;
+    r.tx = own.tx;
     read_all(&r, response);
-    if (response && !answers) {
+    if (response && asked == NULL) {
         anomaly(&r, ANOMALY_DNS_RESPONSE_WITHOUT_QUERY);
     }
     if (response || cut) {
-        d->emit->ops->tx_end(d->emit->ctx, open.tx, cut ? TX_CUT : 0);
+        d->emit->ops->tx_end(d->emit->ctx, own.tx, cut ? TX_CUT : 0);
     } else {
-        open.name = first_name(d, message);
-        dns_wait(d, &open);
+        own.mark = first_name(d, message);
+        numbered_add(&d->open, d->emit, own, d->limits->open_tx);
     }
 }

@@ -1,0 +1,264 @@
+/* frames: streams of messages that say how long they are.
+ *
+ * A message that lies whole in the bytes given is passed on without a copy, else it is kept until
+ * it is whole. One that is longer than the cap is inspected as it is. A gap within a message ends
+ * it, and its length still says where the next one begins; behind a gap that hides this, and in a
+ * stream whose start was not seen, a message is looked for at every byte. What stands between
+ * messages is inspected in transactions of its own. */
+#include "decoders/frames.h"
+
+#include "sensor/core/tx.h"
+
+enum { PREFIX_MAX = 16 };
+
+void frames_open(struct frames *f, const struct frames_protocol *protocol, void *owner,
+                 enum direction dir, size_t longest, bool midstream)
+{
+    *f = (struct frames){
+        .protocol = protocol,
+        .owner = owner,
+        .dir = dir,
+        .longest = longest,
+        .state = midstream ? FRAMES_SEARCH : FRAMES_READ,
+        .held = sbuf_with_cap((longest > FRAMES_PROBE_MAX ? longest : FRAMES_PROBE_MAX) * 2),
+    };
+}
+
+/* --- bytes of no message -----------------------------------------------------------------------
+ */
+
+static void give_stray(struct frames *f, struct span bytes, unsigned flags)
+{
+    const struct region region = {.kind = REGION_BODY,
+                                  .field = FIELD_STREAM_PAYLOAD,
+                                  .dir = f->dir,
+                                  .bytes = bytes,
+                                  .flags = flags};
+    f->emit->ops->region(f->emit->ctx, f->stray, &region);
+}
+
+void frames_stray(struct frames *f, struct span bytes)
+{
+    if (bytes.len == 0) {
+        return;
+    }
+    unsigned flags = f->after_gap && f->stray_open ? REGION_AFTER_GAP : 0;
+    if (!f->stray_open) {
+        f->stray = f->emit->ops->tx_begin(f->emit->ctx, f->dir);
+        f->stray_open = true;
+        flags = REGION_FIRST;
+    }
+    f->after_gap = false;
+    give_stray(f, bytes, flags);
+}
+
+static void end_stray(struct frames *f)
+{
+    if (f->stray_open) {
+        give_stray(f, span_of(NULL, 0), REGION_LAST);
+        f->emit->ops->tx_end(f->emit->ctx, f->stray, 0);
+        f->stray = NULL;
+        f->stray_open = false;
+    }
+}
+
+/* --- messages ----------------------------------------------------------------------------------
+ */
+
+static void give_message(struct frames *f, struct span message)
+{
+    end_stray(f);
+    f->protocol->message(f->owner, f->dir, message, false);
+}
+
+/* What is kept, and the rest of its message, are inspected as they are. */
+static void pass_on(struct frames *f, uint64_t length)
+{
+    f->left = length - f->held.len;
+    frames_stray(f, sbuf_span(&f->held));
+    sbuf_reset(&f->held);
+    f->state = f->left > 0 ? FRAMES_PASS : FRAMES_READ;
+}
+
+/* Keeps bytes up to `want` of them; false without memory: then they are inspected as they are. */
+static bool keep(struct frames *f, size_t want, int64_t length, struct span *rest)
+{
+    struct span part = span_head(*rest, want - f->held.len);
+    size_t n_held = f->held.len;
+    *rest = span_from(*rest, part.len);
+    if (sbuf_add(&f->held, part)) {
+        return true;
+    }
+    sbuf_shorten(&f->held, n_held);
+    frames_stray(f, sbuf_span(&f->held));
+    frames_stray(f, part);
+    sbuf_reset(&f->held);
+    f->left = length > 0 ? (uint64_t)length - n_held - part.len : 0;
+    f->state = length > 0 ? FRAMES_PASS : FRAMES_SEARCH;
+    return false;
+}
+
+static void anomaly(struct frames *f, enum anomaly what)
+{
+    f->emit->ops->anomaly(f->emit->ctx, NULL, f->dir, what);
+}
+
+/* A message whose length is known. */
+static void take_known(struct frames *f, size_t length, struct span *rest)
+{
+    if (length > f->longest) {
+        anomaly(f, f->protocol->too_long);
+        end_stray(f);
+        pass_on(f, length);
+        return;
+    }
+    if (f->held.len == 0 && rest->len >= length) {
+        struct span message = span_head(*rest, length);
+        *rest = span_from(*rest, length);
+        give_message(f, message);
+        return;
+    }
+    if (keep(f, length, (int64_t)length, rest) && f->held.len == length) {
+        give_message(f, sbuf_span(&f->held));
+        sbuf_reset(&f->held);
+    }
+}
+
+/* Takes from the bytes given; what is kept stands before them. */
+static void take(struct frames *f, struct span *rest)
+{
+    int64_t length = f->protocol->length(f->held.len > 0 ? sbuf_span(&f->held) : *rest);
+    if (length == FRAMES_MORE) {
+        (void)keep(f, f->held.len + 1, length, rest); /* one by one: only the first few bytes */
+    } else if (length == FRAMES_BAD) {
+        anomaly(f, f->protocol->bad);
+        f->state = FRAMES_SEARCH;
+    } else {
+        take_known(f, (size_t)length, rest);
+    }
+}
+
+static void pass(struct frames *f, struct span *rest)
+{
+    struct span part = span_head(*rest, f->left < SIZE_MAX ? (size_t)f->left : SIZE_MAX);
+    *rest = span_from(*rest, part.len);
+    f->left -= part.len;
+    frames_stray(f, part);
+    if (f->left == 0) {
+        f->state = FRAMES_READ;
+    }
+}
+
+/* --- search ------------------------------------------------------------------------------------
+ */
+
+/* The offset at which a message begins, or may once more bytes are there; the length when none
+ * does. */
+static size_t find_message(const struct frames *f, struct span bytes, enum probe *ret_answer)
+{
+    size_t at = 0;
+    *ret_answer = PROBE_NO;
+    while (at < bytes.len) {
+        *ret_answer = f->protocol->probe(span_from(bytes, at));
+        if (*ret_answer != PROBE_NO) {
+            break;
+        }
+        at++;
+    }
+    return at;
+}
+
+/* What was kept while a message was looked for is read as what it is now known to be. */
+static void read_again(struct frames *f)
+{
+    struct sbuf kept = f->held;
+    struct span bytes = sbuf_span(&kept);
+    f->held = sbuf_with_cap(kept.cap);
+    f->state = FRAMES_READ;
+    while (bytes.len > 0) {
+        if (f->state == FRAMES_READ) {
+            take(f, &bytes);
+        } else if (f->state == FRAMES_PASS) {
+            pass(f, &bytes);
+        } else { /* another search begins where the last one ended */
+            sbuf_add(&f->held, bytes);
+            break;
+        }
+    }
+    sbuf_free(&kept);
+}
+
+static void search(struct frames *f, struct span *rest)
+{
+    enum probe answer = PROBE_NO;
+    if (!keep(f, f->held.len + FRAMES_PROBE_MAX, 0, rest)) {
+        return;
+    }
+    size_t at = find_message(f, sbuf_span(&f->held), &answer);
+    frames_stray(f, span_head(sbuf_span(&f->held), at));
+    sbuf_drop(&f->held, at);
+    if (answer == PROBE_YES) {
+        read_again(f);
+    }
+}
+
+/* --- the stream --------------------------------------------------------------------------------
+ */
+
+void frames_data(struct frames *f, const struct emit *emit, struct span bytes)
+{
+    f->emit = emit;
+    while (bytes.len > 0) {
+        switch (f->state) {
+        case FRAMES_READ:
+            take(f, &bytes);
+            break;
+        case FRAMES_PASS:
+            pass(f, &bytes);
+            break;
+        case FRAMES_SEARCH:
+            search(f, &bytes);
+            break;
+        }
+    }
+}
+
+/* Nothing more comes of what was kept. Returns how much was missing of it; 0: not known. */
+static uint64_t flush(struct frames *f)
+{
+    uint64_t left = f->state == FRAMES_PASS ? f->left : 0;
+    int64_t length = 0;
+    if (f->state == FRAMES_READ && f->held.len > 0) {
+        length = f->protocol->length(sbuf_span(&f->held));
+    }
+    if (length > 0) {
+        left = (uint64_t)length - f->held.len;
+        end_stray(f);
+        f->protocol->message(f->owner, f->dir, sbuf_span(&f->held), true);
+    } else {
+        frames_stray(f, sbuf_span(&f->held));
+    }
+    sbuf_free(&f->held);
+    return left;
+}
+
+void frames_gap(struct frames *f, const struct emit *emit, uint64_t n_bytes)
+{
+    f->emit = emit;
+    uint64_t left = flush(f);
+    f->after_gap = true;
+    if (left > n_bytes) {
+        f->state = FRAMES_PASS;
+        f->left = left - n_bytes;
+    } else {
+        f->state = left > 0 && left == n_bytes ? FRAMES_READ : FRAMES_SEARCH;
+    }
+}
+
+void frames_end(struct frames *f, const struct emit *emit)
+{
+    f->emit = emit;
+    (void)flush(f);
+    end_stray(f);
+    f->state = FRAMES_SEARCH;
+}
