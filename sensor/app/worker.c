@@ -90,12 +90,14 @@ static bool make_flows(struct worker *w, const struct worker_shared *shared)
         .flows = c->flow_max / shared->n_workers,
         .memory = c->memory_limit / shared->n_workers,
         .held = c->stream_pending,
+        .past = c->stream_compared,
         .tcp_new_us = c->flow_timeout_tcp_new,
         .tcp_us = c->flow_timeout_tcp,
         .tcp_closed_us = c->flow_timeout_tcp_closed,
         .udp_us = c->flow_timeout_udp,
         .other_us = c->flow_timeout_other,
         .hole_us = c->stream_hole_timeout,
+        .appid_packets = (unsigned)c->ndpi_packets,
     };
     if (hash_key_random(&key) != 0) {
         return false;
@@ -150,9 +152,7 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     }
     flow_table_packet(w->flows, packet, &headers, iface, &verdict);
     if (headers.reassembled && packet_alternate(w->decoder, &headers)) {
-        /* The fragments can be read otherwise: to the flow that is a repetition with other
-         * contents. */
-        flow_table_packet(w->flows, packet, &headers, iface, &verdict);
+        flow_table_alternate(w->flows, packet, &headers, iface);
     }
     keep_within_memory(w);
     return verdict;

@@ -85,10 +85,10 @@ static void add_tcp(struct json *j, const struct conn *conn)
     json_object_end(j);
 }
 
-/* What nDPI said, on flows where it was asked. */
+/* What nDPI said, on flows where it was asked. Where a decoder knew better later it is left out. */
 static void add_ndpi(struct json *j, const struct conn *conn)
 {
-    if (conn->ndpi_proto != NULL) {
+    if (conn->ndpi_proto != NULL && !conn->claimed) {
         json_object(j, "ndpi");
         json_text(j, "proto", conn->ndpi_proto);
         if (conn->ndpi_category != NULL) {

@@ -8,7 +8,7 @@ import dataclasses
 import struct
 
 ETHERNET, RAW, NULL = 1, 101, 0
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Segment:
     window: int
     options: bytes
     payload: bytes
+    urgent: int = 0     # what the urgent pointer says
 
     @property
     def version(self):
@@ -126,7 +127,7 @@ def build(segment):
     """The frame of a segment."""
     head = struct.pack(">HHIIBBHHH", segment.source, segment.target, segment.seq & 0xFFFFFFFF,
                        segment.ack & 0xFFFFFFFF, (20 + len(segment.options)) // 4 << 4,
-                       segment.flags, segment.window, 0, 0) + segment.options
+                       segment.flags, segment.window, 0, segment.urgent) + segment.options
     here, there = segment.addresses
     if segment.version == 4:
         pseudo = here + there + struct.pack(">BBH", 0, 6, len(head) + len(segment.payload))

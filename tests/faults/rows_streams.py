@@ -1,0 +1,116 @@
+"""What an attacker, or a span port, does to TCP: each test is one way in which the sensor and the
+server could come to read different bytes."""
+
+import flows
+import frames
+from frames import ACK, PSH
+from flows import Talk, lookup, request, response
+from harness import demand, of_type, parse, urls
+from rows_capture import callbacks
+
+DATA = PSH | ACK
+
+
+def attack(name, url="/a"):
+    """A request whose User-Agent is a look-up."""
+    return request(url, [(b"User-Agent", lookup(name))])
+
+
+def harmless(name, filler=b"x"):
+    """The same request with as many letters in place of the look-up."""
+    return attack(name).replace(lookup(name), filler * len(lookup(name)))
+
+
+def replay(lab, capture, *more):
+    """The events of a capture, given as bytes."""
+    ended = lab.run("-r", lab.write("one.pcap", capture), "-o", "-", *more)
+    demand(ended.code == 0, ended.told())
+    return parse(ended.out)
+
+
+def play(lab, parts, *more):
+    """The events of these segments."""
+    parts = getattr(parts, "parts", parts)
+    return replay(lab, flows.pcap([frames.build(part) for part in parts]), *more)
+
+
+def anomalies(events):
+    return {event["anomaly"]["event"] for event in of_type(events, "anomaly")}
+
+
+def expect_told(events, wanted_urls, names, wanted_anomalies=None):
+    """Exactly these requests, alerts about exactly these look-ups, and exactly these anomalies."""
+    demand(urls(events) == wanted_urls, f"requests {urls(events)}, sent were {wanted_urls}")
+    found, sent = sorted(callbacks(events), key=str), sorted(f"/{name}" for name in names)
+    demand(found == sent, f"look-ups {found}, sent were {sent}")
+    if wanted_anomalies is not None:
+        demand(anomalies(events) == set(wanted_anomalies),
+               f"anomalies {anomalies(events)}, expected {wanted_anomalies}")
+
+
+# --- bytes that come twice, and not alike -------------------------------------------------------
+
+
+VERSIONS = {"real": attack("real"), "decoy": harmless("real"), "other": harmless("real", b"y")}
+
+
+def in_place_of_each_other(order, skip=0):
+    """One request sent several times under the same numbers before anybody answers. With skip the
+    first bytes come last, so that all versions have to wait."""
+    talk = Talk().open()
+    start = talk.seq[0]
+    for name in order:
+        talk.seq[0] = start + skip
+        talk.send(0, DATA, VERSIONS[name][skip:])
+    if skip:
+        talk.seq[0] = start
+        talk.send(0, DATA, VERSIONS["real"][:skip])
+    talk.seq[0] = start + len(VERSIONS["real"])
+    return talk.server(response()).close()
+
+
+def versions(*order):
+    def test(lab):
+        for skip in (0, 20):
+            events = play(lab, in_place_of_each_other(order, skip))
+            expect_told(events, ["/a"], ["real"], ["overlap_different_data"])
+    return test
+
+
+def small_decoys(lab):
+    """Each piece of seven bytes has a decoy before it."""
+    talk, start = Talk().open(), 0
+    for at in range(0, len(attack("real")), 7):
+        start = start or talk.seq[0]
+        piece = attack("real")[at:at + 7]
+        for content in (b"z" * len(piece), piece):
+            talk.seq[0] = start + at
+            talk.send(0, DATA, content)
+    events = play(lab, talk.server(response()).close())
+    demand(callbacks(events) == ["/real"], f"look-ups {callbacks(events)}")
+    demand("overlap_different_data" in anomalies(events), "nothing was said of the decoys")
+
+
+def repetition(lab):
+    """The same bytes again are no event of their own."""
+    talk = Talk().open().client(attack("once"))
+    talk.parts.insert(-1, talk.parts[-2])
+    expect_told(play(lab, talk.server(response()).close()), ["/a"], ["once"], [])
+
+
+def acknowledged_bytes_again(lab):
+    """What was acknowledged a receiver ignores when it comes again."""
+    talk = Talk().open().client(attack("one"))
+    sent = talk.parts[-2]
+    talk.parts.append(sent.with_(payload=sent.payload.replace(b"one", b"two")))
+    expect_told(play(lab, talk.server(response()).close()), ["/a"], ["one"])
+
+
+TESTS = [
+    ("overlap: decoy, real", versions("decoy", "real")),
+    ("overlap: real, decoy", versions("real", "decoy")),
+    ("overlap: decoy, real, decoy", versions("decoy", "real", "decoy")),
+    ("overlap: small decoys", small_decoys),
+    ("overlap: the same again", repetition),
+    ("overlap: acknowledged bytes again", acknowledged_bytes_again),
+]
