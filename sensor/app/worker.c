@@ -147,13 +147,15 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     struct headers headers;
     flow_table_expire(w->flows, packet->clock_us);
     pipeline_advance(w->pipeline, packet->clock_us);
-    if (packet_decode(w->decoder, packet, &headers) != DECODE_DONE) {
-        return verdict;
-    }
-    flow_table_packet(w->flows, packet, &headers, iface, &verdict);
-    if (headers.reassembled && packet_alternate(w->decoder, &headers)) {
-        flow_table_alternate(w->flows, packet, &headers, iface);
-    }
+    enum decode_result result = packet_decode(w->decoder, packet, &headers);
+    do {
+        if (result == DECODE_DONE) {
+            flow_table_packet(w->flows, packet, &headers, iface, &verdict);
+        }
+        if (headers.reassembled && packet_alternate(w->decoder, &headers)) {
+            flow_table_alternate(w->flows, packet, &headers, iface);
+        }
+    } while (packet_next(w->decoder, &headers, &result));
     keep_within_memory(w);
     return verdict;
 }

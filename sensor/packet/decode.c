@@ -96,23 +96,40 @@ static enum layer walk_layers(struct walk *w, enum layer layer)
     return layer;
 }
 
+static enum decode_result result_of(const struct walk *w, enum layer end)
+{
+    if (end == END_NOT_IP) {
+        return w->has_ip ? DECODE_DONE : DECODE_NOT_IP;
+    }
+    return end == END_REFUSED ? DECODE_REFUSED : end == END_HELD ? DECODE_HELD : DECODE_DONE;
+}
+
 static enum decode_result finish(struct walk *w, enum layer end)
 {
-    if (end == END_REFUSED) {
+    enum decode_result result = result_of(w, end);
+    switch (result) {
+    case DECODE_REFUSED:
         walk_count(w, w->refusal);
         walk_count(w, STAT_DECODER_INVALID);
-        return DECODE_REFUSED;
-    }
-    if (end == END_HELD) {
+        break;
+    case DECODE_HELD:
         walk_count(w, STAT_PACKETS_FRAGMENTS);
-        return DECODE_HELD;
-    }
-    if (end == END_NOT_IP && !w->has_ip) {
+        break;
+    case DECODE_NOT_IP:
         walk_count(w, STAT_PACKETS_NOT_IP);
-        return DECODE_NOT_IP;
+        break;
+    case DECODE_DONE:
+        walk_count(w, STAT_PACKETS_DECODED);
+        break;
     }
-    walk_count(w, STAT_PACKETS_DECODED);
-    return DECODE_DONE;
+    return result;
+}
+
+static void let_go(struct packet_decoder *d)
+{
+    if (d->datagram.held != NULL) {
+        ipfrag_release(d->fragments, &d->datagram);
+    }
 }
 
 enum decode_result packet_decode(struct packet_decoder *d, const struct packet *packet,
@@ -127,9 +144,8 @@ enum decode_result packet_decode(struct packet_decoder *d, const struct packet *
         .missing = packet->wire_len > len ? (uint32_t)(packet->wire_len - len) : 0,
     };
     bytes_zero(ret_headers, sizeof(*ret_headers));
-    if (d->datagram.held != NULL) {
-        ipfrag_release(d->fragments, &d->datagram);
-    }
+    let_go(d);
+    d->has_behind = false;
     walk_count(&w, STAT_DECODER_PKTS);
     stats_add(d->options.stats, STAT_DECODER_BYTES, len);
     if (len == 0) {
@@ -140,6 +156,21 @@ enum decode_result packet_decode(struct packet_decoder *d, const struct packet *
         return finish(&w, walk_refuse(&w, STAT_REFUSED_LINK_TYPE));
     }
     return finish(&w, walk_layers(&w, first));
+}
+
+bool packet_next(struct packet_decoder *d, struct headers *ret_headers,
+                 enum decode_result *ret_result)
+{
+    if (!d->has_behind) {
+        return false;
+    }
+    struct walk w = d->behind;
+    d->has_behind = false;
+    let_go(d);
+    bytes_zero(ret_headers, sizeof(*ret_headers));
+    w.headers = ret_headers;
+    *ret_result = result_of(&w, walk_layers(&w, LAYER_AGGREGATE));
+    return true;
 }
 
 bool packet_alternate(struct packet_decoder *d, struct headers *ret_headers)

@@ -47,7 +47,12 @@ void packet_decoder_free(struct packet_decoder **d);
  * reassembled datagram that lives until the next call. */
 enum decode_result packet_decode(struct packet_decoder *d, const struct packet *packet,
                                  struct headers *ret_headers);
-/* The other reading of the datagram that the last packet_decode() returned: its fragments overlap
+/* The next packet of the frame that packet_decode() took: an aggregate of Wi-Fi has several. false
+ * when there is none; else *ret_result says what became of it, as for the first. Not counted as a
+ * packet. */
+bool packet_next(struct packet_decoder *d, struct headers *ret_headers,
+                 enum decode_result *ret_result);
+/* The other reading of the datagram that the last of these two returned: its fragments overlap
  * with different data, and a receiver may let the later ones win. false when there is none, or when
  * it holds no whole headers. Not counted as a packet. */
 bool packet_alternate(struct packet_decoder *d, struct headers *ret_headers);

@@ -2,8 +2,9 @@
  *
  * Only data frames carry IP: from the frame control it is seen how many addresses there are and
  * whether quality of service and high throughput fields follow; behind them stands LLC. Encrypted
- * frames, and those without data, are not IP. Of an aggregate (A-MSDU) the first frame is read.
- * Radiotap's flags tell whether the header was padded to four bytes (www.radiotap.org). */
+ * frames, and those without data, are not IP. An aggregate (A-MSDU) holds several packets, each
+ * with addresses of its own: those behind the first are left to packet_next(). Radiotap's flags
+ * tell whether the header was padded to four bytes (www.radiotap.org). */
 #include "sensor/base/wire.h"
 #include "sensor/packet/walk.h"
 
@@ -21,6 +22,8 @@ enum {
     ORDER = 0x80,
     QOS_AGGREGATE = 0x80,
     AGGREGATE_HEADER = 14,
+    AGGREGATE_LENGTH = 12,
+    LLC_HEADER = 8,
     RADIOTAP_HEADER = 8,
     RADIOTAP_TIME = 0x01,
     RADIOTAP_FLAGS = 0x02,
@@ -65,16 +68,35 @@ static enum layer frame(struct walk *w, bool padded)
     len += qos ? QOS : 0;
     len += qos && (flags & ORDER) != 0 ? HIGH_THROUGHPUT : 0;
     len = padded ? (len + 3) / 4 * 4 : len;
-    bool aggregate = qos && (wire_u8(s, qos_off) & QOS_AGGREGATE) != 0;
-    len += aggregate ? AGGREGATE_HEADER : 0;
     if (s.len < len) {
         return walk_short(w, ANOMALY_N);
     }
     macs(w, flags);
     walk_skip(w, len);
-    size_t first = wire_be16(s, len - 2);
-    if (aggregate && first < walk_left(w)) {
-        walk_clip(w, first);
+    bool aggregate = qos && (wire_u8(s, qos_off) & QOS_AGGREGATE) != 0;
+    return aggregate ? LAYER_AGGREGATE : LAYER_LLC;
+}
+
+/* One frame of an aggregate. The next begins at a multiple of four bytes; what is left may also be
+ * the check sequence. */
+enum layer layer_aggregate(struct walk *w)
+{
+    struct span s = w->rest;
+    if (s.len < AGGREGATE_HEADER) {
+        return walk_short(w, ANOMALY_N);
+    }
+    size_t len = wire_be16(s, AGGREGATE_LENGTH);
+    size_t padded = (AGGREGATE_HEADER + len + 3) / 4 * 4;
+    if (padded + AGGREGATE_HEADER + LLC_HEADER <= walk_left(w)) {
+        struct packet_decoder *d = w->decoder;
+        d->behind = *w;
+        d->has_behind = true;
+        walk_skip(&d->behind, padded);
+    }
+    walk_macs(w, 0, ADDRESS);
+    walk_skip(w, AGGREGATE_HEADER);
+    if (len < walk_left(w)) {
+        walk_clip(w, len);
     }
     return LAYER_LLC;
 }

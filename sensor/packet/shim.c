@@ -50,7 +50,11 @@ enum layer layer_vlan(struct walk *w)
         if (h->n_vlans < ARRAY_LEN(counters)) {
             walk_count(w, counters[h->n_vlans]);
         }
-        h->vlans[h->n_vlans++] = wire_be16(w->rest, 0) & 0x0fff;
+        uint16_t id = wire_be16(w->rest, 0) & 0x0fff;
+        h->vlans[h->n_vlans] = id;
+        if (id != 0) { /* 0: a priority, and no VLAN (802.1Q, 9.6) */
+            h->n_vlans++;
+        }
     }
     return fixed(w, VLAN_HEADER, 2);
 }

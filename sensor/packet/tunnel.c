@@ -31,6 +31,12 @@ enum {
     VXLAN_HEADER = 8,
     VXLAN_VALID = 0x08,
     VXLAN_GENERIC = 0x04,
+    VXLAN_POLICY = 0x80,
+    VXLAN_POLICY_BITS = 0x48, /* of the second byte */
+    VXLAN_IPV4 = 1,
+    VXLAN_IPV6 = 2,
+    VXLAN_ETHERNET = 3,
+    VXLAN_NSH = 4,
     GENEVE_HEADER = 8,
     GTPU_HEADER = 8,
     GTPU_OPTIONAL = 4,
@@ -256,13 +262,44 @@ static enum guess is_typed(struct span s, size_t off, size_t left, uint16_t type
     }
 }
 
+/* What the generic extension names: IP, Ethernet, or a service header with one of these. */
+static enum guess is_named(struct span s, size_t left, unsigned next)
+{
+    if (next == VXLAN_NSH) {
+        size_t len = (size_t)(wire_u8(s, 1) & 0x3f) * 4;
+        next = wire_u8(s, 3);
+        s = wire_from(s, len);
+        left = len < left ? left - len : 0;
+    }
+    switch (next) {
+    case VXLAN_IPV4:
+    case VXLAN_IPV6:
+        return guess_ip(s, left);
+    case VXLAN_ETHERNET:
+        return guess_ether(s, left);
+    default:
+        return GUESS_POSSIBLE;
+    }
+}
+
+/* Possible with any bits beside the one that must be set; only the layouts that are in use can be
+ * sure: plain, with a group policy, and generic. */
 static enum guess probe_vxlan(struct span s, size_t left)
 {
     if (s.len < VXLAN_HEADER || (wire_u8(s, 0) & VXLAN_VALID) == 0) {
         return GUESS_NO;
     }
-    bool plain = wire_be32(s, 0) == (uint32_t)VXLAN_VALID << 24 && wire_u8(s, 7) == 0;
-    return plain ? guess_ether(wire_from(s, VXLAN_HEADER), left - VXLAN_HEADER) : GUESS_POSSIBLE;
+    unsigned first = wire_u8(s, 0);
+    struct span inner = wire_from(s, VXLAN_HEADER);
+    bool plain = first == VXLAN_VALID && wire_be32(s, 0) << 8 == 0;
+    bool policy =
+        first == (VXLAN_VALID | VXLAN_POLICY) && (wire_u8(s, 1) & ~VXLAN_POLICY_BITS) == 0;
+    bool generic = first == (VXLAN_VALID | VXLAN_GENERIC) && wire_be16(s, 1) == 0;
+    if (wire_u8(s, 7) != 0 || !(plain || policy || generic)) {
+        return GUESS_POSSIBLE;
+    }
+    return generic ? is_named(inner, left - VXLAN_HEADER, wire_u8(s, 3))
+                   : guess_ether(inner, left - VXLAN_HEADER);
 }
 
 static enum guess probe_geneve(struct span s, size_t left)

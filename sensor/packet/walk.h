@@ -39,6 +39,8 @@ struct packet_decoder {
     struct walk at_datagram;
     struct headers headers_at_datagram;
     struct ipfrag_datagram datagram;
+    struct walk behind; /* the next packet of the same frame */
+    bool has_behind;
 };
 
 #define LAYER(id, function, counter) enum layer function(struct walk *w);

@@ -69,48 +69,15 @@ static void every_link_type_leads_to_ip(void)
     }
 }
 
-static void prism_headers_have_their_old_length(void)
+static void a_priority_tag_is_no_vlan(void)
 {
-    static const char head[144] = "\x44";
-    put(&f, span_of(head, sizeof(head)));
-    put(&f, SPAN("\x08\x02\0\0dest..bssid.source\0\0\xaa\xaa\x03\0\0\0\x08\0"));
-    put_segment("prism");
-    CU_ASSERT_EQUAL(decode_as(119), DECODE_DONE);
-    expect_segment("prism");
-}
-
-static void wireless_addresses_depend_on_the_direction(void)
-{
-    put(&f, SPAN("\x08\x01\0\0bssid.sourcedestin\0\0\xaa\xaa\x03\0\0\0\x08\0"));
-    put_segment("");
-    CU_ASSERT_EQUAL(decode_as(105), DECODE_DONE);
-    CU_ASSERT(bytes_equal(h.src_mac, "source", 6));
-    CU_ASSERT(bytes_equal(h.dst_mac, "destin", 6));
-    CU_ASSERT_EQUAL(count(STAT_DECODER_IEEE80211), 1);
-}
-
-static void wireless_frames_that_cannot_be_read_are_not_ip(void)
-{
-    static const struct span rows[] = {
-        SPAN_LITERAL("\x08\x42\0\0dest..bssid.source\0\0\xaa\xaa\x03\0\0\0\x08\0"), /* protected */
-        SPAN_LITERAL("\x48\x02\0\0dest..bssid.source\0\0"),                         /* no data */
-        SPAN_LITERAL("\x80\0\0\0dest..bssid.source\0\0beacon"),
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        f.len = 0;
-        put(&f, rows[i]);
-        CU_ASSERT_EQUAL(decode_as(105), DECODE_NOT_IP);
-    }
-}
-
-static void the_first_frame_of_an_aggregate_is_read(void)
-{
-    put(&f, SPAN("\x88\x02\0\0dest..bssid.source\0\0\x80\0"));
-    put(&f, SPAN("macmacmacmac\0\x32\xaa\xaa\x03\0\0\0\x08\0")); /* 50 bytes */
-    put_segment("ab");
-    put(&f, SPAN("the next frame of the aggregate"));
-    CU_ASSERT_EQUAL(decode_as(105), DECODE_DONE);
-    expect_segment("ab");
+    put_ether(&f, 0x8100);
+    put(&f, SPAN("\xe0\0\x81\0\x20\x07\x08\0"));
+    put_segment("tag");
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    expect_segment("tag");
+    CU_ASSERT_EQUAL(h.n_vlans, 1);
+    CU_ASSERT_EQUAL(h.vlans[0], 7);
 }
 
 static void the_names_of_link_types_are_each_given_once(void)
@@ -325,12 +292,11 @@ static const struct {
      SPAN_LITERAL("\x08\0\0\0\0\0\x07\0"
                   "macmacmacmac\x81\0\0\x05\x08\0"),
      true},
-    {"vxlan encapsulation", 4790, STAT_DECODER_VXLAN, SPAN_LITERAL("\x0c\0\0\x01\0\0\x07\0"),
-     false},
+    {"vxlan encapsulation", 4790, STAT_DECODER_VXLAN, SPAN_LITERAL("\x0c\0\0\x01\0\0\x07\0"), true},
     {"vxlan encapsulation", 4789, STAT_DECODER_VXLAN,
      SPAN_LITERAL("\x88\0\x12\x34\0\0\x07\0"
                   "macmacmacmac\x08\0"),
-     false},
+     true},
     {"geneve encapsulation", 6081, STAT_DECODER_GENEVE,
      SPAN_LITERAL("\x02\0\x65\x58\0\0\x07\0options:macmacmacmac\x08\0"), true},
     {"geneve encapsulation", 6081, STAT_DECODER_GENEVE, SPAN_LITERAL("\0\0\x08\0\0\0\x07\0"), true},
@@ -375,7 +341,7 @@ static void tunnels_over_udp_are_read_on_their_port_and_by_content(void)
         CU_ASSERT_EQUAL(h.tunnel != NULL, udp_rows[i].sure);
         CU_ASSERT_EQUAL(h.dst_port, udp_rows[i].sure ? 80 : 9999);
     }
-    CU_ASSERT_EQUAL(count(STAT_DECODER_VXLAN), 6);
+    CU_ASSERT_EQUAL(count(STAT_DECODER_VXLAN), 8);
     CU_ASSERT_EQUAL(count(STAT_DECODER_GTPU), 4);
 }
 
@@ -730,10 +696,7 @@ static void gtp_extension_headers_without_length_are_no_tunnel(void)
 
 static CU_TestInfo link_tests[] = {
     TEST(every_link_type_leads_to_ip),
-    TEST(prism_headers_have_their_old_length),
-    TEST(wireless_addresses_depend_on_the_direction),
-    TEST(wireless_frames_that_cannot_be_read_are_not_ip),
-    TEST(the_first_frame_of_an_aggregate_is_read),
+    TEST(a_priority_tag_is_no_vlan),
     TEST(the_names_of_link_types_are_each_given_once),
     TEST(every_shim_behind_ethernet_leads_to_ip),
     TEST(mpls_carries_ethernet_with_and_without_a_control_word),
