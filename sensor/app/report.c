@@ -126,11 +126,10 @@ void report_anomaly(const struct report *r, struct conn *conn, const struct tx *
 }
 
 void report_packet_anomaly(const struct report *r, const struct packet *packet,
-                           enum anomaly anomaly)
+                           const struct headers *headers, enum anomaly anomaly)
 {
     stats_add(r->stats, STAT_ANOMALIES, 1);
     if (wanted(r, EVENT_ANOMALY)) {
-        put(r,
-            eve_packet_anomaly(r->eve, packet->time_us, packet->clock_us, packet->number, anomaly));
+        put(r, eve_packet_anomaly(r->eve, packet, headers, anomaly));
     }
 }

@@ -30,4 +30,4 @@ void report_anomaly(const struct report *r, struct conn *conn, const struct tx *
                     enum anomaly anomaly);
 /* Of a packet that belongs to no flow. */
 void report_packet_anomaly(const struct report *r, const struct packet *packet,
-                           enum anomaly anomaly);
+                           const struct headers *headers, enum anomaly anomaly);

@@ -22,8 +22,7 @@ static void on_packet_anomaly(void *ctx, const struct packet *packet, const stru
                               enum anomaly anomaly)
 {
     struct worker *w = ctx;
-    (void)headers;
-    report_packet_anomaly(&w->report, packet, anomaly);
+    report_packet_anomaly(&w->report, packet, headers, anomaly);
 }
 
 static bool make_report(struct worker *w, const struct worker_shared *shared, unsigned number)

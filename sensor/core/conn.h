@@ -52,14 +52,13 @@ struct conn {
     bool opaque; /* nothing in it can be inspected any more (TLS): the stream need not be put
                     together, and its payload counts as lost for opaque_reason */
     enum lost opaque_reason;
-    enum verdict verdict; /* raised by findings */
-    unsigned marks;       /* enum conn_mark */
-    bool swapped;         /* first packet went to the client (mid-stream) */
-    uint8_t src_mac[6];   /* of the first packet */
-    uint8_t dst_mac[6];
-    const char *iface;        /* owned by the source; outlives the flow */
-    uint64_t first_number;    /* packet number of its first packet */
-    uint64_t start_us;        /* packet time of the first packet */
+    enum verdict verdict;  /* raised by findings */
+    unsigned marks;        /* enum conn_mark */
+    bool swapped;          /* first packet went to the client (mid-stream) */
+    const char *iface;     /* owned by the source; outlives the flow */
+    struct tunnel *tunnel; /* of the first packet, src being the client's side; NULL: none. Owned by
+                              who feeds the conn */
+    uint64_t start_us;     /* packet time of the first packet */
     uint64_t stream_bytes[2]; /* of payload so far, holes in it included */
     size_t piece_bytes;       /* of the segment or datagram at hand */
     uint64_t gap_bytes[2];

@@ -55,7 +55,8 @@ struct tunnel {
     bool has_ports;
     uint16_t src_port;
     uint16_t dst_port;
-    const char *kind; /* of what follows it, in EVE's words for pkt_src: "gre tunnel" … */
+    const char *kind; /* of what follows it, in EVE's words for pkt_src: "gre tunnel" …; static */
+    uint8_t depth;    /* IP headers around the innermost one */
 };
 
 /* What packet/decode found in a packet: the innermost IP header and its transport. Spans lie in the
@@ -79,7 +80,7 @@ struct headers {
     bool reassembled;  /* from IP fragments */
     uint8_t n_vlans;
     uint16_t vlans[HEADERS_MAX_VLANS]; /* outermost first, 12-bit ids */
-    uint8_t tunnel_depth;              /* IP headers around the innermost one */
+    uint8_t tunnel_depth;              /* as in the tunnel; 0 without any */
     const struct tunnel *tunnel;       /* NULL without any; dies with the next packet */
     uint8_t src_mac[6];
     uint8_t dst_mac[6];

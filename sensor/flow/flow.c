@@ -100,10 +100,47 @@ void flow_unreserve(struct flow_table *t, size_t n_bytes)
     t->memory -= n_bytes;
 }
 
+static void turn_tunnel(struct tunnel *tunnel)
+{
+    struct addr addr = tunnel->src;
+    uint16_t port = tunnel->src_port;
+    tunnel->src = tunnel->dst;
+    tunnel->dst = addr;
+    tunnel->src_port = tunnel->dst_port;
+    tunnel->dst_port = port;
+}
+
+/* Events of the flow tell what it came through; without memory they do not. */
+static void keep_tunnel(struct flow_table *t, struct flow *f, const struct tunnel *tunnel)
+{
+    if (tunnel == NULL || !flow_reserve(t, sizeof(*tunnel) + HEAP_OVERHEAD)) {
+        return;
+    }
+    f->conn.tunnel = mem_alloc(sizeof(*tunnel));
+    if (f->conn.tunnel == NULL) {
+        flow_unreserve(t, sizeof(*tunnel) + HEAP_OVERHEAD);
+        return;
+    }
+    *f->conn.tunnel = *tunnel;
+    if (f->conn.swapped) {
+        turn_tunnel(f->conn.tunnel);
+    }
+}
+
+static void free_tunnel(struct flow_table *t, struct flow *f)
+{
+    if (f->conn.tunnel != NULL) {
+        flow_unreserve(t, sizeof(*f->conn.tunnel) + HEAP_OVERHEAD);
+        mem_free(f->conn.tunnel);
+        f->conn.tunnel = NULL;
+    }
+}
+
 static void free_flow(struct flow_table *t, struct flow **f)
 {
     tcp_free(t, *f);
     appid_forget(t, *f);
+    free_tunnel(t, *f);
     list_remove(&(*f)->rank);
     wheel_remove(&t->wheel, *f);
     flow_index_remove(&t->index, *f);
@@ -384,11 +421,8 @@ static void fill_conn(struct conn *c, const struct packet *p, const struct heade
     c->proto = h->proto;
     c->n_vlans = h->n_vlans < HEADERS_MAX_VLANS ? h->n_vlans : HEADERS_MAX_VLANS;
     bytes_copy(c->vlans, h->vlans, sizeof(c->vlans));
-    bytes_copy(c->src_mac, h->src_mac, sizeof(c->src_mac));
-    bytes_copy(c->dst_mac, h->dst_mac, sizeof(c->dst_mac));
     c->swapped = !forward;
     c->iface = iface_name;
-    c->first_number = p->number;
     c->start_us = p->time_us;
     c->last_us = p->time_us;
 }
@@ -439,6 +473,8 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
     f->conn.number = p->number;
     flow_index_add(&t->index, f);
     flow_set_state(t, f, CONN_NEW);
+    t->current = f;
+    keep_tunnel(t, f, h->tunnel);
     count_new(t, f, h);
     f->mute = t->user.ops->open(t->user.ctx, &f->conn) < 0;
     update_gauges(t);
@@ -585,6 +621,9 @@ void flow_swap(struct conn *conn)
     swap_u64(conn->packets);
     swap_u64(conn->bytes);
     swap_u64(conn->gap_bytes);
+    if (conn->tunnel != NULL) {
+        turn_tunnel(conn->tunnel);
+    }
     conn->swapped = !conn->swapped;
     f->flipped = !f->flipped;
 }

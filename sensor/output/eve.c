@@ -68,9 +68,19 @@ static void add_proto(struct json *j, uint8_t proto)
         uint8_t proto;
         const char *name;
     } names[] = {
-        {IP_PROTO_TCP, "TCP"},          {IP_PROTO_UDP, "UDP"},   {IP_PROTO_ICMP, "ICMP"},
-        {IP_PROTO_ICMPV6, "IPv6-ICMP"}, {IP_PROTO_SCTP, "SCTP"},
-    };
+        {IP_PROTO_TCP, "TCP"},
+        {IP_PROTO_UDP, "UDP"},
+        {IP_PROTO_ICMP, "ICMP"},
+        {IP_PROTO_ICMPV6, "IPv6-ICMP"},
+        {IP_PROTO_SCTP, "SCTP"},
+        {2, "IGMP"},
+        {4, "IPv4"},
+        {41, "IPv6"},
+        {47, "GRE"},
+        {50, "ESP"},
+        {51, "AH"},
+        {97, "ETHERIP"},
+    }; /* IANA's keywords */
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (names[i].proto == proto) {
             json_text(j, "proto", names[i].name);
@@ -82,6 +92,58 @@ static void add_proto(struct json *j, uint8_t proto)
     json_text(j, "proto", text);
 }
 
+static void add_vlans(struct json *j, const uint16_t *vlans, size_t n)
+{
+    if (n == 0) {
+        return;
+    }
+    json_array(j, "vlan");
+    for (size_t i = 0; i < n; i++) {
+        json_number(j, NULL, vlans[i]);
+    }
+    json_array_end(j);
+}
+
+void eve_packet(struct json *j, const struct headers *h)
+{
+    add_vlans(j, h->vlans, h->n_vlans);
+    if (h->src.family != 0) {
+        eve_addr(j, "src_ip", &h->src);
+        if (h->has_ports) {
+            json_number(j, "src_port", h->src_port);
+        }
+        eve_addr(j, "dest_ip", &h->dst);
+        if (h->has_ports) {
+            json_number(j, "dest_port", h->dst_port);
+        }
+        add_proto(j, h->proto);
+        json_number(j, "ip_v", h->src.family);
+    }
+    json_text(j, "pkt_src", h->tunnel != NULL ? h->tunnel->kind : "wire/pcap");
+}
+
+/* The outermost packets, seen from the same side as the rest of the event. */
+static void add_tunnel(struct json *j, const struct conn *conn, enum direction dir)
+{
+    const struct tunnel *t = conn->tunnel;
+    if (t == NULL) {
+        return;
+    }
+    json_object(j, "tunnel");
+    eve_addr(j, "src_ip", dir == TO_SERVER ? &t->src : &t->dst);
+    if (t->has_ports) {
+        json_number(j, "src_port", dir == TO_SERVER ? t->src_port : t->dst_port);
+    }
+    eve_addr(j, "dest_ip", dir == TO_SERVER ? &t->dst : &t->src);
+    if (t->has_ports) {
+        json_number(j, "dest_port", dir == TO_SERVER ? t->dst_port : t->src_port);
+    }
+    add_proto(j, t->proto);
+    json_number(j, "depth", t->depth);
+    json_text(j, "pkt_src", "wire/pcap");
+    json_object_end(j);
+}
+
 void eve_envelope(struct json *j, const struct conn *conn, enum direction dir)
 {
     enum direction back = direction_other(dir);
@@ -91,13 +153,7 @@ void eve_envelope(struct json *j, const struct conn *conn, enum direction dir)
     if (conn->iface != NULL) {
         json_text_if(j, "in_iface", conn->iface);
     }
-    if (conn->n_vlans > 0) {
-        json_array(j, "vlan");
-        for (size_t i = 0; i < conn->n_vlans; i++) {
-            json_number(j, NULL, conn->vlans[i]);
-        }
-        json_array_end(j);
-    }
+    add_vlans(j, conn->vlans, conn->n_vlans);
     eve_addr(j, "src_ip", &conn->addr[dir]);
     if (has_ports) {
         json_number(j, "src_port", conn->port[dir]);
@@ -108,7 +164,8 @@ void eve_envelope(struct json *j, const struct conn *conn, enum direction dir)
     }
     add_proto(j, conn->proto);
     json_number(j, "ip_v", conn->addr[dir].family);
-    json_text(j, "pkt_src", "wire/pcap");
+    json_text(j, "pkt_src", conn->tunnel != NULL ? conn->tunnel->kind : "wire/pcap");
+    add_tunnel(j, conn, dir);
     char id[COMMUNITY_ID_SIZE];
     community_id(conn, id);
     json_text(j, "community_id", id);

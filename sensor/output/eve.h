@@ -46,9 +46,9 @@ struct event *eve_flow(struct eve *e, struct conn *conn, enum close_reason reaso
 /* tx may be NULL. */
 struct event *eve_anomaly(struct eve *e, struct conn *conn, const struct tx *tx,
                           enum anomaly anomaly);
-/* An anomaly of a packet that belongs to no flow. */
-struct event *eve_packet_anomaly(struct eve *e, uint64_t time_us, uint64_t clock_us,
-                                 uint64_t number, enum anomaly anomaly);
+/* An anomaly of a packet that was not given to a flow; of the headers what could be read. */
+struct event *eve_packet_anomaly(struct eve *e, const struct packet *packet,
+                                 const struct headers *headers, enum anomaly anomaly);
 /* uptime in seconds of packet time. */
 struct event *eve_stats(struct eve *e, uint64_t time_us, uint64_t uptime_s,
                         const struct stats *stats);

@@ -157,14 +157,14 @@ struct event *eve_anomaly(struct eve *e, struct conn *conn, const struct tx *tx,
     return eve_finish(e, &j, EVENT_ANOMALY, &key);
 }
 
-struct event *eve_packet_anomaly(struct eve *e, uint64_t time_us, uint64_t clock_us,
-                                 uint64_t number, enum anomaly anomaly)
+struct event *eve_packet_anomaly(struct eve *e, const struct packet *packet,
+                                 const struct headers *headers, enum anomaly anomaly)
 {
     struct json j;
-    struct event_key key = {clock_us, 0, number};
-    eve_begin(e, &j, EVENT_ANOMALY, time_us);
-    json_number(&j, "pcap_cnt", number);
-    json_text(&j, "pkt_src", "wire/pcap");
+    struct event_key key = {packet->clock_us, 0, packet->number};
+    eve_begin(e, &j, EVENT_ANOMALY, packet->time_us);
+    json_number(&j, "pcap_cnt", packet->number);
+    eve_packet(&j, headers);
     add_anomaly(&j, anomaly, NULL);
     return eve_finish(e, &j, EVENT_ANOMALY, &key);
 }

@@ -16,6 +16,8 @@ struct eve {
  * src_ip. */
 void eve_begin(struct eve *e, struct json *j, enum event_type type, uint64_t time_us);
 void eve_envelope(struct json *j, const struct conn *conn, enum direction dir);
+/* The same of a packet that belongs to no flow, as far as its headers could be read. */
+void eve_packet(struct json *j, const struct headers *headers);
 /* "pcap_cnt" and "app_proto". */
 void eve_origin(struct json *j, const struct conn *conn, uint64_t number);
 /* metadata with the flow's marks, figures and, when given, the places as flowvars; also what

@@ -91,6 +91,7 @@ static void enter(struct walk *w, uint8_t family, uint8_t proto)
             note_tunnel(w);
         }
         h->tunnel_depth++;
+        w->decoder->tunnel.depth = h->tunnel_depth;
     }
     w->has_ip = true;
     w->tunnel_kind = NULL;

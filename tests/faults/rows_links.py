@@ -44,6 +44,31 @@ def in_capture(link_type, wrap, version=4):
     return test
 
 
+def tunnel_is_told(lab):
+    """Events say what the packets came through, seen from where the rest of the event is."""
+    wrap = wraps.over_udp(4789, wraps.vxlan)
+    made = [frames.Frame(time_us, wrap(wraps.ipv4(4, packet, up), up))
+            for time_us, packet, up in packets_of(4)]
+    events = [event for event in replay(lab, flows.pcap(made, RAW)) if "flow_id" in event]
+    demand({event["event_type"] for event in events} == {"alert", "http", "flow"}, "events missing")
+    for event in events:
+        wanted = {"src_ip": "10.0.0.1", "src_port": 50000, "dest_ip": "10.0.0.2", "proto": "UDP",
+                  "dest_port": 4789, "depth": 2, "pkt_src": "wire/pcap"}
+        demand(event["tunnel"] == wanted, f"tunnel {event['tunnel']}")
+        demand(event["pkt_src"] == "vxlan encapsulation", f"pkt_src {event['pkt_src']}")
+
+
+def anomaly_has_addresses(lab):
+    """A packet that reaches no flow is told with what can be read of it."""
+    packet = wraps.over_gre(0)(wraps.ipv4(6, bytes(12)), True)
+    events = of_type(replay(lab, flows.pcap([frames.Frame(1, packet)], RAW)), "anomaly")
+    demand(len(events) == 1 and events[0]["anomaly"]["event"] == "tcp_bad_header", f"{events}")
+    keys = ("src_ip", "dest_ip", "proto", "pkt_src", "pcap_cnt")
+    told = {key: events[0].get(key) for key in keys}
+    demand(told == {"src_ip": "10.0.0.1", "dest_ip": "10.0.0.2", "proto": "TCP", "pcap_cnt": 1,
+                    "pkt_src": "gre tunnel"}, f"told {told}")
+
+
 def plain(wrap):
     """A wrapping that is the same both ways."""
     return lambda packet, _up: wrap(packet)
@@ -161,6 +186,8 @@ TEREDO = [
 TESTS = [
     ("link: aggregates of 802.11", aggregates),
     ("link: two in one pcapng", two_interfaces),
+    ("tunnel: events tell it", tunnel_is_told),
+    ("tunnel: anomalies tell addresses", anomaly_has_addresses),
 ] + [
     (f"link: {name}", in_capture(link_type, wrap)) for name, link_type, wrap in LINKS
 ] + [

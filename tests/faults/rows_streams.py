@@ -1,12 +1,17 @@
 """What an attacker, or a span port, does to TCP: each test is one way in which the sensor and the
 server could come to read different bytes."""
 
+import functools
+
 import flows
 import frames
 from frames import ACK, PSH
 from flows import Talk, lookup, request, response
 from harness import demand, of_type, parse, urls
+import laws
+import packets
 from rows_capture import callbacks
+import run
 
 DATA = PSH | ACK
 
@@ -21,11 +26,23 @@ def harmless(name, filler=b"x"):
     return attack(name).replace(lookup(name), filler * len(lookup(name)))
 
 
+@functools.lru_cache(maxsize=1)
+def schema():
+    """Tells how an event breaks EVE's schema; None where that is not at hand."""
+    return run.schema_check()
+
+
 def replay(lab, capture, *more):
-    """The events of a capture, given as bytes."""
-    ended = lab.run("-r", lab.write("one.pcap", capture), "-o", "-", *more)
+    """The events of a capture, given as bytes. They break no law, and not the schema."""
+    path = lab.write("one.pcap", capture)
+    ended = lab.run("-r", path, "-o", "-", *more)
     demand(ended.code == 0, ended.told())
-    return parse(ended.out)
+    events = parse(ended.out)
+    broken = laws.broken(events, packets.count(path))
+    if schema() is not None:
+        broken += [text for event in events for text in schema()(event)]
+    demand(not broken, "; ".join(broken[:3]))
+    return events
 
 
 def play(lab, parts, *more):

@@ -101,6 +101,32 @@ static void ipv6_flows_are_found_from_both_sides(void)
     lab_stop(&lab);
 }
 
+/* What the first packet came through is kept with the flow, as seen from the client. */
+static void tunnel_of_the_first_packet_is_kept(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    struct tunnel outer = {.proto = 17,
+                           .has_ports = true,
+                           .src_port = 7,
+                           .dst_port = 4789,
+                           .kind = "vxlan encapsulation",
+                           .depth = 1};
+    struct headers h = lab_headers(&(struct shot){.dir = TO_CLIENT, .seq = 1, .text = "x"});
+    h.tunnel = &outer;
+    h.tunnel_depth = 1;
+    lab_packet(&lab, &h);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lab.conn->tunnel);
+    CU_ASSERT_EQUAL(lab.conn->tunnel->src_port, 4789);
+    CU_ASSERT_EQUAL(lab.conn->tunnel->dst_port, 7);
+    CU_ASSERT_EQUAL(lab.conn->tunnel->depth, 1);
+    flow_swap(lab.conn);
+    CU_ASSERT_EQUAL(lab.conn->tunnel->src_port, 7);
+    lab_finish(&lab);
+    CU_ASSERT_EQUAL(flow_table_memory(lab.table), 0);
+    lab_stop(&lab);
+}
+
 static void flows_are_found_after_prefetching(void)
 {
     struct lab lab;
@@ -132,7 +158,7 @@ static void accounts_are_kept_for_each_direction(void)
     CU_ASSERT_EQUAL(c->packets[TO_CLIENT], 1);
     CU_ASSERT_EQUAL(c->tcp_flags[TO_SERVER], TCP_SYN | TCP_ACK | TCP_PSH);
     CU_ASSERT_EQUAL(c->tcp_flags[TO_CLIENT], TCP_SYN | TCP_ACK);
-    CU_ASSERT_EQUAL(c->first_number, 1);
+    CU_ASSERT_PTR_NULL(c->tunnel);
     CU_ASSERT_EQUAL(c->number, 4);
     CU_ASSERT_EQUAL(c->state, CONN_ESTABLISHED);
     CU_ASSERT_EQUAL(c->last_us - c->start_us, 3);
@@ -515,6 +541,7 @@ static CU_TestInfo table_tests[] = {
     TEST(packets_without_ports_make_a_flow_without_data),
     TEST(vlans_keep_flows_apart),
     TEST(ipv6_flows_are_found_from_both_sides),
+    TEST(tunnel_of_the_first_packet_is_kept),
     TEST(flows_are_found_after_prefetching),
     TEST(accounts_are_kept_for_each_direction),
     TEST(ids_are_the_same_in_every_run_and_fit_51_bits),
