@@ -151,7 +151,7 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
         if (result == DECODE_DONE) {
             flow_table_packet(w->flows, packet, &headers, iface, &verdict);
         }
-        if (headers.reassembled && packet_alternate(w->decoder, &headers)) {
+        while (headers.reassembled && packet_alternate(w->decoder, &headers)) {
             flow_table_alternate(w->flows, packet, &headers, iface);
         }
     } while (packet_next(w->decoder, &headers, &result));

@@ -5,6 +5,9 @@
  * reading: what came last, with what stood before it and what follows, told through alternate()
  * when the other side speaks, when it is 64 KiB long, after a second, or at an end.
  *
+ * Where there are more than two versions, those in between are told before they are written over,
+ * with a part of what stands around them: what a packet can cost stays bounded.
+ *
  * A difference in bytes that were delivered is seen by the copy in past.c. Bytes that come again,
  * are not acknowledged and cannot be compared any more are read by themselves, and from then on
  * this side is watched. Bytes that are acknowledged a receiver ignores when they come again, and so
@@ -26,6 +29,7 @@ enum {
     OTHERS_MAX = 64 * 1024,
     HEAP_OVERHEAD = 16,
     TELL_AFTER_US = 1000000,
+    AROUND = 2048, /* told on both sides of a version that goes */
 };
 
 /* Bytes that differ from held ones; their turn comes when those are delivered. */
@@ -46,6 +50,7 @@ struct doubt {
     unsigned n_gaps;           /* ever */
     struct sbuf reading;       /* empty: there is none */
     uint64_t start;            /* position of its first byte */
+    struct range other;        /* within it: what is not as in the main reading */
     uint64_t since_us;
     size_t reading_room; /* counted as memory */
     struct list others;
@@ -123,6 +128,7 @@ static void begin(const struct half *x, uint64_t pos)
     struct doubt *d = x->s->doubt;
     readings_flush(x);
     d->start = pos;
+    d->other = (struct range){UINT64_MAX, 0};
     d->since_us = x->t->clock_us;
 }
 
@@ -157,6 +163,21 @@ static void flush_when_full(const struct half *x)
     }
 }
 
+/* Bytes at [from, to) of the reading are about to be replaced: if they are neither the main
+ * reading's nor the same again, they are told now. */
+static void tell_version(const struct half *x, uint64_t from, uint64_t to, struct span bytes)
+{
+    struct doubt *d = x->s->doubt;
+    struct span reading = sbuf_span(&d->reading);
+    bool touched = from < d->other.to && to > d->other.from;
+    if (!touched || span_equal(span_sub(reading, from - d->start, to - from), bytes)) {
+        return;
+    }
+    size_t before = from - d->start < AROUND ? from - d->start : AROUND;
+    size_t start = from - d->start - before;
+    tell(x, span_sub(reading, start, before + (to - from) + AROUND));
+}
+
 /* Writes bytes over the reading where they lie in it or follow it. */
 static void overlay(const struct half *x, uint64_t pos, struct span bytes)
 {
@@ -164,7 +185,10 @@ static void overlay(const struct half *x, uint64_t pos, struct span bytes)
     uint64_t from = larger(pos, d->start);
     uint64_t to = smaller(pos + bytes.len, reading_end(d));
     if (from < to) {
-        sbuf_overwrite(&d->reading, from - d->start, span_sub(bytes, from - pos, to - from));
+        struct span part = span_sub(bytes, from - pos, to - from);
+        tell_version(x, from, to, part);
+        sbuf_overwrite(&d->reading, from - d->start, part);
+        d->other = (struct range){smaller(from, d->other.from), larger(to, d->other.to)};
     }
 }
 
@@ -398,6 +422,17 @@ uint64_t readings_deadline(const struct side *s)
 {
     bool waiting = s->doubt != NULL && s->doubt->reading.len > 0;
     return waiting ? s->doubt->since_us + TELL_AFTER_US : UINT64_MAX;
+}
+
+void readings_end(const struct half *x)
+{
+    readings_flush(x);
+    struct doubt *d = x->s->doubt;
+    while (d != NULL && !list_is_empty(&d->others)) {
+        struct other *o = other_of(list_first(&d->others));
+        tell(x, span_of(o->bytes, o->len));
+        free_other(x->t, d, o);
+    }
 }
 
 void readings_free(struct flow_table *t, struct side *s)

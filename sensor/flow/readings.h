@@ -20,6 +20,8 @@ void readings_acked(const struct half *x);
 void readings_spoken_to(const struct half *x);
 /* Tells the user the other reading as far as it has come, if there is one. */
 void readings_flush(const struct half *x);
+/* The same at the end of the stream: also what still waits for bytes that never came. */
+void readings_end(const struct half *x);
 /* When the other reading is to be told at the latest; UINT64_MAX: there is none. */
 uint64_t readings_deadline(const struct side *s);
 void readings_free(struct flow_table *t, struct side *s);

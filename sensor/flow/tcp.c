@@ -484,7 +484,7 @@ void tcp_finish(struct flow_table *t, struct flow *f)
             stream_skip_hole(&x, LOST_GAP);
         }
         tell_lost_tail(&x);
-        readings_flush(&x);
+        readings_end(&x);
         tell_end(&x);
     }
     tcp_free(t, f);

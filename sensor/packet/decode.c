@@ -175,14 +175,16 @@ bool packet_next(struct packet_decoder *d, struct headers *ret_headers,
 
 bool packet_alternate(struct packet_decoder *d, struct headers *ret_headers)
 {
-    if (d->datagram.other_ip.len == 0) {
-        return false;
+    while (ipfrag_other(&d->datagram)) {
+        struct walk w = d->at_datagram;
+        *ret_headers = d->headers_at_datagram;
+        w.headers = ret_headers;
+        w.in_alternate = true;
+        ret_headers->ip = d->datagram.ip;
+        w.rest = d->datagram.payload;
+        if (walk_layers(&w, LAYER_IP_PAYLOAD) == END_DONE) {
+            return true;
+        }
     }
-    struct walk w = d->at_datagram;
-    *ret_headers = d->headers_at_datagram;
-    w.headers = ret_headers;
-    w.in_alternate = true;
-    ret_headers->ip = d->datagram.other_ip;
-    w.rest = d->datagram.other_payload;
-    return walk_layers(&w, LAYER_IP_PAYLOAD) == END_DONE;
+    return false;
 }

@@ -52,9 +52,9 @@ enum decode_result packet_decode(struct packet_decoder *d, const struct packet *
  * packet. */
 bool packet_next(struct packet_decoder *d, struct headers *ret_headers,
                  enum decode_result *ret_result);
-/* The other reading of the datagram that the last of these two returned: its fragments overlap
- * with different data, and a receiver may let the later ones win. false when there is none, or when
- * it holds no whole headers. Not counted as a packet. */
+/* The next other reading of the datagram that the last of these two returned: its fragments
+ * overlap with different data, and a receiver may take others than the first. false when there is
+ * none left that holds whole headers. Not counted as a packet. */
 bool packet_alternate(struct packet_decoder *d, struct headers *ret_headers);
 
 /* Whether packets of this link type (LINKTYPE_ or DLT_ number) can be decoded. */

@@ -1,14 +1,17 @@
 /* ipfrag: reassembly of IPv4 (RFC 791, 815) and IPv6 (RFC 8200 4.5) fragments.
  *
  * A datagram is one buffer and a bitmap of its 8-byte units, so the cost of a fragment depends on
- * its own length only, however many came before and in whatever order. Where fragments overlap
- * the first reading stands; when the bytes differ, a second buffer is begun in which the last one
- * stands, since receivers do not agree (Ptacek and Newsham 1998): both are handed out.
+ * its own length only, however many came before and in whatever order. Where fragments overlap with
+ * different data receivers do not agree which stands (Ptacek and Newsham 1998), and some fragments
+ * may not have reached the receiver: up to four versions of each unit are kept, and as many
+ * readings handed out. Fragments that contradict each other about where the datagram ends are
+ * readings, too: each end is told when all before it is there, and the datagram stays for the
+ * others.
  *
- * Limits: the table's memory (the oldest datagram goes), a timeout from the first fragment on, and
- * 65535 bytes a datagram. A fragment of IPv4 that is not the last is cut to a multiple of 8 bytes
- * as Linux does; over IPv6 it is refused. Nothing is said of fragments' options: the plain header
- * in front of a whole datagram is of our own making. */
+ * Limits: the table's memory (the oldest datagram goes), a timeout from the first fragment on,
+ * 65535 bytes a datagram, three ends. A fragment of IPv4 that is not the last is cut to a multiple
+ * of 8 bytes as Linux does; over IPv6 it is refused. Nothing is said of fragments' options: the
+ * plain header in front of a whole datagram is of our own making. */
 #include "sensor/packet/ipfrag.h"
 
 #include "sensor/base/bytes.h"
@@ -26,6 +29,9 @@ enum {
     V4_HEADER = 20,
     V6_HEADER = 40,
     BUFFER_CAP = V6_HEADER + MAX_PAYLOAD + 1,
+    N_WORDS = (N_UNITS + WORD_BITS - 1) / WORD_BITS,
+    MAX_OTHERS = 3,
+    MAX_ENDS = 3,
 };
 
 struct key {
@@ -38,19 +44,34 @@ struct key {
     uint8_t pad[2];
 };
 
+/* A reading other than the first: the units that were the n-th of their kind, and where there are
+ * fewer the latest. */
+struct version {
+    struct sbuf bytes;     /* as datagram.first */
+    uint64_t own[N_WORDS]; /* units that have a version of this number */
+};
+
+struct end {
+    size_t len; /* of the payload, by a fragment that says it is the last */
+    bool told;
+};
+
 struct datagram {
     struct list in_bucket;
     struct list in_age;
     struct key key;
     uint64_t begun_us;
     size_t n_fragments;
-    size_t len;      /* of the payload, once the last fragment was seen; else 0 */
-    size_t furthest; /* end of the fragment that reaches furthest */
-    size_t n_units;  /* filled */
+    size_t furthest;   /* end of the fragment that reaches furthest */
+    size_t contiguous; /* units filled from the start on */
+    struct end ends[MAX_ENDS];
+    unsigned n_ends;
     uint8_t proto;
-    uint64_t filled[(N_UNITS + WORD_BITS - 1) / WORD_BITS];
-    struct sbuf first; /* header room, then the payload; first reading wins */
-    struct sbuf last;  /* last reading wins; cap 0 while there is no difference */
+    bool handed_out; /* its buffers are in use: it cannot go */
+    bool listed;     /* it waits for more */
+    uint64_t filled[N_WORDS];
+    struct sbuf first; /* header room, then the payload; the first version of each unit */
+    struct version *others[MAX_OTHERS]; /* NULL while there is no difference */
 };
 
 struct ipfrag {
@@ -77,13 +98,18 @@ struct ipfrag *ipfrag_new(const struct ipfrag_options *options)
 
 static size_t memory_of(const struct datagram *d)
 {
-    return sizeof(*d) + d->first.room + d->last.room;
+    size_t size = sizeof(*d) + d->first.room;
+    for (size_t i = 0; i < MAX_OTHERS && d->others[i] != NULL; i++) {
+        size += sizeof(*d->others[i]) + d->others[i]->bytes.room;
+    }
+    return size;
 }
 
 static void unlink_datagram(struct ipfrag *t, struct datagram *d)
 {
     list_remove(&d->in_bucket);
     list_remove(&d->in_age);
+    d->listed = false;
     t->n--;
 }
 
@@ -91,7 +117,10 @@ static void free_datagram(struct ipfrag *t, struct datagram *d)
 {
     t->memory -= memory_of(d);
     sbuf_free(&d->first);
-    sbuf_free(&d->last);
+    for (size_t i = 0; i < MAX_OTHERS && d->others[i] != NULL; i++) {
+        sbuf_free(&d->others[i]->bytes);
+        mem_free(d->others[i]);
+    }
     mem_free(d);
 }
 
@@ -102,10 +131,14 @@ static void drop(struct ipfrag *t, struct datagram *d)
     free_datagram(t, d);
 }
 
+/* The oldest that can go: one is handed out at most. */
 static struct datagram *oldest(struct ipfrag *t)
 {
-    struct list *first = list_first(&t->by_age);
-    return first == NULL ? NULL : LIST_ENTRY(first, struct datagram, in_age);
+    struct list *at = list_first(&t->by_age);
+    if (at != NULL && LIST_ENTRY(at, struct datagram, in_age)->handed_out) {
+        at = list_next(&t->by_age, at);
+    }
+    return at == NULL ? NULL : LIST_ENTRY(at, struct datagram, in_age);
 }
 
 void ipfrag_free(struct ipfrag **t)
@@ -163,7 +196,7 @@ static struct datagram *find(struct list *bucket, const struct key *key)
 {
     for (struct list *at = list_first(bucket); at != NULL; at = list_next(bucket, at)) {
         struct datagram *d = LIST_ENTRY(at, struct datagram, in_bucket);
-        if (bytes_equal(&d->key, key, sizeof(*key))) {
+        if (!d->handed_out && bytes_equal(&d->key, key, sizeof(*key))) {
             return d;
         }
     }
@@ -184,6 +217,7 @@ static struct datagram *begin(struct ipfrag *t, struct list *bucket, const struc
     list_init(&d->in_age);
     list_add_tail(bucket, &d->in_bucket);
     list_add_tail(&t->by_age, &d->in_age);
+    d->listed = true;
     t->n++;
     t->memory += memory_of(d);
     return d;
@@ -207,78 +241,118 @@ static bool stretch(struct ipfrag *t, struct sbuf *b, size_t len)
     return true;
 }
 
-static bool unit_is_filled(const struct datagram *d, size_t unit)
+static bool has_unit(const uint64_t *units, size_t unit)
 {
-    return (d->filled[unit / WORD_BITS] >> unit % WORD_BITS & 1) != 0;
+    return (units[unit / WORD_BITS] >> unit % WORD_BITS & 1) != 0;
 }
 
-static void fill_unit(struct datagram *d, size_t unit)
+static void add_unit(uint64_t *units, size_t unit)
 {
-    d->filled[unit / WORD_BITS] |= (uint64_t)1 << unit % WORD_BITS;
-    d->n_units++;
+    units[unit / WORD_BITS] |= (uint64_t)1 << unit % WORD_BITS;
 }
 
-/* Whether any byte that is there already differs from the fragment's. */
-static bool differs(const struct datagram *d, const struct ipfrag_piece *p)
+static bool unit_is(const struct sbuf *b, size_t at, struct span bytes)
 {
-    struct span have = span_from(sbuf_span(&d->first), V6_HEADER + p->off);
-    for (size_t off = 0; off < p->data.len; off += UNIT) {
-        if (unit_is_filled(d, (p->off + off) / UNIT) &&
-            !span_equal(span_sub(have, off, UNIT), span_sub(p->data, off, UNIT))) {
-            return true;
-        }
+    return span_equal(span_sub(sbuf_span(b), at, bytes.len), bytes);
+}
+
+/* Whether one of the versions of a unit that is there says this. */
+static bool is_known(const struct datagram *d, size_t at, struct span bytes)
+{
+    bool known = unit_is(&d->first, at, bytes);
+    for (size_t i = 0; !known && i < MAX_OTHERS && d->others[i] != NULL; i++) {
+        known = unit_is(&d->others[i]->bytes, at, bytes);
     }
-    return false;
+    return known;
 }
 
-/* Copies the units that are not there yet, and marks them. */
-static void fill(struct datagram *d, const struct ipfrag_piece *p)
+/* Begins with the latest of all units, which the one before it has. */
+static struct version *begin_version(struct ipfrag *t, const struct sbuf *latest)
 {
-    for (size_t off = 0; off < p->data.len; off += UNIT) {
-        size_t unit = (p->off + off) / UNIT;
-        if (!unit_is_filled(d, unit)) {
-            sbuf_overwrite(&d->first, V6_HEADER + p->off + off, span_sub(p->data, off, UNIT));
-            fill_unit(d, unit);
-        }
+    struct version *v = mem_alloc(sizeof(*v));
+    if (v == NULL) {
+        return NULL;
+    }
+    v->bytes = sbuf_with_cap(BUFFER_CAP);
+    if (!sbuf_add(&v->bytes, sbuf_span(latest))) {
+        sbuf_free(&v->bytes);
+        mem_free(v);
+        return NULL;
+    }
+    t->memory += sizeof(*v) + v->bytes.room;
+    return v;
+}
+
+/* One more version of a unit: the next of its kind, and the latest in all readings behind. */
+static bool add_version(struct ipfrag *t, struct datagram *d, size_t unit, size_t at,
+                        struct span bytes)
+{
+    size_t i = 0;
+    while (i + 1 < MAX_OTHERS && d->others[i] != NULL && has_unit(d->others[i]->own, unit)) {
+        i++;
+    }
+    if (d->others[i] == NULL) {
+        d->others[i] = begin_version(t, i == 0 ? &d->first : &d->others[i - 1]->bytes);
+    }
+    if (d->others[i] == NULL) {
+        return false;
+    }
+    add_unit(d->others[i]->own, unit);
+    for (; i < MAX_OTHERS && d->others[i] != NULL; i++) {
+        sbuf_overwrite(&d->others[i]->bytes, at, bytes);
+    }
+    return true;
+}
+
+static void fill_unit(struct datagram *d, size_t unit, size_t at, struct span bytes)
+{
+    add_unit(d->filled, unit);
+    sbuf_overwrite(&d->first, at, bytes);
+    for (size_t i = 0; i < MAX_OTHERS && d->others[i] != NULL; i++) {
+        sbuf_overwrite(&d->others[i]->bytes, at, bytes);
     }
 }
 
-/* From here on the two readings are kept apart. */
-static bool begin_last(struct ipfrag *t, struct datagram *d)
+static bool stretch_all(struct ipfrag *t, struct datagram *d, size_t end)
 {
-    d->last = sbuf_with_cap(BUFFER_CAP);
-    bool ok = sbuf_add(&d->last, sbuf_span(&d->first));
-    t->memory += d->last.room;
+    bool ok = stretch(t, &d->first, end);
+    for (size_t i = 0; ok && i < MAX_OTHERS && d->others[i] != NULL; i++) {
+        ok = stretch(t, &d->others[i]->bytes, end);
+    }
     return ok;
 }
 
 static bool put(struct ipfrag *t, struct datagram *d, const struct ipfrag_piece *p,
                 enum anomaly *ret_anomaly)
 {
-    size_t end = p->off + p->data.len;
-    if (!stretch(t, &d->first, end) || (d->last.cap > 0 && !stretch(t, &d->last, end))) {
+    if (!stretch_all(t, d, p->off + p->data.len)) {
         return false;
     }
-    if (differs(d, p)) {
-        *ret_anomaly = ANOMALY_FRAGMENT_OVERLAP;
-        if (d->last.cap == 0 && !begin_last(t, d)) {
-            return false;
+    for (size_t off = 0; off < p->data.len; off += UNIT) {
+        size_t unit = (p->off + off) / UNIT;
+        size_t at = V6_HEADER + p->off + off;
+        struct span bytes = span_sub(p->data, off, UNIT);
+        if (!has_unit(d->filled, unit)) {
+            fill_unit(d, unit, at, bytes);
+        } else if (!is_known(d, at, bytes)) {
+            *ret_anomaly = ANOMALY_FRAGMENT_OVERLAP;
+            if (!add_version(t, d, unit, at, bytes)) {
+                return false;
+            }
         }
     }
-    if (d->last.cap > 0) {
-        sbuf_overwrite(&d->last, V6_HEADER + p->off, p->data);
+    while (d->contiguous < N_UNITS && has_unit(d->filled, d->contiguous)) {
+        d->contiguous++;
     }
-    fill(d, p);
     return true;
 }
 
-/* Sizes and places that no datagram can have. The end, once known, stands. */
+/* Sizes and places that no datagram can have. */
 static bool possible(const struct datagram *d, const struct ipfrag_piece *p,
                      enum anomaly *ret_anomaly)
 {
-    size_t end = p->off + p->data.len;
     size_t header = d->key.family == 4 ? V4_HEADER : 0;
-    if (end + header > MAX_PAYLOAD) {
+    if (p->off + p->data.len + header > MAX_PAYLOAD) {
         *ret_anomaly = ANOMALY_FRAGMENT_TOO_LARGE;
         return false;
     }
@@ -286,21 +360,39 @@ static bool possible(const struct datagram *d, const struct ipfrag_piece *p,
         *ret_anomaly = ANOMALY_IP_BAD_HEADER;
         return false;
     }
-    bool beyond = d->len > 0 && end > d->len;
-    bool other_end = !p->more && (d->len > 0 ? end != d->len : end < d->furthest);
-    if (beyond || other_end) {
+    return true;
+}
+
+/* Notes what the fragment says of the end; false when it is one end too many. */
+static bool note_end(struct datagram *d, const struct ipfrag_piece *p, enum anomaly *ret_anomaly)
+{
+    size_t end = p->off + p->data.len;
+    bool known = false;
+    for (unsigned i = 0; i < d->n_ends; i++) {
+        known = known || d->ends[i].len == end;
+        if (end > d->ends[i].len) {
+            *ret_anomaly = ANOMALY_FRAGMENT_OVERLAP;
+        }
+    }
+    if (p->more || known) {
+        return true;
+    }
+    if (d->n_ends > 0 || end < d->furthest) {
         *ret_anomaly = ANOMALY_FRAGMENT_OVERLAP;
+    }
+    if (d->n_ends == MAX_ENDS) {
         return false;
     }
+    d->ends[d->n_ends++] = (struct end){.len = end};
     return true;
 }
 
 /* Writes a plain header in front of the payload, in the room kept for it; returns the whole packet.
  */
-static struct span with_header_v4(const struct datagram *d, struct sbuf *b)
+static struct span with_header_v4(const struct datagram *d, struct sbuf *b, size_t len)
 {
     uint8_t header[V4_HEADER] = {[0] = 0x45, [8] = 64, [9] = d->proto};
-    size_t total = sizeof(header) + d->len;
+    size_t total = sizeof(header) + len;
     header[2] = (uint8_t)(total >> 8);
     header[3] = (uint8_t)total;
     bytes_copy(&header[12], d->key.src, 4);
@@ -312,36 +404,97 @@ static struct span with_header_v4(const struct datagram *d, struct sbuf *b)
     return span_sub(sbuf_span(b), V6_HEADER - V4_HEADER, total);
 }
 
-static struct span with_header_v6(const struct datagram *d, struct sbuf *b)
+static struct span with_header_v6(const struct datagram *d, struct sbuf *b, size_t len)
 {
     uint8_t header[V6_HEADER] = {[0] = 0x60, [6] = d->proto, [7] = 64};
-    header[4] = (uint8_t)(d->len >> 8);
-    header[5] = (uint8_t)d->len;
+    header[4] = (uint8_t)(len >> 8);
+    header[5] = (uint8_t)len;
     bytes_copy(&header[8], d->key.src, 16);
     bytes_copy(&header[24], d->key.dst, 16);
     sbuf_overwrite(b, 0, span_of(header, sizeof(header)));
-    return span_sub(sbuf_span(b), 0, sizeof(header) + d->len);
+    return span_sub(sbuf_span(b), 0, sizeof(header) + len);
 }
 
-static struct span with_header(const struct datagram *d, struct sbuf *b)
+static struct span with_header(const struct datagram *d, struct sbuf *b, size_t len)
 {
-    return d->key.family == 4 ? with_header_v4(d, b) : with_header_v6(d, b);
+    return d->key.family == 4 ? with_header_v4(d, b, len) : with_header_v6(d, b, len);
 }
 
-static enum ipfrag_result whole(struct ipfrag *t, struct datagram *d,
+static size_t header_of(const struct datagram *d)
+{
+    return d->key.family == 4 ? V4_HEADER : V6_HEADER;
+}
+
+static bool is_reached(const struct datagram *d, const struct end *end)
+{
+    return (end->len + UNIT - 1) / UNIT <= d->contiguous;
+}
+
+/* The furthest end that was not told, and before which all is there; NULL: none. */
+static struct end *reached_end(struct datagram *d)
+{
+    struct end *furthest = NULL;
+    for (unsigned i = 0; i < d->n_ends; i++) {
+        struct end *end = &d->ends[i];
+        bool further = furthest == NULL || end->len > furthest->len;
+        if (!end->told && is_reached(d, end) && further) {
+            furthest = end;
+        }
+    }
+    return furthest;
+}
+
+/* Whether another end may come, or be reached. */
+static bool may_go_on(const struct datagram *d)
+{
+    size_t last = 0;
+    for (unsigned i = 0; i < d->n_ends; i++) {
+        if (!is_reached(d, &d->ends[i])) {
+            return true;
+        }
+        last = d->ends[i].len > last ? d->ends[i].len : last;
+    }
+    return d->furthest > last;
+}
+
+/* The datagram as it is up to an end. */
+static void hand_out(struct datagram *d, struct end *end, struct ipfrag_datagram *ret_datagram)
+{
+    end->told = true;
+    struct span ip = with_header(d, &d->first, end->len);
+    *ret_datagram = (struct ipfrag_datagram){
+        .ip = ip, .payload = span_from(ip, header_of(d)), .proto = d->proto, .held = d};
+}
+
+static enum ipfrag_result whole(struct ipfrag *t, struct datagram *d, struct end *end,
                                 struct ipfrag_datagram *ret_datagram)
 {
-    size_t header = d->key.family == 4 ? V4_HEADER : V6_HEADER;
-    struct ipfrag_datagram r = {.proto = d->proto, .held = d};
-    r.ip = with_header(d, &d->first);
-    r.payload = span_from(r.ip, header);
-    if (d->last.cap > 0) {
-        r.other_ip = with_header(d, &d->last);
-        r.other_payload = span_from(r.other_ip, header);
+    hand_out(d, end, ret_datagram);
+    d->n_fragments = 0; /* these were of use */
+    d->handed_out = true;
+    if (!may_go_on(d)) {
+        unlink_datagram(t, d);
     }
-    unlink_datagram(t, d);
-    *ret_datagram = r;
     return IPFRAG_WHOLE;
+}
+
+bool ipfrag_other(struct ipfrag_datagram *datagram)
+{
+    struct datagram *d = datagram->held;
+    if (d == NULL) {
+        return false;
+    }
+    if (datagram->n_told < MAX_OTHERS && d->others[datagram->n_told] != NULL) {
+        struct sbuf *b = &d->others[datagram->n_told++]->bytes;
+        datagram->ip = with_header(d, b, datagram->payload.len);
+        datagram->payload = span_from(datagram->ip, header_of(d));
+        return true;
+    }
+    struct end *end = reached_end(d);
+    if (end != NULL) {
+        hand_out(d, end, datagram);
+    }
+    return end != NULL;
 }
 
 /* Evicts until the table is within its memory again; the datagram at hand stays. */
@@ -360,7 +513,7 @@ static enum ipfrag_result add_to(struct ipfrag *t, struct datagram *d, struct ip
     if (d->key.family == 4 && p->more) {
         p->data = span_head(p->data, p->data.len / UNIT * UNIT);
     }
-    if (!possible(d, p, ret_anomaly)) {
+    if (!possible(d, p, ret_anomaly) || !note_end(d, p, ret_anomaly)) {
         return IPFRAG_IMPOSSIBLE;
     }
     if (!put(t, d, p, ret_anomaly)) {
@@ -370,7 +523,6 @@ static enum ipfrag_result add_to(struct ipfrag *t, struct datagram *d, struct ip
     size_t end = p->off + p->data.len;
     d->n_fragments++;
     d->furthest = end > d->furthest ? end : d->furthest;
-    d->len = p->more ? d->len : end;
     d->proto = p->off == 0 || d->key.family == 4 ? p->proto : d->proto;
     return IPFRAG_HELD;
 }
@@ -397,16 +549,17 @@ enum ipfrag_result ipfrag_add(struct ipfrag *t, const struct ipfrag_piece *piece
         return result;
     }
     shrink(t, d);
-    if (d->len > 0 && d->n_units == (d->len + UNIT - 1) / UNIT) {
-        return whole(t, d, ret_datagram);
-    }
-    return IPFRAG_HELD;
+    struct end *end = reached_end(d);
+    return end != NULL ? whole(t, d, end, ret_datagram) : IPFRAG_HELD;
 }
 
 void ipfrag_release(struct ipfrag *t, struct ipfrag_datagram *datagram)
 {
-    if (datagram->held != NULL) {
-        free_datagram(t, datagram->held);
+    struct datagram *d = datagram->held;
+    if (d != NULL && d->listed) {
+        d->handed_out = false;
+    } else if (d != NULL) {
+        free_datagram(t, d);
     }
     *datagram = (struct ipfrag_datagram){0};
 }

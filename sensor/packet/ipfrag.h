@@ -29,16 +29,15 @@ struct ipfrag_piece {
 struct ipfrag_datagram {
     struct span ip;
     struct span payload;
-    struct span other_ip; /* where later fragments win; empty when there is no difference */
-    struct span other_payload;
     uint8_t proto;
+    uint8_t n_told; /* other readings handed out, up to this end */
     void *held;
 };
 
 enum ipfrag_result {
     IPFRAG_HELD,
     IPFRAG_WHOLE,
-    IPFRAG_IMPOSSIBLE, /* beyond 65535 bytes, behind the end, or an illegal size */
+    IPFRAG_IMPOSSIBLE, /* beyond 65535 bytes, one end too many, or an illegal size */
     IPFRAG_NO_MEMORY,
 };
 
@@ -50,6 +49,10 @@ void ipfrag_free(struct ipfrag **t);
  * ipfrag_release(). *ret_anomaly is set when there is one to report. */
 enum ipfrag_result ipfrag_add(struct ipfrag *t, const struct ipfrag_piece *piece,
                               struct ipfrag_datagram *ret_datagram, enum anomaly *ret_anomaly);
+/* Puts the next other reading of a whole datagram in place of the one it has: where fragments
+ * overlap with different data the second version stands, then the third, and in the last one the
+ * latest; then the same up to another end. false when there is none left. */
+bool ipfrag_other(struct ipfrag_datagram *datagram);
 /* Gives a datagram back and empties it; one that is empty is fine. */
 void ipfrag_release(struct ipfrag *t, struct ipfrag_datagram *datagram);
 /* Datagrams waiting, and bytes held. */

@@ -1,6 +1,21 @@
 /* Tests of the other reading: bytes that come twice and not alike, too late, or too early. */
 #include "tests/unit/tcp_play.h"
 
+static uint64_t n_alternate_bytes;
+
+static void add_alternate(struct lab *lab, enum direction dir, struct span bytes)
+{
+    (void)lab;
+    (void)dir;
+    n_alternate_bytes += bytes.len;
+}
+
+static void count_alternates(struct lab *lab)
+{
+    n_alternate_bytes = 0;
+    lab->on_alternate = add_alternate;
+}
+
 static void held_bytes_that_come_again_otherwise_are_read_both_ways(void)
 {
     PLAY(lab);
@@ -40,6 +55,44 @@ static void each_of_many_small_decoys_is_replaced_in_the_other_reading(void)
     }
     lab_finish(&lab);
     CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"GET /aAbBcCdDeEfFgGhHiIjJ\""));
+    lab_stop(&lab);
+}
+
+static void versions_between_the_first_and_the_last_are_read(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "GET /__");
+    lab_to_server(&lab, 106, "${");
+    lab_to_server(&lab, 106, "..");
+    lab_to_server(&lab, 106, "--");
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"GET /${\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"GET /..\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"GET /--\""));
+    lab_stop(&lab);
+}
+
+/* Rewriting one byte of a long reading over and over must not cost its length each time. */
+static void what_many_versions_cost_is_bounded(void)
+{
+    enum { LEN = 60000, VERSIONS = 200 };
+    static char text[LEN + 1];
+    PLAY(lab);
+    lab.quiet = true;
+    memset(text, 'a', LEN);
+    for (unsigned at = 0; at < LEN; at += 1000) {
+        lab_shoot(&lab, &(struct shot){.seq = 101 + at,
+                                       .ack = 501,
+                                       .flags = TCP_ACK,
+                                       .bytes = span_of(text + at, 1000)});
+    }
+    count_alternates(&lab);
+    for (unsigned i = 0; i < VERSIONS; i++) {
+        lab_to_server(&lab, 101 + LEN - 100, i % 2 == 0 ? "b" : "c");
+    }
+    lab_finish(&lab);
+    CU_ASSERT(n_alternate_bytes > 0);
+    CU_ASSERT(n_alternate_bytes < VERSIONS * 5000 + LEN + 10000);
     lab_stop(&lab);
 }
 
@@ -180,6 +233,8 @@ static CU_TestInfo reading_tests[] = {
     TEST(held_bytes_that_come_again_otherwise_are_read_both_ways),
     TEST(delivered_bytes_that_come_again_otherwise_are_read_both_ways),
     TEST(each_of_many_small_decoys_is_replaced_in_the_other_reading),
+    TEST(versions_between_the_first_and_the_last_are_read),
+    TEST(what_many_versions_cost_is_bounded),
     TEST(other_reading_waits_for_the_bytes_before_it),
     TEST(last_of_several_that_differ_wins_in_the_other_reading),
     TEST(acknowledged_bytes_that_come_again_are_not_read),
