@@ -294,6 +294,12 @@ void readings_stray(const struct half *x, uint64_t pos, struct span bytes)
     }
 }
 
+void readings_longer(const struct half *x, uint64_t pos, struct span bytes)
+{
+    count_difference(x);
+    read_again(x, pos, bytes);
+}
+
 void readings_differ(const struct half *x, uint64_t pos, struct span bytes)
 {
     struct flow_table *t = x->t;

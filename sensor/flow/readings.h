@@ -12,6 +12,8 @@ void readings_gap(const struct half *x, uint64_t from, uint64_t to);
 void readings_repeated(const struct half *x, uint64_t pos, struct span bytes);
 /* These bytes differ from those that are held behind a hole, which were first. */
 void readings_differ(const struct half *x, uint64_t pos, struct span bytes);
+/* These bytes begin before what was delivered and go on behind it: another reading is longer. */
+void readings_longer(const struct half *x, uint64_t pos, struct span bytes);
 /* These bytes are none of the stream's, as far as is known. */
 void readings_stray(const struct half *x, uint64_t pos, struct span bytes);
 /* The peer has acknowledged more. */

@@ -413,6 +413,10 @@ void tcp_alternate(struct flow_table *t, struct flow *f, const struct headers *h
     if (f->mute || f->conn.opaque || !side_has(x.s, SIDE_DATA) || is_outside(&x, &p)) {
         return;
     }
+    if (p.pos < x.s->next && piece_end(&p) > x.s->next && !stream_is_waiting(x.s)) {
+        readings_longer(&x, p.pos, p.bytes);
+        return;
+    }
     if (p.pos < x.s->next) {
         readings_repeated(&x, p.pos, span_head(p.bytes, x.s->next - p.pos));
         piece_start_at(&p, x.s->next);

@@ -10,7 +10,8 @@
  * PACKETS_NOT_IP and the REFUSED_ counters, which together are DECODER_PKTS. */
 enum decode_result {
     DECODE_DONE,    /* the headers are filled */
-    DECODE_HELD,    /* an IP fragment, kept until its datagram is whole */
+    DECODE_HELD,    /* an IP fragment, kept until its datagram is whole. Where it gives another
+                       reading of one that was, packet_alternate() has that */
     DECODE_NOT_IP,  /* ARP, spanning tree … */
     DECODE_REFUSED, /* too short, impossible, too deep …: counted by reason */
 };

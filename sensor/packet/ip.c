@@ -154,9 +154,9 @@ static enum layer fragment(struct walk *w, struct ipfrag_piece *piece)
     case IPFRAG_NO_MEMORY:
         return walk_refuse(w, STAT_REFUSED_MEMORY);
     case IPFRAG_WHOLE:
+    case IPFRAG_OTHER:
         break;
     }
-    walk_count(w, STAT_FRAG_REASSEMBLED);
     ipfrag_release(d->fragments, &d->datagram);
     d->datagram = datagram;
     w->headers->reassembled = true;
@@ -165,6 +165,10 @@ static enum layer fragment(struct walk *w, struct ipfrag_piece *piece)
     w->rest = datagram.payload;
     d->at_datagram = *w;
     d->headers_at_datagram = *w->headers;
+    if (result == IPFRAG_OTHER) {
+        return END_HELD;
+    }
+    walk_count(w, STAT_FRAG_REASSEMBLED);
     return LAYER_IP_PAYLOAD;
 }
 

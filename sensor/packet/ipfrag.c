@@ -5,13 +5,14 @@
  * different data receivers do not agree which stands (Ptacek and Newsham 1998), and some fragments
  * may not have reached the receiver: up to four versions of each unit are kept, and as many
  * readings handed out. Fragments that contradict each other about where the datagram ends are
- * readings, too: each end is told when all before it is there, and the datagram stays for the
- * others.
+ * readings, too, one for each end that is reached. The decoy may be what made a datagram whole, so
+ * the last datagrams that were handed out are kept: a fragment that differs from theirs gives
+ * another reading, and may as well be the first of a new datagram with the same number.
  *
  * Limits: the table's memory (the oldest datagram goes), a timeout from the first fragment on,
- * 65535 bytes a datagram, three ends. A fragment of IPv4 that is not the last is cut to a multiple
- * of 8 bytes as Linux does; over IPv6 it is refused. Nothing is said of fragments' options: the
- * plain header in front of a whole datagram is of our own making. */
+ * 65535 bytes a datagram, three ends, 64 datagrams that are kept. A fragment of IPv4 that is not
+ * the last is cut to a multiple of 8 bytes as Linux does; over IPv6 it is refused. Nothing is said
+ * of fragments' options: the plain header in front of a whole datagram is of our own making. */
 #include "sensor/packet/ipfrag.h"
 
 #include "sensor/base/bytes.h"
@@ -32,6 +33,7 @@ enum {
     N_WORDS = (N_UNITS + WORD_BITS - 1) / WORD_BITS,
     MAX_OTHERS = 3,
     MAX_ENDS = 3,
+    MAX_KEPT = 64,
 };
 
 struct key {
@@ -67,8 +69,8 @@ struct datagram {
     struct end ends[MAX_ENDS];
     unsigned n_ends;
     uint8_t proto;
-    bool handed_out; /* its buffers are in use: it cannot go */
-    bool listed;     /* it waits for more */
+    bool kept;   /* was handed out, and stays for what may come behind */
+    bool in_use; /* its buffers are: it cannot go */
     uint64_t filled[N_WORDS];
     struct sbuf first; /* header room, then the payload; the first version of each unit */
     struct version *others[MAX_OTHERS]; /* NULL while there is no difference */
@@ -77,8 +79,10 @@ struct datagram {
 struct ipfrag {
     struct ipfrag_options options;
     struct list buckets[N_BUCKETS];
-    struct list by_age; /* oldest first */
+    struct list by_age; /* that are not whole, oldest first */
+    struct list kept;   /* oldest first */
     size_t n;
+    size_t n_kept;
     size_t memory;
 };
 
@@ -90,6 +94,7 @@ struct ipfrag *ipfrag_new(const struct ipfrag_options *options)
     }
     t->options = *options;
     list_init(&t->by_age);
+    list_init(&t->kept);
     for (size_t i = 0; i < N_BUCKETS; i++) {
         list_init(&t->buckets[i]);
     }
@@ -109,8 +114,8 @@ static void unlink_datagram(struct ipfrag *t, struct datagram *d)
 {
     list_remove(&d->in_bucket);
     list_remove(&d->in_age);
-    d->listed = false;
-    t->n--;
+    t->n -= d->kept ? 0 : 1;
+    t->n_kept -= d->kept ? 1 : 0;
 }
 
 static void free_datagram(struct ipfrag *t, struct datagram *d)
@@ -131,14 +136,21 @@ static void drop(struct ipfrag *t, struct datagram *d)
     free_datagram(t, d);
 }
 
-/* The oldest that can go: one is handed out at most. */
-static struct datagram *oldest(struct ipfrag *t)
+/* The oldest of a list that can go: one is in use at most. */
+static struct datagram *oldest_of(struct list *list)
 {
-    struct list *at = list_first(&t->by_age);
-    if (at != NULL && LIST_ENTRY(at, struct datagram, in_age)->handed_out) {
-        at = list_next(&t->by_age, at);
+    struct list *at = list_first(list);
+    if (at != NULL && LIST_ENTRY(at, struct datagram, in_age)->in_use) {
+        at = list_next(list, at);
     }
     return at == NULL ? NULL : LIST_ENTRY(at, struct datagram, in_age);
+}
+
+/* What was handed out goes first. */
+static struct datagram *oldest(struct ipfrag *t)
+{
+    struct datagram *d = oldest_of(&t->kept);
+    return d != NULL ? d : oldest_of(&t->by_age);
 }
 
 void ipfrag_free(struct ipfrag **t)
@@ -147,6 +159,7 @@ void ipfrag_free(struct ipfrag **t)
         return;
     }
     for (struct datagram *d = oldest(*t); d != NULL; d = oldest(*t)) {
+        d->in_use = false;
         drop(*t, d);
     }
     mem_free(*t);
@@ -165,10 +178,13 @@ size_t ipfrag_memory(const struct ipfrag *t)
 
 static void expire(struct ipfrag *t, uint64_t clock_us)
 {
-    struct datagram *d = oldest(t);
-    while (d != NULL && clock_us - d->begun_us > t->options.timeout_us) {
-        drop(t, d);
-        d = oldest(t);
+    struct list *const lists[] = {&t->kept, &t->by_age};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        struct datagram *d = oldest_of(lists[i]);
+        while (d != NULL && clock_us - d->begun_us > t->options.timeout_us) {
+            drop(t, d);
+            d = oldest_of(lists[i]);
+        }
     }
 }
 
@@ -192,11 +208,11 @@ static struct list *bucket_of(struct ipfrag *t, const struct key *key)
     return &t->buckets[hash % N_BUCKETS];
 }
 
-static struct datagram *find(struct list *bucket, const struct key *key)
+static struct datagram *find(struct list *bucket, const struct key *key, bool kept)
 {
     for (struct list *at = list_first(bucket); at != NULL; at = list_next(bucket, at)) {
         struct datagram *d = LIST_ENTRY(at, struct datagram, in_bucket);
-        if (!d->handed_out && bytes_equal(&d->key, key, sizeof(*key))) {
+        if (d->kept == kept && !d->in_use && bytes_equal(&d->key, key, sizeof(*key))) {
             return d;
         }
     }
@@ -217,7 +233,6 @@ static struct datagram *begin(struct ipfrag *t, struct list *bucket, const struc
     list_init(&d->in_age);
     list_add_tail(bucket, &d->in_bucket);
     list_add_tail(&t->by_age, &d->in_age);
-    d->listed = true;
     t->n++;
     t->memory += memory_of(d);
     return d;
@@ -444,19 +459,6 @@ static struct end *reached_end(struct datagram *d)
     return furthest;
 }
 
-/* Whether another end may come, or be reached. */
-static bool may_go_on(const struct datagram *d)
-{
-    size_t last = 0;
-    for (unsigned i = 0; i < d->n_ends; i++) {
-        if (!is_reached(d, &d->ends[i])) {
-            return true;
-        }
-        last = d->ends[i].len > last ? d->ends[i].len : last;
-    }
-    return d->furthest > last;
-}
-
 /* The datagram as it is up to an end. */
 static void hand_out(struct datagram *d, struct end *end, struct ipfrag_datagram *ret_datagram)
 {
@@ -471,9 +473,14 @@ static enum ipfrag_result whole(struct ipfrag *t, struct datagram *d, struct end
 {
     hand_out(d, end, ret_datagram);
     d->n_fragments = 0; /* these were of use */
-    d->handed_out = true;
-    if (!may_go_on(d)) {
-        unlink_datagram(t, d);
+    d->in_use = true;
+    d->kept = true;
+    t->n--;
+    t->n_kept++;
+    list_remove(&d->in_age);
+    list_add_tail(&t->kept, &d->in_age);
+    if (t->n_kept > MAX_KEPT) {
+        drop(t, oldest_of(&t->kept));
     }
     return IPFRAG_WHOLE;
 }
@@ -507,59 +514,97 @@ static void shrink(struct ipfrag *t, const struct datagram *keep)
     }
 }
 
-static enum ipfrag_result add_to(struct ipfrag *t, struct datagram *d, struct ipfrag_piece *p,
+static enum ipfrag_result add_to(struct ipfrag *t, struct datagram *d, const struct ipfrag_piece *p,
                                  enum anomaly *ret_anomaly)
 {
-    if (d->key.family == 4 && p->more) {
-        p->data = span_head(p->data, p->data.len / UNIT * UNIT);
+    enum ipfrag_result result = IPFRAG_IMPOSSIBLE;
+    if (possible(d, p, ret_anomaly) && note_end(d, p, ret_anomaly)) {
+        result = put(t, d, p, ret_anomaly) ? IPFRAG_HELD : IPFRAG_NO_MEMORY;
     }
-    if (!possible(d, p, ret_anomaly) || !note_end(d, p, ret_anomaly)) {
-        return IPFRAG_IMPOSSIBLE;
-    }
-    if (!put(t, d, p, ret_anomaly)) {
+    if (result == IPFRAG_NO_MEMORY || (result == IPFRAG_IMPOSSIBLE && d->n_fragments == 0)) {
         drop(t, d);
-        return IPFRAG_NO_MEMORY;
+    }
+    if (result == IPFRAG_HELD) {
+        size_t end = p->off + p->data.len;
+        d->n_fragments++;
+        d->furthest = end > d->furthest ? end : d->furthest;
+        d->proto = p->off == 0 || d->key.family == 4 ? p->proto : d->proto;
+        shrink(t, d);
+    }
+    return result;
+}
+
+/* Whether a fragment begins a new datagram that has the number of a kept one: the transport header
+ * differs. */
+static bool begins_another(const struct datagram *kept, const struct ipfrag_piece *p)
+{
+    return p->off == 0 && !unit_is(&kept->first, V6_HEADER, span_head(p->data, UNIT));
+}
+
+/* Whether a fragment that came behind a kept datagram gives another reading of it. */
+static bool add_to_kept(struct ipfrag *t, struct datagram *d, const struct ipfrag_piece *p,
+                        enum anomaly *ret_anomaly)
+{
+    enum anomaly overlap = ANOMALY_N;
+    if (begins_another(d, p)) {
+        drop(t, d);
+        return false;
+    }
+    if (!possible(d, p, ret_anomaly) || !note_end(d, p, &overlap)) {
+        return false;
+    }
+    size_t furthest = d->furthest;
+    if (!put(t, d, p, &overlap)) {
+        drop(t, d);
+        return false;
     }
     size_t end = p->off + p->data.len;
-    d->n_fragments++;
-    d->furthest = end > d->furthest ? end : d->furthest;
-    d->proto = p->off == 0 || d->key.family == 4 ? p->proto : d->proto;
-    return IPFRAG_HELD;
+    d->furthest = end > furthest ? end : furthest;
+    *ret_anomaly = overlap != ANOMALY_N ? overlap : *ret_anomaly;
+    return overlap != ANOMALY_N || reached_end(d) != NULL;
+}
+
+/* The latest version of a kept datagram; ipfrag_other() goes on with its ends. */
+static enum ipfrag_result other(struct datagram *d, struct ipfrag_datagram *ret_datagram)
+{
+    hand_out(d, &d->ends[0], ret_datagram);
+    while (ret_datagram->n_told + 1 < MAX_OTHERS && d->others[ret_datagram->n_told + 1] != NULL) {
+        ret_datagram->n_told++;
+    }
+    d->in_use = true;
+    return IPFRAG_OTHER;
 }
 
 enum ipfrag_result ipfrag_add(struct ipfrag *t, const struct ipfrag_piece *piece,
                               struct ipfrag_datagram *ret_datagram, enum anomaly *ret_anomaly)
 {
     expire(t, piece->clock_us);
-    struct key key = key_of(piece);
-    struct list *bucket = bucket_of(t, &key);
-    struct datagram *d = find(bucket, &key);
-    if (d == NULL) {
-        d = begin(t, bucket, &key, piece->clock_us);
-    }
-    if (d == NULL) {
-        return IPFRAG_NO_MEMORY;
-    }
     struct ipfrag_piece p = *piece;
-    enum ipfrag_result result = add_to(t, d, &p, ret_anomaly);
-    if (result == IPFRAG_IMPOSSIBLE && d->n_fragments == 0) {
-        drop(t, d);
+    if (p.headers->src.family == 4 && p.more) {
+        p.data = span_head(p.data, p.data.len / UNIT * UNIT);
     }
-    if (result != IPFRAG_HELD) {
-        return result;
+    struct key key = key_of(&p);
+    struct list *bucket = bucket_of(t, &key);
+    struct datagram *kept = find(bucket, &key, true);
+    struct datagram *d = find(bucket, &key, false);
+    bool has_other = kept != NULL && add_to_kept(t, kept, &p, ret_anomaly);
+    enum ipfrag_result result = IPFRAG_NO_MEMORY;
+    d = d != NULL ? d : begin(t, bucket, &key, p.clock_us);
+    if (d != NULL) {
+        result = add_to(t, d, &p, ret_anomaly);
     }
-    shrink(t, d);
-    struct end *end = reached_end(d);
-    return end != NULL ? whole(t, d, end, ret_datagram) : IPFRAG_HELD;
+    if (result == IPFRAG_HELD && reached_end(d) != NULL) {
+        return whole(t, d, reached_end(d), ret_datagram);
+    }
+    return has_other ? other(kept, ret_datagram) : result;
 }
 
 void ipfrag_release(struct ipfrag *t, struct ipfrag_datagram *datagram)
 {
     struct datagram *d = datagram->held;
-    if (d != NULL && d->listed) {
-        d->handed_out = false;
-    } else if (d != NULL) {
-        free_datagram(t, d);
-    }
     *datagram = (struct ipfrag_datagram){0};
+    if (d != NULL) {
+        d->in_use = false;
+        shrink(t, NULL);
+    }
 }

@@ -37,6 +37,7 @@ struct ipfrag_datagram {
 enum ipfrag_result {
     IPFRAG_HELD,
     IPFRAG_WHOLE,
+    IPFRAG_OTHER,      /* not whole, but another reading of one that was: see ipfrag_other() */
     IPFRAG_IMPOSSIBLE, /* beyond 65535 bytes, one end too many, or an illegal size */
     IPFRAG_NO_MEMORY,
 };
@@ -45,8 +46,9 @@ enum ipfrag_result {
 MUST_USE struct ipfrag *ipfrag_new(const struct ipfrag_options *options);
 /* Nulls *t; accepts NULL; what is held counts as dropped. */
 void ipfrag_free(struct ipfrag **t);
-/* Adds a fragment (its bytes are copied). IPFRAG_WHOLE fills ret_datagram, which lives until
- * ipfrag_release(). *ret_anomaly is set when there is one to report. */
+/* Adds a fragment (its bytes are copied). IPFRAG_WHOLE and IPFRAG_OTHER fill
+ * ret_datagram, which lives until ipfrag_release(). *ret_anomaly is set when there is one to
+ * report. */
 enum ipfrag_result ipfrag_add(struct ipfrag *t, const struct ipfrag_piece *piece,
                               struct ipfrag_datagram *ret_datagram, enum anomaly *ret_anomaly);
 /* Puts the next other reading of a whole datagram in place of the one it has: where fragments

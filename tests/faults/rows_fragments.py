@@ -75,6 +75,17 @@ def early_end(parts):
     return [parts[0], decoy(last)] + parts[3:] + [parts[2], parts[1]]
 
 
+def too_late(parts):
+    """A decoy makes the datagram whole; the real fragment comes behind it."""
+    return parts[:3] + parts[4:] + [decoy(parts[3]), parts[3]]
+
+
+def cut_short(parts):
+    """A decoy makes a datagram of the first three; the rest comes behind."""
+    last = parts[2][:6] + bytes([parts[2][6] & 0xDF]) + parts[2][7:]
+    return [frames.build_ip(last[:HEAD], last[HEAD:])] + parts
+
+
 def late_end(parts):
     """A decoy says that it goes on behind its end."""
     at = SIZE * (len(parts) + 1) // 8
@@ -82,14 +93,14 @@ def late_end(parts):
     return [frames.build_ip(head, bytes(SIZE))] + parts
 
 
-def only_v4(change):
+def only_v4(change, wanted=("/in",)):
     def make(packet, up, number):
         parts = fragments4(packet, number)
         return change(parts) if up and len(parts) > 3 else parts
 
     def test(lab):
         events = replay(lab, capture(make))
-        demand(callbacks(events) == ["/in"] and urls(events) == ["/in"],
+        demand(callbacks(events) == ["/in"] and (wanted is None or tuple(urls(events)) == wanted),
                f"look-ups {callbacks(events)}, requests {urls(events)}")
         demand("fragment_overlap" in anomalies(events), f"anomalies {anomalies(events)}")
     return test
@@ -146,6 +157,8 @@ TESTS = [
 ] + [
     (f"fragments: overlap, {order}", in_place(order)) for order in ("dr", "rd", "drd", "dre", "edr")
 ] + [
+    ("fragments: the real one too late", spoil(too_late)),
+    ("fragments: cut short", only_v4(cut_short, None)),
     ("fragments: an end too early", only_v4(early_end)),
     ("fragments: data behind the end", only_v4(late_end)),
     ("fragments: too large", too_large),

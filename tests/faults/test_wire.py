@@ -18,4 +18,5 @@ import rows_names  # noqa: E402
 import rows_streams  # noqa: E402
 
 if __name__ == "__main__":
-    harness.main(__doc__, rows_links.TESTS + rows_fragments.TESTS + rows_streams.TESTS + rows_names.TESTS)
+    harness.main(__doc__, rows_links.TESTS + rows_fragments.TESTS + rows_streams.TESTS
+                 + rows_names.TESTS)

@@ -101,7 +101,8 @@ class Seen:
         self.transactions = {(e.get("flow_id"), e.get("tx_id")): e for e in events
                              if e.get("event_type") in ("http", "smtp")}
         tcp = events[-1].get("stats", {}).get("tcp", {}) if events else {}
-        self.repeats = any(tcp.get(name) for name in ("overlap", "overlap_diff_data", "reassembly_gap"))
+        self.repeats = any(tcp.get(name)
+                           for name in ("overlap", "overlap_diff_data", "reassembly_gap"))
 
 
 def of_transaction(event, seen):

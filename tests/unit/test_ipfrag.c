@@ -1,4 +1,5 @@
-/* Tests of IP reassembly: order, overlap, limits; and of checksums, which see whole datagrams. */
+/* Tests of IP reassembly: order, overlap, limits; and of checksums, which see whole datagrams.
+ * lint: over 800 lines, because both parts build the same datagrams. */
 #include "sensor/base/mem.h"
 #include "sensor/packet/ipfrag.h"
 #include "tests/unit/packet_lab.h"
@@ -236,9 +237,75 @@ static void ends_that_contradict_each_other_are_each_read(void)
         more = packet_alternate(decoder, &h);
     }
     CU_ASSERT_EQUAL(found, 1);
-    make_piece_of(span_of(bytes, 96), 424, false); /* it still waits for more */
+    make_piece_of(span_of(bytes, 96), 424, false); /* one more, too late for the main reading */
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    found = 0;
+    while (packet_alternate(decoder, &h)) {
+        found += h.payload.len == 500 ? 1 : 0;
+    }
+    CU_ASSERT(found > 0);
+}
+
+/* The decoy was what made the datagram whole: what comes behind it is still read. */
+static void a_fragment_behind_a_whole_datagram_gives_another_reading(void)
+{
+    static const char other[PIECE] = "EVIL";
+    make_whole(false);
+    make_piece(0, 312);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    make_piece_of(span_of(other, PIECE), 312, false);
     CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
-    CU_ASSERT_EQUAL(h.payload.len, 500);
+    make_piece(312, 108);
+    CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_FRAGMENT_OVERLAP], 1);
+    bool found = false;
+    while (packet_alternate(decoder, &h)) {
+        found = found || span_equal(h.payload, frame_from(&whole, 20 + 20));
+    }
+    CU_ASSERT(found);
+    CU_ASSERT_EQUAL(count(STAT_DECODER_PKTS), 3);
+    CU_ASSERT_EQUAL(count(STAT_FRAG_REASSEMBLED), 1);
+}
+
+/* Senders use numbers again: another transport header is another datagram. */
+static void a_number_that_is_used_again_is_another_datagram(void)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        make_whole(false);
+        set16(&whole, 20 + 4, i); /* the sequence number */
+        make_piece(0, 208);
+        CU_ASSERT_EQUAL(decode_piece(), DECODE_HELD);
+        make_piece(208, 212);
+        CU_ASSERT_EQUAL(decode_piece(), DECODE_DONE);
+        CU_ASSERT_FALSE(packet_alternate(decoder, &h));
+    }
+    CU_ASSERT_EQUAL(n_anomalies[ANOMALY_FRAGMENT_OVERLAP], 0);
+}
+
+/* What is kept counts as memory, and goes before what still waits. */
+static void kept_datagrams_are_few_and_go_first(void)
+{
+    struct ipfrag_options options = {.stats = &stats, .memory = 1 << 20, .timeout_us = 30000000};
+    struct ipfrag *t = ipfrag_new(&options);
+    struct headers of = {.src = {.family = 4}, .dst = {.family = 4}};
+    static const uint8_t bytes[1480];
+    struct ipfrag_datagram datagram = {.proto = 0};
+    enum anomaly anomaly = ANOMALY_N;
+    size_t at_most = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct ipfrag_piece p = {
+            .headers = &of, .data = span_of(bytes, 1480), .id = i, .more = true};
+        CU_ASSERT_EQUAL(ipfrag_add(t, &p, &datagram, &anomaly), IPFRAG_HELD);
+        p.off = 1480;
+        p.more = false;
+        CU_ASSERT_EQUAL(ipfrag_add(t, &p, &datagram, &anomaly), IPFRAG_WHOLE);
+        CU_ASSERT_EQUAL(ipfrag_n(t), 0);
+        ipfrag_release(t, &datagram);
+        at_most = ipfrag_memory(t) > at_most ? ipfrag_memory(t) : at_most;
+    }
+    CU_ASSERT(at_most < 70 * 8192);
+    CU_ASSERT_EQUAL(count(STAT_FRAG_DROPPED), 0);
+    ipfrag_free(&t);
 }
 
 static void what_cannot_belong_to_the_datagram_is_refused(void)
@@ -715,6 +782,9 @@ static CU_TestInfo fragment_tests[] = {
     TEST(overlap_with_other_data_gives_both_readings),
     TEST(each_version_of_a_fragment_is_read),
     TEST(ends_that_contradict_each_other_are_each_read),
+    TEST(a_fragment_behind_a_whole_datagram_gives_another_reading),
+    TEST(a_number_that_is_used_again_is_another_datagram),
+    TEST(kept_datagrams_are_few_and_go_first),
     TEST(what_cannot_belong_to_the_datagram_is_refused),
     TEST(odd_sizes_are_cut_in_ipv4_and_refused_in_ipv6),
     TEST(ids_addresses_and_tags_keep_datagrams_apart),
