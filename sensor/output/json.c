@@ -95,12 +95,12 @@ static size_t utf8_len(struct span s, size_t off, uint32_t *ret_code)
     return len;
 }
 
-/* Characters that change how a line is shown or where it ends. */
-static bool is_treacherous(uint32_t code)
+bool json_is_treacherous(uint32_t code)
 {
-    return code < 0xa0 || code == 0x61c || (code >= 0x200b && code <= 0x200f) ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-           code == 0xfeff || (code >= 0xfff9 && code <= 0xfffb);
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c ||
+           (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
+           (code >= 0xfff9 && code <= 0xfffb);
 }
 
 static void add_escape(struct json *j, uint32_t code)
@@ -123,6 +123,15 @@ static bool is_plain(uint8_t c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '$';
 }
 
+/* Whether the three bytes at off are what UTF-8 would have for a surrogate. */
+static bool is_surrogate(struct span s, size_t off, uint32_t *ret_code)
+{
+    uint8_t second = span_at(s, off + 1);
+    uint8_t third = span_at(s, off + 2);
+    *ret_code = 0xd000 | (second & 0x3fu) << 6 | (third & 0x3fu);
+    return s.data[off] == 0xed && second >= 0xa0 && second <= 0xbf && (third & 0xc0) == 0x80;
+}
+
 /* Writes the character at off, however it must be written; returns its bytes. */
 static size_t add_char(struct json *j, struct span s, size_t off)
 {
@@ -133,11 +142,15 @@ static size_t add_char(struct json *j, struct span s, size_t off)
     }
     uint32_t code = 0;
     size_t len = utf8_len(s, off, &code);
+    if (len == 0 && j->surrogates && is_surrogate(s, off, &code)) {
+        add_escape(j, code);
+        return 3;
+    }
     if (len == 0) {
         sbuf_add_format(j->out, "\\\\x%02x", c);
         return 1;
     }
-    if (is_treacherous(code)) {
+    if (json_is_treacherous(code)) {
         add_escape(j, code);
     } else {
         sbuf_add(j->out, span_sub(s, off, len));
@@ -201,6 +214,12 @@ void json_key_span(struct json *j, struct span key)
     add_quoted(j, key);
     sbuf_add_byte(j->out, ':');
     j->filled[j->depth - 1] = false; /* the value that follows needs no comma */
+}
+
+void json_literal(struct json *j, const char *key, struct span text)
+{
+    begin(j, key);
+    sbuf_add(j->out, text);
 }
 
 void json_number(struct json *j, const char *key, uint64_t value)

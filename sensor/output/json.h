@@ -12,6 +12,8 @@ struct json {
     struct sbuf *out;
     size_t soft_cap;
     bool cut;
+    bool surrogates; /* one that stands alone, in three bytes, is written as \udXXX: for readers
+                        that gave it so; others choke on it */
     unsigned depth;
     bool filled[JSON_DEPTH]; /* something stands in the open object or array: a comma is due */
 };
@@ -34,9 +36,16 @@ void json_number(struct json *j, const char *key, uint64_t value);
 void json_real(struct json *j, const char *key, double value);
 void json_bool(struct json *j, const char *key, bool value);
 
+/* Of text that is one JSON value already: a number as it was read, null. */
+void json_literal(struct json *j, const char *key, struct span text);
+
 /* The same as json_string() when value is not empty; else nothing: a key without a value is left
  * out. */
 void json_string_if(struct json *j, const char *key, struct span value);
 void json_text_if(struct json *j, const char *key, const char *value);
 /* A key that is itself input (a name from a rule). */
 void json_key_span(struct json *j, struct span key);
+
+/* Characters that change how a line is shown or where it ends: controls, bidirectional and
+ * invisible marks, line separators. */
+bool json_is_treacherous(uint32_t code);
