@@ -92,13 +92,23 @@ static bool is_ascii(struct span text)
     return all < 0x80;
 }
 
+/* A surrogate without its partner, in the three bytes that UTF-8 would have for it. */
+static bool is_surrogate(struct span text, size_t off)
+{
+    return text.data[off] == 0xed && span_at(text, off + 1) >= 0xa0 &&
+           span_at(text, off + 1) < 0xc0 && (span_at(text, off + 2) & 0xc0) == 0x80;
+}
+
 /* Bytes and UTF-16 units of the character at off. */
 static size_t character(struct span text, size_t off, size_t *ret_units)
 {
     uint32_t cp = 0;
     size_t len = text.data[off] < 0x80 ? 1 : utf8_next(text, off, &cp);
     *ret_units = len == 4 ? 2 : 1;
-    return len > 0 ? len : 1;
+    if (len == 0) {
+        return is_surrogate(text, off) ? 3 : 1;
+    }
+    return len;
 }
 
 static size_t units_before(struct span text, size_t off)
@@ -212,7 +222,10 @@ static void fill_names(struct lookup *l, struct lookup_result *result)
     result->variables = l->variables;
     result->n_variables = l->found.variables.n;
     if (result->n_names > 0) {
-        lookup_callback(l->names[0].text, result);
+        struct lookup_callback c = lookup_callback(l->names[0].text);
+        result->host = c.host;
+        result->port = c.port;
+        result->path = c.path;
     }
 }
 
@@ -226,6 +239,7 @@ void lookup_evaluate(struct lookup *l, struct span text, const struct lookup_opt
     l->over_budget = text.len > LOOKUP_TEXT_MAX;
     text = span_head(text, LOOKUP_TEXT_MAX);
     l->mark = choose_mark(text);
+    lookup_tell_reading(l, "as it stands");
     (void)lookup_read(l, text, 0);
     if (l->found.names.n == 0) {
         result.class = lookup_classify(l, text, &result.attempt);

@@ -23,6 +23,7 @@ void lookup_free(struct lookup **l);
 
 /* What happened in an evaluation, for a person to read; spans are valid during the call only. */
 enum lookup_step_kind {
+    LOOKUP_STEP_READING,   /* the text is evaluated anew from here on; `value` says as what */
     LOOKUP_STEP_TEXT,      /* text: the whole text before a pass */
     LOOKUP_STEP_VALUE,     /* `text`, the expression as evaluated, gave `value` */
     LOOKUP_STEP_DEFAULT,   /* the same; the value is its default */
@@ -53,6 +54,15 @@ struct lookup_name {
     bool reaches_network; /* the scheme, case and all, is one that JDK 8 has a provider for */
 };
 
+/* Where a name would call; host is empty when it calls nobody. All are parts of the name, or
+ * static. */
+struct lookup_callback {
+    struct span host;
+    uint16_t port;    /* the scheme's own when none is given; 0 when it has none, or without host */
+    struct span path; /* what follows host and port, '/' in front */
+};
+struct lookup_callback lookup_callback(struct span name);
+
 /* All spans belong to the evaluator and are valid until it is used again. */
 struct lookup_result {
     enum lookup_class class;
@@ -60,9 +70,9 @@ struct lookup_result {
     const struct lookup_name *names; /* in the order asked, each once; of a conditional one those
                                         that would be asked; of an attempt none */
     size_t n_names;
-    struct span host;             /* where the first name would call: empty when it calls nobody */
-    uint16_t port;                /* the scheme's own when none is given; 0 without host */
-    struct span path;             /* what follows host and port, '/' in front */
+    struct span host; /* where the first name would call, as lookup_callback() says */
+    uint16_t port;
+    struct span path;
     const struct span *variables; /* "env:USER", "hostName": what the names would carry away */
     size_t n_variables;
     uint32_t tricks;       /* bit 1 << enum trick */

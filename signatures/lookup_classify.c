@@ -78,6 +78,7 @@ static bool fires_unescaped(struct lookup *l, struct span text)
     for (unsigned i = 0; at != SPAN_NONE && i < STARTS_MAX && !l->over_budget; i++) {
         size_t n = 0;
         struct span expression = expression_at(l, text, at, &n);
+        lookup_tell_reading(l, "the escaped look-up alone");
         if (fires_closed(l, expression, n)) {
             l->found.tricks |= 1u << TRICK_ESCAPED;
             l->found.raw_off += at;
@@ -183,6 +184,7 @@ static bool fires_behind_exception(struct lookup *l, struct span text)
 {
     size_t off = 0;
     for (unsigned i = 0; i < LOST_MAX && off < text.len && !l->over_budget; i++) {
+        lookup_tell_reading(l, "behind the exception");
         (void)lookup_read(l, span_from(text, off), 0);
         if (l->found.names.n > 0) {
             l->found.raw_off += off;
@@ -199,6 +201,7 @@ static bool fires_behind_exception(struct lookup *l, struct span text)
 static bool is_attempt(struct lookup *l, struct span text, struct span *ret_attempt)
 {
     struct lookup_found *found = &l->found;
+    lookup_tell_reading(l, "for what was meant as a look-up");
     (void)lookup_read(l, text, 0);
     size_t off = 0;
     size_t len = 0;
@@ -224,11 +227,15 @@ static bool is_attempt(struct lookup *l, struct span text, struct span *ret_atte
 enum lookup_class lookup_classify(struct lookup *l, struct span text, struct span *ret_attempt)
 {
     if (span_find(text, 0, SPAN("${")) != SPAN_NONE && !l->over_budget) {
+        lookup_tell_reading(l, "as if a further look-up stood behind it");
         lookup_read_on(l);
         if (l->found.names.n > 0) {
             return LOOKUP_CONDITIONAL;
         }
         size_t n = count_unclosed(l, text);
+        if (n > 0) {
+            lookup_tell_reading(l, "with each missing '}' behind it");
+        }
         if ((n > 0 && fires_closed(l, text, n)) || fires_unescaped(l, text)) {
             return LOOKUP_CONDITIONAL;
         }

@@ -145,6 +145,8 @@ MUST_USE bool lookup_grow(struct lookup *l, void **array, size_t *room, size_t s
 struct span lookup_shown(struct lookup *l, size_t i, struct span s);
 /* Tells of a step, if anybody listens. */
 void lookup_tell(struct lookup *l, enum lookup_step_kind kind, struct span text, struct span value);
+/* Tells as what the text is evaluated from here on. */
+void lookup_tell_reading(struct lookup *l, const char *as);
 
 /* Name and default of an evaluated expression. */
 struct lookup_split {
@@ -187,7 +189,5 @@ void lookup_ask(struct lookup *l, const struct lookup_frame *e, struct span name
 void lookup_list_reset(struct lookup_list *list);
 struct span lookup_list_at(const struct lookup_list *list, size_t i);
 
-/* Where a name would call: fills host, port and path. */
-void lookup_callback(struct span name, struct lookup_result *result);
 struct span lookup_scheme(struct span name);
 bool lookup_scheme_reaches_network(struct span scheme);

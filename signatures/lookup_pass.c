@@ -58,6 +58,12 @@ void lookup_tell(struct lookup *l, enum lookup_step_kind kind, struct span text,
     l->options->step(l->options->step_context, &step);
 }
 
+void lookup_tell_reading(struct lookup *l, const char *as)
+{
+    l->n_frames = 0;
+    lookup_tell(l, LOOKUP_STEP_READING, (struct span){NULL, 0}, span_str(as));
+}
+
 static struct span source_of(const struct lookup *l, const struct lookup_frame *f)
 {
     return f->in_values ? span_sub(sbuf_span(&l->values), f->source_off, f->source_len) : l->source;

@@ -61,54 +61,57 @@ static uint16_t parse_port(struct span text, uint16_t otherwise)
 }
 
 /* "host:port", without the path. */
-static void parse_authority(struct span authority, uint16_t port, struct lookup_result *result)
+static void parse_authority(struct span authority, uint16_t port, struct lookup_callback *c)
 {
     size_t colon = find_outside(authority, 0, ':');
     if (span_at(authority, 0) == '[') {
         size_t bracket = span_find_byte(authority, 0, ']');
         colon = bracket == SPAN_NONE ? authority.len : bracket + 1;
     }
-    result->host = span_head(authority, colon);
-    result->port = parse_port(span_from(authority, colon + 1), port);
+    c->host = span_head(authority, colon);
+    c->port = parse_port(span_from(authority, colon + 1), port);
 }
 
 /* "iiop:1.2@host:port#path"; the protocol may be empty, and "rir:" asks the local resolver. */
-static void parse_corbaname(struct span rest, uint16_t port, struct lookup_result *result)
+static struct lookup_callback parse_corbaname(struct span rest, uint16_t port)
 {
+    struct lookup_callback c = {.port = 0};
     struct span protocol = span_split(&rest, ':');
     if (protocol.len > 0 && !span_equal(protocol, SPAN("iiop"))) {
-        return;
+        return c;
     }
     size_t hash = find_outside(rest, 0, '#');
     size_t version = span_find_byte(span_head(rest, hash), 0, '@');
     size_t start = version == SPAN_NONE ? 0 : version + 1;
-    result->path = span_from(rest, hash);
-    parse_authority(span_sub(rest, start, hash - start), port, result);
+    c.path = span_from(rest, hash);
+    parse_authority(span_sub(rest, start, hash - start), port, &c);
+    return c;
 }
 
-void lookup_callback(struct span name, struct lookup_result *result)
+struct lookup_callback lookup_callback(struct span name)
 {
+    struct lookup_callback c = {.port = 0};
     struct span scheme = lookup_scheme(name);
     const struct scheme *known = find_scheme(scheme);
     uint16_t port = known != NULL ? known->port : 0;
     struct span rest = scheme.len > 0 ? span_from(name, scheme.len + 1) : name;
     if (known != NULL && span_equal(scheme, SPAN("corbaname"))) {
-        parse_corbaname(rest, port, result);
-        return;
+        return parse_corbaname(rest, port);
     }
     if (scheme.len == 0 || !span_starts(rest, SPAN("//"))) {
-        result->path = known != NULL ? rest : (struct span){NULL, 0};
+        c.path = known != NULL ? rest : (struct span){NULL, 0};
         if (known != NULL && !span_equal(scheme, SPAN("dns"))) {
-            result->host = SPAN("localhost");
-            result->port = port;
+            c.host = SPAN("localhost");
+            c.port = port;
         }
-        return;
+        return c;
     }
     struct span authority = span_from(rest, 2);
     size_t slash = find_outside(authority, 0, '/');
-    result->path = span_from(authority, slash);
-    parse_authority(span_head(authority, slash), port, result);
-    if (result->host.len == 0 && known != NULL) {
-        result->host = SPAN("localhost");
+    c.path = span_from(authority, slash);
+    parse_authority(span_head(authority, slash), port, &c);
+    if (c.host.len == 0 && known != NULL) {
+        c.host = SPAN("localhost");
     }
+    return c;
 }

@@ -671,8 +671,8 @@ static void host_values_do_not_mix_with_bytes_of_the_text(void)
 static void note_step(void *context, const struct lookup_step *step)
 {
     struct sbuf *out = context;
-    static const char *const kinds[] = {"text", "value",   "default",  "nothing",
-                                        "ask",  "escaped", "shielded", "exception"};
+    static const char *const kinds[] = {"reading", "text",    "value",    "default",  "nothing",
+                                        "ask",     "escaped", "shielded", "exception"};
     sbuf_add_format(out, "%s %u ", kinds[step->kind], step->depth);
     sbuf_add(out, step->text);
     sbuf_add_str(out, " = ");
@@ -685,7 +685,8 @@ static void steps_are_told_in_order(void)
     struct sbuf out = sbuf_with_cap(4096);
     struct lookup_options options = {.step = note_step, .step_context = &out};
     lookup_evaluate(lookup, SPAN("${${lower:J}ndi:x:${a:-y}}"), &options, &result);
-    CU_ASSERT(span_equal(sbuf_span(&out), SPAN("text 0 ${${lower:J}ndi:x:${a:-y}} = \n"
+    CU_ASSERT(span_equal(sbuf_span(&out), SPAN("reading 0  = as it stands\n"
+                                               "text 0 ${${lower:J}ndi:x:${a:-y}} = \n"
                                                "value 1 lower:J = j\n"
                                                "default 1 a = y\n"
                                                "ask 1 x:y = \n"
