@@ -1,4 +1,5 @@
 /* main: the command line's actions, and the only place that ends the process. */
+#include "sensor/app/explain.h"
 #include "sensor/app/lists.h"
 #include "sensor/app/options.h"
 #include "sensor/app/run.h"
@@ -6,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A closed standard descriptor would be taken by the next file that is opened, and error text
@@ -74,6 +76,9 @@ int main(int argc, char **argv)
     struct options options;
     struct errbuf err = {0};
     hold_standard_descriptors();
+    if (argc > 1 && strcmp(argv[1], "explain") == 0) {
+        return (int)explain(argc - 1, &argv[1]);
+    }
     int code = EXIT_NOT_STARTED;
     if (options_parse(argc, argv, &options, &err) == 0) {
         code = act(&options);

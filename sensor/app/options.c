@@ -64,7 +64,8 @@ static const struct option_row rows[] = {
 void options_help(void)
 {
     printf("Usage: jndiwatch -r FILE|DIR|- [OPTION…] [BPF EXPRESSION]\n"
-           "       jndiwatch -i NAME [OPTION…] [BPF EXPRESSION]\n\n"
+           "       jndiwatch -i NAME [OPTION…] [BPF EXPRESSION]\n"
+           "       jndiwatch explain [TEXT…]   (explain --help says more)\n\n"
            "Finds ${jndi:…} attacks in HTTP and SMTP, evaluates what Log4j would have asked, and "
            "writes EVE JSON.\n\n");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 """Measures the evaluator and the peeler on collected texts that are not part of this tree.
 
-usage: check_data.py EVALUATE
+usage: check_data.py EVALUATE JNDIWATCH
 
 The folder named by JNDIWATCH_SHARED holds data/payloads-public.jsonl (payloads, each with what
 Log4j 2.14.1 made of it) and data/benign.jsonl.xz (harmless texts). Demanded: every payload that
 asks JNDI is an attack with exactly these names in this order, each once; a conditional one is
 conditional with its names; nothing else, and no harmless text, is an attack or (unless labelled so)
-conditional; and the answers are the same when no cheap check stands before them. Without the
-folder the test is skipped.
+conditional; and the answers are the same when no cheap check stands before them. The program's
+`explain` is asked as well, as an analyst would. Without the folder the test is skipped.
 """
 
 import base64
@@ -35,6 +35,21 @@ def evaluate(program, texts, *mode):
     done = subprocess.run([program, *mode], input=data.encode(), stdout=subprocess.PIPE, check=True)
     lines = done.stdout.decode("utf-8", "surrogateescape").rstrip("\n").split("\n")
     return [json.loads(line) for line in lines]
+
+
+def explain(program, rows_):
+    """The answers of `jndiwatch explain`, as evaluate() gives them."""
+    feed = "".join(json.dumps({"id": r["id"], "payload": r["payload"]}) + "\n" for r in rows_)
+    done = subprocess.run([program, "explain", "--jsonl"], input=feed.encode(),
+                          stdout=subprocess.PIPE, check=True)
+    got = [json.loads(line) for line in done.stdout.splitlines()]
+    if [a["id"] for a in got] != [r["id"] for r in rows_]:
+        raise SystemExit("explain: not one answer for each line")
+    for answer in got:
+        if answer["detected"] != (answer["class"] == "attack"):
+            raise SystemExit("explain: %s detected, class %s" % (answer["id"], answer["class"]))
+        answer["lookups"] = [name.removeprefix("jndi:") for name in answer["lookups"]]
+    return got
 
 
 def expected(row):
@@ -102,6 +117,7 @@ def main():
         wrong += check(name + ", evaluated", data, evaluated)
         wrong += check_texts(name, data, evaluated)
         wrong += check(name + ", peeled", data, peeled)
+        wrong += check(name + ", explained", data, explain(sys.argv[2], data))
         for row, a, b in zip(data, peeled, evaluate(program, sent, "forced")):
             if (a["class"], a["lookups"]) != (b["class"], b["lookups"]):
                 print("%s %s: %s, forced %s" % (name, row["id"], a["class"], b["class"]))
