@@ -31,8 +31,9 @@ def rows(path):
 
 
 def evaluate(program, texts, *mode):
-    data = "\n".join(base64.b64encode(t.encode("utf-8", "replace")).decode() for t in texts) + "\n"
-    done = subprocess.run([program, *mode], input=data.encode(), stdout=subprocess.PIPE, check=True)
+    lines = [base64.b64encode(t.encode("utf-8", "surrogatepass")) + b"\n" for t in texts]
+    done = subprocess.run([program, *mode], input=b"".join(lines), stdout=subprocess.PIPE,
+                          check=True)
     lines = done.stdout.decode("utf-8", "surrogateescape").rstrip("\n").split("\n")
     return [json.loads(line) for line in lines]
 
