@@ -116,9 +116,15 @@ static void passes_count_utf16_units(void)
     static const struct row rows[] = {
         ROW("${::-\xc3\xa9}$${jndi:N}", "java:comp/env/N"),
         ROW("${::-\xf0\x9f\x98\x80}$${jndi:N}", "java:comp/env/N"),
-        /* The walk stands at 4 after the third `${`; what was before it shrank by one character,
-         * which leaves the un-escaped `${` at 3 or, with two units less, at 2. */
-        ROW("${lower:\xc3\xa9}", ""),
+        /* The last `${` is met once more where the default before it is two units or longer. */
+        ROW("$$${jndi:x:y}{$${b:-q}$${$", ""),
+        ROW("$$${jndi:x:y}{$${b:-\xc3\xa9}$${$", ""),
+        ROW("$$${jndi:x:y}{$${b:-\xe2\x82\xac}$${$", ""),
+        ROW("$$${jndi:x:y}{$${b:-qq}$${$", "x:y"),
+        ROW("$$${jndi:x:y}{$${b:-\xf0\x9f\x98\x80}$${$", "x:y"),
+        /* A surrogate alone is one unit, as when a JSON string holds it. */
+        ROW("$$${jndi:x:y}{$${b:-\xed\xa0\x80}$${$", ""),
+        ROW("$$${jndi:x:y}{$${b:-\xed\xbf\xbf\xed\xa0\x80}$${$", "x:y"),
         ROW("\xff\xfe${jndi:\xff\xc3:}\x80", "\xff\xc3:"),
     };
     check_rows(rows, ARRAY_LEN(rows));
