@@ -218,7 +218,7 @@ void crew_stats(struct crew *c, struct stats *ret_sum)
 
 static bool make_hand(struct hand *h, const struct worker_shared *shared, unsigned number)
 {
-    h->worker = worker_new(shared, number, false);
+    h->worker = worker_new(shared, number);
     h->full = ring_new(PARCELS);
     h->empty = ring_new(PARCELS);
     h->parcels = mem_alloc_array(PARCELS, sizeof(*h->parcels));
@@ -240,7 +240,7 @@ int crew_new(const struct worker_shared *shared, unsigned n_threads, struct crew
     }
     bool good = true;
     if (n_threads == 0) {
-        c->alone = worker_new(shared, 0, true);
+        c->alone = worker_new(shared, 0);
         good = c->alone != NULL;
     } else {
         c->hands = mem_alloc_array(n_threads, sizeof(*c->hands));

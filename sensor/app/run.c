@@ -7,6 +7,7 @@
 
 #include "sensor/app/crew.h"
 #include "sensor/app/summary.h"
+#include "sensor/app/survey.h"
 #include "sensor/base/clock.h"
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
@@ -31,6 +32,7 @@ struct sensor {
     struct source *source;
     struct writer *writer;
     struct checksum_policy *checksums;
+    struct survey *survey; /* while the first packets wait for it; else NULL */
     struct crew *crew;
     struct eve *eve; /* for stats */
     char host[HOST_SIZE];
@@ -220,6 +222,18 @@ static int start_workers(struct sensor *s)
     return crew_new(&shared, s->n_workers, &s->crew);
 }
 
+/* Only of files all of which is there: the source knows their size. */
+static int start_survey(struct sensor *s)
+{
+    struct source_stats source = {0};
+    s->source_ops->stats(s->source, &source);
+    if (source.input_size == 0 || !checksum_policy_wants_survey(s->checksums)) {
+        return 0;
+    }
+    s->survey = survey_new(&s->snapshot->config, s->checksums);
+    return s->survey == NULL ? -ENOMEM : 0;
+}
+
 static void name_host(struct sensor *s)
 {
     const char *configured = s->snapshot->config.host;
@@ -234,6 +248,7 @@ static void close_all(struct sensor *s, struct writer_stats *ret_stats)
 {
     signals_off();
     crew_free(&s->crew);
+    survey_free(&s->survey);
     writer_free(&s->writer, ret_stats);
     checksum_policy_free(&s->checksums);
     eve_free(&s->eve);
@@ -335,6 +350,33 @@ static void keep_house(struct sensor *s)
     }
 }
 
+static void carry_out(struct sensor *s, struct packet_batch *batch)
+{
+    s->clock_us = batch->packets[batch->n - 1].clock_us;
+    stats_until(s, s->clock_us);
+    crew_batch(s->crew, batch, iface_name, s);
+}
+
+static void end_survey(struct sensor *s)
+{
+    if (s->survey == NULL) {
+        return;
+    }
+    for (struct packet_batch *b = survey_next(s->survey); b != NULL; b = survey_next(s->survey)) {
+        carry_out(s, b);
+    }
+    survey_free(&s->survey);
+}
+
+static void take(struct sensor *s, struct packet_batch *batch)
+{
+    if (s->survey != NULL && survey_hold(s->survey, batch)) {
+        return;
+    }
+    end_survey(s);
+    carry_out(s, batch);
+}
+
 static enum source_status loop(struct sensor *s, struct errbuf *err)
 {
     struct packet_batch *batch = mem_alloc(sizeof(*batch));
@@ -342,9 +384,7 @@ static enum source_status loop(struct sensor *s, struct errbuf *err)
     while ((status == SOURCE_OK || status == SOURCE_TIMEOUT) && stop_signal == 0) {
         status = s->source_ops->receive(s->source, batch, err);
         if (batch->n > 0) {
-            s->clock_us = batch->packets[batch->n - 1].clock_us;
-            stats_until(s, s->clock_us);
-            crew_batch(s->crew, batch, iface_name, s);
+            take(s, batch);
             s->source_ops->release(s->source, batch);
         } else if (status == SOURCE_TIMEOUT) {
             s->clock_us = clock_wall_us() > s->clock_us ? clock_wall_us() : s->clock_us;
@@ -354,6 +394,7 @@ static enum source_status loop(struct sensor *s, struct errbuf *err)
         batch->n = 0;
         keep_house(s);
     }
+    end_survey(s);
     mem_free(batch);
     return status;
 }
@@ -455,7 +496,7 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     if (open_writer(&s, err) != 0) {
         return refuse(&s, err, EXIT_NOT_STARTED);
     }
-    if (start_workers(&s) != 0) {
+    if (start_workers(&s) != 0 || start_survey(&s) != 0) {
         errbuf_add(err, "there is no memory for the configured tables; lower memory.limit");
         return refuse(&s, err, EXIT_NOT_STARTED);
     }

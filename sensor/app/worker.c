@@ -66,14 +66,13 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
     return w->pipeline != NULL;
 }
 
-static bool make_decoder(struct worker *w, const struct worker_shared *shared, bool survey)
+static bool make_decoder(struct worker *w, const struct worker_shared *shared)
 {
     const struct config *c = shared->config;
     struct packet_options options = {
         .stats = &w->stats,
         .user = {on_packet_anomaly, w},
         .checksums = shared->checksums,
-        .survey = survey,
         .max_layers = (unsigned)c->capture_layers,
         .fragment_bytes = c->fragment_memory / shared->n_workers,
         .fragment_timeout_us = c->fragment_timeout,
@@ -106,14 +105,14 @@ static bool make_flows(struct worker *w, const struct worker_shared *shared)
     return w->flows != NULL;
 }
 
-struct worker *worker_new(const struct worker_shared *shared, unsigned number, bool survey)
+struct worker *worker_new(const struct worker_shared *shared, unsigned number)
 {
     struct worker *w = mem_alloc(sizeof(*w));
     if (w == NULL) {
         return NULL;
     }
-    if (!make_report(w, shared, number) || !make_pipeline(w, shared) ||
-        !make_decoder(w, shared, survey) || !make_flows(w, shared)) {
+    if (!make_report(w, shared, number) || !make_pipeline(w, shared) || !make_decoder(w, shared) ||
+        !make_flows(w, shared)) {
         worker_free(&w);
     }
     return w;

@@ -22,10 +22,8 @@ struct worker_shared {
     unsigned n_workers; /* they share memory.limit and flow.max */
 };
 
-/* `number`: the worker's, and its producer's at the writer. `survey`: it looks at the first
- * packets' checksums. NULL when there is no memory. */
-MUST_USE struct worker *worker_new(const struct worker_shared *shared, unsigned number,
-                                   bool survey);
+/* `number`: the worker's, and its producer's at the writer. NULL when there is no memory. */
+MUST_USE struct worker *worker_new(const struct worker_shared *shared, unsigned number);
 /* Nulls *w; accepts NULL. */
 void worker_free(struct worker **w);
 

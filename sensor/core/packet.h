@@ -59,6 +59,13 @@ struct tunnel {
     uint8_t depth;    /* IP headers around the innermost one */
 };
 
+/* What the checksums of a packet say, as far as they were looked at. */
+enum sums {
+    SUMS_UNKNOWN, /* not verified, not whole, or the sender's mean nothing */
+    SUMS_RIGHT,
+    SUMS_WRONG, /* and nothing is known of the sender: its flow must judge (flow.h) */
+};
+
 /* What packet/decode found in a packet: the innermost IP header and its transport. Spans lie in the
  * packet, or in the reassembled datagram, and die with the next packet. */
 struct headers {
@@ -76,8 +83,8 @@ struct headers {
     uint16_t tcp_window;
     uint8_t tcp_flags;
     uint8_t tcp_scale; /* of a SYN: its window scale plus 1 (1: none); 0: no SYN, or not captured */
-    bool bad_checksum; /* set only when checksums are verified */
-    bool reassembled;  /* from IP fragments */
+    enum sums sums;
+    bool reassembled; /* from IP fragments */
     uint8_t n_vlans;
     uint16_t vlans[HEADERS_MAX_VLANS]; /* outermost first, 12-bit ids */
     uint8_t tunnel_depth;              /* as in the tunnel; 0 without any */

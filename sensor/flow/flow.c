@@ -20,7 +20,13 @@
 #include "sensor/flow/key.h"
 #include "sensor/flow/tcp.h"
 
-enum { HEAP_OVERHEAD = 16, EVICT_FOR_SEGMENT = 16, EVICT_FOR_FLOW = 16, WELL_KNOWN = 1024 };
+enum {
+    HEAP_OVERHEAD = 16,
+    EVICT_FOR_SEGMENT = 16,
+    EVICT_FOR_FLOW = 16,
+    WELL_KNOWN = 1024,
+    CHANCE = 16, /* one right checksum among so many wrong ones says nothing */
+};
 
 static struct flow *find(const struct flow_table *t, const struct headers *h,
                          enum direction *ret_dir)
@@ -531,6 +537,24 @@ static void carry_out(struct flow_table *t, struct flow *f, const struct headers
     }
 }
 
+/* Whether the packet's wrong checksum is belied by others of its direction: a receiver would drop
+ * it. */
+static bool is_decoy(struct flow *f, const struct headers *h, enum direction dir)
+{
+    struct side *s = &f->sides[dir ^ (f->flipped ? 1U : 0U)];
+    switch (h->sums) {
+    case SUMS_UNKNOWN:
+        return false;
+    case SUMS_RIGHT:
+        s->n_right = s->n_right < UINT8_MAX ? s->n_right + 1 : UINT8_MAX;
+        return false;
+    case SUMS_WRONG:
+        s->n_wrong = s->n_wrong < UINT8_MAX ? s->n_wrong + 1 : UINT8_MAX;
+        return s->n_right > 0 && s->n_wrong <= s->n_right * CHANCE;
+    }
+    return false;
+}
+
 void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
                        const char *iface_name, enum verdict *ret_verdict)
 {
@@ -538,6 +562,12 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     enum direction dir = TO_SERVER;
     struct flow *f = find(t, h, &dir);
     struct heritage heritage = {.replaces = false};
+    if (f != NULL && is_decoy(f, h, dir)) {
+        stats_add(t->stats, STAT_FLOW_WRONG_CHECKSUM, 1);
+        flow_anomaly(t, f, dir, ANOMALY_BAD_CHECKSUM);
+        *ret_verdict = f->conn.verdict;
+        return;
+    }
     enum tcp_reuse reuse =
         f != NULL && h->proto == IP_PROTO_TCP ? tcp_reuse(f, h, dir) : TCP_NO_REUSE;
     if (reuse != TCP_NO_REUSE) {
@@ -554,6 +584,9 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     if (f == NULL) {
         f = begin(t, p, h, iface_name, &heritage);
         dir = f != NULL && f->conn.swapped ? TO_CLIENT : TO_SERVER;
+        if (f != NULL) {
+            (void)is_decoy(f, h, dir); /* the first of a flow cannot be one, but it counts */
+        }
     }
     if (f == NULL) {
         *ret_verdict = VERDICT_PASS;

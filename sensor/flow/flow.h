@@ -39,9 +39,11 @@ void flow_table_free(struct flow_table **t);
  * itself. To be called with the clock of each packet, before it: so what becomes of a flow does not
  * depend on the other flows of the table. */
 void flow_table_expire(struct flow_table *t, uint64_t clock_us);
-/* Carries out all that a packet does to its flow. *ret_verdict is the flow's. The conn's accounts
- * (packets, bytes, gap_bytes, lost, marks) and the stats of payload and lost bytes are kept here;
- * the stream user has only to pass data and gaps on. */
+/* Carries out all that a packet does to its flow. A packet with SUMS_WRONG does nothing to a flow
+ * that had packets of this direction with SUMS_RIGHT: it is counted, and told as an anomaly.
+ * *ret_verdict is the flow's. The conn's accounts (packets, bytes, gap_bytes, lost, marks) and the
+ * stats of payload and lost bytes are kept here; the stream user has only to pass data and gaps on.
+ */
 void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
                        const char *iface_name, enum verdict *ret_verdict);
 /* The other reading of the packet that was just given: IP fragments that overlap with different

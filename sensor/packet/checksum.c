@@ -8,11 +8,13 @@
  * same sender, so AUTO never refuses them: a decoy made to look so is still inspected beside what
  * it overlaps.
  *
- * AUTO counts, for the first packets of the input, good, partial and wrong checksums by sender. A
- * sender is excused when none or next to none of its checksums is right (a loopback, rewritten
- * addresses); any other is held to them. Senders not met in the survey are held to them when less
- * than half of those met were excused. The table has room for the senders of a survey; one that
- * finds its place taken counts for the total only.
+ * AUTO knows the senders of the first packets of an input of files from a survey, made before the
+ * first packet is decoded: good, partial and wrong checksums, those of IPv4 headers apart from
+ * those of segments. A sender is excused when none or next to none of its checksums is right (a
+ * loopback, rewritten addresses); any other is held to them. Of senders that the survey did not
+ * meet, and where there was none (a pipe, live capture), nothing is known here: their packets are
+ * passed on with SUMS_WRONG, and each flow holds a direction to what it showed before. The table
+ * has room for the senders of a survey; one that finds its place taken stays unknown.
  *
  * Not verified: SCTP and ICMP, whose contents no decoder reads. */
 #include "sensor/packet/checksum.h"
@@ -23,19 +25,15 @@
 #include "sensor/base/wire.h"
 #include "sensor/core/packet.h"
 
-#include <stdatomic.h>
-
 enum { N_SENDERS = 1024, N_PROBES = 8, EXCUSE_RATIO = 16 };
 
 struct sender {
     struct addr addr;
-    uint32_t n[3]; /* by enum checksum_state */
+    uint32_t n[CHECKSUM_KINDS][3]; /* by enum checksum_state */
 };
 
 struct checksum_policy {
     enum checksum_mode mode;
-    _Atomic bool decided; /* released after the rest is final */
-    bool honours_unknown;
     uint32_t n_noted;
     struct sender senders[N_SENDERS];
 };
@@ -45,7 +43,6 @@ struct checksum_policy *checksum_policy_new(enum checksum_mode mode)
     struct checksum_policy *p = mem_alloc(sizeof(*p));
     if (p != NULL) {
         p->mode = mode;
-        p->decided = mode != CHECKSUM_AUTO;
     }
     return p;
 }
@@ -70,45 +67,25 @@ static int find(const struct checksum_policy *p, const struct addr *addr)
     return -1;
 }
 
-static bool excused(const struct sender *s)
+static bool excused(const uint32_t n[3])
 {
-    uint32_t good = s->n[CHECKSUM_GOOD];
-    return good == 0 || s->n[CHECKSUM_WRONG] > good * EXCUSE_RATIO;
-}
-
-bool checksum_policy_is_decided(const struct checksum_policy *p)
-{
-    return atomic_load_explicit(&p->decided, memory_order_acquire);
-}
-
-void checksum_policy_decide(struct checksum_policy *p)
-{
-    size_t n_known = 0, n_excused = 0;
-    for (size_t i = 0; i < N_SENDERS; i++) {
-        if (p->senders[i].addr.family != 0) {
-            n_known++;
-            n_excused += excused(&p->senders[i]);
-        }
-    }
-    p->honours_unknown = n_known > 0 && n_excused * 2 < n_known;
-    atomic_store_explicit(&p->decided, true, memory_order_release);
+    return n[CHECKSUM_GOOD] == 0 || n[CHECKSUM_WRONG] > n[CHECKSUM_GOOD] * EXCUSE_RATIO;
 }
 
 void checksum_policy_note(struct checksum_policy *p, const struct addr *sender,
-                          enum checksum_state state)
+                          enum checksum_kind kind, enum checksum_state state)
 {
-    if (checksum_policy_is_decided(p)) {
-        return;
-    }
     int at = find(p, sender);
     if (at >= 0) {
         p->senders[at].addr = *sender;
-        p->senders[at].n[state]++;
+        p->senders[at].n[kind][state]++;
     }
-    p->n_noted++;
-    if (p->n_noted >= CHECKSUM_SURVEY) {
-        checksum_policy_decide(p);
-    }
+    p->n_noted += kind == CHECKSUM_OF_SEGMENT;
+}
+
+bool checksum_policy_wants_survey(const struct checksum_policy *p)
+{
+    return p->mode == CHECKSUM_AUTO && p->n_noted < CHECKSUM_SURVEY;
 }
 
 bool checksum_policy_verifies(const struct checksum_policy *p)
@@ -116,21 +93,28 @@ bool checksum_policy_verifies(const struct checksum_policy *p)
     return p->mode != CHECKSUM_NONE;
 }
 
-bool checksum_policy_refuses(const struct checksum_policy *p, const struct addr *sender,
-                             enum checksum_state state)
+enum checksum_judgement checksum_policy_judge(const struct checksum_policy *p,
+                                              const struct addr *sender, enum checksum_kind kind,
+                                              enum checksum_state state)
 {
     if (state == CHECKSUM_GOOD || p->mode == CHECKSUM_NONE) {
-        return false;
+        return CHECKSUM_ACCEPTED;
     }
     if (p->mode == CHECKSUM_ALL) {
-        return true;
+        return CHECKSUM_REFUSED;
     }
-    if (state == CHECKSUM_PARTIAL || !checksum_policy_is_decided(p)) {
-        return false;
+    if (state == CHECKSUM_PARTIAL) {
+        return CHECKSUM_EXCUSED;
     }
     int at = find(p, sender);
-    bool known = at >= 0 && p->senders[at].addr.family != 0;
-    return known ? !excused(&p->senders[at]) : p->honours_unknown;
+    if (at < 0 || p->senders[at].addr.family == 0) {
+        return CHECKSUM_DOUBTED;
+    }
+    const uint32_t *n = p->senders[at].n[kind];
+    if (n[CHECKSUM_GOOD] + n[CHECKSUM_PARTIAL] + n[CHECKSUM_WRONG] == 0) {
+        return CHECKSUM_DOUBTED;
+    }
+    return excused(n) ? CHECKSUM_EXCUSED : CHECKSUM_REFUSED;
 }
 
 enum checksum_state checksum_transport(const struct addr *src, const struct addr *dst,

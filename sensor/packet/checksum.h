@@ -16,8 +16,22 @@ enum checksum_state {
     CHECKSUM_WRONG,
 };
 
-/* Which wrong checksums count. In AUTO it looks at the first packets of the input, then decides,
- * sender by sender; until then nothing is refused. One thread surveys; when it has decided, any
+/* What is summed: judged apart, because what rewrites packets often mends one and not the other. */
+enum checksum_kind {
+    CHECKSUM_OF_HEADER,  /* IPv4 */
+    CHECKSUM_OF_SEGMENT, /* TCP, UDP */
+    CHECKSUM_KINDS,
+};
+
+enum checksum_judgement {
+    CHECKSUM_ACCEPTED, /* right, or not asked for */
+    CHECKSUM_EXCUSED,  /* not right, but with this sender that means nothing */
+    CHECKSUM_DOUBTED,  /* wrong, and nothing is known of the sender */
+    CHECKSUM_REFUSED,
+};
+
+/* Which wrong checksums count. In AUTO that goes by a survey of the first packets of the input,
+ * sender by sender. It is made before packets are judged; from then on nothing changes, and any
  * thread may ask. */
 struct checksum_policy;
 
@@ -26,20 +40,19 @@ MUST_USE struct checksum_policy *checksum_policy_new(enum checksum_mode mode);
 /* Nulls *p; accepts NULL. */
 void checksum_policy_free(struct checksum_policy **p);
 
-/* Takes note of a packet's checksum; decides by itself after CHECKSUM_SURVEY packets. */
+/* A survey is made of so many segments. */
 enum { CHECKSUM_SURVEY = 1000 };
+/* Whether there is to be a survey, and it is not complete. */
+bool checksum_policy_wants_survey(const struct checksum_policy *p);
+/* Takes note of a packet's checksum. */
 void checksum_policy_note(struct checksum_policy *p, const struct addr *sender,
-                          enum checksum_state state);
-/* Decides now, on what was noted so far: after a first pass over the head of a file. Nothing noted:
- * nothing will be refused. */
-void checksum_policy_decide(struct checksum_policy *p);
-/* false while AUTO is still looking. */
-bool checksum_policy_is_decided(const struct checksum_policy *p);
+                          enum checksum_kind kind, enum checksum_state state);
 /* Whether checksums need to be computed at all. */
 bool checksum_policy_verifies(const struct checksum_policy *p);
-/* Whether a packet of this sender with such a checksum is to be refused. */
-bool checksum_policy_refuses(const struct checksum_policy *p, const struct addr *sender,
-                             enum checksum_state state);
+/* What a packet of this sender with such a checksum is to be taken for. */
+enum checksum_judgement checksum_policy_judge(const struct checksum_policy *p,
+                                              const struct addr *sender, enum checksum_kind kind,
+                                              enum checksum_state state);
 
 /* The state of a TCP or UDP segment (whole, header included) between two addresses. A UDP checksum
  * of zero is none, and good (RFC 768; in tunnels over IPv6 too, RFC 6935). */

@@ -80,6 +80,32 @@ enum layer walk_short(struct walk *w, enum anomaly anomaly)
     return walk_refuse(w, STAT_REFUSED_TRUNCATED);
 }
 
+bool walk_sum_refused(struct walk *w, enum checksum_kind kind, enum checksum_state state)
+{
+    struct checksum_policy *p = w->decoder->options.checksums;
+    struct headers *h = w->headers;
+    if (w->decoder->options.survey) {
+        if (!w->in_alternate) {
+            checksum_policy_note(p, &h->src, kind, state);
+        }
+        return false;
+    }
+    switch (checksum_policy_judge(p, &h->src, kind, state)) {
+    case CHECKSUM_ACCEPTED:
+        h->sums = kind == CHECKSUM_OF_SEGMENT && h->sums == SUMS_UNKNOWN ? SUMS_RIGHT : h->sums;
+        return false;
+    case CHECKSUM_EXCUSED:
+        return false;
+    case CHECKSUM_DOUBTED:
+        h->sums = SUMS_WRONG;
+        return false;
+    case CHECKSUM_REFUSED:
+        break;
+    }
+    walk_anomaly(w, ANOMALY_BAD_CHECKSUM);
+    return true;
+}
+
 static enum layer walk_layers(struct walk *w, enum layer layer)
 {
     unsigned left = w->decoder->options.max_layers;

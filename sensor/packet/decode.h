@@ -28,7 +28,7 @@ struct packet_options {
     struct stats *stats;               /* the worker's; outlives the decoder */
     struct packet_user user;           /* anomaly may be NULL */
     struct checksum_policy *checksums; /* NULL: none is verified; outlives the decoder */
-    bool survey;           /* this decoder feeds an undecided policy; else it only reads it */
+    bool survey;           /* this decoder makes the policy's survey, and refuses nothing */
     struct hash_key key;   /* of the table of fragments */
     unsigned max_layers;   /* most nested headers */
     size_t fragment_bytes; /* most memory for fragments */

@@ -120,11 +120,8 @@ static enum layer impossible(struct walk *w)
 static bool header_sum_refused(struct walk *w, struct span header)
 {
     const struct checksum_policy *p = w->decoder->options.checksums;
-    if (p == NULL || !checksum_policy_verifies(p)) {
-        return false;
-    }
-    enum checksum_state state = checksum_ipv4(header);
-    return checksum_policy_refuses(p, &w->headers->src, state);
+    return p != NULL && checksum_policy_verifies(p) &&
+           walk_sum_refused(w, CHECKSUM_OF_HEADER, checksum_ipv4(header));
 }
 
 /* A fragment: kept, or the whole datagram in its place. */
@@ -201,7 +198,6 @@ enum layer layer_ipv4(struct walk *w)
     set_v4(&h->src, s, 12);
     set_v4(&h->dst, s, 16);
     if (header_sum_refused(w, wire_sub(s, 0, header))) {
-        walk_anomaly(w, ANOMALY_BAD_CHECKSUM);
         return walk_refuse(w, STAT_REFUSED_CHECKSUM);
     }
     clip_to(w, total);

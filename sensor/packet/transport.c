@@ -32,21 +32,13 @@ static enum layer done(struct walk *w)
 /* Whether the segment, header included, is refused for its checksum. */
 static bool sum_refused(struct walk *w)
 {
-    struct headers *h = w->headers;
-    struct checksum_policy *p = w->decoder->options.checksums;
+    const struct headers *h = w->headers;
+    const struct checksum_policy *p = w->decoder->options.checksums;
     if (p == NULL || !checksum_policy_verifies(p) || w->missing > 0 || w->any_dst) {
         return false;
     }
-    enum checksum_state state = checksum_transport(&h->src, &h->dst, h->proto, w->rest);
-    if (w->decoder->options.survey && !w->in_alternate) {
-        checksum_policy_note(p, &h->src, state);
-    }
-    h->bad_checksum = state == CHECKSUM_WRONG;
-    if (!checksum_policy_refuses(p, &h->src, state)) {
-        return false;
-    }
-    walk_anomaly(w, ANOMALY_BAD_CHECKSUM);
-    return true;
+    return walk_sum_refused(w, CHECKSUM_OF_SEGMENT,
+                            checksum_transport(&h->src, &h->dst, h->proto, w->rest));
 }
 
 /* headers.tcp_scale of a SYN with these options (RFC 7323, section 2.2: above 14 means 14). */

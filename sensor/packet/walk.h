@@ -54,6 +54,10 @@ enum layer walk_refuse(struct walk *w, enum stat_id reason);
 enum layer walk_short(struct walk *w, enum anomaly anomaly);
 void walk_anomaly(struct walk *w, enum anomaly anomaly);
 
+/* Whether the packet is refused for this checksum of its sender's (then told as an anomaly). The
+ * policy verifies checksums. */
+bool walk_sum_refused(struct walk *w, enum checksum_kind kind, enum checksum_state state);
+
 /* The next layer by Ethernet type, IP protocol and PPP protocol. */
 enum layer layer_of_ethertype(uint16_t type);
 enum layer layer_of_ip_proto(uint8_t proto);

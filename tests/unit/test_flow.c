@@ -168,6 +168,55 @@ static void accounts_are_kept_for_each_direction(void)
     lab_stop(&lab);
 }
 
+static void shoot_with_sums(struct lab *lab, const struct shot *shot, enum sums sums)
+{
+    struct headers h = lab_headers(shot);
+    h.sums = sums;
+    lab_packet(lab, &h);
+}
+
+/* Beside right checksums a wrong one does nothing: not to the stream, the state, the accounts. */
+static void a_wrong_checksum_among_right_ones_is_left_aside(void)
+{
+    const struct shot syn = {.seq = 100, .flags = TCP_SYN};
+    const struct shot reset_it = {.seq = 101, .flags = TCP_RST};
+    const struct shot lie = {.seq = 101, .flags = TCP_ACK, .text = "lie"};
+    const struct shot truth = {.seq = 101, .flags = TCP_ACK, .text = "abc"};
+    struct lab lab;
+    lab_start(&lab, NULL);
+    shoot_with_sums(&lab, &syn, SUMS_RIGHT);
+    shoot_with_sums(&lab, &lie, SUMS_WRONG);
+    shoot_with_sums(&lab, &reset_it, SUMS_WRONG);
+    shoot_with_sums(&lab, &truth, SUMS_RIGHT);
+    CU_ASSERT_EQUAL(lab.conn->packets[TO_SERVER], 2);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_FLOW_WRONG_CHECKSUM), 2);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_TCP_RST), 0);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_TCP_OVERLAP), 0);
+    CU_ASSERT_EQUAL(lab.delivered[TO_SERVER], 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "\"abc\""));
+    lab_stop(&lab);
+}
+
+/* Wrong ones alone mean nothing, nor does one that is right by chance; the other direction is
+ * another matter. */
+static void wrong_checksums_of_a_direction_that_has_no_right_ones_are_read(void)
+{
+    const struct shot syn = {.seq = 100, .flags = TCP_SYN};
+    const struct shot answer = {
+        .dir = TO_CLIENT, .seq = 500, .ack = 101, .flags = TCP_SYN | TCP_ACK};
+    struct shot more = {.seq = 101, .flags = TCP_ACK, .text = "a"};
+    struct lab lab;
+    lab_start(&lab, NULL);
+    shoot_with_sums(&lab, &syn, SUMS_WRONG);
+    shoot_with_sums(&lab, &answer, SUMS_RIGHT);
+    for (unsigned i = 0; i < 20; i++, more.seq++) {
+        shoot_with_sums(&lab, &more, i == 17 ? SUMS_RIGHT : SUMS_WRONG);
+    }
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_FLOW_WRONG_CHECKSUM), 0);
+    CU_ASSERT_EQUAL(lab.delivered[TO_SERVER], 20);
+    lab_stop(&lab);
+}
+
 static uint64_t id_of_first_flow(uint64_t k0, bool swapped)
 {
     struct lab lab;
@@ -544,6 +593,8 @@ static CU_TestInfo table_tests[] = {
     TEST(tunnel_of_the_first_packet_is_kept),
     TEST(flows_are_found_after_prefetching),
     TEST(accounts_are_kept_for_each_direction),
+    TEST(a_wrong_checksum_among_right_ones_is_left_aside),
+    TEST(wrong_checksums_of_a_direction_that_has_no_right_ones_are_read),
     TEST(ids_are_the_same_in_every_run_and_fit_51_bits),
     TEST(flow_of_one_direction_is_marked_when_it_ends),
     TEST(list_sort_is_stable_at_every_length),

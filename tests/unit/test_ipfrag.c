@@ -543,7 +543,14 @@ static void with_policy(enum checksum_mode mode)
     checksum_policy_free(&policy);
     policy = checksum_policy_new(mode);
     CU_ASSERT_PTR_NOT_NULL_FATAL(policy);
-    make_decoder(policy, true);
+    make_decoder(policy, mode == CHECKSUM_AUTO);
+}
+
+/* From now on the policy judges. */
+static void end_survey(void)
+{
+    tear_down();
+    make_decoder(policy, false);
 }
 
 static void tear_down_policy(void)
@@ -603,7 +610,7 @@ static void all_refuses_every_wrong_sum(void)
     with_policy(CHECKSUM_ALL);
     make_sender(1);
     CU_ASSERT_EQUAL(decode(), DECODE_DONE);
-    CU_ASSERT_FALSE(h.bad_checksum);
+    CU_ASSERT_NOT_EQUAL(h.sums, SUMS_WRONG);
     f.bytes[f.len - 1] ^= 1;
     CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
     f.bytes[f.len - 1] ^= 1;
@@ -643,7 +650,7 @@ static void none_looks_at_no_sum(void)
     make_sender(1);
     f.bytes[f.len - 1] ^= 1;
     CU_ASSERT_EQUAL(decode(), DECODE_DONE);
-    CU_ASSERT_FALSE(h.bad_checksum);
+    CU_ASSERT_NOT_EQUAL(h.sums, SUMS_WRONG);
 }
 
 /* Host 1 sends right sums, host 2 leaves them to its card. */
@@ -664,14 +671,16 @@ static void auto_holds_each_sender_to_its_own_habit(void)
     survey_two_hosts();
     make_sender(1);
     f.bytes[f.len - 1] ^= 1;
-    CU_ASSERT_EQUAL(decode(), DECODE_DONE); /* not yet decided */
-    CU_ASSERT(h.bad_checksum);
-    checksum_policy_decide(policy);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE); /* a survey refuses nothing */
+    end_survey();
     CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
+    f.bytes[f.len - 1] ^= 1;
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.sums, SUMS_RIGHT);
     make_sender(2);
     f.bytes[f.len - 1] ^= 1;
     CU_ASSERT_EQUAL(decode(), DECODE_DONE);
-    CU_ASSERT(h.bad_checksum);
+    CU_ASSERT_EQUAL(h.sums, SUMS_UNKNOWN);
 }
 
 /* As where received segments are joined: right ones and partial ones of one sender. */
@@ -682,10 +691,10 @@ static void auto_never_refuses_a_partial_sum(void)
         make_sender(1);
         CU_ASSERT_EQUAL(decode(), DECODE_DONE);
     }
-    checksum_policy_decide(policy);
+    end_survey();
     set_partial(14, 34);
     CU_ASSERT_EQUAL(decode(), DECODE_DONE);
-    CU_ASSERT_FALSE(h.bad_checksum);
+    CU_ASSERT_NOT_EQUAL(h.sums, SUMS_WRONG);
     uint32_t without_len = wire_sum(span_of(f.bytes + 14 + 12, 8), IP_PROTO_TCP);
     set16(&f, 34 + 16, without_len);
     CU_ASSERT_EQUAL(decode(), DECODE_DONE);
@@ -693,44 +702,49 @@ static void auto_never_refuses_a_partial_sum(void)
     CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
 }
 
-static void auto_decides_about_strangers_by_the_majority(void)
+static void auto_leaves_strangers_to_their_flows(void)
 {
     with_policy(CHECKSUM_AUTO);
     survey_two_hosts();
-    checksum_policy_decide(policy);
+    end_survey();
     make_sender(3);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.sums, SUMS_RIGHT);
     f.bytes[f.len - 1] ^= 1;
-    CU_ASSERT_EQUAL(decode(), DECODE_DONE); /* half of the senders are excused */
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.sums, SUMS_WRONG);
+    CU_ASSERT_EQUAL(count(STAT_REFUSED_CHECKSUM), 0);
+}
+
+/* What changes a time to live need not mend the header's checksum: segments are judged apart. */
+static void headers_and_segments_are_judged_apart(void)
+{
     with_policy(CHECKSUM_AUTO);
-    survey_two_hosts();
-    make_sender(4);
-    (void)decode();
-    checksum_policy_decide(policy);
-    make_sender(3);
+    for (unsigned i = 0; i < 5; i++) {
+        make_sender(1);
+        f.bytes[14 + 8] ^= 1;
+        CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    }
+    end_survey();
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_EQUAL(h.sums, SUMS_RIGHT);
     f.bytes[f.len - 1] ^= 1;
     CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
 }
 
-static void auto_decides_by_itself_after_the_survey(void)
+static void a_survey_is_complete_after_its_number_of_segments(void)
 {
+    with_policy(CHECKSUM_NONE);
+    CU_ASSERT_FALSE(checksum_policy_wants_survey(policy));
+    with_policy(CHECKSUM_ALL);
+    CU_ASSERT_FALSE(checksum_policy_wants_survey(policy));
     with_policy(CHECKSUM_AUTO);
     make_sender(1);
     for (unsigned i = 0; i < CHECKSUM_SURVEY; i++) {
-        CU_ASSERT_FALSE(checksum_policy_is_decided(policy));
+        CU_ASSERT(checksum_policy_wants_survey(policy));
         CU_ASSERT_EQUAL(decode(), DECODE_DONE);
     }
-    CU_ASSERT(checksum_policy_is_decided(policy));
-    f.bytes[f.len - 1] ^= 1;
-    CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
-}
-
-static void nothing_surveyed_refuses_nothing(void)
-{
-    with_policy(CHECKSUM_AUTO);
-    checksum_policy_decide(policy);
-    make_sender(1);
-    f.bytes[f.len - 1] ^= 1;
-    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    CU_ASSERT_FALSE(checksum_policy_wants_survey(policy));
 }
 
 /* A sender of mostly damaged segments with one good: the good one counts. One of a thousand would
@@ -744,7 +758,7 @@ static void damage_excuses_nobody_who_can_send_right_sums(void)
     for (unsigned i = 0; i < 16; i++) {
         (void)decode();
     }
-    checksum_policy_decide(policy);
+    end_survey();
     CU_ASSERT_EQUAL(decode(), DECODE_REFUSED);
     with_policy(CHECKSUM_AUTO);
     make_sender(1);
@@ -753,7 +767,7 @@ static void damage_excuses_nobody_who_can_send_right_sums(void)
     for (unsigned i = 0; i < 17; i++) {
         (void)decode();
     }
-    checksum_policy_decide(policy);
+    end_survey();
     CU_ASSERT_EQUAL(decode(), DECODE_DONE);
 }
 
@@ -805,9 +819,9 @@ static CU_TestInfo checksum_tests[] = {
     TEST(none_looks_at_no_sum),
     TEST(auto_holds_each_sender_to_its_own_habit),
     TEST(auto_never_refuses_a_partial_sum),
-    TEST(auto_decides_about_strangers_by_the_majority),
-    TEST(auto_decides_by_itself_after_the_survey),
-    TEST(nothing_surveyed_refuses_nothing),
+    TEST(auto_leaves_strangers_to_their_flows),
+    TEST(headers_and_segments_are_judged_apart),
+    TEST(a_survey_is_complete_after_its_number_of_segments),
     TEST(damage_excuses_nobody_who_can_send_right_sums),
     TEST(a_reassembled_datagram_is_summed_as_a_whole),
     CU_TEST_INFO_NULL,
