@@ -367,7 +367,8 @@ static void check_rule(struct rule_parse *p)
     for (size_t i = 0; i < p->n_groups; i++) {
         n_tests += p->groups[i].n_tests;
         /* Older modifiers may have taken all its tests away from the payload. */
-        if (p->groups[i].n_tests == 0 && p->groups[i].buffer != BUFFER_PAYLOAD) {
+        if (p->groups[i].n_tests == 0 && p->groups[i].buffer != BUFFER_PAYLOAD &&
+            p->n_mistakes == 0) {
             (void)rule_mistake(p, "nothing is asked of the buffer '%s'",
                                buffer_info(p->groups[i].buffer).name);
         }
