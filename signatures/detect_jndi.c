@@ -224,21 +224,22 @@ static bool scheme_is(const struct rule_jndi *asked, struct span scheme)
     return asked->n_schemes == 0 || asked->not_schemes;
 }
 
-static bool group_in(struct detector *d, const struct rule_group *g, struct span text)
+static bool group_in(struct detector *d, const struct engine_rule *rule, const struct rule_group *g,
+                     struct span text)
 {
     const struct verify_view view = {.text = text};
     enum verify_result r = verify_group(g, &view, d->regex);
     if (r == VERIFY_GAVE_UP) {
-        stats_add(d->stats, STAT_RULES_GAVE_UP, 1);
+        detect_gave_up(d, rule);
     }
     return r == VERIFY_YES;
 }
 
-static bool group_in_any(struct detector *d, const struct rule_group *g, const struct span *texts,
-                         size_t n)
+static bool group_in_any(struct detector *d, const struct engine_rule *rule,
+                         const struct rule_group *g, const struct span *texts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (group_in(d, g, texts[i])) {
+        if (group_in(d, rule, g, texts[i])) {
             return true;
         }
     }
@@ -246,8 +247,8 @@ static bool group_in_any(struct detector *d, const struct rule_group *g, const s
 }
 
 /* "host:port", as jndi.callback shows it. */
-static bool group_in_callback(struct detector *d, const struct rule_group *g,
-                              const struct callback *c)
+static bool group_in_callback(struct detector *d, const struct engine_rule *rule,
+                              const struct rule_group *g, const struct callback *c)
 {
     if (c->host.len == 0) {
         return false;
@@ -255,20 +256,21 @@ static bool group_in_callback(struct detector *d, const struct rule_group *g,
     sbuf_reset(&d->made);
     sbuf_add(&d->made, c->host);
     sbuf_add_format(&d->made, ":%u", (unsigned)c->port);
-    return group_in(d, g, sbuf_span(&d->made));
+    return group_in(d, rule, g, sbuf_span(&d->made));
 }
 
-static bool result_groups_hold(struct detector *d, const struct rule *rule, const struct jndi *jndi)
+static bool result_groups_hold(struct detector *d, const struct engine_rule *rule,
+                               const struct jndi *jndi)
 {
-    for (size_t i = 0; i < rule->n_groups; i++) {
-        const struct rule_group *g = &rule->groups[i];
+    for (size_t i = 0; i < rule->rule->n_groups; i++) {
+        const struct rule_group *g = &rule->rule->groups[i];
         bool good = true;
         if (g->buffer == (enum buffer)FIELD_JNDI_LOOKUP) {
-            good = group_in_any(d, g, jndi->lookups, jndi->n_lookups);
+            good = group_in_any(d, rule, g, jndi->lookups, jndi->n_lookups);
         } else if (g->buffer == (enum buffer)FIELD_JNDI_VARIABLE) {
-            good = group_in_any(d, g, jndi->variables, jndi->n_variables);
+            good = group_in_any(d, rule, g, jndi->variables, jndi->n_variables);
         } else if (g->buffer == (enum buffer)FIELD_JNDI_CALLBACK) {
-            good = group_in_callback(d, g, &jndi->callback);
+            good = group_in_callback(d, rule, g, &jndi->callback);
         }
         if (!good) {
             return false;
@@ -277,17 +279,18 @@ static bool result_groups_hold(struct detector *d, const struct rule *rule, cons
     return true;
 }
 
-static bool result_matches(struct detector *d, const struct spot *spot, const struct rule *rule,
-                           const struct jndi *jndi)
+static bool result_matches(struct detector *d, const struct spot *spot,
+                           const struct engine_rule *rule, const struct jndi *jndi)
 {
-    const struct rule_jndi *asked = &rule->jndi;
+    const struct rule_jndi *asked = &rule->rule->jndi;
     if ((asked->classes != 0 && (asked->classes & class_of(jndi)) == 0) ||
         (asked->reach != RULE_REACH_ANY &&
          jndi->reaches_network != (asked->reach == RULE_REACH_YES)) ||
         !scheme_is(asked, jndi->scheme)) {
         return false;
     }
-    return detect_rule_applies(rule, spot->tx, spot->dir) && result_groups_hold(d, rule, jndi);
+    return detect_rule_applies(rule->rule, spot->tx, spot->dir) &&
+           result_groups_hold(d, rule, jndi);
 }
 
 static void ask_rules(struct detector *d, const struct spot *spot, struct tx_state *state,
@@ -296,7 +299,7 @@ static void ask_rules(struct detector *d, const struct spot *spot, struct tx_sta
     const struct engine *e = state->edition->engine;
     for (uint32_t i = 0; i < e->result_rules.n; i++) {
         const struct engine_rule *rule = &e->rules[e->result_rules.items[i]];
-        if (!result_matches(d, spot, rule->rule, jndi)) {
+        if (!result_matches(d, spot, rule, jndi)) {
             continue;
         }
         if (rule->rule->signature.action == SIGNATURE_PASS) {

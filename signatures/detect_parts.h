@@ -68,7 +68,8 @@ struct tx_state {
     struct told *told;
     struct body *bodies; /* open ones */
     unsigned n_findings;
-    bool passed; /* a pass rule matched */
+    unsigned n_gave_up; /* tests given up over their limits */
+    bool passed;        /* a pass rule matched */
 };
 
 /* Part of a head whose look-ups are known. */
@@ -159,6 +160,8 @@ void detect_refuel(struct detector *d);
  * for it. */
 void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
                   const struct verify_view *view);
+/* Counts and tells that an expression of the rule gave up. */
+void detect_gave_up(struct detector *d, const struct engine_rule *rule);
 /* Tries the groups of a field (FIELD_N: of the payload) that were hit, and those without a pattern.
  */
 void detect_groups(struct detector *d, const struct spot *spot, size_t field,

@@ -12,7 +12,11 @@
 #include "sensor/base/bytes.h"
 #include "sensor/codec/uri.h"
 
+#include <stdatomic.h>
 #include <string.h>
+
+/* So many tests of one transaction may give up over their limits; then expressions are left out. */
+enum { GAVE_UP_MAX = 64 };
 
 /* --- buffers made for rules --------------------------------------------------------------------
  */
@@ -364,20 +368,67 @@ static void group_holds(struct detector *d, const struct spot *spot, struct tx_s
     }
 }
 
+void detect_gave_up(struct detector *d, const struct engine_rule *rule)
+{
+    stats_add(d->stats, STAT_RULES_GAVE_UP, 1);
+    if (rule != NULL) {
+        atomic_fetch_add_explicit(rule->n_gave_up, 1, memory_order_relaxed);
+    }
+}
+
+/* A rule that has the group. */
+static const struct engine_rule *rule_of(const struct engine *e, uint32_t group)
+{
+    for (size_t i = 0; i < e->n_rules; i++) {
+        for (uint32_t k = 0; k < e->rules[i].n_groups; k++) {
+            if (e->rules[i].groups[k] == group) {
+                return &e->rules[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static void gave_up(struct detector *d, const struct spot *spot, uint32_t group)
+{
+    struct tx_state *state = detect_state(d, spot->tx);
+    detect_gave_up(d, rule_of(detect_engine(d, spot->tx), group));
+    if (state != NULL) {
+        state->n_gave_up++;
+    }
+}
+
+static bool has_expression(const struct rule_group *g)
+{
+    for (size_t i = 0; i < g->n_tests; i++) {
+        if (g->tests[i].kind == RULE_PCRE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A literal may stand at every byte, and each time the expression behind it would take all that its
+ * limits allow. */
+static bool is_exhausted(const struct tx_state *state, const struct rule_group *g)
+{
+    return state != NULL && state->n_gave_up >= GAVE_UP_MAX && has_expression(g);
+}
+
 void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
                   const struct verify_view *view)
 {
     const struct engine *e = detect_engine(d, spot->tx);
     const struct tx_state *before = spot->tx->detect;
-    if (before != NULL && holds(before, group)) {
+    const struct rule_group *g = e->groups[group].group;
+    if ((before != NULL && holds(before, group)) || is_exhausted(before, g)) {
         return;
     }
-    const struct rule_group *g = e->groups[group].group;
     struct verify_view made = *view;
     made.text = make_buffer(d, spot, g, view->text);
     enum verify_result r = verify_group(g, &made, d->regex);
     if (r == VERIFY_GAVE_UP) {
-        stats_add(d->stats, STAT_RULES_GAVE_UP, 1);
+        gave_up(d, spot, group);
     }
     struct tx_state *state = r == VERIFY_YES ? detect_state(d, spot->tx) : NULL;
     if (state != NULL) {

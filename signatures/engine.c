@@ -183,6 +183,11 @@ size_t engine_n_loaded(const struct engine *engine)
     return engine->n_rules;
 }
 
+uint64_t engine_n_gave_up(const struct engine *engine, size_t i)
+{
+    return atomic_load_explicit(engine->rules[i].n_gave_up, memory_order_relaxed);
+}
+
 size_t engine_n_failed(const struct engine *engine)
 {
     return engine->set.n_failed;

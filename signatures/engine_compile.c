@@ -159,7 +159,8 @@ static size_t weight(const struct engine *e, uint32_t group)
 static void add_rule(struct engine *e, struct interner *in, const struct rule *rule)
 {
     struct engine_rule *r = &e->rules[e->n_rules++];
-    *r = (struct engine_rule){.rule = rule, .deciding = ENGINE_NONE};
+    *r = (struct engine_rule){
+        .rule = rule, .deciding = ENGINE_NONE, .n_gave_up = &e->n_gave_up[e->n_rules - 1]};
     for (size_t i = 0; i < rule->n_groups; i++) {
         if (buffer_is_result(rule->groups[i].buffer)) {
             continue;
@@ -183,7 +184,8 @@ static int make_groups(struct engine *e)
     in.slots = mem_alloc_array(in.n_slots, sizeof(*in.slots));
     e->groups = arena_alloc(e->arena, (n + 1) * sizeof(*e->groups));
     e->rules = arena_alloc(e->arena, (e->set.n_loaded + 1) * sizeof(*e->rules));
-    bool good = in.slots != NULL && e->groups != NULL && e->rules != NULL;
+    e->n_gave_up = arena_alloc(e->arena, (e->set.n_loaded + 1) * sizeof(*e->n_gave_up));
+    bool good = in.slots != NULL && e->groups != NULL && e->rules != NULL && e->n_gave_up != NULL;
     for (const struct rule *r = e->set.first; good && r != NULL; r = r->next) {
         add_rule(e, &in, r);
     }

@@ -27,6 +27,7 @@ struct engine_rule {
     uint32_t groups[RULE_GROUPS_MAX]; /* of its groups of fields; results are not among them */
     uint32_t n_groups;
     uint32_t deciding; /* a group, or ENGINE_NONE when results decide */
+    _Atomic uint64_t *n_gave_up;
 };
 
 struct engine_list {
@@ -47,6 +48,7 @@ struct engine {
     struct rule_set set;
     struct engine_rule *rules;
     uint32_t n_rules;
+    _Atomic uint64_t *n_gave_up; /* by rule: all that changes in an engine */
     struct engine_group *groups;
     uint32_t n_groups;
     struct engine_list result_rules; /* pass rules first */

@@ -19,7 +19,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,7 +90,6 @@ static void signals_on(void)
     handle(SIGINT, on_stop);
     handle(SIGTERM, on_stop);
     handle(SIGHUP, on_reopen);
-    handle(SIGPIPE, SIG_IGN);
 }
 
 /* From now on they wake the source and reach the writer. */
@@ -176,23 +174,6 @@ static int open_writer(struct sensor *s, struct errbuf *err)
     return rc != 0 ? rc : writer_start(s->writer);
 }
 
-/* Beyond the limit: the databases of the gate, tables of fixed size, the program itself. */
-enum { FIXED_BYTES = 96 * 1024 * 1024 };
-
-static int check_memory(const struct sensor *s, struct errbuf *err)
-{
-    struct rlimit limit;
-    uint64_t need = s->snapshot->config.memory_limit + FIXED_BYTES;
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-        need <= limit.rlim_cur) {
-        return 0;
-    }
-    errbuf_add(err,
-               "needs %llu MiB for the configured tables, limit is %llu MiB; lower memory.limit",
-               (unsigned long long)(need >> 20), (unsigned long long)(limit.rlim_cur >> 20));
-    return -ENOMEM;
-}
-
 static enum checksum_mode checksum_mode(const char *word)
 {
     return strcmp(word, "all") == 0    ? CHECKSUM_ALL
@@ -273,7 +254,7 @@ static void say_start(const struct sensor *s)
         sbuf_add_format(&geo, "%s%s of %.10s", geo.len > 0 ? ", " : "", d.type, sane ? date : "?");
     }
     log_notice("%s, %zu rules (%zu failed), geo databases: %.*s",
-               s->options->config != NULL ? s->options->config : "built-in configuration",
+               s->options->config != NULL ? s->options->config : "built-in defaults",
                engine_n_loaded(p->engine), engine_n_failed(p->engine),
                geo.len > 0 ? (int)geo.len : 4, geo.len > 0 ? (const char *)geo.data : "none");
     sbuf_free(&geo);
@@ -426,6 +407,21 @@ static void tell_stopped(const struct source_stats *source, struct errbuf *err)
                of);
 }
 
+static void tell_tired_rules(const struct sensor *s)
+{
+    const struct engine *e = s->snapshot->engine;
+    for (size_t i = 0; i < engine_n_loaded(e); i++) {
+        uint64_t n = engine_n_gave_up(e, i);
+        if (n > 0) {
+            struct engine_listing rule = engine_list(e, i);
+            log_warning("%s:%zu: sid %u gave up %llu time%s over the limits of its expression; "
+                        "write one that backtracks less",
+                        rule.file, rule.line, (unsigned)rule.signature->sid, (unsigned long long)n,
+                        n == 1 ? "" : "s");
+        }
+    }
+}
+
 static enum exit_code finish(struct sensor *s, enum source_status status, struct errbuf *err)
 {
     struct stats sum;
@@ -444,6 +440,7 @@ static enum exit_code finish(struct sensor *s, enum source_status status, struct
     if (!s->options->quiet) {
         summary_say(&sum, &written, s->output, clock_monotonic_us() - s->started_us);
     }
+    tell_tired_rules(s);
     if (!summary_adds_up(&sum)) {
         log_error("the counters do not add up: this is a bug in jndiwatch");
     }
@@ -465,13 +462,12 @@ static enum exit_code refuse(struct sensor *s, struct errbuf *err, enum exit_cod
     return code;
 }
 
-/* Output, inputs and memory, all of them even when one is wrong. */
+/* Output and inputs, both even when one is wrong. */
 static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *err)
 {
     int rc_output = name_output(s, err);
-    int rc_memory = check_memory(s, err);
     int rc_source = open_source(s, err);
-    if (failed || rc_output != 0 || rc_memory != 0) {
+    if (failed || rc_output != 0) {
         return EXIT_NOT_STARTED;
     }
     if (rc_source != 0) {
