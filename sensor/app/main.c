@@ -6,6 +6,7 @@
 #include "sensor/base/log.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,17 @@ static void hold_standard_descriptors(void)
     } while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO) {
         (void)close(fd);
+    }
+}
+
+/* The write that fails says so itself. */
+static void ignore_signals_of_writes(void)
+{
+    const int signals[] = {SIGPIPE, SIGXFSZ};
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    (void)sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        (void)sigaction(signals[i], &action, NULL);
     }
 }
 
@@ -76,6 +88,7 @@ int main(int argc, char **argv)
     struct options options;
     struct errbuf err = {0};
     hold_standard_descriptors();
+    ignore_signals_of_writes();
     if (argc > 1 && strcmp(argv[1], "explain") == 0) {
         return (int)explain(argc - 1, &argv[1]);
     }

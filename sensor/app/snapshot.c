@@ -1,7 +1,8 @@
 /* snapshot: from options and configuration to the immutable things a sensor works with.
  *
  * The command line is laid over the configuration file, which is laid over the defaults. All parts
- * are tried even when one is wrong, so that one run tells every mistake. */
+ * are tried even when one is wrong, so that one run tells every mistake; only where there cannot be
+ * memory enough, that alone is said. */
 #include "sensor/app/snapshot.h"
 
 #include "sensor/app/options.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int set_one(struct config *c, const char *key, const char *value, const char *where,
@@ -136,6 +138,23 @@ unsigned snapshot_event_types(const struct config *config)
     return types;
 }
 
+/* Beyond the limit: the databases of the gate, tables of fixed size, the program itself. */
+enum { FIXED_BYTES = 96 * 1024 * 1024 };
+
+static int check_memory(const struct config *c, struct errbuf *err)
+{
+    struct rlimit limit;
+    uint64_t need = c->memory_limit + FIXED_BYTES;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        need <= limit.rlim_cur) {
+        return 0;
+    }
+    errbuf_add(err,
+               "needs %llu MiB for the configured tables, limit is %llu MiB; lower memory.limit",
+               (unsigned long long)(need >> 20), (unsigned long long)(limit.rlim_cur >> 20));
+    return -ENOMEM;
+}
+
 int snapshot_load(struct snapshot *ret_snapshot, const struct options *options, struct errbuf *err,
                   struct errbuf *warnings)
 {
@@ -149,7 +168,11 @@ int snapshot_load(struct snapshot *ret_snapshot, const struct options *options, 
             return -ENOMEM;
         }
     }
-    int rc = load_engine(s, options, err, warnings);
+    int rc = check_memory(&s->config, err);
+    if (rc != 0) {
+        return rc; /* what else fails would fail for want of memory */
+    }
+    rc = load_engine(s, options, err, warnings);
     worst = worst != 0 ? worst : rc;
     rc = load_geo(s, err, warnings);
     worst = worst != 0 ? worst : rc;

@@ -71,8 +71,14 @@ def file_size_limit(lab):
     whole = lab.events()
     ends = [at + 1 for at, byte in enumerate(lab.text("out.json")) if byte == 10]
     for limit in (0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[3] - 1, ends[3], ends[-1] - 1):
-        ended = lab.run("-r", "good.pcap", "-o", f"{limit}.json", preexec_fn=lambda n=limit:
-                        resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)))
+        # Standard error is a pipe: the limit holds for its file too.
+        reader, writer = os.pipe()
+        ended = lab.run("-r", "good.pcap", "-o", f"{limit}.json", stderr=writer,
+                        preexec_fn=lambda n=limit: resource.setrlimit(
+                            resource.RLIMIT_FSIZE, (n, n)))
+        os.close(writer)
+        with os.fdopen(reader, "rb") as said:
+            ended.err = said.read().decode()
         demand(ended.code == 3, f"with {limit} bytes; {ended.told()}")
         kept = lines_of(lab.text(f"{limit}.json"))
         demand(kept == whole[:len(kept)] and len(kept) == sum(end <= limit for end in ends),
