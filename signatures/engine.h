@@ -38,8 +38,8 @@ void engine_unref(struct engine **engine);
 size_t engine_n_loaded(const struct engine *engine);
 size_t engine_n_failed(const struct engine *engine);
 
-/* How often an expression of rule i of engine_n_loaded() gave up over its limits, by all who use the
- * engine. */
+/* How often an expression of rule i of engine_n_loaded() gave up over its limits, by all who use
+ * the engine. */
 uint64_t engine_n_gave_up(const struct engine *engine, size_t i);
 
 /* What a rule costs on traffic that does not match it. */

@@ -164,6 +164,8 @@ int match_db_new(const struct match_pattern *patterns, size_t n, const char *cac
     struct match_db *db = mem_alloc(sizeof(*db));
     struct expressions e = {0};
     int r = db != NULL ? 0 : -ENOMEM;
+    /* The state of streams counts like everything else that flows keep. */
+    (void)hs_set_stream_allocator(mem_alloc, mem_free);
     if (r == 0 && n > 0) {
         r = expressions_make(patterns, n, &e);
         r = r == 0 ? make(&e, HS_MODE_BLOCK, cache_dir, &db->block, err) : r;
