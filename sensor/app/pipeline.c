@@ -99,14 +99,42 @@ void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
     }
 }
 
+static void lose(struct pipeline *p, struct conn *conn, enum lost reason, uint64_t n_bytes)
+{
+    static const enum stat_id counters[LOST_N] = {
+#define LOST(id, name, doc) [LOST_##id] = STAT_LOST_##id,
+#include "sensor/core/lost.def"
+#undef LOST
+    };
+    conn_lose(conn, reason, n_bytes);
+    stats_add(p->options.report.stats, counters[reason], n_bytes);
+}
+
+void pipeline_lose(struct flow_app *app, enum lost reason, uint64_t n_bytes)
+{
+    lose(app->pipeline, app->conn, reason, n_bytes);
+}
+
+/* There is no memory for a transaction: its flow says so. */
+static void lose_tx(struct pipeline *p, struct conn *conn, const struct reading *reading)
+{
+    conn->marks |= CONN_MEMORY;
+    if (reading != NULL && !reading->alternate) {
+        stats_add(p->options.report.stats, STAT_TX_LOST, 1);
+    }
+}
+
 struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading, enum direction dir)
 {
     struct pipeline *p = app->pipeline;
     struct conn *conn = app->conn;
     struct tx_slot *slot = tx_pool_get(&p->pool);
     bool alternate = reading != NULL && reading->alternate;
+    if (reading != NULL && !alternate) {
+        stats_add(p->options.report.stats, STAT_TX_BEGUN, 1);
+    }
     if (slot == NULL) {
-        stats_add(p->options.report.stats, STAT_TX_LOST, 1);
+        lose_tx(p, conn, reading);
         return NULL;
     }
     slot->reading = reading;
@@ -120,7 +148,6 @@ struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading,
         slot->tx.id = conn->n_tx > 0 ? conn->n_tx - 1 : 0; /* it reads the same request */
     } else if (reading != NULL) {
         conn->n_tx++;
-        stats_add(p->options.report.stats, STAT_TX_BEGUN, 1);
     }
     return slot;
 }
@@ -234,6 +261,7 @@ static void raw_data(struct flow_app *app, enum direction dir, struct span bytes
         app->raw[dir] = pipeline_tx_begin(app, NULL, dir);
     }
     if (app->raw[dir] == NULL) {
+        pipeline_lose(app, LOST_MEMORY, bytes.len);
         return;
     }
     if (datagram) {
@@ -262,8 +290,7 @@ static void become_opaque(struct flow_app *app, size_t n_bytes)
     conn->opaque = true;
     conn->opaque_reason = LOST_TLS;
     conn->app_proto = "tls";
-    conn_lose(conn, LOST_TLS, n_bytes);
-    stats_add(app->pipeline->options.report.stats, STAT_LOST_TLS, n_bytes);
+    pipeline_lose(app, LOST_TLS, n_bytes);
     raw_end(app, TO_SERVER, 0);
     raw_end(app, TO_CLIENT, 0);
 }
@@ -468,7 +495,6 @@ static struct flow_app *app_of(struct pipeline *p, struct conn *conn)
         app->pipeline = p;
         app->conn = conn;
         conn->app = app;
-        p->app_bytes += sizeof(*app);
     }
     return conn->app;
 }
@@ -574,8 +600,7 @@ static void on_data(void *ctx, struct conn *conn, enum direction dir, struct spa
     conn->stream_bytes[dir] += bytes.len;
     conn->piece_bytes = bytes.len;
     if (app == NULL) {
-        conn_lose(conn, LOST_MEMORY, bytes.len);
-        stats_add(p->options.report.stats, STAT_LOST_MEMORY, bytes.len);
+        lose(p, conn, LOST_MEMORY, bytes.len);
         return;
     }
     struct reading *outer = outer_of(app, dir);
@@ -706,7 +731,6 @@ static void app_free(struct pipeline *p, struct flow_app *app, enum close_reason
     close_alternates(app, reason);
     raw_end(app, TO_SERVER, 0);
     raw_end(app, TO_CLIENT, 0);
-    p->app_bytes -= sizeof(*app);
     mem_free(app);
 }
 
@@ -773,12 +797,4 @@ void pipeline_free(struct pipeline **p)
     tx_pool_free(&(*p)->pool);
     mem_free(*p);
     *p = NULL;
-}
-
-size_t pipeline_memory(const struct pipeline *p)
-{
-    /* An open transaction is counted with the first block of its arena; most never need a second.
-     */
-    enum { TX_BYTES = sizeof(struct tx_slot) + 1024 };
-    return p->app_bytes + p->pool.n_open * TX_BYTES;
 }

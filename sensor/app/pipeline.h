@@ -31,5 +31,3 @@ struct stream_user pipeline_user(struct pipeline *p);
 /* Writes the alerts whose time has come before clock_us: to be called with the clock of each
  * packet, before it. */
 void pipeline_advance(struct pipeline *p, uint64_t clock_us);
-/* Bytes held for open transactions. */
-size_t pipeline_memory(const struct pipeline *p);

@@ -13,7 +13,6 @@ struct pipeline {
     bool wants_files; /* somebody wants to be told of them */
     struct files_user files;
     struct list due; /* transactions with waiting alerts, in the order of their time */
-    size_t app_bytes;
 };
 
 /* A transaction of the flow; `reading` NULL: of bytes no decoder reads. NULL when there is no
@@ -22,6 +21,8 @@ struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading,
                                   enum direction dir);
 /* Writes what waits, the transaction's event, and gives the slot back. */
 void pipeline_tx_end(struct flow_app *app, struct tx_slot *slot, unsigned flags);
+/* Counts bytes of the flow that are not inspected. */
+void pipeline_lose(struct flow_app *app, enum lost reason, uint64_t n_bytes);
 /* tx may be NULL. */
 void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir,
                       enum anomaly anomaly);

@@ -40,6 +40,9 @@ static void emit_region(void *ctx, struct tx *tx, const struct region *region)
 {
     struct reading *r = ctx;
     if (tx == NULL) {
+        if (!r->alternate) {
+            pipeline_lose(r->app, LOST_MEMORY, region->bytes.len);
+        }
         return;
     }
     if (region->field != FIELD_STREAM_PAYLOAD) {
@@ -98,12 +101,6 @@ static void emit_anomaly(void *ctx, struct tx *tx, enum direction dir, enum anom
     }
 }
 
-static const enum stat_id lost_stats[LOST_N] = {
-#define LOST(id, name, doc) [LOST_##id] = STAT_LOST_##id,
-#include "sensor/core/lost.def"
-#undef LOST
-};
-
 static void emit_lost(void *ctx, struct tx *tx, enum lost reason, uint64_t n_bytes)
 {
     struct reading *r = ctx;
@@ -111,8 +108,7 @@ static void emit_lost(void *ctx, struct tx *tx, enum lost reason, uint64_t n_byt
     if (r->alternate || n_bytes == 0) {
         return;
     }
-    conn_lose(r->app->conn, reason, n_bytes);
-    stats_add(pipeline_of(r)->options.report.stats, lost_stats[reason], n_bytes);
+    pipeline_lose(r->app, reason, n_bytes);
     if (reason == LOST_CAP) {
         r->app->conn->marks |= CONN_CUT_BY_CAP;
     }
@@ -216,7 +212,6 @@ struct reading *reading_new(struct flow_app *app, const struct decoder *decoder,
         .reading = reading,
     };
     decoder->open(r->state, &env);
-    app->pipeline->app_bytes += sizeof(*r) + decoder->state_size;
     return r;
 }
 
@@ -228,7 +223,6 @@ void reading_close(struct reading **r, enum close_reason reason)
     struct reading *old = *r;
     old->decoder->close(old->state, &old->emit, reason);
     CHECK(old->open == NULL); /* the contract: close() ends every transaction */
-    old->app->pipeline->app_bytes -= sizeof(*old) + old->decoder->state_size;
     mem_free(old);
     *r = NULL;
 }

@@ -44,6 +44,7 @@ struct sensor {
     uint64_t started_us; /* monotonic */
     uint64_t progress_us;
     uint64_t flushed_us;
+    uint64_t n_unmade; /* stats events for which there was no memory */
 };
 
 /* --- signals
@@ -294,9 +295,11 @@ static void put_stats(struct sensor *s, uint64_t clock_us)
     }
     sum_stats(s, &sum);
     struct event *event = eve_stats(s->eve, clock_us, (clock_us - s->first_us) / 1000000, &sum);
-    if (event != NULL) {
-        writer_put(s->writer, stats_producer(s), event);
+    if (event == NULL) {
+        s->n_unmade++;
+        return;
     }
+    writer_put(s->writer, stats_producer(s), event);
 }
 
 /* stats stand at whole intervals of packet time; after a pause there is one, not one for each
@@ -422,6 +425,21 @@ static void tell_tired_rules(const struct sensor *s)
     }
 }
 
+/* Events that were not made, or not written: each kind in a line. */
+static bool tell_lost_events(const struct sensor *s, uint64_t n_unmade,
+                             const struct writer_stats *written)
+{
+    if (n_unmade > 0) {
+        log_error("there was no memory for events; %llu record%s lost",
+                  (unsigned long long)n_unmade, n_unmade == 1 ? "" : "s");
+    }
+    if (written->lost > written->told) {
+        log_error("cannot write '%s': %s; %llu records lost", s->output, strerror(written->error),
+                  (unsigned long long)written->lost);
+    }
+    return n_unmade > 0 || written->lost > 0 || written->error != 0;
+}
+
 static enum exit_code finish(struct sensor *s, enum source_status status, struct errbuf *err)
 {
     struct stats sum;
@@ -429,6 +447,8 @@ static enum exit_code finish(struct sensor *s, enum source_status status, struct
     struct writer_stats written;
     enum exit_code code = input_code(s, status);
     crew_finish(s->crew, s->clock_us);
+    crew_stats(s->crew, &sum);
+    uint64_t n_unmade = stats_get(&sum, STAT_EVENTS_LOST);
     put_stats(s, s->clock_us);
     sum_stats(s, &sum);
     s->source_ops->stats(s->source, &source);
@@ -444,14 +464,7 @@ static enum exit_code finish(struct sensor *s, enum source_status status, struct
     if (!summary_adds_up(&sum)) {
         log_error("the counters do not add up: this is a bug in jndiwatch");
     }
-    if (written.lost > written.told) {
-        log_error("cannot write '%s': %s; %llu records lost", s->output, strerror(written.error),
-                  (unsigned long long)written.lost);
-    }
-    if (written.lost > 0 || written.error != 0) {
-        return EXIT_OUTPUT_LOST;
-    }
-    return code;
+    return tell_lost_events(s, n_unmade + s->n_unmade, &written) ? EXIT_OUTPUT_LOST : code;
 }
 
 static enum exit_code refuse(struct sensor *s, struct errbuf *err, enum exit_code code)

@@ -24,7 +24,8 @@ bool summary_adds_up(const struct stats *s)
                        n(s, STAT_REFUSED_EMPTY);
     uint64_t packets = n(s, STAT_PACKETS_DECODED) + n(s, STAT_PACKETS_FRAGMENTS) +
                        n(s, STAT_PACKETS_NOT_IP) + refused;
-    return packets == n(s, STAT_DECODER_PKTS) && n(s, STAT_TX_BEGUN) == n(s, STAT_TX_WRITTEN);
+    return packets == n(s, STAT_DECODER_PKTS) &&
+           n(s, STAT_TX_BEGUN) == n(s, STAT_TX_WRITTEN) + n(s, STAT_TX_LOST);
 }
 
 /* "1.2 GB" */
@@ -56,6 +57,13 @@ void summary_progress(const struct source_stats *source, const struct stats *sta
     fflush(stderr);
 }
 
+/* All payload there was, as far as is known: what came, and what did not. */
+static uint64_t payload_of(const struct stats *s)
+{
+    return n(s, STAT_PAYLOAD_BYTES) + n(s, STAT_LOST_GAP) + n(s, STAT_LOST_SNAPLEN) +
+           n(s, STAT_LOST_KERNEL_DROP);
+}
+
 static void say_lost(const struct stats *s)
 {
     struct sbuf line = sbuf_with_cap(1024);
@@ -69,7 +77,7 @@ static void say_lost(const struct stats *s)
                             size_text(bytes, text, sizeof(text)));
         }
     }
-    uint64_t payload = n(s, STAT_PAYLOAD_BYTES);
+    uint64_t payload = payload_of(s);
     if (lost == 0) {
         fprintf(stderr, "Not inspected: nothing.\n");
     } else {

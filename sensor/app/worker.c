@@ -1,7 +1,9 @@
 /* worker: decode, flow, pipeline, in this order, for one packet after the other.
  *
- * memory.limit holds for all workers together; each gets its share. When flows, held segments and
- * open transactions pass it, flows are closed, idle and half-open ones first, until they fit. */
+ * memory.limit holds for all workers together; each gets its share, for all that it takes from the
+ * heap while it works: flows, held segments, fragments, decoders and what they keep, windows of
+ * bodies, transactions, findings. When that passes it, flows are closed, idle and half-open ones
+ * first, until it fits. */
 #include "sensor/app/worker.h"
 
 #include "sensor/base/mem.h"
@@ -9,13 +11,18 @@
 
 #include <string.h>
 
+/* Parts of a worker's memory that one kind of thing may take at most. */
+enum { SHARE_OF_BODIES = 4, SHARE_OF_FRAGMENTS = 4 };
+
 struct worker {
     struct stats stats;
     struct report report;
     struct pipeline *pipeline;
     struct packet_decoder *decoder;
     struct flow_table *flows;
+    struct budget budget;
     size_t memory_limit;
+    bool started; /* the budget counts from the first packet on, on the thread that works */
 };
 
 static void on_packet_anomaly(void *ctx, const struct packet *packet, const struct headers *headers,
@@ -61,7 +68,9 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
         .kept_tx_bytes = c->limit_tx,
         .file_hash = strcmp(c->output_file_hash, "none") == 0 ? NULL : c->output_file_hash,
     };
+    size_t share = c->memory_limit / shared->n_workers;
     options.detect.body_before = c->limit_body;
+    options.detect.body_memory = share / SHARE_OF_BODIES;
     w->pipeline = pipeline_new(&options);
     return w->pipeline != NULL;
 }
@@ -69,12 +78,15 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
 static bool make_decoder(struct worker *w, const struct worker_shared *shared)
 {
     const struct config *c = shared->config;
+    size_t share = c->memory_limit / shared->n_workers;
+    size_t fragments = c->fragment_memory / shared->n_workers;
     struct packet_options options = {
         .stats = &w->stats,
         .user = {on_packet_anomaly, w},
         .checksums = shared->checksums,
         .max_layers = (unsigned)c->capture_layers,
-        .fragment_bytes = c->fragment_memory / shared->n_workers,
+        .fragment_bytes =
+            fragments < share / SHARE_OF_FRAGMENTS ? fragments : share / SHARE_OF_FRAGMENTS,
         .fragment_timeout_us = c->fragment_timeout,
     };
     return hash_key_random(&options.key) == 0 && packet_decoder_new(&options, &w->decoder) == 0;
@@ -87,6 +99,7 @@ static bool make_flows(struct worker *w, const struct worker_shared *shared)
     struct flow_limits limits = {
         .flows = c->flow_max / shared->n_workers,
         .memory = c->memory_limit / shared->n_workers,
+        .budget = &w->budget,
         .held = c->stream_pending,
         .past = c->stream_compared,
         .tcp_new_us = c->flow_timeout_tcp_new,
@@ -134,8 +147,15 @@ void worker_free(struct worker **w)
 
 static void keep_within_memory(struct worker *w)
 {
-    while (flow_table_memory(w->flows) + pipeline_memory(w->pipeline) > w->memory_limit &&
-           flow_table_evict(w->flows)) {
+    while (budget_lacks(&w->budget, 0) && flow_table_evict(w->flows)) {
+    }
+}
+
+static void start(struct worker *w)
+{
+    if (!w->started) {
+        budget_start(&w->budget, w->memory_limit);
+        w->started = true;
     }
 }
 
@@ -143,6 +163,7 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
 {
     enum verdict verdict = VERDICT_PASS;
     struct headers headers;
+    start(w);
     flow_table_expire(w->flows, packet->clock_us);
     pipeline_advance(w->pipeline, packet->clock_us);
     enum decode_result result = packet_decode(w->decoder, packet, &headers);
@@ -175,8 +196,7 @@ void worker_finish(struct worker *w, uint64_t clock_us)
 void worker_gauge(struct worker *w)
 {
     stats_set(&w->stats, STAT_FLOW_ACTIVE, flow_table_n(w->flows));
-    stats_set(&w->stats, STAT_FLOW_MEMUSE,
-              flow_table_memory(w->flows) + pipeline_memory(w->pipeline));
+    stats_set(&w->stats, STAT_FLOW_MEMUSE, w->started ? budget_used(&w->budget) : 0);
 }
 
 const struct stats *worker_stats(const struct worker *w)

@@ -3,6 +3,7 @@
 #include "sensor/base/check.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zeroed memory, or NULL. The caller owns it and gives it to mem_free(). */
 MUST_USE void *mem_alloc(size_t size);
@@ -14,6 +15,13 @@ MUST_USE void *mem_alloc_aligned(size_t size, size_t align);
 MUST_USE void *mem_resize(void *block, size_t size);
 /* Accepts NULL. */
 void mem_free(void *block);
+
+/* Bytes that the calling thread took and did not give back; negative when it gave back more of
+ * what others took. */
+int64_t mem_in_use(void);
+/* The block goes to another thread: it no longer counts here; who gets it takes it over. */
+void mem_give_away(void *block);
+void mem_take_over(void *block);
 
 /* For tests: the n-th allocation from now on fails, and all later ones when sticky; 0 switches it
  * off. */

@@ -6,6 +6,7 @@
 #include "sensor/base/mem.h"
 #include "sensor/codec/inflater_ops.h"
 
+#define ZSTD_STATIC_LINKING_ONLY /* for a decoder that takes its memory from where all do */
 #include <zstd.h>
 
 enum { WINDOW_LOG_MAX = 23 };
@@ -119,8 +120,21 @@ static void release(struct inflater *i)
     mem_free(z);
 }
 
+static void *allocate(void *opaque, size_t size)
+{
+    (void)opaque;
+    return mem_alloc(size);
+}
+
+static void deallocate(void *opaque, void *block)
+{
+    (void)opaque;
+    mem_free(block);
+}
+
 struct inflater *zstd_new(void)
 {
+    static const ZSTD_customMem heap = {allocate, deallocate, NULL};
     static const struct inflater_ops ops = {
         .next = next, .finish = finish, .is_complete = is_complete, .free = release};
     struct zstd *z = mem_alloc(sizeof(*z));
@@ -128,7 +142,7 @@ struct inflater *zstd_new(void)
         return NULL;
     }
     z->base = (struct inflater){.ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP)};
-    z->decoder = ZSTD_createDStream();
+    z->decoder = ZSTD_createDStream_advanced(heap);
     if (z->decoder == NULL ||
         ZSTD_isError(ZSTD_DCtx_setParameter(z->decoder, ZSTD_d_windowLogMax, WINDOW_LOG_MAX))) {
         ZSTD_freeDStream(z->decoder);

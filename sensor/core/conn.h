@@ -14,6 +14,7 @@ enum conn_mark {
     CONN_CUT_BY_CAP = 1 << 4,
     CONN_STARTTLS = 1 << 5,
     CONN_SNAPLEN = 1 << 6,
+    CONN_MEMORY = 1 << 7, /* something of it was given up because memory was short */
 };
 
 enum conn_state { CONN_NEW, CONN_ESTABLISHED, CONN_CLOSED };
@@ -72,5 +73,5 @@ struct conn {
     void *app;         /* the stream user's own state (pipeline) */
 };
 
-/* Counts bytes that were not inspected. */
+/* Counts bytes that were not inspected; for want of memory: marks the flow, too. */
 void conn_lose(struct conn *conn, enum lost reason, uint64_t n_bytes);

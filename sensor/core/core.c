@@ -10,6 +10,7 @@ void conn_lose(struct conn *conn, enum lost reason, uint64_t n_bytes)
 {
     CHECK(reason < LOST_N);
     conn->lost[reason] += n_bytes;
+    conn->marks |= reason == LOST_MEMORY ? CONN_MEMORY : 0U;
 }
 
 static const struct kept_field *first_of(const struct kept_field *at, enum field_id id)

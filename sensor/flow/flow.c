@@ -158,7 +158,6 @@ static void free_flow(struct flow_table *t, struct flow **f)
 static void update_gauges(struct flow_table *t)
 {
     stats_set(t->stats, STAT_FLOW_ACTIVE, t->index.n);
-    stats_set(t->stats, STAT_FLOW_MEMUSE, t->index.n * (sizeof(struct flow) + HEAP_OVERHEAD));
     stats_set(t->stats, STAT_TCP_REASSEMBLY_MEMUSE,
               t->memory - t->index.n * (sizeof(struct flow) + HEAP_OVERHEAD));
 }
@@ -210,10 +209,18 @@ bool flow_table_evict(struct flow_table *t)
     return evict_cheap(t) || evict(t, wheel_nearest(&t->wheel));
 }
 
+/* Whether the table, or all who share its budget, would leave less than `rest` with n_bytes more.
+ */
+static bool lacks(const struct flow_table *t, size_t n_bytes, size_t rest)
+{
+    const struct budget *shared = t->limits.budget;
+    return t->memory + n_bytes + rest > t->limits.memory ||
+           (shared != NULL && budget_lacks(shared, n_bytes + rest));
+}
+
 bool flow_reserve(struct flow_table *t, size_t n_bytes)
 {
-    size_t limit = t->limits.memory - t->limits.memory / 4;
-    for (int i = 0; t->memory + n_bytes > limit; i++) {
+    for (int i = 0; lacks(t, n_bytes, t->limits.memory / 4); i++) {
         if (i == EVICT_FOR_SEGMENT || !evict_cheap(t)) {
             return false;
         }
@@ -224,7 +231,7 @@ bool flow_reserve(struct flow_table *t, size_t n_bytes)
 
 bool flow_has_spare(const struct flow_table *t, size_t n_bytes)
 {
-    return t->memory + n_bytes <= t->limits.memory / 2;
+    return !lacks(t, n_bytes, t->limits.memory / 2);
 }
 
 bool flow_reserve_spare(struct flow_table *t, size_t n_bytes)
@@ -436,7 +443,7 @@ static void fill_conn(struct conn *c, const struct packet *p, const struct heade
 static struct flow *allocate(struct flow_table *t)
 {
     size_t size = sizeof(struct flow) + HEAP_OVERHEAD;
-    while (t->index.n >= t->limits.flows || t->memory + size > t->limits.memory) {
+    while (t->index.n >= t->limits.flows || lacks(t, size, 0)) {
         if (!flow_table_evict(t)) {
             return NULL;
         }

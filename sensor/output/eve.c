@@ -183,7 +183,7 @@ static const struct {
 } marks[] = {
     {CONN_MIDSTREAM, "midstream"}, {CONN_ONE_SIDED, "one_sided"},   {CONN_GAP, "gap"},
     {CONN_TRUNCATED, "truncated"}, {CONN_CUT_BY_CAP, "cut_by_cap"}, {CONN_STARTTLS, "starttls"},
-    {CONN_SNAPLEN, "snaplen"},
+    {CONN_SNAPLEN, "snaplen"},     {CONN_MEMORY, "memory"},
 };
 
 static void add_marks(struct json *j, const struct conn *conn)

@@ -251,6 +251,7 @@ static bool pump(struct writer *w)
     for (unsigned i = 0; i < w->options.n_producers; i++) {
         struct event *event;
         while ((event = ring_pop(w->producers[i].ring)) != NULL) {
+            mem_take_over(event);
             take_event(w, event);
             any = true;
         }
@@ -338,8 +339,10 @@ void writer_put(struct writer *w, unsigned producer, struct event *event)
         take_event(w, event);
         return;
     }
+    mem_give_away(event);
     while (!ring_push(w->producers[producer].ring, event)) {
         if (w->options.may_drop || !w->started) {
+            mem_take_over(event);
             mem_free(event);
             atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
             return;
@@ -387,6 +390,7 @@ static void stop_thread(struct writer *w)
     for (unsigned i = 0; w->producers != NULL && i < w->options.n_producers; i++) {
         struct event *event;
         while (w->producers[i].ring != NULL && (event = ring_pop(w->producers[i].ring)) != NULL) {
+            mem_take_over(event);
             take_event(w, event);
         }
         ring_free(&w->producers[i].ring);

@@ -1,5 +1,6 @@
 /* Tests of sensor/base: each container one past its limit first. */
 #include "sensor/base/arena.h"
+#include "sensor/base/budget.h"
 #include "sensor/base/bytes.h"
 #include "sensor/base/clock.h"
 #include "sensor/base/cursor.h"
@@ -12,6 +13,7 @@
 #include "sensor/base/span.h"
 #include "tests/unit/runner.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static void span_sub_past_the_end_is_empty(void)
@@ -130,6 +132,67 @@ static void sbuf_survives_an_empty_heap(void)
     CU_ASSERT(b.cut);
     CU_ASSERT(sbuf_add(&b, SPAN("abc")));
     sbuf_free(&b);
+}
+
+static void what_is_in_use_goes_back_to_nothing(void)
+{
+    int64_t before = mem_in_use();
+    char *block = mem_alloc(1000);
+    void *array = mem_alloc_array(10, 100);
+    void *aligned = mem_alloc_aligned(1000, 64);
+    CU_ASSERT(mem_in_use() - before >= 3000);
+    block = mem_resize(block, 100000);
+    CU_ASSERT(mem_in_use() - before >= 102000);
+    block = mem_resize(block, 10);
+    CU_ASSERT(mem_in_use() - before < 100000);
+    mem_fail_at(1, 0);
+    CU_ASSERT_PTR_NULL(mem_resize(block, 1000000)); /* the old one is still there, and counts */
+    CU_ASSERT(mem_in_use() - before < 100000);
+    mem_free(aligned);
+    mem_free(array);
+    mem_free(block);
+    mem_free(NULL);
+    CU_ASSERT_EQUAL(mem_in_use(), before);
+}
+
+static void *take_and_free(void *block)
+{
+    mem_take_over(block);
+    int64_t with = mem_in_use();
+    mem_free(block);
+    return with > 0 && mem_in_use() == 0 ? block : NULL;
+}
+
+static void a_block_counts_for_the_thread_that_has_it(void)
+{
+    int64_t before = mem_in_use();
+    void *block = mem_alloc(1000);
+    void *result = NULL;
+    pthread_t thread;
+    mem_give_away(block);
+    CU_ASSERT_EQUAL(mem_in_use(), before);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, take_and_free, block), 0);
+    CU_ASSERT_EQUAL(pthread_join(thread, &result), 0);
+    CU_ASSERT_PTR_EQUAL(result, block);
+    CU_ASSERT_EQUAL(mem_in_use(), before);
+}
+
+static void a_budget_counts_from_its_start(void)
+{
+    void *old = mem_alloc(5000);
+    struct budget b;
+    budget_start(&b, 4096);
+    CU_ASSERT_EQUAL(budget_used(&b), 0);
+    CU_ASSERT_FALSE(budget_lacks(&b, 4096));
+    CU_ASSERT(budget_lacks(&b, 4097));
+    CU_ASSERT(budget_lacks(&b, SIZE_MAX));
+    void *block = mem_alloc(4096); /* and the heap's own word */
+    CU_ASSERT(budget_used(&b) > 4096);
+    CU_ASSERT(budget_lacks(&b, 0));
+    mem_free(block);
+    CU_ASSERT_FALSE(budget_lacks(&b, 0));
+    mem_free(old); /* more was given back than was taken */
+    CU_ASSERT_EQUAL(budget_used(&b), 0);
 }
 
 static void arena_refuses_beyond_its_cap_and_marks_it(void)
@@ -270,6 +333,9 @@ static CU_TestInfo memory_tests[] = {
     {"sbuf_zero_is_a_buffer_that_holds_nothing", sbuf_zero_is_a_buffer_that_holds_nothing},
     {"sbuf_replace_and_drop_keep_the_rest", sbuf_replace_and_drop_keep_the_rest},
     {"sbuf_survives_an_empty_heap", sbuf_survives_an_empty_heap},
+    {"what_is_in_use_goes_back_to_nothing", what_is_in_use_goes_back_to_nothing},
+    {"a_block_counts_for_the_thread_that_has_it", a_block_counts_for_the_thread_that_has_it},
+    {"a_budget_counts_from_its_start", a_budget_counts_from_its_start},
     {"arena_refuses_beyond_its_cap_and_marks_it", arena_refuses_beyond_its_cap_and_marks_it},
     {"arena_memory_is_zero_after_a_reset", arena_memory_is_zero_after_a_reset},
     CU_TEST_INFO_NULL,
