@@ -52,7 +52,9 @@ struct flow {
     struct list timer;    /* in the wheel */
     uint64_t slot;        /* where in the wheel */
     uint64_t deadline_us; /* when it is to be looked at */
+    uint64_t placed_us;   /* its deadline when it got its place in the wheel */
     uint64_t touched_us;  /* clock of its latest packet */
+    int64_t heap;         /* bytes that its packets took: its streams and all that its user keeps */
     bool flipped;
     bool mute;       /* the user had no memory for it */
     bool reopened;   /* its SYN was seen, in the flow that had its ports before */
@@ -78,6 +80,8 @@ struct flow_table {
     struct list embryonic; /* CONN_NEW, oldest first */
     struct list closed;    /* CONN_CLOSED, oldest first */
     struct flow *current;  /* the flow of the packet at hand: not to be evicted */
+    struct flow *latest;   /* the flow of the packet before, while it lives */
+    int64_t freed;         /* heap that flows took along that ended during the packet at hand */
     size_t memory;
     uint64_t clock_us;
     uint64_t random; /* of skip lists */

@@ -7,8 +7,10 @@
  * makes them differ is only shortage: evictions are counted and told.
  *
  * Under pressure closed flows go first, then the oldest of those that are half open (a flood of
- * SYNs pushes out itself), then those nearest to their timeout. The flow of the packet at hand
- * stays. Held segments may take three quarters of the memory, so that new flows always find some.
+ * SYNs pushes out itself), then the one that just had a packet, if it holds very much (a few with
+ * large windows push out themselves), then those that were idle for longest. While a packet is
+ * carried out, its flow stays. Held segments may take three quarters of the memory, so that new
+ * flows always find some.
  *
  * conn.id is a hash of the flow's key and of the time of its first packet, equal in every run. */
 #include "sensor/flow/flow.h"
@@ -25,6 +27,7 @@ enum {
     EVICT_FOR_SEGMENT = 16,
     EVICT_FOR_FLOW = 16,
     WELL_KNOWN = 1024,
+    HEAVY = 256, /* a flow with more than this part of the memory pays for it itself */
     CHANCE = 16, /* one right checksum among so many wrong ones says nothing */
 };
 
@@ -147,6 +150,9 @@ static void free_flow(struct flow_table *t, struct flow **f)
     tcp_free(t, *f);
     appid_forget(t, *f);
     free_tunnel(t, *f);
+    if (t->latest == *f) {
+        t->latest = NULL;
+    }
     list_remove(&(*f)->rank);
     wheel_remove(&t->wheel, *f);
     flow_index_remove(&t->index, *f);
@@ -165,6 +171,7 @@ static void update_gauges(struct flow_table *t)
 /* Delivers what is left and ends the flow; how it ended by itself goes before `reason`. */
 static void close_flow(struct flow_table *t, struct flow *f, enum close_reason reason)
 {
+    int64_t before = mem_in_use();
     tcp_finish(t, f);
     if (f->conn.packets[0] == 0 || f->conn.packets[1] == 0) {
         f->conn.marks |= CONN_ONE_SIDED;
@@ -172,6 +179,7 @@ static void close_flow(struct flow_table *t, struct flow *f, enum close_reason r
     t->user.ops->close(t->user.ctx, &f->conn, f->ended ? f->reason : reason);
     free_flow(t, &f);
     update_gauges(t);
+    t->freed += before - mem_in_use();
 }
 
 static struct flow *first_of(const struct flow_table *t, const struct list *ranks)
@@ -204,9 +212,16 @@ static bool evict_cheap(struct flow_table *t)
     return evict(t, first_of(t, &t->closed)) || evict(t, first_of(t, &t->embryonic));
 }
 
+/* The flow of the latest packet, when it holds much more than its share. */
+static struct flow *latest_and_heavy(const struct flow_table *t)
+{
+    struct flow *f = t->latest;
+    return f != NULL && f->heap > (int64_t)(t->limits.memory / HEAVY) ? f : NULL;
+}
+
 bool flow_table_evict(struct flow_table *t)
 {
-    return evict_cheap(t) || evict(t, wheel_nearest(&t->wheel));
+    return evict_cheap(t) || evict(t, latest_and_heavy(t)) || evict(t, wheel_nearest(&t->wheel));
 }
 
 /* Whether the table, or all who share its budget, would leave less than `rest` with n_bytes more.
@@ -599,12 +614,16 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
         *ret_verdict = VERDICT_PASS;
         return;
     }
+    int64_t before = mem_in_use();
+    t->freed = 0;
     t->current = f;
     account(t, f, p, h, dir);
     carry_out(t, f, h, dir);
     appid_packet(t, f, h);
     set_deadline(t, f);
     t->current = NULL;
+    t->latest = f;
+    f->heap += mem_in_use() - before + t->freed;
     *ret_verdict = f->conn.verdict;
 }
 

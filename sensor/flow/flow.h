@@ -62,9 +62,10 @@ void flow_table_prefetch_flow(const struct flow_table *t, const struct headers *
  * with CLOSE_END_OF_INPUT where the flow had not ended by itself. */
 void flow_table_finish(struct flow_table *t, uint64_t clock_us);
 
-/* Closes one flow to make room: a closed one, else the oldest half-open, else the one nearest to
- * its timeout. false when there is none. For whoever else lives of the same memory. Not to be
- * called from within a stream call. */
+/* Closes one flow to make room: a closed one, else the oldest half-open, else the one of the latest
+ * packet if it holds much of the memory, else the one that was idle for longest. false when there
+ * is none. For whoever else lives of the same memory. Not to be called from within a stream call.
+ */
 bool flow_table_evict(struct flow_table *t);
 /* Bytes in use, and flows. */
 size_t flow_table_memory(const struct flow_table *t);

@@ -12,7 +12,7 @@
 
 #include <errno.h>
 
-enum { SLOT_BITS = 18, N_SLOTS = 4096 };
+enum { SLOT_BITS = 18, N_SLOTS = 4096, SAMPLE = 16 };
 
 static struct flow *flow_of(struct list *link)
 {
@@ -71,6 +71,7 @@ static void place(struct wheel *w, struct flow *f)
     slot = slot - w->now < N_SLOTS ? slot : w->now + N_SLOTS - 1;
     w->nearest = slot < w->nearest ? slot : w->nearest;
     f->slot = slot;
+    f->placed_us = f->deadline_us;
     list_add_tail(&w->slots[slot % N_SLOTS], &f->timer);
 }
 
@@ -157,18 +158,31 @@ struct flow *wheel_pop(struct wheel *w, uint64_t clock_us)
     }
 }
 
-/* The first of a slot whose deadline lies in it; those before it are moved. */
+/* The first of a slot whose deadline lies in it and was not put off since the flow got its place
+ * there; those before it are moved, to the end of the slot or to a later one. */
 static struct flow *first_of_slot(struct wheel *w, uint64_t slot)
 {
     struct list *head = &w->slots[slot % N_SLOTS];
     struct list *link = list_first(head);
-    while (link != NULL && slot_of(flow_of(link)->deadline_us) > slot &&
-           slot - w->now < N_SLOTS - 1) {
+    while (link != NULL && flow_of(link)->deadline_us != flow_of(link)->placed_us) {
         list_remove(link);
         place(w, flow_of(link));
         link = list_first(head);
     }
     return link != NULL ? flow_of(link) : NULL;
+}
+
+/* Flows that share a slot stand in the order in which they came there: the nearest of some. */
+static struct flow *nearest_of_slot(struct wheel *w, uint64_t slot)
+{
+    struct list *head = &w->slots[slot % N_SLOTS];
+    struct flow *best = first_of_slot(w, slot);
+    struct list *link = best != NULL ? list_next(head, &best->timer) : NULL;
+    for (unsigned i = 0; i < SAMPLE && link != NULL; i++) {
+        best = flow_of(link)->deadline_us < best->deadline_us ? flow_of(link) : best;
+        link = list_next(head, link);
+    }
+    return best;
 }
 
 struct flow *wheel_nearest(struct wheel *w)
@@ -177,7 +191,7 @@ struct flow *wheel_nearest(struct wheel *w)
     uint64_t slot = w->nearest > w->now ? w->nearest : w->now + 1;
     for (; f == NULL && w->n > 0 && slot < w->now + N_SLOTS; slot++) {
         w->nearest = slot;
-        f = first_of_slot(w, slot);
+        f = nearest_of_slot(w, slot);
     }
     return f;
 }

@@ -167,6 +167,77 @@ def backwards(wire, scale):
     yield stream.say(1, flows.response()) + stream.close()
 
 
+def open_in_turn(wire, n, first, pieces):
+    """n conversations at once: in each the first words, then piece after piece in turn, and never
+    an end."""
+    streams = [Stream(wire, number) for number in range(n)]
+    for stream in streams:
+        yield stream.open() + stream.say(0, first)
+    for piece in pieces:
+        for stream in streams:
+            yield stream.say(0, piece, 1400)
+
+
+def post(length, *headers):
+    return flows.request("/open", [(b"Content-Length", b"%d" % length), *headers], method="POST")
+
+
+def open_bodies(wire, scale):
+    """2,000 bodies of 200 kB, each with something at its start that may be a look-up, so that what
+    follows is kept."""
+    start = b"a=" + flows.OPENER.encode() + b"jndi:ldap://" + b"x" * 20000
+    yield from open_in_turn(wire, int(2000 * scale), post(200000),
+                            [start] + [b"y" * 20000] * 8)
+
+
+def open_gzip(wire, scale):
+    """20,000 packed bodies that have begun: each has a decompressor with its window."""
+    press = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = press.compress(bytes(range(256)) * 40) + press.flush(zlib.Z_SYNC_FLUSH)
+    yield from open_in_turn(wire, int(20000 * scale),
+                            post(100000, (b"Content-Encoding", b"gzip")), [packed])
+
+
+# A frame that asks for a window of 8 MiB, and its first block: 128 KiB of one byte (RFC 8878).
+ZSTD_WINDOW = b"\x28\xb5\x2f\xfd\x00\x68" + (1 << 1 | 0x20000 << 3).to_bytes(3, "little") + b"z"
+
+
+def open_zstd(wire, scale):
+    """500 bodies packed with the largest window there may be."""
+    yield from open_in_turn(wire, int(500 * scale) + 1,
+                            post(100000, (b"Content-Encoding", b"zstd")), [ZSTD_WINDOW])
+
+
+def huge_heads(wire, scale):
+    """4,000 heads of 60 kB that never end."""
+    yield from open_in_turn(wire, int(4000 * scale), b"GET /heads HTTP/1.1\r\nHost: a\r\n",
+                            [b"X-Much: " + b"h" * 10000 + b"\r\n"] * 6)
+
+
+def open_mails(wire, scale):
+    """4,000 mails with nested parts, each amid a line."""
+    def talk(number):
+        stream = Stream(wire, number, MAIL)
+        made = stream.open() + stream.say(1, b"220 mail\r\n")
+        for line in (b"EHLO a", b"MAIL FROM:<a@a.example>", b"RCPT TO:<b@b.example>"):
+            made += stream.say(0, line + b"\r\n") + stream.say(1, b"250 ok\r\n")
+        made += stream.say(0, b"DATA\r\n") + stream.say(1, b"354 go\r\n")
+        for level in range(30):
+            made += stream.say(0, b"Content-Type: multipart/mixed; boundary=%s%d\r\n\r\n--%s%d\r\n"
+                               % (b"b" * 60, level, b"b" * 60, level))
+        return made + stream.say(0, b"Subject: " + b"s" * 12000)
+    for number in range(int(4000 * scale)):
+        yield talk(number)
+
+
+def many_fields(wire, scale):
+    """10^4 transactions that keep as much for their events as they may."""
+    head = flows.request("/kept?" + "q" * 2000, [
+        (name, b"v" * 2000) for name in (b"User-Agent", b"Referer", b"X-Forwarded-For", b"Cookie",
+                                          b"Content-Type", b"Origin")])
+    yield from open_in_turn(wire, int(10000 * scale), head, [])
+
+
 def fragments(wire, scale):
     """10^5 datagrams of which only the first fragment comes."""
     for number in range(int(100000 * scale)):
@@ -189,6 +260,12 @@ LOADS = {
     "mail of 10^4 nested parts": (deep_mail, 20000, ["/deep"]),
     "64 Ki segments of one byte, backwards": (backwards, 65536, ["/backwards"]),
     "10^5 first fragments": (fragments, 100000, []),
+    "bodies that are kept": (open_bodies, 20000, []),
+    "packed bodies that do not end": (open_gzip, 40000, []),
+    "windows of 8 MiB": (open_zstd, 1000, []),
+    "heads of 60 kB that do not end": (huge_heads, 28000, []),
+    "mails that do not end": (open_mails, 4000, []),
+    "transactions that keep much": (many_fields, 10000, []),
 }
 
 

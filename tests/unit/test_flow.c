@@ -452,6 +452,75 @@ static void full_table_of_live_flows_ends_the_idlest(void)
     lab_stop(&lab);
 }
 
+/* Also among flows whose timeouts are too near to each other for the wheel to tell them apart: the
+ * first to come is not the first to go when it is busy. */
+static void busy_flows_stay_though_they_came_first(void)
+{
+    struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
+    limits.flows = 100;
+    struct lab lab;
+    lab_start(&lab, &limits);
+    lab.quiet = true;
+    for (unsigned i = 0; i < 100; i++) {
+        lab_open(&lab, i);
+    }
+    struct shot shot = {.seq = 101, .ack = 501, .flags = TCP_ACK, .text = "x"};
+    for (unsigned i = 0; i < 50; i++, shot.seq++) {
+        lab_shoot(&lab, &shot);
+        lab_open(&lab, 100 + i);
+        CU_ASSERT_EQUAL(lab.n_closed[CLOSE_EVICTED], i + 1);
+        CU_ASSERT_NOT_EQUAL(lab.last.port[TO_SERVER], 40000);
+    }
+    lab_stop(&lab);
+}
+
+enum { HUGE_BYTES = 1024 * 1024 };
+
+static void keep_much(struct lab *lab, enum direction dir, struct span bytes)
+{
+    (void)dir;
+    if (span_equal(bytes, SPAN("much")) && lab->user == NULL) {
+        lab->user = mem_alloc(HUGE_BYTES);
+    }
+}
+
+static void give_back(struct lab *lab)
+{
+    if (lab->user != NULL && lab->last.port[TO_SERVER] == 40003) {
+        mem_free(lab->user);
+        lab->user = NULL;
+    }
+}
+
+/* Of a budget that others draw from too, who takes much pays first, and the idlest after him. */
+static void who_takes_much_goes_first(void)
+{
+    struct budget budget;
+    struct flow_limits limits = flow_limits_default();
+    struct lab lab;
+    limits.appid_packets = 0;
+    limits.memory = HUGE_BYTES / 2;
+    limits.budget = &budget;
+    lab_start(&lab, &limits);
+    budget_start(&budget, limits.memory);
+    lab.quiet = true;
+    lab.on_data = keep_much;
+    lab.on_close = give_back;
+    for (unsigned i = 0; i < 5; i++) {
+        const char *text = i == 3 ? "much" : "little";
+        lab_shoot(&lab, &(struct shot){.flow = i, .seq = 1, .flags = TCP_ACK, .text = text});
+        while (budget_lacks(&budget, 0) && flow_table_evict(lab.table)) {
+        }
+    }
+    CU_ASSERT_PTR_NULL(lab.user);
+    CU_ASSERT_EQUAL(lab.n_closed[CLOSE_EVICTED], 1);
+    CU_ASSERT_EQUAL(lab.last.port[TO_SERVER], 40003);
+    CU_ASSERT(flow_table_evict(lab.table));
+    CU_ASSERT_EQUAL(lab.last.port[TO_SERVER], 40000);
+    lab_stop(&lab);
+}
+
 /* A flood of half-open flows stays under the limit, and the good flow beside it is read. */
 static void flood_of_syns_stays_within_memory(void)
 {
@@ -615,6 +684,8 @@ static CU_TestInfo time_tests[] = {
 static CU_TestInfo room_tests[] = {
     TEST(one_flow_beyond_the_table_ends_the_oldest_half_open_one),
     TEST(full_table_of_live_flows_ends_the_idlest),
+    TEST(busy_flows_stay_though_they_came_first),
+    TEST(who_takes_much_goes_first),
     TEST(flood_of_syns_stays_within_memory),
     TEST(flood_of_holes_stays_within_memory),
     TEST(table_survives_the_failure_of_any_allocation),
