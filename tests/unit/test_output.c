@@ -120,7 +120,7 @@ static void a_stream_of_http2_is_an_http_event(void)
         .id = FIELD_HTTP_URI_RAW, .value = SPAN_LITERAL("/a"), .next = &number};
     struct tx tx = {.conn = &conn, .decoder = &http2, .kept = &url};
     bool has_event = false;
-    struct event *event = eve_transaction(e, &tx, &(struct eve_places){0}, &has_event);
+    struct event *event = eve_transaction(e, &tx, 0, &(struct eve_places){0}, &has_event);
     CU_ASSERT(has_event);
     CU_ASSERT(has(event, "\"event_type\":\"http\""));
     CU_ASSERT(has(event, "\"http\":{\"url\":\"/a\",\"length\":0,\"version\":\"2\","
