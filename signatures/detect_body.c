@@ -414,7 +414,9 @@ static void consider_hits(struct detector *d, const struct tx_state *state, stru
         }
     }
     if (d->hits.overflow && b->armed == NO_HIT) {
-        arm(b, base + d->hits.list[d->hits.n - 1].end);
+        uint64_t last = base + d->hits.list[d->hits.n - 1].end;
+        uint64_t next = last > b->done ? last : b->done + 1;
+        b->armed = next <= b->end ? next : NO_HIT;
     }
 }
 

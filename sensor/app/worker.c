@@ -159,6 +159,24 @@ static void start(struct worker *w)
     }
 }
 
+/* Fragments may be read otherwise; when the first reading was refused (for its checksum), the next
+ * one is what a receiver would have put together. */
+static void deliver(struct worker *w, const struct packet *packet, const char *iface, bool decoded,
+                    struct headers *headers, enum verdict *verdict)
+{
+    if (decoded) {
+        flow_table_packet(w->flows, packet, headers, iface, verdict);
+    }
+    while (headers->reassembled && packet_alternate(w->decoder, headers)) {
+        if (decoded) {
+            flow_table_alternate(w->flows, packet, headers, iface);
+        } else {
+            flow_table_packet(w->flows, packet, headers, iface, verdict);
+            decoded = true;
+        }
+    }
+}
+
 enum verdict worker_packet(struct worker *w, const struct packet *packet, const char *iface)
 {
     enum verdict verdict = VERDICT_PASS;
@@ -168,12 +186,7 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     pipeline_advance(w->pipeline, packet->clock_us);
     enum decode_result result = packet_decode(w->decoder, packet, &headers);
     do {
-        if (result == DECODE_DONE) {
-            flow_table_packet(w->flows, packet, &headers, iface, &verdict);
-        }
-        while (headers.reassembled && packet_alternate(w->decoder, &headers)) {
-            flow_table_alternate(w->flows, packet, &headers, iface);
-        }
+        deliver(w, packet, iface, result == DECODE_DONE, &headers, &verdict);
     } while (packet_next(w->decoder, &headers, &result));
     keep_within_memory(w);
     return verdict;
