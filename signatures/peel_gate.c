@@ -9,23 +9,35 @@
  * `${` and the beginnings of inner layers take in base64, UTF-7, UTF-16 and encoded words. A
  * missing `${` (attempts) has its own openers.
  *
- * Each pattern is as narrow as that argument allows, because the gate sees all traffic: "%25" or
- * "\u00" alone are everywhere. All are case-sensitive, as base64 is. */
+ * Each pattern is as narrow as it takes to be rare in traffic ("%25" or "\u00" alone are
+ * everywhere), and no narrower where that would cost: the gate sees all traffic, and what a pattern
+ * leaves open a glance at the hit decides (peel_glance.c). So escapes that stand before what is
+ * rare are known by their ends. All are case-sensitive, as base64 is. */
 #include "signatures/peel_gate.h"
 
 #include "sensor/base/bytes.h"
 #include "signatures/peel.h"
+
+struct row {
+    enum peel_gate_kind kind;
+    struct span regex;
+};
 
 /* The character with these hexadecimal, decimal and octal numbers and these names, escaped. */
 #define BY_NUMBER(hex, dec, oct)                                                                   \
     "%" hex "|%[uU]00" hex "|&#0*" dec ";?|&#[xX]0*" hex ";?|\\\\u+00" hex "|\\\\u\\{0*" hex       \
     "\\}|\\\\x" hex "|\\\\0?" oct "|=" hex
 #define ESCAPED(hex, dec, oct, names) "(?:" BY_NUMBER(hex, dec, oct) "|&(?:" names ");?)"
-/* An octet above 7F; its escapes give a byte or a character of ISO-8859-1. */
-#define OCTET(raw, hex, dec, oct) "(?:" BY_NUMBER(hex, dec, oct) "|" raw ")"
+#define OCTET(hex, dec, oct)          "(?:" BY_NUMBER(hex, dec, oct) ")"
 
-#define DOLLAR    ESCAPED("24", "36", "44", "dollar")
-#define BRACE     ESCAPED("7[bB]", "123", "173", "lbrace|lcub")
+/* How escapes of '$', and of '#' and '%', end: what stands before that is left to the glance. */
+#define DOLLAR_END "(?:24|36|44|dollar)[;}]?"
+#define SIGN_END   "(?:23|35|43|num|25|37|45|percnt)[;}]?"
+/* An escaped '{', as far as it takes to know one. */
+#define BRACE                                                                                      \
+    "(?:%7[bB]|%[uU]007[bB]|&#0*123|&#[xX]0*7[bB]|\\\\u+007[bB]|\\\\u\\{0*7[bB]|\\\\x7[bB]|"       \
+    "\\\\0?173|=7[bB]|&lbrace|&lcub)"
+
 #define PAREN     ESCAPED("28", "40", "50", "lpar")
 #define HASH      ESCAPED("23", "35", "43", "num")
 #define PERCENT   ESCAPED("25", "37", "45", "percnt")
@@ -34,13 +46,14 @@
 #define EQUALS    ESCAPED("3[dD]", "61", "75", "equals")
 #define QUESTION  ESCAPED("3[fF]", "63", "77", "quest")
 #define PLUS      ESCAPED("2[bB]", "43", "53", "plus")
-#define LINE_END  "(?:" BY_NUMBER("0[dDaA]", "1[03]", "1[25]") ")"
-#define NUL       "(?:\\x00|%00|%[uU]0000|&#0+;?|&#[xX]0+;?|\\\\u+0000|\\\\x00|\\\\0{1,3}|=00)"
+#define LINE_END  OCTET("0[dDaA]", "1[03]", "1[25]")
+#define NUL       "(?:%00|%[uU]0000|&#0+;?|&#[xX]0+;?|\\\\u+0000|\\\\x00|\\\\0{1,3}|=00)"
 
 #define ALNUM_HEX "(?:3[0-9]|4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])"
 #define ALNUM_DEC "(?:4[89]|5[0-7]|6[5-9]|[78][0-9]|90|9[789]|1[01][0-9]|12[012])"
 #define ALNUM_OCT "(?:0?6[0-7]|0?7[01]|1[0-7][0-7])"
-#define ALNUM     "(?:" BY_NUMBER(ALNUM_HEX, ALNUM_DEC, ALNUM_OCT) ")"
+#define ALNUM     OCTET(ALNUM_HEX, ALNUM_DEC, ALNUM_OCT)
+#define NEXT      "[%&\\\\=]" /* another escape begins */
 
 /* Numbers of the characters that open a look-up or begin an escape. */
 #define WANTED_HEX "(?:24|7[bB]|25|26|5[cC]|3[dD]|2[bB])"
@@ -48,48 +61,54 @@
 #define WANTED_OCT "0?(?:44|173|45|46|134|75|53)"
 
 #define SOFT_BREAK "=[ \\t]*\\r?\\n"
-#define MAY_BREAK  "(?:" SOFT_BREAK ")?"
-#define NO_WORD    "[^A-Za-z0-9]{0,16}"
 
 /* Overlong '$' and '{', each byte itself or escaped. */
-#define LEAD_2  OCTET("[\\xc0\\xc1]|\\xc3[\\x80\\x81]", "[cC][01]", "19[23]", "30[01]")
-#define LEAD_34 OCTET("[\\xe0\\xf0]|\\xc3[\\xa0\\xb0]", "[eEfF]0", "2(?:24|40)", "3[46]0")
-#define NEXT_80 OCTET("\\xc2?[\\x80\\x81]", "8[01]", "1(?:28|29)", "20[01]")
-#define LAST    OCTET("\\xc2?[\\xa4\\xbb]", "(?:[aA]4|[bB][bB])", "1(?:64|87)", "2(?:44|73)")
-
-struct row {
-    enum peel_gate_kind kind;
-    struct span regex;
-};
+#define LEAD_2   OCTET("[cC][01]", "19[23]", "30[01]")
+#define LEAD_34  OCTET("[eEfF]0", "2(?:24|40)", "3[46]0")
+#define SECOND   OCTET("8[01]", "1(?:28|29)", "20[01]")
+#define LAST_ESC "(?:%[aAbB]|&#|\\\\[uUxX2]|=[aAbB])"
 
 static const struct row rows[] = {
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\$\\{")},
     /* one or both escaped */
-    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR MAY_BREAK "(?:\\{|" BRACE ")")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" MAY_BREAK BRACE)},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" SOFT_BREAK "\\{")},
-    {PEEL_GATE_FOLDED, SPAN_LITERAL("[$%&\\\\{+=\\xc0-\\xf0][^\\s]{0,6}" SOFT_BREAK)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR_END "\\{")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR_END BRACE)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" BRACE)},
+    {PEEL_GATE_FOLDED, SPAN_LITERAL("[$%&\\\\{+=\\xc0-\\xf0][^\\s]{0,8}" SOFT_BREAK)},
     {PEEL_GATE_FOLDED, SPAN_LITERAL(SOFT_BREAK "[^\\s=]{1,76}" SOFT_BREAK)},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:\\$|" DOLLAR ")" NUL "(?:\\{|" BRACE ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(NUL "[{%&\\\\=]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$\\x00\\{")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\x00" BRACE)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR_END "\\x00\\{")},
     /* openers of attempts */
-    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]\\{|\\$\\()" NO_WORD "(?:[jJ][nN][dD]|" ALNUM ")")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]|" HASH "|" PERCENT ")" NUL "?" BRACE)},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:" HASH "|" PERCENT ")" NUL "?\\{")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("[#%]" NUL "\\{")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]|" HASH "|" PERCENT "|" EQUALS "2[35])" EQUALS "7[bB]")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR "(?:\\(|" PAREN ")")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" PAREN NO_WORD "(?:[jJ]|" ALNUM ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]\\{|\\$\\()[^A-Za-z0-9]{0,16}"
+                                  "(?:[jJ][nN][dD]|[%&\\\\=][uUxX#0-9])")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]|" SIGN_END ")" BRACE)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(SIGN_END "\\x00?\\{")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("[#%]\\x00\\{")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]|" SIGN_END "|2[35])" EQUALS "7[bB]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR_END "(?:\\(|" PAREN ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" PAREN)},
     /* needlessly escaped */
-    {PEEL_GATE_TEXT, SPAN_LITERAL(ALNUM ALNUM)},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:\\\\[xX]|%)[cC][01](?:\\\\[xX]|%)[89aAbB][0-9a-fA-F]")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[\\xc0\\xc1][\\x80-\\xbf]){2}")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("%" ALNUM_HEX NEXT)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("%[uU]00" ALNUM_HEX NEXT)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("&#0*" ALNUM_DEC ";?" NEXT)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("&#[xX]0*" ALNUM_HEX ";?" NEXT)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\\\u+00" ALNUM_HEX NEXT)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\\\u\\{0*" ALNUM_HEX "\\}" NEXT)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\\\x" ALNUM_HEX NEXT)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\\\" ALNUM_OCT NEXT)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("=" ALNUM_HEX NEXT)},
+    /* overlong */
+    {PEEL_GATE_TEXT, SPAN_LITERAL("[\\xc0\\xc1][\\x80-\\xbf][\\xc0\\xc1]")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\xc0[\\xa4-\\xa6\\xab\\xbd]|\\xc1[\\x9c\\xbb]")},
-    {PEEL_GATE_TEXT,
-     SPAN_LITERAL("\\xe0[\\x80\\x81][\\x80-\\xbf]|\\xf0\\x80[\\x80\\x81][\\x80-\\xbf]")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("\\xc3[\\x80\\x81]\\xc2[\\x80-\\xbf]")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_2 LAST)},
-    {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_34 NEXT_80 LAST)},
-    {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_34 NEXT_80 NEXT_80 LAST)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("[\\xc0\\xc1]" LAST_ESC)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\xc3[\\x80\\x81](?:\\xc2|" LAST_ESC ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_2 "[\\x80-\\xbf\\xc2%&\\\\=]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\xe0[\\x80\\x81]|\\xf0\\x80[\\x80\\x81]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\xc3[\\xa0\\xb0]\\xc2[\\x80\\x81]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[\\xe0\\xf0]|\\xc3[\\xa0\\xb0])" SECOND)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_34 "(?:[\\x80\\x81\\xc2]|" SECOND ")")},
     /* the beginning of an escape, escaped */
     {PEEL_GATE_TEXT,
      SPAN_LITERAL(PERCENT "(?:24|7[bB]|25|5[cC]|[cCeEfF]0|[cC]1|00|[uU]00" WANTED_HEX "|" ALNUM_HEX
@@ -103,7 +122,7 @@ static const struct row rows[] = {
      SPAN_LITERAL(AMPERSAND "(?:dollar|lbrace|lcub|percnt|bsol|equals|plus|amp;?#)")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(BACKSLASH "(?:u+00" WANTED_HEX "|u\\{|x" WANTED_HEX "|" WANTED_OCT
                                             "|" ALNUM ")")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS "24" MAY_BREAK "(?:\\{|" BRACE "|" EQUALS "7[bB])")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS "24(?:\\{|" BRACE "|" EQUALS "7[bB])")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" EQUALS "7[bB]")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS "(?:" QUESTION "|\\?[A-Za-z])")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS LINE_END)},
