@@ -143,6 +143,7 @@ static void lose_frames(struct http2_side *side, struct span unread)
 static void bad_frame(struct http2_side *side)
 {
     const struct emit *emit = side->out.emit;
+    http2_flush(side);
     emit->ops->anomaly(emit->ctx, NULL, side->out.dir, ANOMALY_HTTP2_BAD_FRAME);
 }
 
