@@ -78,8 +78,10 @@ struct http2_side {
 struct http2 {
     const struct decoder_limits *limits;
     const struct emit *emit; /* of the call at hand */
-    struct list streams;
+    struct list streams;     /* open ones, oldest first */
     unsigned n_streams;
+    unsigned n_coded;            /* bodies whose codings are being undone */
+    struct http2_stream *latest; /* found last */
     struct http2_side sides[2];
 };
 

@@ -10,6 +10,8 @@
 #include "sensor/base/mem.h"
 #include "sensor/core/tx.h"
 
+enum { CODED_MAX = 32 }; /* bodies whose codings are undone side by side */
+
 static struct http2_stream *stream_of(struct list *link)
 {
     return link != NULL ? LIST_ENTRY(link, struct http2_stream, link) : NULL;
@@ -18,10 +20,14 @@ static struct http2_stream *stream_of(struct list *link)
 struct http2_stream *http2_stream_find(struct http2 *h, uint32_t id)
 {
     struct list *at = list_first(&h->streams);
+    if (h->latest != NULL && h->latest->id == id) {
+        return h->latest;
+    }
     while (at != NULL && stream_of(at)->id != id) {
         at = list_next(&h->streams, at);
     }
-    return stream_of(at);
+    h->latest = stream_of(at);
+    return h->latest;
 }
 
 static struct http_out *out_of(struct http2_side *side, struct http2_stream *stream)
@@ -47,6 +53,7 @@ static void end_body(struct http2_side *side, struct http2_stream *stream, bool 
             http2_flush(side);
         }
         side->active = NULL;
+        side->http2->n_coded -= m->body.codings != NULL ? 1 : 0;
         http_body_end(&m->body, out_of(side, stream), cut);
         m->in_body = false;
     }
@@ -63,6 +70,7 @@ void http2_stream_end(struct http2 *h, struct http2_stream *stream)
     }
     h->emit->ops->tx_end(h->emit->ctx, stream->tx, stream->cut ? TX_CUT : 0U);
     list_remove(&stream->link);
+    h->latest = NULL;
     h->n_streams--;
     mem_free(stream);
 }
@@ -271,6 +279,25 @@ void http2_block_data(struct http2_side *side, struct span in, bool last)
 
 /* --- bodies --- */
 
+static bool is_coded(const struct http2_stream *stream)
+{
+    return stream->messages[TO_SERVER].body.codings != NULL ||
+           stream->messages[TO_CLIENT].body.codings != NULL;
+}
+
+/* Undoing a coding takes memory: at the cap the oldest stream with one ends. */
+static void make_room_for_coding(struct http2 *h, const struct http2_stream *but)
+{
+    struct list *at = h->n_coded >= CODED_MAX ? list_first(&h->streams) : NULL;
+    while (at != NULL && (stream_of(at) == but || !is_coded(stream_of(at)))) {
+        at = list_next(&h->streams, at);
+    }
+    if (at != NULL) {
+        stream_of(at)->cut = true;
+        http2_stream_end(h, stream_of(at));
+    }
+}
+
 static void begin_body(struct http2_side *side, struct http2_stream *stream)
 {
     struct http2_message *m = &stream->messages[side->out.dir];
@@ -280,7 +307,11 @@ static void begin_body(struct http2_side *side, struct http2_stream *stream)
     m->begun = true;
     m->head_done = true;
     m->in_body = true;
+    if (m->facts.n_codings > 0) {
+        make_room_for_coding(side->http2, stream);
+    }
     http_body_begin(&m->body, out_of(side, stream), &m->facts, HTTP_FRAMING_CLOSE, 0);
+    side->http2->n_coded += m->body.codings != NULL ? 1 : 0;
 }
 
 void http2_body_data(struct http2_side *side, struct span bytes, bool last)
