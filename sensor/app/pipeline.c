@@ -765,6 +765,13 @@ static void on_file(void *ctx, struct tx *tx, const struct file_seen *file)
     report_file(&p->options.report, tx, file);
 }
 
+static void on_url(void *ctx, struct tx *tx, struct span url)
+{
+    const struct pipeline *p = ctx;
+    const struct field field = {.id = FIELD_EMAIL_URL, .value = url, .dir = TO_SERVER};
+    tx_keep(tx, &field, p->options.kept_field_bytes);
+}
+
 /* --- life
  * ---------------------------------------------------------------------------------------------- */
 
@@ -779,6 +786,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
     list_init(&p->due);
     p->wants_files = (options->report.types & 1U << EVENT_FILEINFO) != 0;
     p->files = (struct files_user){.file = on_file, .ctx = p, .hash = options->file_hash};
+    p->wants_urls = (options->report.types & 1U << EVENT_SMTP) != 0;
+    p->urls = (struct urls_user){.url = on_url, .ctx = p};
     struct detect_user user = {.found = pipeline_found, .ctx = p};
     p->detector = detector_new(options->engine, &options->detect, options->report.stats, &user);
     if (p->detector == NULL) {

@@ -5,6 +5,7 @@
 #include "sensor/app/files.h"
 #include "sensor/app/pipeline.h"
 #include "sensor/app/reading.h"
+#include "sensor/app/urls.h"
 
 struct pipeline {
     struct pipeline_options options;
@@ -12,6 +13,8 @@ struct pipeline {
     struct tx_pool pool;
     bool wants_files; /* somebody wants to be told of them */
     struct files_user files;
+    bool wants_urls; /* smtp events are written */
+    struct urls_user urls;
     struct list due; /* transactions with waiting alerts, in the order of their time */
 };
 

@@ -54,6 +54,9 @@ static void emit_region(void *ctx, struct tx *tx, const struct region *region)
     if (!r->alternate && pipeline_of(r)->wants_files) {
         files_region(&tx_slot_of(tx)->files, &pipeline_of(r)->files, tx, region);
     }
+    if (!r->alternate && pipeline_of(r)->wants_urls) {
+        urls_region(&tx_slot_of(tx)->urls, &pipeline_of(r)->urls, tx, region);
+    }
     detect_region(pipeline_of(r)->detector, tx, region);
 }
 

@@ -5,6 +5,7 @@
 #include "sensor/app/tx_pool.h"
 
 #include "sensor/app/files.h"
+#include "sensor/app/urls.h"
 
 #include "sensor/base/mem.h"
 
@@ -57,6 +58,7 @@ void tx_pool_put(struct tx_pool *pool, struct tx_slot *slot)
 {
     CHECK(pool->n_open > 0);
     files_free(&slot->files);
+    urls_free(&slot->urls);
     pool->n_open--;
     if (pool->n_idle >= IDLE_MAX) {
         slot_free(slot);

@@ -5,6 +5,7 @@
 
 struct files;
 struct reading;
+struct urls;
 
 /* A transaction and what the pipeline needs beside it. */
 struct tx_slot {
@@ -15,6 +16,7 @@ struct tx_slot {
     struct finding *waiting; /* the first that is not written yet */
     struct reading *reading; /* NULL: bytes no decoder reads */
     struct files *files;     /* that it carries; NULL: none so far */
+    struct urls *urls;       /* in its texts; NULL: none so far */
     bool in_body;            /* raw ones: FIRST was announced */
 };
 

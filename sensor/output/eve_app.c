@@ -44,6 +44,7 @@ static const struct row email_rows[] = {
     {FIELD_EMAIL_X_MAILER, NULL, "x_mailer", TEXT},
     {FIELD_EMAIL_RECEIVED, NULL, "received", EACH},
     {FIELD_EMAIL_ATTACHMENT, NULL, "attachment", EACH},
+    {FIELD_EMAIL_URL, NULL, "url", EACH},
 };
 
 static bool fits(const struct row *row, const struct kept_field *kept)

@@ -467,6 +467,24 @@ static void uploads_and_attachments_are_files(void)
         1);
 }
 
+static void urls_in_the_text_of_a_mail_are_listed(void)
+{
+    struct scene s;
+    static const char mail[] =
+        "EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nSubject: x\r\n\r\n"
+        "See http://a.example/1?x=y, HTTPS://b.example. Not http:/c nor mailto:d@e.\r\n"
+        "<a href=\"http://a.example/2\">http://a.example/2</a> ftp://f.example/\r\n.\r\n";
+    begin(&s, rules);
+    give(&s, TO_CLIENT, "220 a ESMTP\r\n");
+    for (size_t i = 0; i < sizeof(mail) - 1; i++) {
+        s.user.ops->data(s.user.ctx, &s.conn, TO_SERVER, span_of(mail + i, 1));
+    }
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"url\":[\"http://a.example/1?x=y\",\"https://b.example\","
+                          "\"http://a.example/2\",\"ftp://f.example/\"]"),
+                    1);
+}
+
 /* Headers in headers: the innermost are not told apart any more, but hide nothing. */
 static void tunnels_in_tunnels_hide_nothing(void)
 {
@@ -528,6 +546,7 @@ static CU_TestInfo tests[] = {
     {"a_proxy_header_is_passed_and_its_client_told", a_proxy_header_is_passed_and_its_client_told},
     {"an_upgrade_to_http2_is_followed", an_upgrade_to_http2_is_followed},
     {"uploads_and_attachments_are_files", uploads_and_attachments_are_files},
+    {"urls_in_the_text_of_a_mail_are_listed", urls_in_the_text_of_a_mail_are_listed},
     {"tunnels_in_tunnels_hide_nothing", tunnels_in_tunnels_hide_nothing},
     {"a_gap_in_a_tunnel_is_told_to_what_is_inside", a_gap_in_a_tunnel_is_told_to_what_is_inside},
     {"an_empty_heap_costs_events_only", an_empty_heap_costs_events_only},
