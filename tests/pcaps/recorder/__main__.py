@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import harmless  # noqa: F401  (registers its scenes)
+import inside  # noqa: F401
 import mail  # noqa: F401
 import web  # noqa: F401
 import crooked  # noqa: F401  (last: its scenes are made from the others)

@@ -34,6 +34,7 @@ http {{
     root {site};
     server {{
         listen {front}:80;
+        listen {front}:8081 proxy_protocol;
         {listen6}
         listen {front}:443 ssl;
         ssl_certificate {folder}/server.crt;
