@@ -171,7 +171,14 @@ static bool is_zlib_header(uint8_t first, uint8_t second)
     return (first & 0x0f) == 8 && first >> 4 <= 7 && right && (second & HAS_DICTIONARY) == 0;
 }
 
-/* Two bytes tell whether the stream is wrapped. If not, they are its first. */
+/* RFC 1952 section 2.3.1. No stream of RFC 1951 begins so: its first block would be of a type that
+ * there is not. */
+static bool is_gzip_header(uint8_t first, uint8_t second)
+{
+    return first == 0x1f && second == 0x8b;
+}
+
+/* Two bytes tell whether the stream is wrapped, and in what. If not, they are its first. */
 static void read_zlib_header(struct inflate *z, struct span *in, struct span *ret_out)
 {
     keep(z, in, 1);
@@ -181,6 +188,11 @@ static void read_zlib_header(struct inflate *z, struct span *in, struct span *re
     }
     if (is_zlib_header(span_at(kept, 0), span_at(kept, 1))) {
         start_stream(z, ISAL_ZLIB_NO_HDR_VER, 0);
+        return;
+    }
+    if (is_gzip_header(span_at(kept, 0), span_at(kept, 1))) {
+        z->kind = INFLATER_GZIP;
+        (void)gziphead_next(&z->header, &kept);
         return;
     }
     size_t used;
