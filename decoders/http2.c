@@ -13,6 +13,9 @@
  * A gap inside a frame is counted off it; behind a gap that reaches over its end it is not known
  * where frames begin: the rest of the direction is inspected as it is, and counted as lost.
  *
+ * Taken up in the middle, frames are told by three of them in a row; header blocks are then counted
+ * as lost, since their table is not known, and inspected as they are.
+ *
  * Flow control, priorities and the order of frames are not checked: a server may be more lenient
  * than the standard. */
 #include "decoders/http2.h"
@@ -28,6 +31,8 @@ enum {
     SETTING_TABLE_SIZE = 1,
     KEPT_MAX = 24, /* the preface; all else is shorter */
     PROBED_SETTINGS = 32,
+    FRAMES_TO_TELL = 3,
+    LIKELY_BYTES = 16384, /* of a frame, unless the receiver allows more (section 4.2) */
 };
 
 enum type {
@@ -38,11 +43,63 @@ enum type {
     SETTINGS = 4,
     PUSH_PROMISE = 5,
     PING = 6,
+    GOAWAY = 7,
     WINDOW_UPDATE = 8,
     CONTINUATION = 9,
 };
 
-enum flag { END_STREAM = 0x01, END_HEADERS = 0x04, PADDED = 0x08, HAS_PRIORITY = 0x20 };
+enum flag { ACK = 0x01, END_STREAM = 0x01, END_HEADERS = 0x04, PADDED = 0x08, HAS_PRIORITY = 0x20 };
+
+/* Flags that a frame of the type may have (section 6). */
+static uint8_t flags_of(uint8_t type)
+{
+    static const uint8_t flags[] = {
+        [DATA] = END_STREAM | PADDED,
+        [HEADERS] = END_STREAM | END_HEADERS | PADDED | HAS_PRIORITY,
+        [SETTINGS] = ACK,
+        [PUSH_PROMISE] = END_HEADERS | PADDED,
+        [PING] = ACK,
+        [CONTINUATION] = END_HEADERS,
+    };
+    return type < ARRAY_LEN(flags) ? flags[type] : 0;
+}
+
+/* Whether a frame may begin so, by the letter of section 6. */
+static bool is_plausible(uint32_t len, uint8_t type, uint8_t flags, uint32_t stream)
+{
+    static const uint8_t sizes[] = {
+        [PRIORITY] = 5, [RST_STREAM] = 4, [PING] = 8, [WINDOW_UPDATE] = 4, [CONTINUATION] = 0};
+    bool of_connection = type == SETTINGS || type == PING || type == GOAWAY;
+    if (type > CONTINUATION || (flags & ~flags_of(type)) != 0 || len > LIKELY_BYTES ||
+        (of_connection ? stream != 0 : stream == 0 && type != WINDOW_UPDATE) ||
+        stream > INT32_MAX || (type == SETTINGS && len % SETTING_BYTES != 0)) {
+        return false;
+    }
+    return sizes[type] == 0 ? len > 0 || type == DATA || type == SETTINGS : len == sizes[type];
+}
+
+/* In the middle of a flow: frames one behind the other, as far as they are shown. */
+static enum probe probe_frames(struct span first)
+{
+    struct cursor c = cursor_of(first);
+    unsigned n = 0;
+    while (cursor_left(&c) >= HEAD_BYTES) {
+        uint32_t len = cursor_be24(&c);
+        uint8_t type = cursor_u8(&c);
+        uint8_t flags = cursor_u8(&c);
+        if (!is_plausible(len, type, flags, cursor_be32(&c))) {
+            return PROBE_NO;
+        }
+        if (++n == FRAMES_TO_TELL) {
+            return PROBE_YES;
+        }
+        if (len > cursor_left(&c)) {
+            return PROBE_MORE;
+        }
+        cursor_skip(&c, len);
+    }
+    return n > 0 || span_at(first, 0) == 0 ? PROBE_MORE : PROBE_NO;
+}
 
 /* The server's first frame is SETTINGS (section 3.4). */
 static enum probe probe_settings(struct span first)
@@ -59,7 +116,8 @@ static enum probe probe_settings(struct span first)
                    ? PROBE_MORE
                    : PROBE_NO;
     }
-    return type == SETTINGS && flags == 0 && stream == 0 && short_one ? PROBE_YES : PROBE_NO;
+    return type == SETTINGS && flags == 0 && stream == 0 && short_one ? PROBE_YES
+                                                                      : probe_frames(first);
 }
 
 static enum probe http2_probe(struct span first, enum direction dir)
@@ -69,7 +127,7 @@ static enum probe http2_probe(struct span first, enum direction dir)
     }
     size_t len = first.len < preface.len ? first.len : preface.len;
     if (!span_equal(span_head(first, len), span_head(preface, len))) {
-        return PROBE_NO;
+        return probe_frames(first);
     }
     return len == preface.len ? PROBE_YES : PROBE_MORE;
 }
@@ -82,7 +140,8 @@ static void http2_open(void *state, const struct decoder_env *env)
     for (unsigned dir = TO_SERVER; dir <= TO_CLIENT; dir++) {
         struct http2_side *side = &h->sides[dir];
         side->http2 = h;
-        side->place = dir == TO_SERVER ? HTTP2_PREFACE : HTTP2_FRAME;
+        side->place = dir == TO_SERVER && !env->midstream ? HTTP2_PREFACE : HTTP2_FRAME;
+        side->unsure = side->headers_lost = env->midstream;
         side->kept = sbuf_with_cap(KEPT_MAX);
         http_out_init(&side->out, (enum direction)dir, env->limits);
         http2_head_init(&side->head, env->limits);
@@ -110,7 +169,8 @@ static void stray_data(struct http2_side *side, struct span bytes)
     emit->ops->region(emit->ctx, side->stray, &region);
 }
 
-static void stray_end(struct http2_side *side)
+/* What comes next stands not right behind it. */
+static void stray_break(struct http2_side *side)
 {
     const struct emit *emit = side->out.emit;
     const struct region region = {.kind = REGION_BODY,
@@ -120,11 +180,18 @@ static void stray_end(struct http2_side *side)
     if (side->stray_begun) {
         emit->ops->region(emit->ctx, side->stray, &region);
     }
+    side->stray_begun = false;
+}
+
+static void stray_end(struct http2_side *side)
+{
+    const struct emit *emit = side->out.emit;
+    stray_break(side);
     if (side->stray_open) {
         emit->ops->tx_end(emit->ctx, side->stray, 0);
     }
     side->stray = NULL;
-    side->stray_open = side->stray_begun = false;
+    side->stray_open = false;
 }
 
 /* Where frames begin is not known any more. */
@@ -192,6 +259,7 @@ static void end_frame(struct http2_side *side)
     const struct http2_frame *f = &side->frame;
     struct span nothing = {0};
     side->place = HTTP2_FRAME;
+    stray_break(side);
     if (f->type == DATA && ends_stream(f)) {
         http2_body_data(side, nothing, true);
     } else if (f->type == RST_STREAM) {
@@ -239,6 +307,17 @@ static void check_block(struct http2_side *side)
     }
 }
 
+/* Taken up in the middle, unless the connection's start is what comes first: then nothing was
+ * missed. */
+static void take_start(struct http2_side *side, struct span in)
+{
+    bool to_server = side->out.dir == TO_SERVER;
+    if (side->unsure && to_server && side->kept.len == 0 && span_at(in, 0) == 'P') {
+        side->place = HTTP2_PREFACE;
+        side->unsure = side->headers_lost = false;
+    }
+}
+
 static void take_frame_head(struct http2_side *side, struct span *in)
 {
     if (!collect(side, in, HEAD_BYTES)) {
@@ -251,6 +330,10 @@ static void take_frame_head(struct http2_side *side, struct span *in)
     f.stream = cursor_be32(&c) & 0x7fffffff;
     sbuf_reset(&side->kept);
     side->frame = f;
+    if (side->unsure && side->out.dir == TO_CLIENT) {
+        side->headers_lost = f.type != SETTINGS || f.flags != 0;
+    }
+    side->unsure = false;
     if (f.type != DATA || side->active == NULL || side->active->id != f.stream) {
         http2_flush(side); /* in the order it came, however the bytes were cut */
     }
@@ -301,6 +384,9 @@ static void take_part(struct http2_side *side, struct span bytes, bool last)
 {
     const struct http2_frame *f = &side->frame;
     bool in_block = f->type == HEADERS || f->type == PUSH_PROMISE || f->type == CONTINUATION;
+    if (in_block && side->block_raw) {
+        stray_data(side, bytes); /* what is not Huffman-coded can be read all the same */
+    }
     if (in_block && side->block_stream != 0) {
         http2_block_data(side, bytes, last && (f->flags & END_HEADERS) != 0);
     } else if (f->type == DATA) {
@@ -379,6 +465,7 @@ static void http2_data(void *state, const struct emit *emit, enum direction dir,
     struct http2 *h = state;
     struct http2_side *side = &h->sides[dir];
     begin_call(h, emit);
+    take_start(side, bytes);
     while (bytes.len > 0 || needs_no_input(side)) {
         take(side, &bytes);
     }
@@ -399,9 +486,7 @@ static void http2_gap(void *state, const struct emit *emit, enum direction dir, 
         lose_frames(side, sbuf_span(&side->kept));
         sbuf_reset(&side->kept);
     }
-    if (side->stray_begun) {
-        stray_end(side);
-    }
+    stray_break(side);
 }
 
 /* A direction that ends says nothing about the streams: the other goes on. */

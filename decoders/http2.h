@@ -63,9 +63,11 @@ struct http2_side {
     struct http2_frame frame;
     bool part_ended; /* the payload but for its padding was given */
     struct hpack *hpack;
+    bool unsure;           /* nothing came yet of a flow taken up in the middle */
     bool headers_lost;     /* the table is not known any more */
     uint32_t block_stream; /* whose header block is being read; 0: none */
     uint64_t block_bytes;
+    bool block_raw; /* the table was lost before it */
     bool block_ends_stream;
     bool block_promised; /* it is a request that the server promises to answer */
     struct http2_head head;

@@ -134,6 +134,7 @@ void http2_block_begin(struct http2_side *side, uint32_t id, bool ends_stream, b
     side->block_ends_stream = ends_stream;
     side->block_promised = promised;
     side->block_bytes = 0;
+    side->block_raw = side->headers_lost;
     if (!side->headers_lost && side->hpack == NULL) {
         side->hpack = hpack_new();
         side->headers_lost = side->hpack == NULL;
