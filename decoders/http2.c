@@ -312,7 +312,8 @@ static void check_block(struct http2_side *side)
 static void take_start(struct http2_side *side, struct span in)
 {
     bool to_server = side->out.dir == TO_SERVER;
-    if (side->unsure && to_server && side->kept.len == 0 && span_at(in, 0) == 'P') {
+    bool first = side->unsure && side->place == HTTP2_FRAME && side->kept.len == 0;
+    if (first && to_server && span_at(in, 0) == 'P') {
         side->place = HTTP2_PREFACE;
         side->unsure = side->headers_lost = false;
     }
