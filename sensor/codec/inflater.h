@@ -6,9 +6,9 @@ enum inflater_kind {
     INFLATER_GZIP,    /* RFC 1952, one member after the other */
     INFLATER_DEFLATE, /* RFC 1950, or RFC 1951 without its wrapping, as some servers send; also
                          gzip, which zlib's users tell by itself when asked to */
-    INFLATER_RAW,     /* RFC 1951 alone */
     INFLATER_BROTLI,  /* RFC 7932 */
     INFLATER_ZSTD,    /* RFC 8878, one frame after the other */
+    INFLATER_RAW,     /* RFC 1951 alone */
 };
 
 /* What a step came to. Each may give output. */

@@ -5,7 +5,9 @@
 #include "sensor/codec/base64.h"
 #include "sensor/codec/charset.h"
 #include "sensor/codec/entities.h"
+#include "sensor/codec/hpack.h"
 #include "sensor/codec/jsescape.h"
+#include "sensor/codec/multipart.h"
 #include "sensor/codec/qp.h"
 #include "sensor/codec/uri.h"
 #include "sensor/codec/utf.h"
@@ -29,6 +31,41 @@ static void run_qp(struct span in, size_t cut, struct sbuf *out)
     qp_decode(&d, span_head(in, cut), out);
     qp_decode(&d, span_from(in, cut), out);
     qp_finish(&d, out);
+}
+
+static void run_multipart(struct span in, size_t cut, struct sbuf *out)
+{
+    const struct span parts[] = {span_head(in, cut), span_from(in, cut)};
+    struct multipart m;
+    CHECK(multipart_start(&m, span_sub(in, 1, in.len % 3)));
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        struct span rest = parts[i];
+        struct span piece;
+        enum multipart_step step;
+        while ((step = multipart_next(&m, &rest, &piece)) != MULTIPART_MORE) {
+            sbuf_add(out, step == MULTIPART_DATA   ? piece
+                          : step == MULTIPART_HEAD ? sbuf_span(&m.head)
+                                                   : SPAN("(end)"));
+        }
+    }
+    multipart_free(&m);
+}
+
+static void run_hpack(struct span in, size_t cut, struct sbuf *out)
+{
+    const struct span parts[] = {span_head(in, cut), span_from(in, cut)};
+    struct hpack *h = hpack_new();
+    CHECK(h != NULL);
+    enum hpack_result result = HPACK_MORE;
+    for (size_t i = 0; i < ARRAY_LEN(parts) && result != HPACK_BROKEN; i++) {
+        struct span rest = parts[i];
+        struct hpack_header header;
+        while ((result = hpack_next(h, &rest, i == 1, &header)) == HPACK_HEADER && !out->cut) {
+            sbuf_add(out, header.name);
+            sbuf_add(out, header.value);
+        }
+    }
+    hpack_free(&h);
 }
 
 static void check_stream(struct span in, size_t cut,
@@ -55,6 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t cut = size > 0 ? span_at(in, 0) % size : 0;
     check_stream(in, cut, run_base64);
     check_stream(in, cut, run_qp);
+    check_stream(in, cut, run_multipart);
+    check_stream(in, cut, run_hpack);
     struct sbuf out = sbuf_with_cap(CAP);
     (void)uri_decode(in, URI_PERCENT | URI_PERCENT_U | URI_PLUS, &out);
     check_length(&out, size);
