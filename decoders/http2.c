@@ -286,11 +286,17 @@ static void begin_payload(struct http2_side *side, struct span prefix)
         f->padding = f->left;
     }
     side->place = HTTP2_PAYLOAD;
-    if (f->type == HEADERS) {
-        http2_block_begin(side, f->stream, ends_stream(f), false);
-    } else if (f->type == PUSH_PROMISE) {
-        http2_block_begin(side, cursor_be32(&c) & 0x7fffffff, false, true);
+    bool promise = f->type == PUSH_PROMISE;
+    uint32_t stream = promise ? cursor_be32(&c) & 0x7fffffff : f->stream;
+    if (f->type != HEADERS && !promise) {
+        return;
     }
+    if (stream == 0) { /* no block that anybody reads */
+        bad_frame(side);
+        http2_headers_lost(side);
+        return;
+    }
+    http2_block_begin(side, stream, ends_stream(f), promise);
 }
 
 /* Section 6.10: between the frames of a header block no other may come. Then it is not whole. */
@@ -385,7 +391,7 @@ static void take_part(struct http2_side *side, struct span bytes, bool last)
 {
     const struct http2_frame *f = &side->frame;
     bool in_block = f->type == HEADERS || f->type == PUSH_PROMISE || f->type == CONTINUATION;
-    if (in_block && side->block_raw) {
+    if (in_block && side->block_stream != 0 && side->block_raw) {
         stray_data(side, bytes); /* what is not Huffman-coded can be read all the same */
     }
     if (in_block && side->block_stream != 0) {
