@@ -33,6 +33,7 @@ struct http2_head {
     bool lines_begun;  /* pseudo headers come no more */
     bool odd;          /* bytes that no header may have */
     bool full;         /* the cap was reached: the rest is lost */
+    uint64_t n_taken;  /* of the block, compressed */
     uint64_t n_bytes;  /* of headers, so far, */
     uint64_t n_lost;   /* and those beyond the cap */
     struct sbuf block; /* the lines */

@@ -3,11 +3,12 @@
  * gives the same fields.
  *
  * Control bytes in names and values, which no header may have (section 8.2.1), become blanks. A
- * block may expand to many times its size; of its lines HEAD_PARTS times the longest head is given,
- * in parts, the rest is counted as lost. */
+ * block may expand to many times its size, since a byte may stand for a header of the table: beyond
+ * FREE_HEADS times the longest head, RATIO bytes are given for each byte of the block, in parts,
+ * and the rest is counted as lost. Headers that are spelled out are never beyond that. */
 #include "decoders/http2.h"
 
-enum { HEAD_PARTS = 16, LINE_ROOM = 160 << 10 };
+enum { FREE_HEADS = 2, RATIO = 32, LINE_ROOM = 160 << 10 };
 
 static const struct span crlf = SPAN_LITERAL("\r\n");
 
@@ -40,6 +41,7 @@ void http2_head_begin(struct http2_head *head, bool trailers)
     head->odd = false;
     head->full = false;
     head->n_bytes = 0;
+    head->n_taken = 0;
     head->n_lost = 0;
     sbuf_reset(&head->block);
     sbuf_reset(&head->method);
@@ -130,7 +132,8 @@ bool http2_head_add(struct http2_head *head, enum direction dir, const struct hp
     }
     head->lines_begun = true;
     head->n_bytes += header->name.len + header->value.len;
-    head->full = head->n_bytes > (uint64_t)HEAD_PARTS * out->limits->head_bytes;
+    uint64_t most = (uint64_t)FREE_HEADS * out->limits->head_bytes + RATIO * head->n_taken;
+    head->full = head->full || head->n_bytes > most;
     if (!head->full) {
         add_line(head, header->name, header->value);
     } else {

@@ -253,7 +253,10 @@ void http2_block_data(struct http2_side *side, struct span in, bool last)
     }
     bool more = !side->headers_lost;
     while (more) {
-        switch (hpack_next(side->hpack, &in, last, &header)) {
+        size_t left = in.len;
+        enum hpack_result result = hpack_next(side->hpack, &in, last, &header);
+        side->head.n_taken += left - in.len;
+        switch (result) {
         case HPACK_HEADER:
             if (http2_head_add(&side->head, side->block_promised ? TO_SERVER : side->out.dir,
                                &header, &side->out)) {
