@@ -22,6 +22,7 @@ enum {
     MASK_BYTES = 4,
     CONTROL_MAX = 125,
     CLOSE_CODE_BYTES = 2,
+    MASK_STRIDE = 32,
     PIECE = 4096, /* unmasked at a time; at its multiples the ratio is looked at */
     RATIO_FREE = 1 << 20,
 };
@@ -287,10 +288,21 @@ static void end_frame(struct websocket *w, struct http_out *out)
 /* The bytes without their mask, in `plain`; fewer when there is no memory. */
 static struct span unmask(struct websocket *w, struct span bytes)
 {
+    uint8_t
+        masks[MASK_STRIDE]; /* the mask again and again, so that the compiler takes many at once */
+    for (size_t i = 0; i < MASK_STRIDE; i++) {
+        masks[i] = w->frame.mask[(w->frame.n_unmasked + i) % MASK_BYTES];
+    }
     sbuf_reset(&w->plain);
     uint8_t *to = sbuf_reserve(&w->plain, bytes.len);
-    for (size_t i = 0; to != NULL && i < bytes.len; i++) {
-        to[i] = bytes.data[i] ^ w->frame.mask[(w->frame.n_unmasked + i) % MASK_BYTES];
+    size_t off = 0;
+    for (; to != NULL && bytes.len - off >= MASK_STRIDE; off += MASK_STRIDE) {
+        for (size_t i = 0; i < MASK_STRIDE; i++) {
+            to[off + i] = bytes.data[off + i] ^ masks[i];
+        }
+    }
+    for (size_t i = 0; to != NULL && off + i < bytes.len; i++) {
+        to[off + i] = bytes.data[off + i] ^ masks[i];
     }
     sbuf_commit(&w->plain, to != NULL ? bytes.len : 0);
     return sbuf_span(&w->plain);
