@@ -1,5 +1,7 @@
 /* files: which files went by, for fileinfo events: attachments of mails, parts of a
- * multipart/form-data request that have a file name (RFC 7578 section 4.2), and the body of PUT.
+ * multipart/form-data request that have a file name (RFC 7578 section 4.2), the body of PUT, and
+ * the Java code that an answer delivers (a class or archive by its name, or a class by its first
+ * bytes): what a call-back leads to.
  *
  * Contents are counted, and hashed when that is asked for, never kept. Where there is no memory a
  * file goes untold: its bytes are inspected elsewhere all the same. */
@@ -184,14 +186,30 @@ static bool is_put(const struct tx *tx)
     return method != NULL && span_equal(method->value, SPAN("PUT"));
 }
 
+/* JVM specification section 4.1: the magic of a class file. */
+static bool is_java(struct span name, struct span first)
+{
+    static const struct span endings[] = {SPAN_LITERAL(".class"), SPAN_LITERAL(".jar")};
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+        size_t len = endings[i].len;
+        if (name.len > len && span_equal_nocase(span_from(name, name.len - len), endings[i])) {
+            return true;
+        }
+    }
+    return span_starts(first, SPAN("\xca\xfe\xba\xbe"));
+}
+
 /* Whether the body that begins is a file, or has files in it. */
 static bool begin_body(struct files **files, const struct files_user *user, const struct tx *tx,
                        const struct region *region)
 {
     bool upload = region->field == FIELD_HTTP_REQUEST_BODY;
+    bool java =
+        region->field == FIELD_HTTP_RESPONSE_BODY && is_java(name_in_path(tx), region->bytes);
     bool parts = upload && region->body_type == BODY_MULTIPART && region->boundary.len > 0;
     bool put = upload && !parts && is_put(tx);
-    struct files *f = parts || put || region->field == FIELD_FILE_DATA ? get(files) : NULL;
+    bool file = put || java || region->field == FIELD_FILE_DATA;
+    struct files *f = parts || file ? get(files) : NULL;
     if (f == NULL) {
         return false;
     }
@@ -200,7 +218,7 @@ static bool begin_body(struct files **files, const struct files_user *user, cons
         multipart_free(&f->multipart);
         return multipart_start(&f->multipart, region->boundary);
     }
-    if (put) {
+    if (put || java) {
         files_name(files, name_in_path(tx));
     }
     begin(f, user);
@@ -210,7 +228,8 @@ static bool begin_body(struct files **files, const struct files_user *user, cons
 void files_region(struct files **files, const struct files_user *user, struct tx *tx,
                   const struct region *region)
 {
-    bool wanted = region->field == FIELD_FILE_DATA || region->field == FIELD_HTTP_REQUEST_BODY;
+    bool wanted = region->field == FIELD_FILE_DATA || region->field == FIELD_HTTP_REQUEST_BODY ||
+                  region->field == FIELD_HTTP_RESPONSE_BODY;
     if (region->kind != REGION_BODY || !wanted) {
         return;
     }

@@ -4,7 +4,8 @@
 #include "sensor/core/file.h"
 #include "sensor/core/tx.h"
 
-/* The files in one transaction, as they come by. Made with the first that may be one. */
+/* The files in one direction of a transaction, as they come by. Made with the first that may be
+ * one. */
 struct files;
 
 struct files_user {

@@ -52,7 +52,7 @@ static void emit_region(void *ctx, struct tx *tx, const struct region *region)
         tx->body_bytes[region->dir] += region->bytes.len;
     }
     if (!r->alternate && pipeline_of(r)->wants_files) {
-        files_region(&tx_slot_of(tx)->files, &pipeline_of(r)->files, tx, region);
+        files_region(&tx_slot_of(tx)->files[region->dir], &pipeline_of(r)->files, tx, region);
     }
     if (!r->alternate && pipeline_of(r)->wants_urls) {
         urls_region(&tx_slot_of(tx)->urls, &pipeline_of(r)->urls, tx, region);
@@ -89,7 +89,7 @@ static void emit_field(void *ctx, struct tx *tx, const struct field *field)
         tx_keep(tx, field, p->options.kept_field_bytes);
     }
     if (field->id == FIELD_EMAIL_ATTACHMENT && !r->alternate && p->wants_files) {
-        files_name(&tx_slot_of(tx)->files, field->value);
+        files_name(&tx_slot_of(tx)->files[field->dir], field->value);
     }
     if ((field->flags & FIELD_REPEATED) == 0) {
         detect_field(p->detector, tx, field);

@@ -57,7 +57,8 @@ static void slot_free(struct tx_slot *slot)
 void tx_pool_put(struct tx_pool *pool, struct tx_slot *slot)
 {
     CHECK(pool->n_open > 0);
-    files_free(&slot->files);
+    files_free(&slot->files[TO_SERVER]);
+    files_free(&slot->files[TO_CLIENT]);
     urls_free(&slot->urls);
     pool->n_open--;
     if (pool->n_idle >= IDLE_MAX) {

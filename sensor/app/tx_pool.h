@@ -15,7 +15,7 @@ struct tx_slot {
     struct finding **tail;   /* where the next finding goes */
     struct finding *waiting; /* the first that is not written yet */
     struct reading *reading; /* NULL: bytes no decoder reads */
-    struct files *files;     /* that it carries; NULL: none so far */
+    struct files *files[2];  /* that it carries, by direction; NULL: none so far */
     struct urls *urls;       /* in its texts; NULL: none so far */
     bool in_body;            /* raw ones: FIRST was announced */
 };

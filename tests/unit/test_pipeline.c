@@ -467,6 +467,26 @@ static void uploads_and_attachments_are_files(void)
         1);
 }
 
+/* The answer comes while the upload is under way: neither is taken for the other. */
+static void delivered_java_code_is_a_file(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, "PUT /a.bin HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab");
+    give(&s, TO_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n\xca\xfe\xba\xbe!");
+    give(&s, TO_SERVER, "cd");
+    give(&s, TO_CLIENT, "!");
+    give(&s, TO_SERVER, "GET /x/Exploit.class?1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    give(&s, TO_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nxyz");
+    give(&s, TO_SERVER, "GET /page HTTP/1.1\r\nHost: a\r\n\r\n");
+    give(&s, TO_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nxyz");
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"event_type\":\"fileinfo\""), 3);
+    CU_ASSERT_EQUAL(count("\"stored\":false,\"size\":4,\"tx_id\":0"), 1);
+    CU_ASSERT_EQUAL(count("\"stored\":false,\"size\":6,\"tx_id\":0"), 1);
+    CU_ASSERT_EQUAL(count("\"fileinfo\":{\"filename\":\"Exploit.class\""), 1);
+}
+
 static void urls_in_the_text_of_a_mail_are_listed(void)
 {
     struct scene s;
@@ -546,6 +566,7 @@ static CU_TestInfo tests[] = {
     {"a_proxy_header_is_passed_and_its_client_told", a_proxy_header_is_passed_and_its_client_told},
     {"an_upgrade_to_http2_is_followed", an_upgrade_to_http2_is_followed},
     {"uploads_and_attachments_are_files", uploads_and_attachments_are_files},
+    {"delivered_java_code_is_a_file", delivered_java_code_is_a_file},
     {"urls_in_the_text_of_a_mail_are_listed", urls_in_the_text_of_a_mail_are_listed},
     {"tunnels_in_tunnels_hide_nothing", tunnels_in_tunnels_hide_nothing},
     {"a_gap_in_a_tunnel_is_told_to_what_is_inside", a_gap_in_a_tunnel_is_told_to_what_is_inside},
