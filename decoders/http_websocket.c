@@ -5,8 +5,9 @@
  * them, and what they hold (a reason, an echo) is a field. Frames are unmasked piece by piece.
  *
  * Whether a message is compressed is read off its first frame, so nothing depends on which
- * extensions were agreed; the window of the message before is kept, which a message that does not
- * need it is none the worse for. Output is capped in bytes and in ratio, for each message.
+ * extensions were agreed; the window of the messages before is kept (of short ones it is short, so
+ * that idle connections hold little), which a message that does not need it is none the worse for.
+ * Output is capped in bytes and in ratio, for each message.
  *
  * Behind a gap in a frame its rest is read on, but not inflated; behind a gap that reaches over a
  * frame's end nothing is known any more. */
@@ -23,7 +24,8 @@ enum {
     CONTROL_MAX = 125,
     CLOSE_CODE_BYTES = 2,
     MASK_STRIDE = 32,
-    PIECE = 4096, /* unmasked at a time; at its multiples the ratio is looked at */
+    WINDOW = 32 << 10, /* what a compressed message may refer back to (RFC 7692 section 7.1.2) */
+    PIECE = 4096,      /* unmasked at a time; at its multiples the ratio is looked at */
     RATIO_FREE = 1 << 20,
 };
 
@@ -52,7 +54,9 @@ struct websocket {
     uint64_t n_in;
     uint64_t n_out;
     struct mime_body body;
-    struct inflater *inflater; /* keeps its window for the next message */
+    struct inflater *inflater; /* of the message at hand */
+    struct sbuf window;        /* what messages before it inflated to, */
+    struct sbuf recent;        /* and the message at hand: the ends of it */
     struct sbuf plain;         /* a piece, unmasked */
     struct sbuf control;       /* the payload of a control frame */
 };
@@ -65,6 +69,8 @@ struct websocket *websocket_new(const struct decoder_limits *limits)
         w->head = sbuf_with_cap(WEBSOCKET_HEAD_MAX);
         w->plain = sbuf_with_cap(PIECE);
         w->control = sbuf_with_cap(CONTROL_MAX);
+        w->window = sbuf_with_cap(WINDOW + WINDOW);
+        w->recent = sbuf_with_cap(WINDOW + WINDOW);
     }
     return w;
 }
@@ -78,6 +84,8 @@ void websocket_free(struct websocket **w)
     sbuf_free(&(*w)->head);
     sbuf_free(&(*w)->plain);
     sbuf_free(&(*w)->control);
+    sbuf_free(&(*w)->window);
+    sbuf_free(&(*w)->recent);
     mem_free(*w);
     *w = NULL;
 }
@@ -144,13 +152,31 @@ static void begin_message(struct websocket *w, bool compressed)
     }
 }
 
+static void forget_window(struct websocket *w)
+{
+    inflater_free(&w->inflater);
+    sbuf_free(&w->window);
+    sbuf_free(&w->recent);
+}
+
+/* Adds to the end of a window. When it is twice as long as it need be, its front goes, so that it
+ * is not moved for each byte. */
+static void remember(struct sbuf *window, struct span bytes)
+{
+    bytes = span_from(bytes, bytes.len > WINDOW ? bytes.len - WINDOW : 0);
+    if (window->len + bytes.len > window->cap) {
+        sbuf_drop(window, window->len + bytes.len - WINDOW);
+    }
+    sbuf_add(window, bytes);
+}
+
 /* The rest of the message is not looked at. Counted from a multiple of PIECE bytes, so that it does
  * not depend on how the input was cut. */
 static void drop_rest(struct websocket *w, struct http_out *out, enum lost reason)
 {
     w->dropped = true;
     w->dropped_for = reason;
-    inflater_free(&w->inflater); /* with its window */
+    forget_window(w);
     http_emit_lost(out, reason, w->n_in > 0 ? (w->n_in - 1) % PIECE + 1 : 0);
 }
 
@@ -171,6 +197,7 @@ static bool give_inflated(struct websocket *w, struct http_out *out, struct span
     bool bomb = piece.len > left;
     piece = span_head(piece, bomb ? (size_t)left : piece.len);
     w->n_out += piece.len;
+    remember(&w->recent, piece);
     mime_body_give(&w->body, &body, piece);
     if (bomb) {
         http_emit_anomaly(out, ANOMALY_ENCODING_BOMB);
@@ -198,7 +225,7 @@ static void inflate(struct websocket *w, struct http_out *out, struct span bytes
     bool more = true;
     while (!w->dropped && !w->ended && (bytes.len > 0 || more)) {
         if (w->inflater == NULL) {
-            w->inflater = inflater_new(INFLATER_RAW);
+            w->inflater = inflater_new_behind(sbuf_span(&w->window));
         }
         if (w->inflater == NULL) {
             drop_rest(w, out, LOST_MEMORY);
@@ -210,7 +237,7 @@ static void inflate(struct websocket *w, struct http_out *out, struct span bytes
         if (result == INFLATER_END && !w->dropped) {
             w->ended = true;
             pass_over(out, inflater_input(w->inflater));
-            inflater_free(&w->inflater); /* the next message begins a stream of its own */
+            forget_window(w); /* the next message begins a stream of its own */
             break;
         }
     }
@@ -241,6 +268,9 @@ static void end_message(struct websocket *w, struct http_out *out)
     if (w->compressed && !w->dropped && !w->ended && w->inflater != NULL) {
         inflate(w, out, tail);
     }
+    inflater_free(&w->inflater);
+    remember(&w->window, sbuf_span(&w->recent));
+    sbuf_free(&w->recent);
     mime_body_end(&w->body, &body, w->dropped);
     w->in_message = false;
 }
@@ -253,6 +283,7 @@ bool websocket_end(struct websocket *w, struct http_out *out)
         mime_body_end(&w->body, &body, true);
         w->in_message = false;
     }
+    forget_window(w);
     w->in_frame = false;
     sbuf_reset(&w->head);
     sbuf_reset(&w->control);

@@ -29,6 +29,7 @@ struct inflate {
     struct inflater base;
     enum inflater_kind kind;
     enum state state;
+    struct span before; /* what was inflated in front of the stream */
     struct gziphead header;
     uint32_t check; /* what follows the stream: ISAL_GZIP_NO_HDR_VER … */
     size_t start;   /* of the stream in what is kept */
@@ -48,8 +49,16 @@ static struct inflate *inflate_of(struct inflater *i)
 
 static void reset_isal(struct inflate *z)
 {
+    union {
+        const uint8_t *given;
+        uint8_t *wanted; /* igzip does not write there */
+    } before = {.given = z->before.data};
     isal_inflate_init(&z->isal);
     z->isal.crc_flag = z->check;
+    if (z->before.len > 0) {
+        int verdict = isal_inflate_set_dict(&z->isal, before.wanted, (uint32_t)z->before.len);
+        CHECK(verdict == COMP_OK); /* at the start of a stream it is allowed */
+    }
 }
 
 /* All that is kept so far is header, but for the last n_bytes. */
@@ -354,6 +363,7 @@ struct inflater *inflate_new(enum inflater_kind kind)
     z->base = (struct inflater){.ops = &ops, .kept = sbuf_with_cap(INFLATER_KEEP)};
     z->kind = kind;
     z->state = IN_HEADER;
+    z->before = (struct span){0};
     z->header = (struct gziphead){0};
     z->start = 0;
     z->point = NULL;
@@ -365,4 +375,15 @@ struct inflater *inflate_new(enum inflater_kind kind)
         start_stream(z, ISAL_DEFLATE, 0);
     }
     return &z->base;
+}
+
+struct inflater *inflate_new_behind(struct span window)
+{
+    struct inflater *i = inflate_new(INFLATER_RAW);
+    if (i != NULL) {
+        size_t surplus = window.len > INFLATER_WINDOW ? window.len - INFLATER_WINDOW : 0;
+        inflate_of(i)->before = span_from(window, surplus);
+        reset_isal(inflate_of(i));
+    }
+    return i;
 }

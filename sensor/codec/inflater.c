@@ -18,6 +18,11 @@ struct inflater *inflater_new(enum inflater_kind kind)
     return NULL;
 }
 
+struct inflater *inflater_new_behind(struct span window)
+{
+    return inflate_new_behind(window);
+}
+
 void inflater_free(struct inflater **i)
 {
     if (*i != NULL) {

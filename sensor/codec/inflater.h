@@ -25,6 +25,9 @@ struct inflater;
 
 /* NULL when there is no memory. */
 MUST_USE struct inflater *inflater_new(enum inflater_kind kind);
+/* RFC 1951 alone, where what is repeated may stand in `window` (of which the last 32 KiB count). It
+ * must stay in place until the inflater is freed. */
+MUST_USE struct inflater *inflater_new_behind(struct span window);
 /* Nulls *i; accepts NULL. */
 void inflater_free(struct inflater **i);
 

@@ -20,5 +20,6 @@ struct inflater {
 };
 
 struct inflater *inflate_new(enum inflater_kind kind);
+struct inflater *inflate_new_behind(struct span window);
 struct inflater *brotli_new(void);
 struct inflater *zstd_new(void);
