@@ -11,6 +11,7 @@ the program's: with one the loads are a twentieth, and only what is found is che
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -27,7 +28,7 @@ MIB = 1 << 20
 LIMIT = 64 * MIB
 # The program, its libraries, the compiled patterns, and the buffers of input and output.
 OVERHEAD = 40 * MIB
-SECONDS = 110
+SECONDS = 300  # a guard against hanging, on a machine that has other things to do
 CONFIG = "memory: {limit: 64 MiB}\nfragments: {memory: 4 MiB}\n"
 
 
@@ -43,6 +44,7 @@ def feed(pieces, running):
     ended. (What wait4() tells begins with what this process had when it was forked.)"""
     timer = threading.Timer(SECONDS, running.process.kill)
     timer.start()
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     pipe, peak = running.process.stdin, 0
     try:
         for piece in pieces:
