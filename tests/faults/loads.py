@@ -14,7 +14,7 @@ STEP_US = 10
 BIG_SEGMENT = 60000
 SERVER = flows.address("192.0.2.80")
 WEB, MAIL = 80, 25
-BOMB_BYTES = 200 * 1000 * 1000
+BOMB_BYTES = 100 * 1000 * 1000
 HEADER_BYTES = 1000 * 1000 * 1000
 
 
@@ -105,8 +105,8 @@ def unanswered(wire, scale):
 
 
 def bomb(wire, scale):
-    """Answers of 200 MB that are packed into 200 kB, a look-up at the end of each, at once in
-    eight connections."""
+    """Answers of 100 MB that are packed into 100 kB, a look-up at the end of each, at once in
+    four connections."""
     press = zlib.compressobj(9, zlib.DEFLATED, 31)
     zeros = bytes(1000000)
     pieces = [press.compress(zeros) for _ in range(int(BOMB_BYTES * scale) // len(zeros))]
@@ -114,7 +114,7 @@ def bomb(wire, scale):
     body = b"".join(pieces)
     head = (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n"
             b"Content-Length: %d\r\n\r\n" % len(body))
-    streams = [Stream(wire, number) for number in range(8)]
+    streams = [Stream(wire, number) for number in range(4)]
     for stream in streams:
         yield stream.open() + stream.say(0, flows.request("/bomb")) + stream.say(1, head)
     for at in range(0, len(body), 14000):
@@ -255,7 +255,7 @@ LOADS = {
     "10^5 flows with holes": (holes, 100000, []),
     "10^5 heads that never end": (unfinished_heads, 100000, []),
     "10^5 requests without answer": (unanswered, 1000, []),
-    "answers packed 1000 to 1": (bomb, 120, ["/bomb"] * 8),
+    "answers packed 1000 to 1": (bomb, 60, ["/bomb"] * 4),
     "header of 1 GB": (huge_header, 16000, ["/long"]),
     "mail of 10^4 nested parts": (deep_mail, 20000, ["/deep"]),
     "64 Ki segments of one byte, backwards": (backwards, 65536, ["/backwards"]),
