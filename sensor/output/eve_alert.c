@@ -224,7 +224,8 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
     eve_envelope(&j, conn, finding->dir);
     eve_origin(&j, conn, finding->number);
     json_text(&j, "direction", direction_name(finding->dir));
-    if (tx->decoder != NULL && (tx->flags & TX_ALTERNATE) == 0) {
+    const unsigned message = TX_REQUEST_SEEN | TX_RESPONSE_SEEN;
+    if (tx->decoder != NULL && (tx->flags & TX_ALTERNATE) == 0 && (tx->flags & message) != 0) {
         json_number(&j, "tx_id", tx->id); /* else there is no event of the transaction */
     }
     add_alert(&j, tx, finding, places);

@@ -394,7 +394,7 @@ LAWS = [
     ("single bytes", alike(transform.single_bytes, same_where_decoded)),
     ("pieces", alike(transform.pieces)),
     ("duplicates", alike(transform.duplicates)),
-    ("swapped", alike(transform.swapped)),
+    ("swapped", alike(transform.swapped, same_where_decoded)),
     ("wrapped", alike(transform.wrapped)),
     ("fragmented", alike(transform.fragmented)),
     ("in a VLAN", unsanitized(in_a_vlan)),
