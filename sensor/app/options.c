@@ -13,20 +13,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum kind { KIND_LIST, KIND_TEXT, KIND_ACTION, KIND_QUIET };
+enum kind { KIND_LIST, KIND_TEXT, KIND_ACTION, KIND_FLAG };
 
 struct option_row {
     char letter; /* or 0 */
     const char *name;
     const char *argument; /* or NULL */
     enum kind kind;
-    size_t offset;      /* KIND_LIST, KIND_TEXT */
+    size_t offset;      /* all but KIND_ACTION */
     enum action action; /* KIND_ACTION */
     const char *doc;
 };
 
 #define LIST_OF(member) KIND_LIST, offsetof(struct options, member), 0
 #define TEXT_OF(member) KIND_TEXT, offsetof(struct options, member), 0
+#define FLAG_OF(member) KIND_FLAG, offsetof(struct options, member), 0
 #define DO(what)        KIND_ACTION, 0, what
 
 static const struct option_row rows[] = {
@@ -51,7 +52,8 @@ static const struct option_row rows[] = {
      "set one configuration key; may be given several times"},
     {'T', "test", NULL, DO(ACTION_TEST),
      "check configuration, rules, databases, inputs and output; start nothing"},
-    {'q', "quiet", NULL, KIND_QUIET, 0, 0, "no progress, no sum at the end; errors only"},
+    {0, "wait", NULL, FLAG_OF(wait), "wait for interfaces that are not there, or that go away"},
+    {'q', "quiet", NULL, FLAG_OF(quiet), "no progress, no sum at the end; errors only"},
     {0, "list-fields", NULL, DO(ACTION_LIST_FIELDS), "list the fields that rules and events name"},
     {0, "list-rules", NULL, DO(ACTION_LIST_RULES), "list the rules that would be loaded"},
     {0, "list-keys", NULL, DO(ACTION_LIST_KEYS),
@@ -154,8 +156,8 @@ static void set_option(struct options *o, const struct option_row *row, const ch
         /* -T goes with everything else; of the others the first counts. */
         o->action = o->action == ACTION_RUN || o->action == ACTION_TEST ? row->action : o->action;
         break;
-    case KIND_QUIET:
-        o->quiet = true;
+    case KIND_FLAG:
+        *(bool *)(void *)(base + row->offset) = true;
         break;
     }
 }

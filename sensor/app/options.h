@@ -29,6 +29,7 @@ struct options {
     const char *workers;           /* --workers, or NULL */
     char *filter;                  /* the trailing words, joined; or NULL; owned */
     bool quiet;                    /* -q */
+    bool wait;                     /* --wait */
 };
 
 /* 0, or -EINVAL with a line in err for each mistake. */

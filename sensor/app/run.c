@@ -129,6 +129,8 @@ static int open_source(struct sensor *s, struct errbuf *err)
         .link_names = packet_link_names(),
         .snaplen = (uint32_t)c->capture_snaplen,
         .promiscuous = c->capture_promiscuous,
+        .resync = c->capture_resync,
+        .wait = s->options->wait,
         .buffer_bytes = c->capture_buffer,
         .poll_ms = POLL_MS,
     };

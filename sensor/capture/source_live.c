@@ -2,13 +2,15 @@
  *
  * libpcap's packet memory is valid until its next read, so a batch is copied into a store of its
  * own. Interfaces are read in turn without blocking, and waited for together when none has
- * anything. An interface that is down is waited for; one that is gone ends the capture when it was
- * the last. The kernel's ring is handed over block by block; the poll interval is also how long a
- * block waits to be filled.
+ * anything. An interface that is down is waited for; so is one that is not there, or goes away,
+ * when that is asked for: every few seconds it is tried again. Else one that is gone ends the
+ * capture when it was the last. The kernel's ring is handed over block by block; the poll interval
+ * is also how long a block waits to be filled.
  *
  * More than one worker means one source each, all of one fanout group: the kernel deals the packets
  * out by a hash that is the same for both directions of a flow, fragments joined first. */
 #include "sensor/base/bytes.h"
+#include "sensor/base/clock.h"
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
@@ -36,6 +38,7 @@ enum {
     STORE_PACKETS = 16, /* of full snap length that the store holds */
     LOOK_EVERY = 1024,  /* receives between looks at the state of busy interfaces */
     SECOND_US = 1000000,
+    RETRY_US = 5 * SECOND_US,
     NAME_CAP = 256,
     PATH_CAP = 4096,
     LIST_CAP = 2048,
@@ -47,6 +50,8 @@ struct port {
     pcap_t *handle; /* NULL while it is down, or gone */
     bool down;      /* and said so */
     bool gone;
+    bool absent;       /* waited for, and said so */
+    uint64_t retry_us; /* when it is tried again, monotonic */
     int link_type;
     uint32_t iface;
 };
@@ -63,6 +68,7 @@ struct source {
     char *filter;
     uint32_t snaplen;
     bool promiscuous;
+    bool waits;
     int buffer_bytes;
     int poll_ms;
     uint16_t fanout;
@@ -228,6 +234,11 @@ static int port_activate(struct source *s, struct port *port, struct errbuf *err
     return 0;
 }
 
+static bool exists(const char *name)
+{
+    return if_nametoindex(name) != 0 || strcmp(name, "any") == 0;
+}
+
 static void tell_down(struct port *port)
 {
     if (!port->down) {
@@ -247,6 +258,21 @@ static bool is_up(const struct source *s, const struct port *port)
     return ioctl(s->control_fd, SIOCGIFFLAGS, &request) != 0 || (request.ifr_flags & IFF_UP) != 0;
 }
 
+/* It ends the capture, or is waited for. */
+static void end_port(struct source *s, struct port *port, const char *why, struct errbuf *err)
+{
+    port->down = false;
+    if (!s->waits) {
+        port->gone = true;
+        errbuf_add(err, "capture on '%s' ended: %s", port->name, why);
+        return;
+    }
+    port->absent = true;
+    port->retry_us = clock_monotonic_us() + RETRY_US;
+    log_warning("capture on '%s' ended: %s. Trying again every %d s", port->name, why,
+                RETRY_US / SECOND_US);
+}
+
 /* An interface that cannot be read any more. */
 static void port_lost(struct source *s, struct port *port, const char *why, struct errbuf *err)
 {
@@ -255,8 +281,39 @@ static void port_lost(struct source *s, struct port *port, const char *why, stru
         tell_down(port);
         return;
     }
-    port->gone = true;
-    errbuf_add(err, "capture on '%s' ended: %s", port->name, why);
+    end_port(s, port, why, err);
+}
+
+static void retry(struct source *s, struct port *port)
+{
+    uint64_t now = clock_monotonic_us();
+    if (now < port->retry_us) {
+        return;
+    }
+    port->retry_us = now + RETRY_US;
+    struct errbuf ignored = {0};
+    int error = exists(port->name) ? port_activate(s, port, &ignored) : -ENODEV;
+    errbuf_free(&ignored);
+    if (error == 0) {
+        port->absent = false;
+        log_notice("interface '%s' is there: capturing", port->name);
+    } else if (error == -ENETDOWN) {
+        port->absent = false;
+        tell_down(port);
+    }
+}
+
+/* One that was down came up. */
+static void open_again(struct source *s, struct port *port, struct errbuf *err)
+{
+    struct errbuf ignored = {0};
+    if (port_activate(s, port, &ignored) != 0) {
+        end_port(s, port, "it could not be opened again", err);
+    } else {
+        port->down = false;
+        log_notice("interface '%s' is up", port->name);
+    }
+    errbuf_free(&ignored);
 }
 
 /* Interfaces that went down, came up, or can be opened again. */
@@ -267,20 +324,14 @@ static void look_at_ports(struct source *s, struct errbuf *err)
         if (port->gone) {
             continue;
         }
-        if (if_nametoindex(port->name) == 0 && strcmp(port->name, "any") != 0) {
+        if (port->absent) {
+            retry(s, port);
+        } else if (!exists(port->name)) {
             port_lost(s, port, "the interface is gone", err);
         } else if (!is_up(s, port)) {
             tell_down(port);
         } else if (port->handle == NULL) {
-            struct errbuf ignored = {0};
-            port->gone = port_activate(s, port, &ignored) != 0;
-            port->down = port->down && port->gone;
-            if (port->gone) {
-                errbuf_add(err, "capture on '%s' ended: it could not be opened again", port->name);
-            } else {
-                log_notice("interface '%s' is up", port->name);
-            }
-            errbuf_free(&ignored);
+            open_again(s, port, err);
         } else if (port->down) {
             port->down = false;
             log_notice("interface '%s' is up again", port->name);
@@ -461,6 +512,11 @@ static int add_port(struct source *s, const char *name, struct errbuf *err)
     }
     struct port *port = &s->ports[s->n_ports++];
     bytes_copy(port->name, text.data, text.len);
+    if (s->waits && !exists(name)) {
+        port->absent = true;
+        log_warning("no interface '%s' yet: waiting for it", name);
+        return 0;
+    }
     int error = port_activate(s, port, err);
     if (error == -ENETDOWN) {
         tell_down(port);
@@ -474,6 +530,7 @@ static int set_options(struct source *s, const struct source_options *options)
     s->snaplen = options->snaplen > 0 ? options->snaplen : SNAPLEN_DEFAULT;
     s->promiscuous = options->promiscuous;
     s->fanout = options->fanout;
+    s->waits = options->wait;
     s->link_supported = options->link_supported;
     s->link_names = options->link_names == NULL ? "" : options->link_names;
     s->buffer_bytes = options->buffer_bytes < INT32_MAX ? (int)options->buffer_bytes : INT32_MAX;

@@ -37,6 +37,7 @@ struct source_options {
     bool (*link_supported)(int link_type);
     const char *link_names;
     bool resync;     /* files: read on behind damage, where records can be told again */
+    bool wait;       /* live: wait for interfaces that are not there, or that go away */
     uint16_t fanout; /* live: the kernel deals flows out to the sources of this group; 0: alone */
     uint32_t snaplen;
     bool promiscuous;

@@ -7,6 +7,7 @@ import pty
 import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 
@@ -177,6 +178,23 @@ def damaged_record_header(lab):
     events = lab.events()
     expect_packets(events, 11)
     expect_alerts(events, ["/good-0"])
+
+
+def read_on_behind_damage(lab):
+    """With capture.resync what comes behind the damage is read, and that something is missing is
+    still said."""
+    packets = flows.good()
+    for name, whole, at, place in (
+            ("pcap", bytearray(flows.pcap(packets)), offset_of(packets, 12), 8),
+            ("pcapng", bytearray(flows.pcapng([frames.ETHERNET], [(0, f) for f in packets])),
+             len(flows.pcapng([frames.ETHERNET], [(0, f) for f in packets[:11]])), 4)):
+        struct.pack_into("<I", whole, at + place, 0x7FFFFFFF)
+        lab.write(name, bytes(whole))
+        expect(lab.run("-r", name, "--set", "capture.resync=yes", "-o", f"{name}.json"), 1,
+               rf"^'{name}' .*packet 12\b.*{at}\b")
+        events = lab.events(f"{name}.json")
+        expect_packets(events, len(packets) - 1)
+        expect_alerts(events, ["/good-0", "/good-1", "/good-2"])
 
 
 def damaged_block_of_pcapng(lab):
@@ -389,6 +407,24 @@ def interface_down_then_gone(lab):
     lab.events()
 
 
+def interface_that_is_waited_for(lab):
+    """With --wait one that is not there, and one that goes away, are taken up when they come."""
+    network = Network(lab)
+    live = lab.start("-i", "v0", "--wait", *OUT, before=network.enter)
+    live.wait_for(lambda: b"no interface 'v0' yet: waiting for it" in live.err(), "a word about it")
+    for n in (1, 2):
+        network.ip("link", "add", "v0", "up", "type", "veth", "peer", "name", "v1")
+        live.wait_for(lambda n=n: live.err().count(b"'v0' is there: capturing") == n, "its start")
+        network.ip("link", "del", "v0")
+        live.wait_for(lambda n=n: live.err().count(b"capture on 'v0' ended: ") == n, "its end")
+    os.kill(live.pid, signal.SIGTERM)
+    ended = live.wait()
+    expect(ended, 0)
+    match_lines(ended.warnings, [r"^no interface 'v0' yet: waiting for it"]
+                + [r"^capture on 'v0' ended: .*\. Trying again every 5 s"] * 2, "warning", ended)
+    lab.events()
+
+
 def packets_without_bytes(lab):
     packets = flows.good()
     empty = [frames.Frame(flows.START_US, b""), frames.Frame(flows.START_US, b"", 60)]
@@ -544,6 +580,7 @@ TESTS = [
     ("row 5 truncated in the file header", truncated_in_the_header),
     ("row 5 truncated pcapng", truncated_pcapng),
     ("row 6 damaged record header", damaged_record_header),
+    ("row 6 read on behind damage", read_on_behind_damage),
     ("row 6 damaged block of a pcapng", damaged_block_of_pcapng),
     ("row 7 directory", directory),
     ("row 7 directory without captures", empty_directory),
@@ -565,6 +602,7 @@ TESTS = [
     ("row 14 live capture without permission", live_without_permission),
     ("row 15 no such interface", no_such_interface),
     ("row 16 interface down, then gone", interface_down_then_gone),
+    ("row 16 interface that is waited for", interface_that_is_waited_for),
     ("row 17 packets without bytes", packets_without_bytes),
     ("row 18 snaplen 64", snaplen),
     ("row 19 time backwards, equal, zero", time_backwards),
