@@ -179,7 +179,7 @@ bool lookup_read(struct lookup *l, struct span text, size_t ours)
     bool more = at != SPAN_NONE && lookup_spend(l, text.len / 8);
     while (more) {
         size_t unit = (ascii ? at : units_before(l->source, at)) + 1;
-        more = pass_on(l);
+        more = pass_on(l) && (ascii || lookup_spend(l, at * LOOKUP_COST_UNITS));
         at = span_find(l->source, ascii ? unit : offset_of_unit(l->source, unit), SPAN("${"));
         more = more && at != SPAN_NONE;
     }

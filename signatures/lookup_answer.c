@@ -205,11 +205,11 @@ static const struct prefix *find_prefix(struct span text, uint32_t *ret_tricks)
 
 /* The first ':' of a name. A mark whose value has one in it comes to the same as an unknown prefix:
  * then *ret_hidden. */
-static size_t find_colon(const struct lookup *l, struct span name, bool *ret_hidden)
+static size_t find_colon(struct lookup *l, struct span name, bool *ret_hidden)
 {
     size_t colon = span_find_byte(name, 0, ':');
     size_t mark = l->mark != 0 ? span_find_byte(name, 0, l->mark) : SPAN_NONE;
-    while (mark < colon && mark != SPAN_NONE) {
+    while (mark < colon && mark != SPAN_NONE && lookup_spend(l, LOOKUP_COST_COLON)) {
         if (lookup_host_value_has_colon(span_at(name, mark + 1))) {
             *ret_hidden = true;
             return mark;

@@ -15,7 +15,13 @@
 #include "sensor/base/bytes.h"
 #include "sensor/codec/utf.h"
 
-enum { GAP_MAX = 8, ATTEMPT_MAX = 256, STARTS_MAX = 256, LOST_MAX = 8 };
+enum {
+    GAP_MAX = 8,
+    ATTEMPT_MAX = 256,
+    WORDS_MAX = 4096, /* `jndi` behind an opener, before one that goes on; more: over_budget */
+    STARTS_MAX = 256,
+    LOST_MAX = 8,
+};
 
 /* Whether a reading asks something. */
 static bool fires(struct lookup *l, struct span text, size_t ours)
@@ -123,8 +129,9 @@ static bool is_provider(struct span s)
         SPAN_LITERAL("ldap"),  SPAN_LITERAL("rmi"), SPAN_LITERAL("dns"), SPAN_LITERAL("iiop"),
         SPAN_LITERAL("corba"), SPAN_LITERAL("nis"), SPAN_LITERAL("nds"), SPAN_LITERAL("http"),
     };
+    uint8_t first = byte_lower(span_at(s, 0));
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (span_starts_nocase(s, names[i])) {
+        if (names[i].data[0] == first && span_starts_nocase(s, names[i])) {
             return true;
         }
     }
@@ -143,11 +150,11 @@ static bool goes_on_as_lookup(struct span s, size_t off)
         if (c == ':' || (i > 0 && is_provider(span_from(s, off)))) {
             return true;
         }
-        uint32_t cp = 0;
-        size_t len = utf8_next(s, off, &cp);
         if (byte_is_alnum(c) || c == '}' || c == ')') {
             return false;
         }
+        uint32_t cp = 0;
+        size_t len = c < 0x80 ? 1 : utf8_next(s, off, &cp);
         off += len > 0 ? len : 1;
     }
     return false;
@@ -161,8 +168,9 @@ static bool is_introducer(struct span s, size_t off)
 }
 
 /* Finds an attempt in a text; *ret_off and *ret_len are it, from its opener to its end. */
-static bool find_attempt(struct span s, size_t *ret_off, size_t *ret_len)
+static bool find_attempt(struct lookup *l, struct span s, size_t *ret_off, size_t *ret_len)
 {
+    size_t n_words = 0;
     for (size_t off = 0; off + 1 < s.len; off++) {
         if (!is_introducer(s, off)) {
             continue;
@@ -174,6 +182,11 @@ static bool find_attempt(struct span s, size_t *ret_off, size_t *ret_len)
             *ret_off = off;
             *ret_len = (end == SPAN_NONE ? s.len : end + 1) - off;
             return true;
+        }
+        n_words += len > 0;
+        if (n_words > WORDS_MAX) {
+            l->over_budget = true;
+            return false;
         }
     }
     return false;
@@ -205,9 +218,9 @@ static bool is_attempt(struct lookup *l, struct span text, struct span *ret_atte
     (void)lookup_read(l, text, 0);
     size_t off = 0;
     size_t len = 0;
-    if (find_attempt(text, &off, &len)) {
+    if (find_attempt(l, text, &off, &len)) {
         *ret_attempt = span_head(span_sub(text, off, len), ATTEMPT_MAX);
-    } else if (find_attempt(l->source, &off, &len)) {
+    } else if (!span_equal(text, l->source) && find_attempt(l, l->source, &off, &len)) {
         *ret_attempt = span_head(span_sub(l->source, off, len), ATTEMPT_MAX);
         off = 0;
         len = text.len;

@@ -26,6 +26,7 @@ struct span lookup_list_at(const struct lookup_list *list, size_t i)
 static bool keep(struct lookup *l, struct lookup_list *list, size_t off)
 {
     struct span text = span_from(sbuf_span(&list->text), off);
+    lookup_charge(l, list->n * LOOKUP_COST_LIST + text.len / LOOKUP_SHARE_COPY);
     for (size_t i = 0; i < list->n; i++) {
         if (span_equal(lookup_list_at(list, i), text)) {
             sbuf_shorten(&list->text, off);
@@ -71,13 +72,13 @@ struct span lookup_shown(struct lookup *l, size_t i, struct span s)
     return sbuf_span(&l->shown[i]);
 }
 
-static bool has_colon(const struct lookup *l, struct span key)
+static bool has_colon(struct lookup *l, struct span key)
 {
     if (span_find_byte(key, 0, ':') != SPAN_NONE) {
         return true;
     }
     size_t at = l->mark != 0 ? span_find_byte(key, 0, l->mark) : SPAN_NONE;
-    while (at != SPAN_NONE) {
+    while (at != SPAN_NONE && lookup_spend(l, LOOKUP_COST_COLON)) {
         if (lookup_host_value_has_colon(span_at(key, at + 1))) {
             return true;
         }
@@ -90,6 +91,10 @@ static bool note_name(struct lookup *l, struct span key)
 {
     struct lookup_list *names = &l->found.names;
     size_t off = names->text.len;
+    bool marks = l->mark != 0 && span_find_byte(key, 0, l->mark) != SPAN_NONE;
+    if (!lookup_spend(l, key.len * (marks ? LOOKUP_COST_MARK : 1) / LOOKUP_SHARE_COPY)) {
+        return false;
+    }
     if (!has_colon(l, key)) {
         sbuf_add(&names->text, container);
     }
@@ -104,19 +109,22 @@ static void note_variables(struct lookup *l, const struct lookup_frame *e, struc
     while (mark != SPAN_NONE) {
         size_t off = variables->text.len;
         sbuf_add(&variables->text, lookup_host_variable(span_at(name, mark + 1)));
-        (void)keep(l, variables, off);
+        if (!keep(l, variables, off) && l->over_budget) {
+            return;
+        }
         mark = span_find_byte(name, mark + 1, l->mark);
     }
     size_t i = l->n_unknown;
     while (i > 0 && l->unknown[i - 1].out_off >= e->out_base) {
         i--;
     }
-    for (; i < l->n_unknown && l->unknown[i].out_off - e->out_base < name.len; i++) {
+    bool ok = lookup_spend(l, (l->n_unknown - i) * LOOKUP_COST_LIST);
+    for (; ok && i < l->n_unknown && l->unknown[i].out_off - e->out_base < name.len; i++) {
         const struct lookup_unknown *u = &l->unknown[i];
         size_t off = variables->text.len;
         add_plain(l, span_sub(sbuf_span(&l->unknown_names), u->name_off, u->name_len),
                   &variables->text);
-        (void)keep(l, variables, off);
+        ok = keep(l, variables, off) || !l->over_budget;
     }
 }
 
@@ -150,9 +158,10 @@ static bool is_in_default(const struct lookup *l, size_t i)
     return f->kind == LOOKUP_FRAME_EXPRESSION && span_find(before, 0, SPAN(":-")) != SPAN_NONE;
 }
 
-static uint32_t tricks_around(const struct lookup *l, const struct lookup_frame *e)
+static uint32_t tricks_around(struct lookup *l, const struct lookup_frame *e)
 {
     uint32_t tricks = e->tricks;
+    lookup_charge(l, l->n_frames * LOOKUP_COST_LIST + l->out.len / LOOKUP_SHARE_SEARCH);
     for (size_t i = 1; i + 1 < l->n_frames; i++) {
         tricks |= l->frames[i].kind == LOOKUP_FRAME_VALUE ? l->frames[i].tricks : 0;
         tricks |= is_in_default(l, i) ? 1u << TRICK_DEFAULT : 0;

@@ -132,12 +132,18 @@ enum {
     LOOKUP_COST_STEP = 40,
     LOOKUP_COST_OPENER = 8,
     LOOKUP_COST_COLON = 8,
+    LOOKUP_COST_UNITS = 4,    /* a byte of a text whose units are counted, twice */
     LOOKUP_COST_UNICODE = 32, /* a byte of a text that is not ASCII and changes case */
-    LOOKUP_SHARE_COPY = 16,   /* bytes that are only copied, or searched for one byte */
+    LOOKUP_COST_LIST = 4,     /* an entry that is looked at */
+    LOOKUP_COST_MARK = 64,   /* times LOOKUP_SHARE_COPY bytes that have marks and are written out */
+    LOOKUP_SHARE_COPY = 16,  /* bytes that are only copied, or searched for one byte */
+    LOOKUP_SHARE_SEARCH = 2, /* bytes searched for two */
 };
 
 /* Takes n units of fuel; false (and over_budget) when there are not so many. */
 MUST_USE bool lookup_spend(struct lookup *l, uint64_t n);
+/* The same where there is nothing to end: the next to spend will. */
+void lookup_charge(struct lookup *l, uint64_t n);
 /* Makes room for one more element of an array; false (and over_budget) at `max` or without memory.
  */
 MUST_USE bool lookup_grow(struct lookup *l, void **array, size_t *room, size_t size, size_t n_max);
@@ -153,7 +159,7 @@ struct lookup_split {
     size_t name_len; /* the name begins where the expression does */
     size_t default_off;
     bool has_default; /* it runs to the end of the buffer */
-    size_t n_colons;  /* that were looked at in vain: part of the cost */
+    uint64_t cost;    /* of looking for the delimiter */
 };
 /* Splits what `out` holds from `base` on, deleting what belongs to neither. */
 struct lookup_split lookup_split(struct sbuf *out, size_t base);

@@ -31,6 +31,13 @@ bool lookup_spend(struct lookup *l, uint64_t n)
     return true;
 }
 
+void lookup_charge(struct lookup *l, uint64_t n)
+{
+    if (!lookup_spend(l, n)) {
+        return; /* whoever spends next ends it */
+    }
+}
+
 bool lookup_grow(struct lookup *l, void **array, size_t *room, size_t size, size_t n_max)
 {
     size_t want = *room > 0 ? *room * 2 : FIRST_ROOM;
@@ -121,6 +128,7 @@ static bool is_cycle(struct lookup *l, struct span name)
         }
         i--;
     }
+    lookup_charge(l, (l->n_frames - i) * LOOKUP_COST_LIST);
     struct lookup_frame *root = &l->frames[i];
     if (!root->has_first) {
         root->has_first = true;
@@ -225,7 +233,7 @@ static bool put_value(struct lookup *l, const struct lookup_frame *e,
     uint32_t tricks = a->tricks | (a->has_text ? 0 : 1u << TRICK_DEFAULT);
     lookup_tell(l, a->has_text ? LOOKUP_STEP_VALUE : LOOKUP_STEP_DEFAULT, name, value);
     l->frames[l->n_frames - 1].tricks |= e->tricks | tricks;
-    if (!lookup_spend(l, value.len / LOOKUP_SHARE_COPY)) {
+    if (!lookup_spend(l, value.len / LOOKUP_SHARE_SEARCH)) {
         return false;
     }
     if (span_find(value, 0, SPAN("${")) != SPAN_NONE) {
@@ -249,8 +257,7 @@ static bool finish_expression(struct lookup *l)
     struct lookup_frame e = l->frames[l->n_frames - 1];
     struct lookup_split split = lookup_split(&l->out, e.out_base);
     struct span name = span_sub(sbuf_span(&l->out), e.out_base, split.name_len);
-    uint64_t cost = LOOKUP_COST_STEP + split.n_colons * LOOKUP_COST_COLON +
-                    (l->out.len - e.out_base) / LOOKUP_SHARE_COPY;
+    uint64_t cost = LOOKUP_COST_STEP + split.cost + (l->out.len - e.out_base) / LOOKUP_SHARE_COPY;
     if (!lookup_spend(l, cost)) {
         return false;
     }

@@ -16,10 +16,10 @@ struct lookup_split lookup_split(struct sbuf *out, size_t base)
         n_colons++;
     }
     if (at == SPAN_NONE) {
-        return (struct lookup_split){.name_len = e.len, .n_colons = n_colons};
+        return (struct lookup_split){.name_len = e.len, .cost = n_colons * LOOKUP_COST_COLON};
     }
     if (e.data[at + 1] == '-') {
-        return (struct lookup_split){at, base + at + 2, true, n_colons};
+        return (struct lookup_split){at, base + at + 2, true, n_colons * LOOKUP_COST_COLON};
     }
     size_t delimiter = span_find(e, at + 3, SPAN(":-"));
     bool found = delimiter != SPAN_NONE;
@@ -29,6 +29,6 @@ struct lookup_split lookup_split(struct sbuf *out, size_t base)
         .name_len = found ? delimiter - n_deleted : e.len - n_deleted,
         .default_off = base + delimiter - n_deleted + 2,
         .has_default = found,
-        .n_colons = n_colons,
+        .cost = n_colons * LOOKUP_COST_COLON + (e.len - at) / LOOKUP_SHARE_SEARCH,
     };
 }

@@ -1,7 +1,12 @@
 /* lookup_bench: what the evaluator costs, on plain look-ups and on the worst that is known.
  *
  * Prints for each text its length, the class, the time per evaluation and the fuel used. The last
- * line is the longest time per field of all; with the default fuel it is what a field can cost. */
+ * line is the longest time per field of all; with the default fuel it is what a field can cost.
+ *
+ * usage: lookup_bench [N [SEED]]
+ *
+ * N random texts of the same kind (head, middle and tail repeated, all of tokens of the grammar)
+ * are measured as well, and the slowest are printed. */
 #include "sensor/base/sbuf.h"
 #include "signatures/lookup.h"
 
@@ -10,12 +15,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { TEXT_CAP = LOOKUP_TEXT_MAX, MIN_US = 100000 };
+enum { TEXT_CAP = LOOKUP_TEXT_MAX, MIN_US = 100000, BATCH_MAX = 64 };
 
 static struct lookup *lookup;
 static double longest_us;
 
-/* Of this process: other load on the machine does not count. */
+/* Of this process; other load on the machine slows it all the same, so the best batch counts. */
 static uint64_t cpu_us(void)
 {
     return (uint64_t)clock() * 1000000 / CLOCKS_PER_SEC;
@@ -26,19 +31,18 @@ static void measure(const char *name, struct span text)
     struct lookup_options options = {.time_us = UINT64_C(1639139696000000)};
     struct lookup_result result = {0};
     uint64_t fuel = 0;
-    uint64_t n = 0;
     uint64_t start = cpu_us();
-    uint64_t took = 0;
-    for (uint64_t batch = 1; took < MIN_US; batch *= 2) {
+    double us = 1e9;
+    for (uint64_t batch = 1; cpu_us() - start < MIN_US; batch += batch < BATCH_MAX ? batch : 0) {
+        uint64_t batch_start = cpu_us();
         for (uint64_t i = 0; i < batch; i++) {
             fuel = LOOKUP_FUEL;
             options.fuel = &fuel;
             lookup_evaluate(lookup, text, &options, &result);
         }
-        n += batch;
-        took = cpu_us() - start;
+        double took = (double)(cpu_us() - batch_start) / (double)batch;
+        us = took < us ? took : us;
     }
-    double us = (double)took / (double)n;
     longest_us = us > longest_us ? us : longest_us;
     printf("%-28s %7zu bytes  %-11s %s %10.2f us %9" PRIu64 " units\n", name, text.len,
            lookup_class_name(result.class), result.over_budget ? "over" : "    ", us,
@@ -61,8 +65,120 @@ static void measure_nest(const char *name, const char *head, const char *middle,
     sbuf_free(&text);
 }
 
-int main(void)
+/* --- random ones -------------------------------------------------------------------------------
+ */
+
+static uint64_t state = 1;
+
+static uint32_t below(uint32_t n)
 {
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(state >> 33) % n;
+}
+
+/* A few tokens, one after the other. */
+static void add_tokens(struct sbuf *out, uint32_t n_max)
+{
+    static const char *const tokens[] = {
+        "${",
+        "${",
+        "${",
+        "}",
+        "}",
+        "$",
+        "$${",
+        ":-",
+        ":\\-",
+        ":",
+        "a",
+        "j",
+        "${a:-",
+        "${lower:",
+        "${upper:",
+        "${jndi:",
+        "${date:",
+        "'",
+        "${::-",
+        "${env:x:-",
+        "\xc4\xb1",
+        "{",
+        "hostName",
+        "${event:Message}",
+        "jndi:x",
+        "${z}",
+        "${java:os}",
+        "${sys:file.separator}",
+        "$$$$$$$$",
+        "${jndi:x:y}",
+        " ",
+        "#{jndi",
+        "\xe2\x84\xaa",
+        "${date:'",
+        "\xff",
+        "\xc3\x84",
+    };
+    for (uint32_t n = below(n_max + 1); n > 0; n--) {
+        sbuf_add_str(out, tokens[below(ARRAY_LEN(tokens))]);
+    }
+}
+
+static void repeat(struct sbuf *out, struct span what, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        sbuf_add(out, what);
+    }
+}
+
+/* Evaluates one random text of at most `cap` bytes; those slower than all before are printed. */
+static void try_one(size_t cap)
+{
+    struct sbuf parts[3] = {sbuf_with_cap(512), sbuf_with_cap(512), sbuf_with_cap(512)};
+    struct sbuf text = sbuf_with_cap(cap);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        add_tokens(&parts[i], 6);
+    }
+    size_t n = cap / (1 + parts[0].len + (below(2) == 0 ? parts[2].len : 0));
+    repeat(&text, sbuf_span(&parts[0]), n);
+    sbuf_shorten(&text, text.len > parts[1].len ? text.len - parts[1].len : 0);
+    sbuf_add(&text, sbuf_span(&parts[1]));
+    repeat(&text, sbuf_span(&parts[2]), text.len < cap ? n : 0);
+    struct lookup_options options = {.time_us = UINT64_C(1639139696000000)};
+    struct lookup_result result;
+    uint64_t start = cpu_us();
+    lookup_evaluate(lookup, sbuf_span(&text), &options, &result);
+    double us = (double)(cpu_us() - start);
+    if (us > longest_us * 2 / 3) {
+        char name[160];
+        (void)snprintf(name, sizeof(name), "random '%.40s' '%.40s' '%.40s'",
+                       sbuf_add_byte(&parts[0], 0) ? (const char *)parts[0].data : "",
+                       sbuf_add_byte(&parts[1], 0) ? (const char *)parts[1].data : "",
+                       sbuf_add_byte(&parts[2], 0) ? (const char *)parts[2].data : "");
+        measure(name, sbuf_span(&text));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        sbuf_free(&parts[i]);
+    }
+    sbuf_free(&text);
+}
+
+static void search(uint64_t n, uint64_t seed)
+{
+    static const size_t caps[] = {8 * 1024, 64 * 1024, 64 * 1024, LOOKUP_TEXT_MAX};
+    state = seed * 2 + 1;
+    for (uint64_t i = 0; i < n; i++) {
+        try_one(caps[below(ARRAY_LEN(caps))]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t n = 0;
+    uint64_t seed = 1;
+    if ((argc > 1 && !span_to_u64(span_str(argv[1]), &n)) ||
+        (argc > 2 && !span_to_u64(span_str(argv[2]), &seed))) {
+        fprintf(stderr, "usage: lookup_bench [N [SEED]]\n");
+        return EXIT_FAILURE;
+    }
     lookup = lookup_new();
     if (lookup == NULL) {
         return EXIT_FAILURE;
@@ -90,6 +206,7 @@ int main(void)
     measure_nest("colons", "${:", ":", "}", 4000);
     measure_nest("not ASCII", "${lower:\xc3\x84\xce\xa3", "${z}", "}", 3000);
     measure_nest("closing braces", "${a ", "", "}}}}", 30000);
+    search(n, seed);
     printf("longest: %.0f us\n", longest_us);
     lookup_free(&lookup);
     return EXIT_SUCCESS;
