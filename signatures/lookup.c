@@ -163,6 +163,8 @@ static void reset_found(struct lookup_found *found)
     found->tricks = 0;
     found->depth = 0;
     found->has_raw = false;
+    found->thread_context = false;
+    found->cycle = false;
     found->thrown = false;
 }
 
@@ -229,6 +231,29 @@ static void fill_names(struct lookup *l, struct lookup_result *result)
     }
 }
 
+/* Whether a name calls a host that only looks local: "127.0.0.1#evil.example" (2.15.0 compared what
+ * stands before the '#'). */
+static bool hides_host(const struct lookup_found *found)
+{
+    for (size_t i = 0; i < found->names.n; i++) {
+        struct lookup_callback c = lookup_callback(lookup_list_at(&found->names, i));
+        if (span_find_byte(c.host, 0, '#') != SPAN_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t cves_of(const struct lookup_found *found, enum lookup_class class)
+{
+    uint32_t cves = found->cycle ? 1u << CVE_2021_45105 : 0;
+    if (class != LOOKUP_NONE) {
+        cves |= 1u << CVE_2021_44228;
+        cves |= found->thread_context || hides_host(found) ? 1u << CVE_2021_45046 : 0;
+    }
+    return cves;
+}
+
 void lookup_evaluate(struct lookup *l, struct span text, const struct lookup_options *options,
                      struct lookup_result *ret_result)
 {
@@ -251,6 +276,7 @@ void lookup_evaluate(struct lookup *l, struct span text, const struct lookup_opt
     fill_names(l, &result);
     result.over_budget = l->over_budget;
     result.tricks = found->tricks;
+    result.cves = cves_of(found, result.class);
     result.depth = found->depth;
     result.raw_off = found->has_raw ? found->raw_off : 0;
     result.raw_len = found->has_raw ? found->raw_len : 0;

@@ -76,6 +76,7 @@ struct lookup_result {
     const struct span *variables; /* "env:USER", "hostName": what the names would carry away */
     size_t n_variables;
     uint32_t tricks;       /* bit 1 << enum trick */
+    uint32_t cves;         /* bit 1 << enum cve; one may stand without a name, see cve.def */
     unsigned depth;        /* deepest nesting of what asked; 1 for a plain look-up */
     size_t raw_off;        /* the first look-up that asks (or tries), from its opener ... */
     size_t raw_len;        /* ... to its end, in the text that was given */

@@ -92,7 +92,7 @@ static struct lookup_answer ask_upper(struct lookup *l, struct span key)
 
 static struct lookup_answer ask_date(struct lookup *l, struct span key)
 {
-    if (lookup_spend(l, LOOKUP_COST_STEP + key.len * 4)) {
+    if (lookup_spend(l, LOOKUP_COST_DATE + key.len * LOOKUP_COST_DATE_BYTE)) {
         (void)lookup_date(key, l->options->time_us, &l->value);
     }
     return text_value(1u << TRICK_DATE);
@@ -103,6 +103,12 @@ static struct lookup_answer unset(struct lookup *l, struct span key)
     (void)l;
     (void)key;
     return (struct lookup_answer){.kind = LOOKUP_VALUE_NULL, .host_knows = true};
+}
+
+static struct lookup_answer ask_ctx(struct lookup *l, struct span key)
+{
+    l->found.thread_context = true;
+    return unset(l, key);
 }
 
 static struct lookup_answer ask_env(struct lookup *l, struct span key)
@@ -171,7 +177,7 @@ static const struct prefix {
     {SPAN_LITERAL("upper"), ask_upper},  {SPAN_LITERAL("env"), ask_env},
     {SPAN_LITERAL("sys"), ask_sys},      {SPAN_LITERAL("date"), ask_date},
     {SPAN_LITERAL("java"), ask_java},    {SPAN_LITERAL("event"), ask_event},
-    {SPAN_LITERAL("ctx"), unset},        {SPAN_LITERAL("main"), unset},
+    {SPAN_LITERAL("ctx"), ask_ctx},      {SPAN_LITERAL("main"), unset},
     {SPAN_LITERAL("map"), unset},        {SPAN_LITERAL("sd"), unset},
     {SPAN_LITERAL("marker"), unset},     {SPAN_LITERAL("bundle"), unset},
     {SPAN_LITERAL("jvmrunargs"), unset}, {SPAN_LITERAL("log4j"), unset},

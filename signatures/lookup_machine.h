@@ -73,6 +73,8 @@ struct lookup_found {
     bool has_raw;
     size_t raw_off;
     size_t raw_len;
+    bool thread_context; /* it was asked for something */
+    bool cycle;          /* a look-up came to itself */
     bool thrown;
     size_t thrown_end; /* behind the expression that threw, in the text of that pass */
     struct sbuf exception;
@@ -134,7 +136,9 @@ enum {
     LOOKUP_COST_COLON = 8,
     LOOKUP_COST_UNITS = 4,    /* a byte of a text whose units are counted, twice */
     LOOKUP_COST_UNICODE = 32, /* a byte of a text that is not ASCII and changes case */
-    LOOKUP_COST_LIST = 4,     /* an entry that is looked at */
+    LOOKUP_COST_DATE = 240,
+    LOOKUP_COST_DATE_BYTE = 8,
+    LOOKUP_COST_LIST = 4,    /* an entry that is looked at */
     LOOKUP_COST_MARK = 64,   /* times LOOKUP_SHARE_COPY bytes that have marks and are written out */
     LOOKUP_SHARE_COPY = 16,  /* bytes that are only copied, or searched for one byte */
     LOOKUP_SHARE_SEARCH = 2, /* bytes searched for two */

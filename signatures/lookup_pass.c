@@ -262,6 +262,7 @@ static bool finish_expression(struct lookup *l)
         return false;
     }
     if (is_cycle(l, name)) {
+        l->found.cycle = true;
         throw_exception(l, "IllegalStateException: ", name);
         return false;
     }

