@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Asks the program and a reference evaluator the same questions.
 
-usage: check_reference.py PROGRAM [--evaluate] [--cases N] [--seed S]
+usage: check_reference.py PROGRAM [--evaluate|--wrapped] [--cases N] [--seed S]
        check_reference.py --data
 
 N generated payloads (generate.py) go through `jndiwatch explain`, and each must ask the names that
 the reference (reference.py) says, in the same order: an attack where there are some, none where
-there are none. With --evaluate PROGRAM is tests/lookup/evaluate, which peels nothing. Every case
-depends on the seed and its number alone. With --data the reference itself is checked, on payloads
+there are none. With --evaluate PROGRAM is tests/lookup/evaluate, which peels nothing; with
+--wrapped each payload is sent in an outer encoding, which must change nothing. Every case depends
+on the seed and its number alone. With --data the reference itself is checked, on payloads
 that Log4j 2.14.1 was run on, in the folder that JNDIWATCH_SHARED names.
 """
 
@@ -48,6 +49,14 @@ def evaluate(program, payloads):
     return answers
 
 
+def explain_wrapped(program, payloads):
+    """The answers to the payloads in an outer encoding each."""
+    answers = explain(program, [generate.wrapped(p, i) for i, p in enumerate(payloads)])
+    for answer in answers:
+        answer["encodings"] = []  # as expected
+    return answers
+
+
 def compare(payload, answer, counts):
     """What is wrong with an answer, or None."""
     try:
@@ -85,6 +94,9 @@ def check_generated(ask, program, seed, cases):
     if not cases / 4 < counts["ask"] < cases * 3 / 4:
         print("the payloads are not what they were made for: %d ask" % counts["ask"])
         wrong += 1
+    if counts["over budget"] > 3 + cases / 200:
+        print("given up too often: %d" % counts["over budget"])
+        wrong += 1
     return wrong
 
 
@@ -116,14 +128,16 @@ def check_data_rows():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program", nargs="?")
-    parser.add_argument("--evaluate", action="store_true")
+    parser.add_argument("--evaluate", dest="ask", action="store_const", const=evaluate,
+                        default=explain)
+    parser.add_argument("--wrapped", dest="ask", action="store_const", const=explain_wrapped)
     parser.add_argument("--cases", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", action="store_true")
     options = parser.parse_args()
     sys.setrecursionlimit(20000)
     wrong = check_data_rows() if options.data else check_generated(
-        evaluate if options.evaluate else explain, options.program, options.seed, options.cases)
+        options.ask, options.program, options.seed, options.cases)
     if wrong is None:
         return check_data.SKIP
     return 1 if wrong else 0

@@ -5,7 +5,9 @@ payload(seed, number) depends on its arguments alone. A payload is built outside
 damaged, escaped, surrounded and repeated. Some are a soup of tokens instead.
 """
 
+import base64
 import random
+import urllib.parse
 
 PLAIN_NAMES = ["ldap://203.0.113.9:1389/a", "ldap://x.example/a", "rmi://x.example:1099/b"]
 NAMES = PLAIN_NAMES * 4 + [
@@ -177,3 +179,23 @@ class Maker:
 def payload(seed, number):
     """The payload with that number."""
     return Maker(seed, number).make()
+
+
+# Encodings that leave no character of a text as it was, or only harmless ones.
+WRAPPINGS = (
+    lambda text: "".join("%%%02x" % byte for byte in text.encode()),
+    urllib.parse.quote,
+    lambda text: urllib.parse.quote(urllib.parse.quote(text)),
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: "".join("\\u%04x" % ord(c) if c < "\U00010000" else c for c in text),
+    lambda text: "".join("&#x%x;" % ord(c) for c in text),
+    lambda text: "".join(c if c.isalnum() else "&#%d;" % ord(c) for c in text),
+    lambda text: "".join("=%02X" % byte for byte in text.encode()),
+)
+
+
+def wrapped(text, number):
+    """The text in one of the encodings; as it is when bytes cannot hold it."""
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        return text
+    return WRAPPINGS[number % len(WRAPPINGS)](text)
