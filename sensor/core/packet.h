@@ -81,6 +81,7 @@ struct headers {
     uint32_t tcp_seq;
     uint32_t tcp_ack;
     uint16_t tcp_window;
+    uint16_t tcp_urgent; /* the urgent pointer, of a segment with URG */
     uint8_t tcp_flags;
     uint8_t tcp_scale; /* of a SYN: its window scale plus 1 (1: none); 0: no SYN, or not captured */
     enum sums sums;

@@ -13,6 +13,9 @@
  * this side is watched. Bytes that are acknowledged a receiver ignores when they come again, and so
  * do we.
  *
+ * An urgent byte (RFC 6093) most receivers take out of the stream, unless their application asked
+ * for it to be left in: the other reading is the one without it.
+ *
  * Bytes that come after their hole was given up, that lie before the start of a stream that was
  * taken up in the middle, or that are refused, are read in the same way. Without memory bytes are
  * read by themselves, without what stands around them. */
@@ -25,6 +28,7 @@
 
 enum {
     N_GAPS = 4,
+    N_URGENT = 8,
     READING_MAX = 64 * 1024,
     OTHERS_MAX = 64 * 1024,
     HEAP_OVERHEAD = 16,
@@ -51,6 +55,9 @@ struct doubt {
     struct sbuf reading;       /* empty: there is none */
     uint64_t start;            /* position of its first byte */
     struct range other;        /* within it: what is not as in the main reading */
+    size_t n_left_out;         /* urgent bytes before its end */
+    uint64_t urgent[N_URGENT]; /* positions of those not delivered yet */
+    unsigned n_urgent;
     uint64_t since_us;
     size_t reading_room; /* counted as memory */
     struct list others;
@@ -87,7 +94,7 @@ static struct doubt *make_doubt(const struct half *x)
 
 static uint64_t reading_end(const struct doubt *d)
 {
-    return d->start + d->reading.len;
+    return d->start + d->reading.len + d->n_left_out;
 }
 
 static void tell(const struct half *x, struct span bytes)
@@ -128,6 +135,7 @@ static void begin(const struct half *x, uint64_t pos)
     struct doubt *d = x->s->doubt;
     readings_flush(x);
     d->start = pos;
+    d->n_left_out = 0;
     d->other = (struct range){UINT64_MAX, 0};
     d->since_us = x->t->clock_us;
 }
@@ -219,6 +227,14 @@ static void count_difference(const struct half *x)
     flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_OVERLAP_DIFFERENT_DATA);
 }
 
+/* A reading with bytes left out is told as it is: places in it are no positions any more. */
+static void flush_if_left_out(const struct half *x)
+{
+    if (x->s->doubt->n_left_out > 0) {
+        readings_flush(x);
+    }
+}
+
 /* Delivered bytes came again, and otherwise: the reading goes back to what is kept before them. */
 static void read_again(const struct half *x, uint64_t pos, struct span bytes)
 {
@@ -227,6 +243,7 @@ static void read_again(const struct half *x, uint64_t pos, struct span bytes)
         tell(x, bytes);
         return;
     }
+    flush_if_left_out(x);
     x->s->flags |= SIDE_WATCHED;
     if (d->reading.len == 0 || pos < d->start || pos > reading_end(d)) {
         begin_before(x, pos);
@@ -371,6 +388,9 @@ static void extend(const struct half *x, uint64_t pos, struct span bytes)
 {
     struct doubt *d = x->s->doubt;
     bool touched = have_others_before(d, pos + bytes.len);
+    if (touched) {
+        flush_if_left_out(x);
+    }
     bool follows = d->reading.len > 0 && reading_end(d) == pos;
     if (touched && !follows) {
         begin_before(x, pos);
@@ -391,12 +411,62 @@ static void extend(const struct half *x, uint64_t pos, struct span bytes)
     flush_when_full(x);
 }
 
+void readings_urgent(const struct half *x, uint64_t pos)
+{
+    struct doubt *d = pos >= x->s->next ? make_doubt(x) : NULL;
+    for (unsigned i = 0; d != NULL && i < d->n_urgent; i++) {
+        if (d->urgent[i] == pos) {
+            return;
+        }
+    }
+    if (d != NULL && d->n_urgent < N_URGENT) {
+        d->urgent[d->n_urgent++] = pos;
+    }
+}
+
+/* Leaves one byte of what was just delivered out of the reading, which begins with what is kept
+ * before it where there was none. */
+static void leave_out(const struct half *x, uint64_t pos, struct span bytes, uint64_t urgent)
+{
+    struct doubt *d = x->s->doubt;
+    if (d->reading.len == 0 || urgent < d->start || urgent >= reading_end(d)) {
+        begin_before(x, pos);
+    }
+    if (reading_end(d) == pos && !append(x, bytes)) {
+        readings_flush(x);
+        return;
+    }
+    uint64_t at = urgent - d->start - d->n_left_out;
+    if (at < d->reading.len && sbuf_replace(&d->reading, at, 1, span_of(NULL, 0))) {
+        d->n_left_out++;
+        stats_add(x->t->stats, STAT_TCP_URGENT_DATA, 1);
+    }
+    flush_when_full(x);
+}
+
+static void leave_out_urgent(const struct half *x, uint64_t pos, struct span bytes)
+{
+    struct doubt *d = x->s->doubt;
+    unsigned n = 0;
+    for (unsigned i = 0; i < d->n_urgent; i++) {
+        if (d->urgent[i] >= pos + bytes.len) {
+            d->urgent[n++] = d->urgent[i];
+        } else if (d->urgent[i] >= pos) {
+            leave_out(x, pos, bytes, d->urgent[i]);
+        }
+    }
+    d->n_urgent = n;
+}
+
 void readings_delivered(const struct half *x, uint64_t pos, struct span bytes)
 {
     if (x->s->doubt != NULL) {
         extend(x, pos, bytes);
     }
     past_keep(x, pos, bytes);
+    if (x->s->doubt != NULL && x->s->doubt->n_urgent > 0) {
+        leave_out_urgent(x, pos, bytes);
+    }
 }
 
 void readings_gap(const struct half *x, uint64_t from, uint64_t to)

@@ -16,6 +16,9 @@ void readings_differ(const struct half *x, uint64_t pos, struct span bytes);
 void readings_longer(const struct half *x, uint64_t pos, struct span bytes);
 /* These bytes are none of the stream's, as far as is known. */
 void readings_stray(const struct half *x, uint64_t pos, struct span bytes);
+/* The byte at this position is urgent: its receiver may take it out of the stream. To be told
+ * before the byte is delivered. */
+void readings_urgent(const struct half *x, uint64_t pos);
 /* The peer has acknowledged more. */
 void readings_acked(const struct half *x);
 /* The peer speaks: what this side said is complete. */

@@ -372,6 +372,16 @@ static bool is_acceptable(const struct side *s, const struct headers *h)
     return (h->tcp_flags & TCP_ACK) != 0 || !side_has(s, SIDE_OPENED);
 }
 
+/* The pointer stands behind the urgent byte, whatever the first standard said (RFC 6093, section
+ * 2.2); zero is taken for the first byte. */
+static void note_urgent(struct half *x, const struct headers *h, uint64_t pos)
+{
+    bool readable = !x->f->conn.opaque && !x->f->mute;
+    if ((h->tcp_flags & TCP_URG) != 0 && readable && side_has(x->s, SIDE_KNOWN)) {
+        readings_urgent(x, pos + (h->tcp_urgent > 0 ? h->tcp_urgent - 1U : 0));
+    }
+}
+
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir)
 {
     struct half x = half_of(t, f, dir ^ (f->flipped ? 1U : 0U));
@@ -387,6 +397,7 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
         return;
     }
     acknowledge(&x, h);
+    note_urgent(&x, h, p.pos);
     if (p.bytes.len + p.missing > 0) {
         payload(&x, &p);
     }

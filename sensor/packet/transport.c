@@ -80,6 +80,7 @@ enum layer layer_tcp(struct walk *w)
     h->tcp_ack = wire_be32(s, 8);
     h->tcp_flags = wire_u8(s, 13);
     h->tcp_window = wire_be16(s, 14);
+    h->tcp_urgent = wire_be16(s, 18);
     bool captured = header <= s.len;
     h->tcp_scale = (h->tcp_flags & TCP_SYN) != 0 && captured
                        ? scale_of(wire_sub(s, TCP_HEADER, header - TCP_HEADER))

@@ -5,7 +5,7 @@ import functools
 
 import flows
 import frames
-from frames import ACK, PSH
+from frames import ACK, PSH, URG
 from flows import Talk, lookup, request, response
 from harness import demand, of_type, parse, urls
 import laws
@@ -123,6 +123,21 @@ def acknowledged_bytes_again(lab):
     expect_told(play(lab, talk.server(response()).close()), ["/a"], ["one"])
 
 
+# --- urgent data --------------------------------------------------------------------------------
+
+
+def urgent(inline):
+    """One byte of a look-up is urgent. Most receivers take it out of the stream."""
+    def test(lab):
+        name = lookup("urgent")
+        agent = name if inline else name[:5] + b"Z" + name[5:]
+        content = request("/a", [(b"User-Agent", agent)])
+        talk = Talk().open().send(0, DATA | URG, content)
+        talk.parts[-1] = talk.parts[-1].with_(urgent=content.index(agent) + 6)
+        expect_told(play(lab, talk.server(response()).close()), ["/a"], ["urgent"], [])
+    return test
+
+
 TESTS = [
     ("overlap: decoy, real", versions("decoy", "real")),
     ("overlap: real, decoy", versions("real", "decoy")),
@@ -131,6 +146,8 @@ TESTS = [
     ("overlap: two decoys, real", versions("decoy", "other", "real")),
     ("overlap: real between three decoys", versions("decoy", "real", "decoy", "other")),
     ("overlap: small decoys", small_decoys),
+    ("urgent: left in the stream", urgent(True)),
+    ("urgent: taken out of it", urgent(False)),
     ("overlap: the same again", repetition),
     ("overlap: acknowledged bytes again", acknowledged_bytes_again),
 ]

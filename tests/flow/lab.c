@@ -196,6 +196,7 @@ struct headers lab_headers(const struct shot *shot)
         .tcp_seq = shot->seq,
         .tcp_ack = shot->ack,
         .tcp_flags = shot->flags,
+        .tcp_urgent = shot->urgent,
         .tcp_window = shot->window != 0 ? shot->window : WINDOW,
         .tcp_scale = shot->scale,
         .payload = shot->text != NULL ? span_str(shot->text) : shot->bytes,

@@ -58,6 +58,7 @@ struct shot {
     uint32_t missing;
     uint16_t window;
     uint8_t scale;
+    uint16_t urgent;
 };
 void lab_shoot(struct lab *lab, const struct shot *shot);
 /* The headers of a shot, for those who fill in the rest themselves. */

@@ -102,7 +102,8 @@ class Seen:
                              if e.get("event_type") in ("http", "smtp")}
         tcp = events[-1].get("stats", {}).get("tcp", {}) if events else {}
         self.repeats = any(tcp.get(name)
-                           for name in ("overlap", "overlap_diff_data", "reassembly_gap"))
+                           for name in ("overlap", "overlap_diff_data", "urgent_oob_data",
+                                        "reassembly_gap"))
 
 
 def of_transaction(event, seen):

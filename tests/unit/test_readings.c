@@ -96,6 +96,36 @@ static void what_many_versions_cost_is_bounded(void)
     lab_stop(&lab);
 }
 
+/* One urgent byte in a segment; the reading without it goes on with what follows. */
+static void urgent_byte_is_left_out_of_the_other_reading(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "GET /");
+    lab_shoot(&lab,
+              &(struct shot){
+                  .seq = 106, .ack = 501, .flags = TCP_ACK | TCP_URG, .text = "${jX", .urgent = 4});
+    lab_to_server(&lab, 110, "ndi:");
+    lab_to_client(&lab, 501, "200");
+    expect(&lab, "open >\"GET /${jXndi:\" >alt\"GET /${jndi:\" <\"200\" close:end ");
+}
+
+/* Behind a hole, announced before it comes, and two of them. */
+static void urgent_bytes_that_wait_are_left_out_when_they_come(void)
+{
+    PLAY(lab);
+    lab_shoot(&lab,
+              &(struct shot){
+                  .seq = 106, .ack = 501, .flags = TCP_ACK | TCP_URG, .text = "a!", .urgent = 2});
+    lab_shoot(
+        &lab,
+        &(struct shot){
+            .seq = 101, .ack = 501, .flags = TCP_ACK | TCP_URG, .text = "GET /", .urgent = 9});
+    lab_to_server(&lab, 108, "b?c");
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"GET /abc\""));
+    lab_stop(&lab);
+}
+
 static void other_reading_waits_for_the_bytes_before_it(void)
 {
     PLAY(lab);
@@ -235,6 +265,8 @@ static CU_TestInfo reading_tests[] = {
     TEST(each_of_many_small_decoys_is_replaced_in_the_other_reading),
     TEST(versions_between_the_first_and_the_last_are_read),
     TEST(what_many_versions_cost_is_bounded),
+    TEST(urgent_byte_is_left_out_of_the_other_reading),
+    TEST(urgent_bytes_that_wait_are_left_out_when_they_come),
     TEST(other_reading_waits_for_the_bytes_before_it),
     TEST(last_of_several_that_differ_wins_in_the_other_reading),
     TEST(acknowledged_bytes_that_come_again_are_not_read),

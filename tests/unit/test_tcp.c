@@ -163,7 +163,7 @@ static void urgent_data_stays_in_line(void)
     lab_shoot(&lab,
               &(struct shot){.seq = 104, .ack = 501, .flags = TCP_ACK | TCP_URG, .text = "d"});
     lab_to_server(&lab, 105, "ef");
-    expect(&lab, "open >\"abcdef\" close:end ");
+    expect(&lab, "open >\"abcdef\" >alt\"abcef\" close:end ");
 }
 
 static void data_on_a_syn_is_the_start_of_the_stream(void)
