@@ -64,12 +64,15 @@ static void decode_record(struct packet_decoder *decoder, struct cursor *c, uint
         .time_us = number * 1000000,
         .clock_us = number * 1000000,
     };
-    if (packet_decode(decoder, &packet, &h) == DECODE_DONE) {
-        check_headers(&packet, &h);
-        if (packet_alternate(decoder, &h)) {
+    enum decode_result result = packet_decode(decoder, &packet, &h);
+    do {
+        if (result == DECODE_DONE) {
             check_headers(&packet, &h);
         }
-    }
+        while (h.reassembled && packet_alternate(decoder, &h)) {
+            check_headers(&packet, &h);
+        }
+    } while (packet_next(decoder, &h, &result));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
