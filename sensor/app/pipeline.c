@@ -682,25 +682,11 @@ static void on_anomaly(void *ctx, struct conn *conn, enum direction dir, enum an
     }
 }
 
-static void on_end(void *ctx, struct conn *conn, enum direction dir)
+static void close_readings(struct flow_app *app, enum close_reason reason)
 {
-    struct flow_app *app = conn->app;
-    (void)ctx;
-    if (app == NULL) {
-        return;
-    }
-    struct reading *outer = outer_of(app, dir);
-    if (outer != NULL && outer->decoder->end != NULL) {
-        outer->decoder->end(outer->state, &outer->emit, dir);
-    }
-    if (outer != NULL) {
-        return;
-    }
-    release_start(app, dir);
-    if (app->main != NULL && app->main->decoder->end != NULL) {
-        app->main->decoder->end(app->main->state, &app->main->emit, dir);
-    }
-    raw_end(app, dir, 0);
+    reading_close(&app->main, reason);
+    close_outers(app, true, reason);
+    close_alternates(app, reason);
 }
 
 /* Alerts whose second ran out before the flow's end are written as of then, without what came
@@ -726,12 +712,53 @@ static void app_free(struct pipeline *p, struct flow_app *app, enum close_reason
         write_overdue(p, app->raw[dir], app->conn->clock_us);
         release_start(app, (enum direction)dir);
     }
-    reading_close(&app->main, reason);
-    close_outers(app, true, reason);
-    close_alternates(app, reason);
+    close_readings(app, reason);
     raw_end(app, TO_SERVER, 0);
     raw_end(app, TO_CLIENT, 0);
     mem_free(app);
+}
+
+/* Both directions ended: the flow itself is remembered for a while, its readings are not needed.
+ * Nor is the rest, unless something was told that must not be told twice. */
+static void forget(struct pipeline *p, struct flow_app *app)
+{
+    struct conn *conn = app->conn;
+    if (app->n_seen > 0 || app->anomalies != 0) {
+        close_readings(app, CLOSE_FIN);
+        return;
+    }
+    app_free(p, app, CLOSE_FIN);
+    conn->app = NULL;
+}
+
+/* The direction has ended: so it has for the reading that takes its bytes. */
+static void end_direction(struct flow_app *app, enum direction dir)
+{
+    struct reading *outer = outer_of(app, dir);
+    if (outer != NULL) {
+        if (outer->decoder->end != NULL) {
+            outer->decoder->end(outer->state, &outer->emit, dir);
+        }
+        return;
+    }
+    release_start(app, dir);
+    if (app->main != NULL && app->main->decoder->end != NULL) {
+        app->main->decoder->end(app->main->state, &app->main->emit, dir);
+    }
+    raw_end(app, dir, 0);
+}
+
+static void on_end(void *ctx, struct conn *conn, enum direction dir)
+{
+    struct flow_app *app = conn->app;
+    if (app == NULL) {
+        return;
+    }
+    end_direction(app, dir);
+    app->ended[dir] = true;
+    if (app->ended[direction_other(dir)]) {
+        forget(ctx, app);
+    }
 }
 
 static void on_close(void *ctx, struct conn *conn, enum close_reason reason)

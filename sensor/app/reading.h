@@ -40,6 +40,7 @@ struct flow_app {
     bool undecided[2]; /* the direction's first bytes are still being looked at */
     bool began[2];     /* some payload of the direction was seen */
     bool after_gap[2];
+    bool ended[2];
     struct tx_slot *raw[2]; /* bytes that no decoder reads, scanned as they are */
     uint64_t anomalies;     /* of the flow, reported once each */
     uint64_t seen[16];      /* hashes of findings, so that alternate readings tell nothing twice */

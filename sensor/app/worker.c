@@ -105,6 +105,7 @@ static bool make_flows(struct worker *w, const struct worker_shared *shared)
         .tcp_new_us = c->flow_timeout_tcp_new,
         .tcp_us = c->flow_timeout_tcp,
         .tcp_closed_us = c->flow_timeout_tcp_closed,
+        .tcp_finished_us = c->flow_timeout_tcp_finished,
         .udp_us = c->flow_timeout_udp,
         .other_us = c->flow_timeout_other,
         .hole_us = c->stream_hole_timeout,

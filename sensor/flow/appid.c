@@ -1,22 +1,33 @@
 /* appid: names for flows that no decoder claims, by nDPI 4.2.
  *
- * nDPI is asked with the first packets that carry payload, until it knows or a count is reached;
+ * nDPI is asked with the first packets that carry payload, until it knows or a count is reached; of
+ * TCP with packets made of the stream's bytes, so that their order on the wire does not matter;
  * its state of about 700 bytes lives only so long. What it would guess from the port alone is not
  * taken: a name says what was seen. Each table has a module of its own, because a module is not
  * shared between threads. Its names are joined and lower-cased once and kept, so that a conn can
  * point at them; beyond a cap of joined names ("TLS.Google") the first part stands alone.
  *
  * The module (5 MB) is made at the start and is not part of the table's memory limit; the state of
- * flows is. When memory is short a flow stays without a name. */
+ * flows is. When half of the memory is in use a flow stays without a name. */
 #include "sensor/flow/appid.h"
 
 #include "sensor/base/arena.h"
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
 
 #include <ndpi_api.h>
 
-enum { NAMES_MAX = 256 * 1024, PAIRS_MAX = 1024, HEAP_OVERHEAD = 16 };
+enum {
+    NAMES_MAX = 256 * 1024,
+    PAIRS_MAX = 1024,
+    HEAP_OVERHEAD = 16,
+    IPV4_HEADER = 20,
+    TCP_HEADER = 20,
+    TTL = 64,
+    SEGMENT_MAX = 1400,
+    PACKET_MAX = 2048,
+};
 
 /* A protocol within a protocol, and the two names joined. */
 struct pair {
@@ -33,6 +44,7 @@ struct appid {
     struct pair *pairs;
     size_t n_pairs;
     size_t flow_size;
+    struct sbuf packet; /* made of bytes in order */
 };
 
 static const char *keep_name(struct appid *a, struct span name, bool lower)
@@ -80,6 +92,7 @@ struct appid *appid_new(void)
     NDPI_BITMASK_SET_ALL(all);
     ndpi_set_protocol_detection_bitmask2(a->module, &all);
     ndpi_finalize_initialization(a->module);
+    a->packet = sbuf_with_cap(PACKET_MAX);
     a->flow_size = ndpi_detection_get_sizeof_ndpi_flow_struct();
     if (!load_names(a)) {
         appid_free(&a);
@@ -97,6 +110,7 @@ void appid_free(struct appid **a)
     }
     mem_free((*a)->pairs);
     mem_free((*a)->lower);
+    sbuf_free(&(*a)->packet);
     arena_free(&(*a)->texts);
     mem_free(*a);
     *a = NULL;
@@ -163,7 +177,7 @@ static bool make_state(struct flow_table *t, struct flow *f)
     if (f->appid != NULL) {
         return true;
     }
-    if (!flow_reserve(t, size)) {
+    if (!flow_reserve_spare(t, size)) {
         return false;
     }
     f->appid = mem_alloc(t->appid->flow_size);
@@ -173,18 +187,23 @@ static bool make_state(struct flow_table *t, struct flow *f)
     return f->appid != NULL;
 }
 
-void appid_packet(struct flow_table *t, struct flow *f, const struct headers *h)
+static void add_words(struct sbuf *b, const uint16_t *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        sbuf_add_byte(b, (uint8_t)(words[i] >> 8));
+        sbuf_add_byte(b, (uint8_t)words[i]);
+    }
+}
+
+static void ask(struct flow_table *t, struct flow *f, struct span packet)
 {
     struct appid *a = t->appid;
-    if (a == NULL || f->named || h->payload.len == 0 || h->ip.len > UINT16_MAX) {
-        return;
-    }
     if (f->conn.claimed || !make_state(t, f)) {
         appid_forget(t, f);
         return;
     }
     ndpi_protocol p = ndpi_detection_process_packet(
-        a->module, f->appid, h->ip.data, (unsigned short)h->ip.len, f->conn.last_us / 1000);
+        a->module, f->appid, packet.data, (unsigned short)packet.len, f->conn.last_us / 1000);
     f->n_asked++;
     bool last = f->n_asked >= t->limits.appid_packets;
     if (last && !is_known(&p)) {
@@ -195,6 +214,52 @@ void appid_packet(struct flow_table *t, struct flow *f, const struct headers *h)
         name_conn(a, &f->conn, &p);
     }
     if (last || is_known(&p)) {
+        appid_forget(t, f);
+    }
+}
+
+void appid_packet(struct flow_table *t, struct flow *f, const struct headers *h)
+{
+    if (t->appid != NULL && !f->named && h->payload.len > 0 && h->ip.len <= UINT16_MAX) {
+        ask(t, f, h->ip);
+    }
+}
+
+/* An IP header, without options and checksum, of a packet with so many bytes behind it. */
+static void add_ip(struct sbuf *b, const struct conn *c, enum direction dir, size_t len)
+{
+    struct span src = addr_span(&c->addr[dir]);
+    struct span dst = addr_span(&c->addr[direction_other(dir)]);
+    if (c->addr[dir].family == 4) {
+        add_words(b,
+                  (uint16_t[]){0x4500, (uint16_t)(IPV4_HEADER + len), 0, 0,
+                               (uint16_t)(TTL << 8 | c->proto), 0},
+                  6);
+    } else {
+        add_words(b, (uint16_t[]){0x6000, 0, (uint16_t)len, (uint16_t)(c->proto << 8 | TTL)}, 4);
+    }
+    sbuf_add(b, src);
+    sbuf_add(b, dst);
+}
+
+void appid_stream(struct flow_table *t, struct flow *f, enum direction dir, uint64_t pos,
+                  struct span bytes)
+{
+    if (t->appid == NULL || f->named || bytes.len == 0) {
+        return;
+    }
+    const struct conn *c = &f->conn;
+    struct sbuf *b = &t->appid->packet;
+    struct span part = span_head(bytes, SEGMENT_MAX);
+    sbuf_reset(b);
+    add_ip(b, c, dir, TCP_HEADER + part.len);
+    add_words(b,
+              (uint16_t[]){c->port[dir], c->port[direction_other(dir)], (uint16_t)(pos >> 16),
+                           (uint16_t)pos, 0, 0, 0x5000 | TCP_ACK | TCP_PSH, UINT16_MAX, 0, 0},
+              10);
+    if (sbuf_add(b, part)) {
+        ask(t, f, sbuf_span(b));
+    } else {
         appid_forget(t, f);
     }
 }

@@ -13,5 +13,9 @@ void appid_free(struct appid **a);
 /* Asks about a flow, if it is one to ask about, with a packet of it. May set the conn's ndpi_proto
  * and ndpi_category, and its app_proto when it has none. */
 void appid_packet(struct flow_table *t, struct flow *f, const struct headers *h);
+/* The same of TCP, with bytes in order: what it is called must not depend on the order of its
+ * segments. `pos` is the position of the first, whose low 32 bits are its sequence number. */
+void appid_stream(struct flow_table *t, struct flow *f, enum direction dir, uint64_t pos,
+                  struct span bytes);
 /* Frees what is kept of the flow; it is not asked about again. */
 void appid_forget(struct flow_table *t, struct flow *f);

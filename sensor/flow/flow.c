@@ -269,6 +269,7 @@ struct flow_limits flow_limits_default(void)
         .tcp_new_us = 60ULL * SECOND_US,
         .tcp_us = 600ULL * SECOND_US,
         .tcp_closed_us = 10ULL * SECOND_US,
+        .tcp_finished_us = 1ULL * SECOND_US,
         .udp_us = 60ULL * SECOND_US,
         .other_us = 30ULL * SECOND_US,
         .hole_us = 10ULL * SECOND_US,
@@ -338,8 +339,9 @@ void flow_set_state(struct flow_table *t, struct flow *f, enum conn_state state)
     }
 }
 
-static uint64_t idle_timeout(const struct flow_table *t, const struct conn *c)
+static uint64_t idle_timeout(const struct flow_table *t, const struct flow *f)
 {
+    const struct conn *c = &f->conn;
     if (c->proto == IP_PROTO_UDP) {
         return t->limits.udp_us;
     }
@@ -352,14 +354,14 @@ static uint64_t idle_timeout(const struct flow_table *t, const struct conn *c)
     case CONN_ESTABLISHED:
         return t->limits.tcp_us;
     case CONN_CLOSED:
-        return t->limits.tcp_closed_us;
+        return tcp_is_finished(f) ? t->limits.tcp_finished_us : t->limits.tcp_closed_us;
     }
     return t->limits.tcp_us;
 }
 
 static void set_deadline(struct flow_table *t, struct flow *f)
 {
-    uint64_t idle = f->touched_us + idle_timeout(t, &f->conn);
+    uint64_t idle = f->touched_us + idle_timeout(t, f);
     uint64_t hole = tcp_deadline(t, f);
     wheel_set(&t->wheel, f, hole < idle ? hole : idle);
 }
@@ -374,7 +376,7 @@ void flow_table_expire(struct flow_table *t, uint64_t clock_us)
         uint64_t deadline_us = f->deadline_us;
         t->clock_us = deadline_us > t->clock_us ? deadline_us : t->clock_us;
         f->conn.clock_us = t->clock_us;
-        if (deadline_us >= f->touched_us + idle_timeout(t, &f->conn)) {
+        if (deadline_us >= f->touched_us + idle_timeout(t, f)) {
             close_flow(t, f, CLOSE_TIMEOUT);
         } else {
             tcp_on_deadline(t, f, deadline_us);
@@ -619,7 +621,9 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     t->current = f;
     account(t, f, p, h, dir);
     carry_out(t, f, h, dir);
-    appid_packet(t, f, h);
+    if (h->proto != IP_PROTO_TCP) {
+        appid_packet(t, f, h);
+    }
     set_deadline(t, f);
     t->current = NULL;
     t->latest = f;

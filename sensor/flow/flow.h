@@ -18,6 +18,7 @@ struct flow_limits {
     uint64_t tcp_new_us;
     uint64_t tcp_us;
     uint64_t tcp_closed_us;
+    uint64_t tcp_finished_us; /* the same, where both ends said FIN and had it acknowledged */
     uint64_t udp_us;
     uint64_t other_us;
     uint64_t hole_us;       /* longest wait for a missing segment where no ACKs are seen */

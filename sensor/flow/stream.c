@@ -10,6 +10,7 @@
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
+#include "sensor/flow/appid.h"
 #include "sensor/flow/readings.h"
 #include "sensor/flow/segments.h"
 
@@ -36,6 +37,7 @@ static void give(struct half *x, struct span bytes)
     x->s->next += bytes.len;
     readings_spoken_to(&peer);
     flow_give(x->t, x->f, half_dir(x), bytes);
+    appid_stream(x->t, x->f, half_dir(x), pos, bytes);
     if (!x->f->conn.opaque && !x->f->mute) {
         readings_delivered(x, pos, bytes);
     }

@@ -12,6 +12,7 @@
  * seen, windows are not known, and only what is beyond any window is taken as outside. */
 #include "sensor/flow/tcp.h"
 
+#include "sensor/flow/appid.h"
 #include "sensor/flow/readings.h"
 #include "sensor/flow/stream.h"
 
@@ -113,6 +114,11 @@ static bool fin_is_acked(const struct side *s)
     return side_has(s, SIDE_FIN | SIDE_ACKED) && s->acked == s->fin + 1;
 }
 
+bool tcp_is_finished(const struct flow *f)
+{
+    return fin_is_acked(&f->sides[0]) && fin_is_acked(&f->sides[1]);
+}
+
 /* Tells the end of a direction once: all before its FIN was delivered, and the FIN is certain. */
 static void tell_end(struct half *x)
 {
@@ -171,6 +177,7 @@ static void pass_opaque(struct half *x, const struct piece *p)
     struct side *s = x->s;
     stream_free(x->t, s);
     readings_free(x->t, s);
+    appid_stream(x->t, x->f, half_dir(x), p->pos, p->bytes);
     if (piece_end(p) > s->next) {
         flow_lose(x->t, x->f, half_dir(x), piece_end(p) - s->next, x->f->conn.opaque_reason);
         s->next = piece_end(p);

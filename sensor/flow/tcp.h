@@ -15,6 +15,8 @@ enum tcp_reuse {
 enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir);
 /* Carries out a segment; the conn's packet accounts are already kept. */
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir);
+/* Both ends said FIN, and had it acknowledged: nothing but repetitions can come. */
+bool tcp_is_finished(const struct flow *f);
 /* Another reading of the segment just carried out. */
 void tcp_alternate(struct flow_table *t, struct flow *f, const struct headers *h,
                    enum direction dir);

