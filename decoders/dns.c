@@ -28,6 +28,7 @@ static const struct frames_protocol protocol = {
     .length = message_length,
     .probe = dns_probe_any,
     .message = on_message,
+    .prefix = DNS_PREFIX_LEN,
     .too_long = ANOMALY_DNS_TOO_LONG,
     .bad = ANOMALY_DNS_MALFORMED,
 };
@@ -38,8 +39,7 @@ static void open_flow(void *state, const struct decoder_env *env)
     d->limits = env->limits;
     d->name = sbuf_with_cap(DNS_NAME_CAP);
     for (unsigned i = 0; i < 2; i++) {
-        frames_open(&d->sides[i], &protocol, d, (enum direction)i,
-                    env->limits->head_bytes + DNS_PREFIX_LEN, env->midstream);
+        frames_open(&d->sides[i], &protocol, d, (enum direction)i, env);
     }
 }
 

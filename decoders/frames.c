@@ -12,14 +12,15 @@
 enum { PREFIX_MAX = 16 };
 
 void frames_open(struct frames *f, const struct frames_protocol *protocol, void *owner,
-                 enum direction dir, size_t longest, bool midstream)
+                 enum direction dir, const struct decoder_env *env)
 {
+    size_t longest = env->limits->head_bytes + protocol->prefix;
     *f = (struct frames){
         .protocol = protocol,
         .owner = owner,
         .dir = dir,
         .longest = longest,
-        .state = midstream ? FRAMES_SEARCH : FRAMES_READ,
+        .state = env->midstream ? FRAMES_SEARCH : FRAMES_READ,
         .held = sbuf_with_cap((longest > FRAMES_PROBE_MAX ? longest : FRAMES_PROBE_MAX) * 2),
     };
 }

@@ -16,6 +16,7 @@ struct frames_protocol {
     enum probe (*probe)(struct span first);
     /* A message, or with `cut` the start of one of which the rest is missing. */
     void (*message)(void *owner, enum direction dir, struct span message, bool cut);
+    size_t prefix;         /* bytes of length() that head_bytes does not count */
     enum anomaly too_long; /* than head_bytes: inspected as it is */
     enum anomaly bad;      /* no message begins where one should */
 };
@@ -43,9 +44,9 @@ struct frames {
     bool after_gap;   /* the next such byte comes behind a hole */
 };
 
-/* No memory is taken. `midstream`: a message must be found first. */
+/* No memory is taken. Mid-stream a message must be found first. */
 void frames_open(struct frames *f, const struct frames_protocol *protocol, void *owner,
-                 enum direction dir, size_t longest, bool midstream);
+                 enum direction dir, const struct decoder_env *env);
 void frames_data(struct frames *f, const struct emit *emit, struct span bytes);
 void frames_gap(struct frames *f, const struct emit *emit, uint64_t n_bytes);
 /* The direction has ended, or the flow has: what is kept is given, and memory is freed. */

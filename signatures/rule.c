@@ -38,6 +38,7 @@ static const struct rule_protocol protocols[] = {
     {"smtp", 0, "smtp"},
     {"dns", 0, "dns"},
     {"ldap", 0, "ldap"},
+    {"rmi", 0, "rmi"},
     {"tls", 0, "tls"},
 };
 

@@ -42,7 +42,7 @@ static const struct option_row rows[] = {
     {'l', "log-dir", "DIR", TEXT_OF(log_dir), "write eve.json to this directory"},
     {'o', "output", "FILE|-", TEXT_OF(output), "write events to this file, or to standard output"},
     {0, "events", "LIST", TEXT_OF(events),
-     "event types to write: alert,http,smtp,dns,fileinfo,flow,anomaly,stats (default: all)"},
+     "event types to write: alert,http,smtp,dns,ldap,fileinfo,flow,anomaly,stats (default: all)"},
     {0, "geoip", "FILE", LIST_OF(geo),
      "a MaxMind DB with countries, cities or networks; may be given several times"},
     {'k', "checksums", "all|none|auto", TEXT_OF(checksums),

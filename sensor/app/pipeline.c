@@ -162,6 +162,7 @@ static const struct app_stats {
     {"http", false, STAT_APP_FLOW_HTTP, STAT_APP_TX_HTTP},
     {"smtp", false, STAT_APP_FLOW_SMTP, STAT_APP_TX_SMTP},
     {"dns", false, STAT_APP_FLOW_DNS_TCP, STAT_APP_TX_DNS_TCP},
+    {"ldap", false, STAT_APP_FLOW_LDAP, STAT_APP_TX_LDAP},
     {"dns", true, STAT_APP_FLOW_DNS_UDP, STAT_APP_TX_DNS_UDP},
 };
 

@@ -1,8 +1,8 @@
 """From the tests of one buffer to bytes that fulfil them all, and to bytes that just miss.
 
 Contents are laid behind one another in the order written, each where its modifiers want it. What
-comes out is checked by a plain reading of the rule (fulfils), so a mistake here is told and does not
-look like one of the sensor's."""
+comes out is checked by a plain reading of the rule (fulfils), so that a mistake here is told and
+does not look like one of the sensor's."""
 
 import re
 try:
@@ -62,7 +62,7 @@ def lay(tests, prefix=b""):
         elif test.starts or "depth" in test.numbers or "offset" in test.numbers:
             start = test.numbers.get("offset", 0)
         else:
-            start = len(out)
+            start = len(out) + (end > 0)
         out += FILLER * (start - len(out))
         out[start:start + len(value)] = value
         end = start + len(value)
@@ -75,7 +75,8 @@ def find(text, test, base):
     if test.kind == "pcre":
         flags = re.S | (re.I if test.nocase else 0)
         begin = base if test.relative else 0
-        return [begin + m.end() for m in re.finditer(test.value.encode("latin-1"), text[begin:], flags)]
+        pattern = test.value.encode("latin-1")
+        return [begin + found.end() for found in re.finditer(pattern, text[begin:], flags)]
     hay, needle = (text.lower(), test.value.lower()) if test.nocase else (text, test.value)
     low, high = 0, len(text)
     if test.starts:

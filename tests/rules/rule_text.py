@@ -1,11 +1,12 @@
-"""Reads rules in the Suricata language, as its documentation defines them: what a test needs to make
-traffic that a rule is about. It knows the keywords that the tests' rules use and refuses others."""
+"""Reads rules in the Suricata language, as its documentation defines them: what a test needs to
+make traffic that a rule is about. It knows the keywords of the tests' rules and refuses others."""
 
 import dataclasses
 import re
 
 BUFFERS = {"http.method", "http.uri", "http.content_type", "http.header_names", "http.user_agent",
-           "http.request_body", "dns.query", "dns.answers.rrname", "smtp.mail_from"}
+           "http.request_body", "dns.query", "ldap.request.dn",
+           "ldap.responses.attribute"}
 IGNORED = {"msg", "sid", "rev", "gid", "classtype", "reference", "metadata", "priority",
            "fast_pattern", "target", "dotprefix"}
 

@@ -14,7 +14,7 @@ import matching  # noqa: E402
 HOME, OTHER_HOME = "192.0.2.10", "192.0.2.20"
 OUTSIDE, FAR_OUTSIDE = "198.51.100.7", "203.0.113.9"
 HOME_NET = "192.0.2.0/24"
-PORTS = {"http": 80, "dns": 53, "tcp": 4711, "udp": 4712, "smtp": 25}
+PORTS = {"http": 80, "dns": 53, "tcp": 4711, "udp": 4712, "ldap": 1389}
 UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/?&=:,;@()'!*"
 
 
@@ -31,6 +31,29 @@ def dns_query(name, ident=7):
     """A DNS question for an A record (RFC 1035 §4.1)."""
     labels = b"".join(bytes([len(label)]) + label for label in name.split(b".") if label)
     return struct.pack(">HHHHHH", ident, 0x0100, 1, 0, 0, 0) + labels + b"\0" + b"\0\1\0\1"
+
+
+def tlv(tag, *values):
+    """An element of BER with a short or a two-byte length."""
+    value = b"".join(values)
+    length = bytes([len(value)]) if len(value) < 128 else b"\x82" + struct.pack(">H", len(value))
+    return bytes([tag]) + length + value
+
+
+def ldap_search(name, number=2):
+    """A search for one object, as JNDI sends it (RFC 4511 §4.5.1)."""
+    zero = tlv(2, b"\0")
+    return tlv(0x30, tlv(2, bytes([number])),
+               tlv(0x63, tlv(4, name), tlv(10, b"\0"), tlv(10, b"\3"), zero, zero, tlv(1, b"\0"),
+                   tlv(0x87, b"objectClass"), tlv(0x30)))
+
+
+def ldap_entry(name, value, number=2):
+    """An entry with one attribute, and the end of the search."""
+    entry = tlv(0x64, tlv(4, name),
+                tlv(0x30, tlv(0x30, tlv(4, b"javaCodeBase"), tlv(0x31, tlv(4, value)))))
+    done = tlv(0x65, tlv(10, b"\0"), tlv(4), tlv(4))
+    return b"".join(tlv(0x30, tlv(2, bytes([number])), part) for part in (entry, done))
 
 
 def quoted(uri):
@@ -119,10 +142,10 @@ class Story:
     def in_pieces(self):
         """In segments of five bytes."""
         self.segment = 5
-        return self.protocol in ("tcp", "http")
+        return self.protocol in ("tcp", "http", "ldap")
 
     def later_segment(self):
-        """Behind a segment with other things in it: a place at the start is one in a segment too."""
+        """Behind a segment with other things: a place at the start is one in a segment too."""
         self.before = b"something else\n"
         return self.protocol == "tcp"
 
@@ -150,6 +173,10 @@ class Story:
         """(from the client, from the server)."""
         if self.protocol == "http":
             return self.http_request(), flows.response()
+        if self.protocol == "ldap":
+            name = self.said.get("ldap.request.dn", b"a")
+            return ldap_search(name), ldap_entry(
+                name, self.said.get("ldap.responses.attribute", b"http://192.0.2.9/"))
         if self.protocol == "dns":
             question = dns_query(self.said["dns.query"])
             return struct.pack(">H", len(question)) + question, b""

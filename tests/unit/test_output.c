@@ -246,8 +246,9 @@ static void stats_nest_by_their_path(void)
     struct event *event = eve_stats(e, 1639350256733555ULL, 3, &stats);
     CU_ASSERT(has(event, "\"decoder\":{\"pkts\":7,"));
     CU_ASSERT(has(event,
-                  "\"app_layer\":{\"flow\":{\"http\":0,\"smtp\":0,\"dns_tcp\":0,\"dns_udp\":0},"
-                  "\"tx\":{\"http\":0,\"smtp\":2,\"dns_tcp\":0,\"dns_udp\":0}}"));
+                  "\"app_layer\":{\"flow\":{\"http\":0,\"smtp\":0,\"dns_tcp\":0,\"dns_udp\":0,"
+                  "\"ldap_tcp\":0},"
+                  "\"tx\":{\"http\":0,\"smtp\":2,\"dns_tcp\":0,\"dns_udp\":0,\"ldap_tcp\":0}}"));
     CU_ASSERT(has(event, "\"lost_tls\":5"));
     mem_free(event);
     eve_free(&e);
