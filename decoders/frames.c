@@ -9,8 +9,6 @@
 
 #include "sensor/core/tx.h"
 
-enum { PREFIX_MAX = 16 };
-
 void frames_open(struct frames *f, const struct frames_protocol *protocol, void *owner,
                  enum direction dir, const struct decoder_env *env)
 {
@@ -63,28 +61,22 @@ static void end_stray(struct frames *f)
     }
 }
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- steps -------------------------------------------------------------------------------------
+ *
+ * What is kept stands before the bytes given, and is more than the start of one message only where
+ * a message was found in it. Each step returns whether another one may follow. A thing is told as
+ * soon as it is known, so that nothing depends on how the stream was cut. */
 
-static void give_message(struct frames *f, struct span message)
+static bool any_left(const struct frames *f, struct span rest)
 {
-    end_stray(f);
-    f->protocol->message(f->owner, f->dir, message, false);
+    return f->held.len > 0 || rest.len > 0;
 }
 
-/* What is kept, and the rest of its message, are inspected as they are. */
-static void pass_on(struct frames *f, uint64_t length)
+/* Keeps up to `len` bytes more; false without memory: then all of them are inspected as they are,
+ * and a message is looked for. */
+static bool keep(struct frames *f, size_t len, struct span *rest)
 {
-    f->left = length - f->held.len;
-    frames_stray(f, sbuf_span(&f->held));
-    sbuf_reset(&f->held);
-    f->state = f->left > 0 ? FRAMES_PASS : FRAMES_READ;
-}
-
-/* Keeps bytes up to `want` of them; false without memory: then they are inspected as they are. */
-static bool keep(struct frames *f, size_t want, int64_t length, struct span *rest)
-{
-    struct span part = span_head(*rest, want - f->held.len);
+    struct span part = span_head(*rest, len);
     size_t n_held = f->held.len;
     *rest = span_from(*rest, part.len);
     if (sbuf_add(&f->held, part)) {
@@ -94,8 +86,7 @@ static bool keep(struct frames *f, size_t want, int64_t length, struct span *res
     frames_stray(f, sbuf_span(&f->held));
     frames_stray(f, part);
     sbuf_reset(&f->held);
-    f->left = length > 0 ? (uint64_t)length - n_held - part.len : 0;
-    f->state = length > 0 ? FRAMES_PASS : FRAMES_SEARCH;
+    f->state = FRAMES_SEARCH;
     return false;
 }
 
@@ -104,54 +95,72 @@ static void anomaly(struct frames *f, enum anomaly what)
     f->emit->ops->anomaly(f->emit->ctx, NULL, f->dir, what);
 }
 
+static void give_message(struct frames *f, struct span message)
+{
+    end_stray(f);
+    f->protocol->message(f->owner, f->dir, message, false);
+}
+
 /* A message whose length is known. */
-static void take_known(struct frames *f, size_t length, struct span *rest)
+static bool read_known(struct frames *f, uint64_t length, struct span *rest)
 {
     if (length > f->longest) {
         anomaly(f, f->protocol->too_long);
         end_stray(f);
-        pass_on(f, length);
-        return;
-    }
-    if (f->held.len == 0 && rest->len >= length) {
-        struct span message = span_head(*rest, length);
-        *rest = span_from(*rest, length);
+        f->left = length;
+        f->state = FRAMES_PASS;
+    } else if (f->held.len == 0 && rest->len >= length) {
+        struct span message = span_head(*rest, (size_t)length);
+        *rest = span_from(*rest, (size_t)length);
         give_message(f, message);
-        return;
+    } else if (f->held.len >= length) {
+        give_message(f, span_head(sbuf_span(&f->held), (size_t)length));
+        sbuf_drop(&f->held, (size_t)length);
+    } else if (rest->len > 0) {
+        (void)keep(f, (size_t)length - f->held.len, rest);
+    } else {
+        return false;
     }
-    if (keep(f, length, (int64_t)length, rest) && f->held.len == length) {
-        give_message(f, sbuf_span(&f->held));
-        sbuf_reset(&f->held);
-    }
+    return any_left(f, *rest);
 }
 
-/* Takes from the bytes given; what is kept stands before them. */
-static void take(struct frames *f, struct span *rest)
+static bool step_read(struct frames *f, struct span *rest)
 {
     int64_t length = f->protocol->length(f->held.len > 0 ? sbuf_span(&f->held) : *rest);
-    if (length == FRAMES_MORE) {
-        (void)keep(f, f->held.len + 1, length, rest); /* one by one: only the first few bytes */
-    } else if (length == FRAMES_BAD) {
+    if (length > 0) {
+        return read_known(f, (uint64_t)length, rest);
+    }
+    if (length == FRAMES_MORE && rest->len > 0) {
+        return keep(f, 1, rest) || any_left(f, *rest); /* only the first few bytes of a message */
+    }
+    if (length == FRAMES_BAD) {
         anomaly(f, f->protocol->bad);
         f->state = FRAMES_SEARCH;
-    } else {
-        take_known(f, (size_t)length, rest);
+        if (f->held.len > 0 || keep(f, 1, rest)) { /* it begins later */
+            frames_stray(f, span_head(sbuf_span(&f->held), 1));
+            sbuf_drop(&f->held, 1);
+        }
+        return any_left(f, *rest);
     }
+    return false;
 }
 
-static void pass(struct frames *f, struct span *rest)
+static bool step_pass(struct frames *f, struct span *rest)
 {
-    struct span part = span_head(*rest, f->left < SIZE_MAX ? (size_t)f->left : SIZE_MAX);
-    *rest = span_from(*rest, part.len);
-    f->left -= part.len;
+    struct span from = f->held.len > 0 ? sbuf_span(&f->held) : *rest;
+    struct span part = span_head(from, f->left < SIZE_MAX ? (size_t)f->left : SIZE_MAX);
     frames_stray(f, part);
+    if (f->held.len > 0) {
+        sbuf_drop(&f->held, part.len);
+    } else {
+        *rest = span_from(*rest, part.len);
+    }
+    f->left -= part.len;
     if (f->left == 0) {
         f->state = FRAMES_READ;
     }
+    return any_left(f, *rest);
 }
-
-/* --- search ------------------------------------------------------------------------------------
- */
 
 /* The offset at which a message begins, or may once more bytes are there; the length when none
  * does. */
@@ -169,38 +178,33 @@ static size_t find_message(const struct frames *f, struct span bytes, enum probe
     return at;
 }
 
-/* What was kept while a message was looked for is read as what it is now known to be. */
-static void read_again(struct frames *f)
-{
-    struct sbuf kept = f->held;
-    struct span bytes = sbuf_span(&kept);
-    f->held = sbuf_with_cap(kept.cap);
-    f->state = FRAMES_READ;
-    while (bytes.len > 0) {
-        if (f->state == FRAMES_READ) {
-            take(f, &bytes);
-        } else if (f->state == FRAMES_PASS) {
-            pass(f, &bytes);
-        } else { /* another search begins where the last one ended */
-            sbuf_add(&f->held, bytes);
-            break;
-        }
-    }
-    sbuf_free(&kept);
-}
-
-static void search(struct frames *f, struct span *rest)
+static bool step_search(struct frames *f, struct span *rest)
 {
     enum probe answer = PROBE_NO;
-    if (!keep(f, f->held.len + FRAMES_PROBE_MAX, 0, rest)) {
-        return;
+    if (!keep(f, FRAMES_PROBE_MAX, rest)) {
+        return any_left(f, *rest);
     }
     size_t at = find_message(f, sbuf_span(&f->held), &answer);
     frames_stray(f, span_head(sbuf_span(&f->held), at));
     sbuf_drop(&f->held, at);
     if (answer == PROBE_YES) {
-        read_again(f);
+        f->state = FRAMES_READ;
+        return true;
     }
+    return rest->len > 0;
+}
+
+static bool step(struct frames *f, struct span *rest)
+{
+    switch (f->state) {
+    case FRAMES_READ:
+        return step_read(f, rest);
+    case FRAMES_PASS:
+        return step_pass(f, rest);
+    case FRAMES_SEARCH:
+        return step_search(f, rest);
+    }
+    return false;
 }
 
 /* --- the stream --------------------------------------------------------------------------------
@@ -209,18 +213,7 @@ static void search(struct frames *f, struct span *rest)
 void frames_data(struct frames *f, const struct emit *emit, struct span bytes)
 {
     f->emit = emit;
-    while (bytes.len > 0) {
-        switch (f->state) {
-        case FRAMES_READ:
-            take(f, &bytes);
-            break;
-        case FRAMES_PASS:
-            pass(f, &bytes);
-            break;
-        case FRAMES_SEARCH:
-            search(f, &bytes);
-            break;
-        }
+    while (step(f, &bytes)) {
     }
 }
 

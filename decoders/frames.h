@@ -24,7 +24,7 @@ struct frames_protocol {
 enum { FRAMES_PROBE_MAX = 512 };
 
 enum frames_state {
-    FRAMES_READ,   /* a message, kept until it is whole */
+    FRAMES_READ,   /* messages, each kept until it is whole */
     FRAMES_PASS,   /* the rest of one that is inspected as it is */
     FRAMES_SEARCH, /* where no message is known to begin */
 };
