@@ -203,6 +203,8 @@ static bool step(struct frames *f, struct span *rest)
         return step_pass(f, rest);
     case FRAMES_SEARCH:
         return step_search(f, rest);
+    case FRAMES_OPAQUE:
+        break;
     }
     return false;
 }
@@ -220,6 +222,10 @@ void frames_data(struct frames *f, const struct emit *emit, struct span bytes)
 /* Nothing more comes of what was kept. Returns how much was missing of it; 0: not known. */
 static uint64_t flush(struct frames *f)
 {
+    if (f->state == FRAMES_OPAQUE) {
+        sbuf_free(&f->held);
+        return 0;
+    }
     uint64_t left = f->state == FRAMES_PASS ? f->left : 0;
     int64_t length = 0;
     if (f->state == FRAMES_READ && f->held.len > 0) {
@@ -236,10 +242,18 @@ static uint64_t flush(struct frames *f)
     return left;
 }
 
+void frames_stop(struct frames *f)
+{
+    f->state = FRAMES_OPAQUE;
+}
+
 void frames_gap(struct frames *f, const struct emit *emit, uint64_t n_bytes)
 {
     f->emit = emit;
     uint64_t left = flush(f);
+    if (f->state == FRAMES_OPAQUE) {
+        return;
+    }
     f->after_gap = true;
     if (left > n_bytes) {
         f->state = FRAMES_PASS;
@@ -254,5 +268,5 @@ void frames_end(struct frames *f, const struct emit *emit)
     f->emit = emit;
     (void)flush(f);
     end_stray(f);
-    f->state = FRAMES_SEARCH;
+    f->state = f->state == FRAMES_OPAQUE ? FRAMES_OPAQUE : FRAMES_SEARCH;
 }

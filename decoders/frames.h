@@ -27,6 +27,7 @@ enum frames_state {
     FRAMES_READ,   /* messages, each kept until it is whole */
     FRAMES_PASS,   /* the rest of one that is inspected as it is */
     FRAMES_SEARCH, /* where no message is known to begin */
+    FRAMES_OPAQUE, /* nothing more can be read */
 };
 
 /* One direction. */
@@ -51,5 +52,7 @@ void frames_data(struct frames *f, const struct emit *emit, struct span bytes);
 void frames_gap(struct frames *f, const struct emit *emit, uint64_t n_bytes);
 /* The direction has ended, or the flow has: what is kept is given, and memory is freed. */
 void frames_end(struct frames *f, const struct emit *emit);
+/* What comes from now on, also in the call that is running, is left alone. */
+void frames_stop(struct frames *f);
 /* Bytes that belong to no message: inspected in a transaction of their own that is no event. */
 void frames_stray(struct frames *f, struct span bytes);

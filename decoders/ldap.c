@@ -107,10 +107,7 @@ static int64_t message_length(struct span start)
 
 static void on_message(void *owner, enum direction dir, struct span message, bool cut)
 {
-    struct ldap *l = owner;
-    if (!l->opaque) {
-        ldap_message(l, dir, message, cut);
-    }
+    ldap_message(owner, dir, message, cut);
 }
 
 static const struct frames_protocol protocol = {
@@ -134,18 +131,14 @@ static void data(void *state, const struct emit *emit, enum direction dir, struc
 {
     struct ldap *l = state;
     l->emit = emit;
-    if (!l->opaque) {
-        frames_data(&l->sides[dir], emit, bytes);
-    }
+    frames_data(&l->sides[dir], emit, bytes);
 }
 
 static void gap(void *state, const struct emit *emit, enum direction dir, uint64_t n_bytes)
 {
     struct ldap *l = state;
     l->emit = emit;
-    if (!l->opaque) {
-        frames_gap(&l->sides[dir], emit, n_bytes);
-    }
+    frames_gap(&l->sides[dir], emit, n_bytes);
 }
 
 static void end(void *state, const struct emit *emit, enum direction dir)

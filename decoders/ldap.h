@@ -43,7 +43,6 @@ struct ldap {
     const struct decoder_limits *limits;
     struct frames sides[2];
     struct numbered open; /* requests without their last response; mark: LDAP_ASKED_TLS */
-    bool opaque;
 };
 
 enum { LDAP_ASKED_TLS = 1 };

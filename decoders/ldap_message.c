@@ -335,7 +335,8 @@ static bool split(struct span message, bool cut, struct parts *ret)
 
 static void become_opaque(struct ldap *l)
 {
-    l->opaque = true;
+    frames_stop(&l->sides[TO_SERVER]);
+    frames_stop(&l->sides[TO_CLIENT]);
     l->emit->ops->opaque(l->emit->ctx, LOST_STARTTLS);
 }
 
