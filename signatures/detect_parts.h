@@ -70,6 +70,7 @@ struct tx_state {
     unsigned n_findings;
     unsigned n_gave_up; /* tests given up over their limits */
     bool passed;        /* a pass rule matched */
+    bool marks_changed; /* rules that wait may ask for what is set now */
 };
 
 /* Part of a head whose look-ups are known. */
@@ -170,6 +171,10 @@ void detect_groups(struct detector *d, const struct spot *spot, size_t field,
 bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir);
 /* Whether all of a rule's groups of fields hold. */
 bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule);
+/* detect_flowbits.c: whether what the rule asks of the flow's marks holds. */
+bool detect_flowbits_hold(const struct rule *rule, const struct conn *conn);
+/* Does to them what a rule that matched does; true when that changed any. */
+bool detect_flowbits_act(struct detector *d, const struct rule *rule, struct conn *conn);
 /* Makes a finding, unless the transaction has too many or was passed. */
 void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
 /* Keeps a rule until its other groups hold. */

@@ -209,6 +209,11 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
         (p->decoder != NULL && !reads(tx->decoder, p->decoder))) {
         return false;
     }
+    bool read_as = rule->decoder != NULL && conn->app_proto != NULL &&
+                   strcmp(rule->decoder, conn->app_proto) == 0;
+    if (rule->decoder != NULL && read_as == rule->not_decoder) {
+        return false;
+    }
     if ((rule->flow & RULE_ESTABLISHED && !is_established(conn)) ||
         (rule->flow & RULE_NOT_ESTABLISHED && is_established(conn))) {
         return false;
@@ -250,7 +255,8 @@ static bool hold(struct detector *d, struct tx *tx, struct tx_state *state, uint
 /* --- findings ----------------------------------------------------------------------------------
  */
 
-enum { CONTEXT_MAX = 1024, CONTEXT_BEFORE = 256 };
+/* Rules that set marks for one another in one buffer, this often at most. */
+enum { CONTEXT_MAX = 1024, CONTEXT_BEFORE = 256, MARK_ROUNDS = 8 };
 
 static struct finding finding_at(const struct spot *spot, const struct rule *rule,
                                  struct jndi *jndi)
@@ -268,8 +274,14 @@ static struct finding finding_at(const struct spot *spot, const struct rule *rul
 }
 
 static void give(struct detector *d, struct tx *tx, struct tx_state *state,
-                 const struct finding *finding)
+                 const struct finding *finding, const struct rule *rule)
 {
+    if (rule->n_flowbits > 0 && detect_flowbits_act(d, rule, tx->conn)) {
+        state->marks_changed = true;
+    }
+    if (rule->no_alert) {
+        return;
+    }
     if (finding->signature->action == SIGNATURE_PASS) {
         state->passed = true;
     }
@@ -296,7 +308,7 @@ void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, st
     if (state != NULL) {
         const struct rule *r = state->edition->engine->rules[rule].rule;
         const struct finding finding = finding_at(spot, r, jndi);
-        give(d, spot->tx, state, &finding);
+        give(d, spot->tx, state, &finding, r);
     }
 }
 
@@ -330,6 +342,15 @@ static bool rule_has(const struct engine_rule *rule, uint32_t group)
     return false;
 }
 
+/* Its groups, and what it asks of the flow's marks. */
+static bool holds_now(const struct tx_state *state, const struct engine_rule *rule,
+                      const struct conn *conn)
+{
+    return detect_rule_holds(state, rule) &&
+           (rule->rule->n_flowbits == 0 || detect_flowbits_hold(rule->rule, conn));
+}
+
+/* Gives rules that waited for this group, or with ENGINE_NONE for marks of the flow. */
 static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t group)
 {
     const struct engine *e = state->edition->engine;
@@ -337,9 +358,10 @@ static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint
     while (*at != NULL) {
         struct waiting *w = *at;
         const struct engine_rule *rule = &e->rules[w->rule];
-        if (rule_has(rule, group) && detect_rule_holds(state, rule)) {
+        bool concerned = group == ENGINE_NONE ? rule->rule->n_flowbits > 0 : rule_has(rule, group);
+        if (concerned && holds_now(state, rule, tx->conn)) {
             *at = w->next;
-            give(d, tx, state, &w->finding);
+            give(d, tx, state, &w->finding, rule->rule);
         } else {
             at = &w->next;
         }
@@ -360,11 +382,15 @@ static void group_holds(struct detector *d, const struct spot *spot, struct tx_s
         if (!detect_rule_applies(rule->rule, spot->tx, spot->dir)) {
             continue;
         }
-        if (detect_rule_holds(state, rule)) {
+        if (holds_now(state, rule, spot->tx->conn)) {
             detect_found(d, spot, g->rules[i], NULL);
         } else {
             detect_wait(d, spot, g->rules[i], NULL);
         }
+    }
+    for (unsigned round = 0; state->marks_changed && round < MARK_ROUNDS; round++) {
+        state->marks_changed = false;
+        wake(d, spot->tx, state, ENGINE_NONE);
     }
 }
 

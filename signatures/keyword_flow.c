@@ -1,8 +1,10 @@
-/* keyword_flow: conditions on the flow that a rule's bytes came in: how much of it there is.
+/* keyword_flow: conditions on the flow that a rule's bytes came in: how much of it there is, which
+ * protocol it was read as, which marks earlier rules left in it.
  *
  * Written as Suricata 8 documents them. They are asked when the rule's last buffer has matched: of
  * the stream as far as it has come by then, and of the segment or datagram it came in. */
 #include "sensor/base/bytes.h"
+#include "sensor/base/hash.h"
 #include "signatures/rule_parse.h"
 
 static bool add_amount(struct rule_parse *p, enum rule_amount_of of, struct span size)
@@ -52,4 +54,102 @@ bool keyword_stream_size(struct rule_parse *p, struct span value)
     bool good = add_amount(p, sides[i].of, sbuf_span(&size));
     sbuf_free(&size);
     return good;
+}
+
+/* --- marks -------------------------------------------------------------------------------------
+ */
+
+static bool add_flowbit(struct rule_parse *p, enum rule_flowbit_op op, struct span names)
+{
+    struct rule *r = p->rule;
+    if (r->n_flowbits == RULE_FLOWBITS_MAX) {
+        return rule_mistake(p, "more than %d in one rule", RULE_FLOWBITS_MAX);
+    }
+    struct rule_flowbit *bit = &r->flowbits[r->n_flowbits];
+    *bit = (struct rule_flowbit){.op = op};
+    while (names.len > 0) {
+        struct span name = span_trim(span_split(&names, '|'));
+        if (name.len == 0 || bit->n_names == RULE_FLOWBIT_NAMES_MAX) {
+            return rule_mistake(p, "wants one name, or up to %d with '|' between them",
+                                RULE_FLOWBIT_NAMES_MAX);
+        }
+        bit->names[bit->n_names++] = (uint32_t)hash_fixed(name);
+    }
+    bool asks = op == RULE_FLOWBIT_ISSET || op == RULE_FLOWBIT_ISNOTSET;
+    if (bit->n_names == 0 || (!asks && bit->n_names > 1)) {
+        return rule_mistake(p, "wants one name");
+    }
+    r->n_flowbits++;
+    return true;
+}
+
+/* flowbits:set|unset|toggle|isset|isnotset,name; flowbits:noalert */
+bool keyword_flowbits(struct rule_parse *p, struct span value)
+{
+    static const struct {
+        const char *name;
+        enum rule_flowbit_op op;
+    } words[] = {
+        {"set", RULE_FLOWBIT_SET},           {"unset", RULE_FLOWBIT_UNSET},
+        {"toggle", RULE_FLOWBIT_TOGGLE},     {"isset", RULE_FLOWBIT_ISSET},
+        {"isnotset", RULE_FLOWBIT_ISNOTSET},
+    };
+    struct span word = span_trim(span_split(&value, ','));
+    if (span_equal(word, SPAN("noalert")) && value.len == 0) {
+        p->rule->no_alert = true;
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (span_equal(word, span_str(words[i].name))) {
+            return add_flowbit(p, words[i].op, span_trim(value));
+        }
+    }
+    return rule_mistake(p, "is set, unset, toggle, isset, isnotset or noalert, not '%.*s'",
+                        (int)(word.len < 40 ? word.len : 40), (const char *)word.data);
+}
+
+bool keyword_noalert(struct rule_parse *p, struct span value)
+{
+    (void)value;
+    p->rule->no_alert = true;
+    return true;
+}
+
+/* --- protocols ---------------------------------------------------------------------------------
+ */
+
+/* app-layer-protocol:[!]name */
+bool keyword_app_layer_protocol(struct rule_parse *p, struct span value)
+{
+    bool negated = span_at(value, 0) == '!';
+    struct span name = span_trim(span_from(value, negated));
+    p->rule->decoder = rule_decoder_name(name);
+    p->rule->not_decoder = negated;
+    return p->rule->decoder != NULL ||
+           rule_mistake(p, "no decoder reads '%.*s'", (int)(name.len < 40 ? name.len : 40),
+                        (const char *)name.data);
+}
+
+/* urilen:[sign]bytes[,norm|raw]: the older way of writing bsize behind http.uri or http.uri.raw. */
+bool keyword_urilen(struct rule_parse *p, struct span value)
+{
+    struct rule_size size;
+    bool negated = false;
+    struct span length = span_trim(span_split(&value, ','));
+    bool norm = span_equal(span_trim(value), SPAN("norm"));
+    if (value.len > 0 && !norm && !span_equal(span_trim(value), SPAN("raw"))) {
+        return rule_mistake(p, "the second word is norm or raw");
+    }
+    struct group_parse *before = p->group;
+    p->group = rule_group_for(p, (enum buffer)(norm ? FIELD_HTTP_URI : FIELD_HTTP_URI_RAW));
+    struct rule_test *t = p->group != NULL && rule_size(p, length, &size, &negated)
+                              ? rule_test_add(p, RULE_BSIZE)
+                              : NULL;
+    p->group = before;
+    if (t == NULL) {
+        return false;
+    }
+    t->negated = negated;
+    t->size = size;
+    return true;
 }

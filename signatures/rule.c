@@ -52,6 +52,16 @@ static const struct {
     {"rejectboth", SIGNATURE_REJECT},
 };
 
+const char *rule_decoder_name(struct span protocol)
+{
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+        if (span_equal_nocase(protocol, span_str(protocols[i].name))) {
+            return protocols[i].decoder;
+        }
+    }
+    return NULL;
+}
+
 bool rule_mistake(struct rule_parse *p, const char *format, ...)
 {
     char text[MISTAKE_SIZE];

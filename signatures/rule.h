@@ -93,7 +93,14 @@ enum rule_transform {
     TRANSFORM_URL_DECODE,
 };
 
-enum { RULE_TRANSFORMS_MAX = 4, RULE_GROUPS_MAX = 16, RULE_TESTS_MAX = 64, RULE_AMOUNTS_MAX = 4 };
+enum {
+    RULE_TRANSFORMS_MAX = 4,
+    RULE_GROUPS_MAX = 16,
+    RULE_TESTS_MAX = 64,
+    RULE_AMOUNTS_MAX = 4,
+    RULE_FLOWBITS_MAX = 8,
+    RULE_FLOWBIT_NAMES_MAX = 4
+};
 
 /* All tests of one buffer. They hold together in one instance of it. */
 struct rule_group {
@@ -147,6 +154,21 @@ struct rule_amount {
     struct rule_size size;
 };
 
+enum rule_flowbit_op {
+    RULE_FLOWBIT_SET,
+    RULE_FLOWBIT_UNSET,
+    RULE_FLOWBIT_TOGGLE,
+    RULE_FLOWBIT_ISSET, /* any of the names */
+    RULE_FLOWBIT_ISNOTSET,
+};
+
+/* Something a rule asks of the marks that rules leave in a flow, or does to them. */
+struct rule_flowbit {
+    enum rule_flowbit_op op;
+    uint32_t names[RULE_FLOWBIT_NAMES_MAX]; /* hashes */
+    uint8_t n_names;
+};
+
 struct rule_protocol {
     const char *name;
     uint8_t ip_proto;    /* 0: any */
@@ -164,6 +186,11 @@ struct rule {
     unsigned flow; /* enum rule_flow */
     struct rule_amount amounts[RULE_AMOUNTS_MAX];
     uint8_t n_amounts;
+    struct rule_flowbit flowbits[RULE_FLOWBITS_MAX];
+    uint8_t n_flowbits;
+    bool no_alert;       /* it only leaves marks */
+    const char *decoder; /* app-layer-protocol: the flow's must have that name; NULL: any */
+    bool not_decoder;    /* must not */
     struct rule_jndi jndi;
     struct rule_group groups[RULE_GROUPS_MAX];
     size_t n_groups;

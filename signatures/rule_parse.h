@@ -61,6 +61,8 @@ struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind);
 /* Keywords of values that several files of keywords need. */
 /* A decimal number with an optional sign, the whole span. */
 bool rule_number(struct span text, int64_t *ret_value);
+/* The name of the decoder for a protocol that a rule names; NULL when there is none. */
+const char *rule_decoder_name(struct span protocol);
 /* "10", "<10", ">=10", "!10", "5<>10" (neither of the two); false with a mistake told. */
 bool rule_size(struct rule_parse *p, struct span value, struct rule_size *ret_size,
                bool *ret_negated);
@@ -86,6 +88,10 @@ bool keyword_jndi_reaches_network(struct rule_parse *p, struct span value);
 /* keyword_flow.c */
 bool keyword_dsize(struct rule_parse *p, struct span value);
 bool keyword_stream_size(struct rule_parse *p, struct span value);
+bool keyword_flowbits(struct rule_parse *p, struct span value);
+bool keyword_noalert(struct rule_parse *p, struct span value);
+bool keyword_app_layer_protocol(struct rule_parse *p, struct span value);
+bool keyword_urilen(struct rule_parse *p, struct span value);
 
 /* keyword_content.c */
 bool keyword_content(struct rule_parse *p, struct span value);

@@ -28,6 +28,8 @@ enum close_reason {
     CLOSE_END_OF_INPUT /* end of file, or shutdown */
 };
 
+enum { CONN_FLOWBITS_MAX = 8 };
+
 /* One flow, whoever feeds it: the flow table (which embeds it), the honeypot's listener, a test.
  * Client and server are decided by who opened; mid-stream by the contents or the lower port.
  * Indexes of two are enum direction: addr[TO_SERVER] is the client's side, the one that sends to
@@ -60,8 +62,10 @@ struct conn {
     struct tunnel *tunnel; /* of the first packet, src being the client's side; NULL: none. Owned by
                               who feeds the conn */
     uint64_t start_us;     /* packet time of the first packet */
-    uint64_t stream_bytes[2]; /* of payload so far, holes in it included */
-    size_t piece_bytes;       /* of the segment or datagram at hand */
+    uint64_t stream_bytes[2];             /* of payload so far, holes in it included */
+    size_t piece_bytes;                   /* of the segment or datagram at hand */
+    uint32_t flowbits[CONN_FLOWBITS_MAX]; /* hashes of the names of those that rules have set */
+    uint8_t n_flowbits;
     uint64_t gap_bytes[2];
     uint64_t lost[LOST_N];  /* payload bytes not inspected, by reason */
     const char *app_proto;  /* decoder's name; NULL while unknown */

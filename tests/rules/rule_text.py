@@ -35,7 +35,7 @@ class Rule:
     target_port: str
     flow: list
     groups: dict          # buffer ("" is the payload) -> tests, in the order of first mention
-    amounts: list         # stream_size and dsize, as written
+    amounts: list         # stream_size, dsize, urilen, as written
     transforms: dict      # buffer -> names
 
 
@@ -111,7 +111,7 @@ def read_rule(line):
             rule.sid = int(value)
         elif name == "flow":
             rule.flow = [word.strip() for word in value.split(",")]
-        elif name in ("stream_size", "dsize"):
+        elif name in ("stream_size", "dsize", "urilen"):
             rule.amounts.append((name, value))
         elif name == "dotprefix":
             rule.transforms.setdefault(buffer, []).append(name)

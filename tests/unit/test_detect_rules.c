@@ -131,6 +131,72 @@ static void addresses_ports_and_flow_are_asked(void)
 #undef WITH
 }
 
+static void rules_leave_marks_for_one_another(void)
+{
+    struct bench b;
+    bench_start(&b, ANY
+                "(msg:\"asks first\"; http.user_agent; content:\"tool\"; "
+                "flowbits:isset,other|login; sid:1;)\n" ANY
+                "(msg:\"marks\"; http.uri; content:\"/login\"; flowbits:set,login; noalert; "
+                "sid:2;)\n" ANY "(msg:\"unmarked\"; http.uri; content:\"/next\"; "
+                "flowbits:isnotset,login; sid:3;)\n" ANY
+                "(msg:\"ends\"; http.uri; content:\"/logout\"; flowbits:unset,login; sid:4;)\n");
+    request(&b, "GET /next HTTP/1.1\r\nUser-Agent: tool\r\n\r\n");
+    EXPECT(&b, "no mark", {3, "http.uri", NULL});
+    tx_again(&b);
+    request(&b, "GET /login HTTP/1.1\r\nUser-Agent: tool\r\n\r\n");
+    EXPECT(&b, "in one message", {1, "http.user_agent", NULL});
+    tx_again(&b);
+    request(&b, "GET /next HTTP/1.1\r\nUser-Agent: tool\r\n\r\n");
+    EXPECT(&b, "in the next one", {1, "http.user_agent", NULL});
+    tx_again(&b);
+    request(&b, "GET /logout HTTP/1.1\r\nUser-Agent: x\r\n\r\n");
+    tx_again(&b);
+    request(&b, "GET /next HTTP/1.1\r\nUser-Agent: tool\r\n\r\n");
+    EXPECT(&b, "taken away", {3, "http.uri", NULL});
+    bench_stop(&b);
+}
+
+static void more_marks_than_a_flow_bears_are_counted(void)
+{
+    struct bench b;
+    struct sbuf rules = sbuf_with_cap(1 << 16);
+    for (int i = 0; i < CONN_FLOWBITS_MAX + 2; i++) {
+        sbuf_add_format(&rules,
+                        ANY "(msg:\"m\"; http.uri; content:\"/x\"; flowbits:set,b%d; noalert; "
+                            "sid:%d;)\n",
+                        i, i + 1);
+    }
+    sbuf_add_byte(&rules, 0);
+    bench_start(&b, (const char *)rules.data);
+    request(&b, "GET /x HTTP/1.1\r\n\r\n");
+    CU_ASSERT_EQUAL(b.conn.n_flowbits, CONN_FLOWBITS_MAX);
+    CU_ASSERT_EQUAL(stats_get(&b.stats, STAT_FLOWBITS_LOST), 2);
+    expect_nothing(&b, "noalert");
+    bench_stop(&b);
+    sbuf_free(&rules);
+}
+
+static void sizes_of_the_flow_are_asked(void)
+{
+    struct bench b;
+#define WITH(size, sid)                                                                            \
+    "alert tcp any any -> any any (msg:\"m\"; content:\"abc\"; " size " sid:" sid ";)\n"
+    bench_start(&b, WITH("stream_size:client,<,100;", "1") WITH("stream_size:client,>,99;", "2")
+                        WITH("stream_size:server,=,7;", "3") WITH("stream_size:both,<,101;", "4")
+                            WITH("stream_size:either,>,50;", "5") WITH("dsize:10;", "6")
+                                WITH("dsize:5<>10;", "7") WITH("dsize:!9;", "8"));
+    b.conn.stream_bytes[TO_SERVER] = 100;
+    b.conn.stream_bytes[TO_CLIENT] = 7;
+    b.conn.piece_bytes = 10;
+    head(&b, SPAN("xxabc"));
+    EXPECT(&b, "sizes", {2, "http.header", NULL}, {3, "http.header", NULL},
+           {4, "http.header", NULL}, {5, "http.header", NULL}, {6, "http.header", NULL},
+           {8, "http.header", NULL});
+    bench_stop(&b);
+#undef WITH
+}
+
 static void a_pass_rule_silences_its_transaction(void)
 {
     struct bench b;
@@ -286,6 +352,9 @@ static CU_TestInfo rules[] = {
     {"a rule without a buffer sees all bytes", a_rule_without_a_buffer_sees_all_bytes},
     {"a body rule sees its window", a_body_rule_sees_its_window},
     {"addresses, ports and flow are asked", addresses_ports_and_flow_are_asked},
+    {"rules leave marks for one another", rules_leave_marks_for_one_another},
+    {"more marks than a flow bears are counted", more_marks_than_a_flow_bears_are_counted},
+    {"sizes of the flow are asked", sizes_of_the_flow_are_asked},
     {"a pass rule silences its transaction", a_pass_rule_silences_its_transaction},
     {"rules ask what a look-up came to", rules_ask_what_a_lookup_came_to},
     {"transforms change what is looked at", transforms_change_what_is_looked_at},

@@ -131,6 +131,15 @@ static void mistakes_name_file_line_sid_and_keyword(void)
     expect_mistakes(RULE("content:\"a\"; stream_size:left,<,1;"),
                     "t.rules:1: sid 7: stream_size: the first word is client, server, both or "
                     "either, not 'left'\n");
+    expect_mistakes(RULE("content:\"a\"; flowbits:sets,x;"),
+                    "t.rules:1: sid 7: flowbits: is set, unset, toggle, isset, isnotset or "
+                    "noalert, not 'sets'\n");
+    expect_mistakes(RULE("content:\"a\"; flowbits:set;"),
+                    "t.rules:1: sid 7: flowbits: wants one name\n");
+    expect_mistakes(RULE("content:\"a\"; app-layer-protocol:icq;"),
+                    "t.rules:1: sid 7: app-layer-protocol: no decoder reads 'icq'\n");
+    expect_mistakes(RULE("content:\"a\"; urilen:<9,odd;"),
+                    "t.rules:1: sid 7: urilen: the second word is norm or raw\n");
     expect_mistakes(RULE("content:\"a\"; dsize:4<>3;"),
                     "t.rules:1: sid 7: dsize: '4<>3' is not a size; examples: 10, >10, 5<>20\n");
     expect_mistakes(RULE("content:\"a\"; classtype:none;"),
