@@ -11,6 +11,7 @@
 #include "sensor/app/spread.h"
 #include "sensor/base/bytes.h"
 #include "sensor/base/hash.h"
+#include "sensor/base/log.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/ring.h"
 #include "sensor/core/source.h"
@@ -27,6 +28,7 @@ struct parcel {
     size_t used;
     uint64_t clock_us; /* of the whole input when the parcel was sent */
     bool last;
+    struct engine *engine; /* new rules, for what follows it; NULL: none */
     struct packet packets[PARCEL_PACKETS];
     const char *ifaces[PARCEL_PACKETS];
     uint8_t bytes[PARCEL_BYTES];
@@ -56,6 +58,13 @@ static void pause_us(long us)
     (void)nanosleep(&t, NULL); /* lint: a thread that has nothing to do */
 }
 
+static void use(struct worker *w, struct engine *engine)
+{
+    if (worker_use(w, engine) != 0) {
+        log_error("no memory for the new rules; the old ones stay in use");
+    }
+}
+
 /* --- a worker's thread
  * ------------------------------------------------------------------------------ */
 
@@ -63,6 +72,9 @@ static void carry_out(struct worker *w, const struct parcel *parcel)
 {
     for (size_t i = 0; i < parcel->n; i++) {
         (void)worker_packet(w, &parcel->packets[i], parcel->ifaces[i]);
+    }
+    if (parcel->engine != NULL) {
+        use(w, parcel->engine);
     }
     worker_gauge(w);
     if (parcel->last) {
@@ -84,6 +96,7 @@ static void *run(void *arg)
         }
         carry_out(h->worker, parcel);
         last = parcel->last;
+        engine_unref(&parcel->engine);
         CHECK(ring_push(h->empty, parcel)); /* it has room for all parcels */
     }
     return NULL;
@@ -97,6 +110,7 @@ static void reset(struct parcel *parcel)
     parcel->n = 0;
     parcel->used = 0;
     parcel->last = false;
+    parcel->engine = NULL;
 }
 
 static struct parcel *open_parcel(struct hand *h)
@@ -177,6 +191,18 @@ void crew_advance(struct crew *c, uint64_t clock_us)
     } else {
         tick(c, false);
     }
+}
+
+void crew_use(struct crew *c, struct engine *engine)
+{
+    if (c->n_threads == 0) {
+        use(c->alone, engine);
+        return;
+    }
+    for (unsigned i = 0; i < c->n_threads; i++) {
+        open_parcel(&c->hands[i])->engine = engine_ref(engine);
+    }
+    tick(c, false);
 }
 
 static void join(struct crew *c)

@@ -17,6 +17,9 @@ void crew_free(struct crew **c);
  * packets may be released afterwards. `iface` names their interfaces. */
 void crew_batch(struct crew *c, struct packet_batch *batch,
                 const char *(*iface)(void *ctx, uint32_t n), void *ctx);
+/* Gives new rules to all workers, each between two packets of its own. A worker without memory for
+ * them keeps the old ones, and says so in the log. */
+void crew_use(struct crew *c, struct engine *engine);
 /* Time went on to clock_us without packets. */
 void crew_advance(struct crew *c, uint64_t clock_us);
 /* End of input: all flows are closed, all threads have ended. */

@@ -81,11 +81,13 @@ void options_help(void)
                        rows[i].argument != NULL ? rows[i].argument : "");
         printf("  %-30s %s\n", left, rows[i].doc);
     }
-    printf("\nSIGINT and SIGTERM end with everything written; SIGHUP opens the output anew.\n"
-           "Exit codes: 0 all was read and written; 1 an input could not be read to its end; 2 "
-           "usage, configuration, rules or\n"
-           "databases are wrong; 3 output was lost; 4 capture could not be started, or ended by "
-           "itself.\n");
+    printf(
+        "\nSIGINT and SIGTERM end with everything written; SIGHUP opens the output anew; SIGUSR2 "
+        "reads the rules anew.\n"
+        "Exit codes: 0 all was read and written; 1 an input could not be read to its end; 2 "
+        "usage, configuration, rules or\n"
+        "databases are wrong; 3 output was lost; 4 capture could not be started, or ended by "
+        "itself.\n");
 }
 
 static const struct option_row *by_letter(char letter)

@@ -835,3 +835,8 @@ void pipeline_free(struct pipeline **p)
     mem_free(*p);
     *p = NULL;
 }
+
+int pipeline_use(struct pipeline *p, struct engine *engine)
+{
+    return detector_use(p->detector, engine);
+}

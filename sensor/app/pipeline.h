@@ -26,6 +26,9 @@ MUST_USE struct pipeline *pipeline_new(const struct pipeline_options *options);
 /* After the last flow was closed. Nulls *p; accepts NULL. */
 void pipeline_free(struct pipeline **p);
 
+/* From now on new transactions are looked at with these rules; the pipeline takes a reference of
+ * its own. -ENOMEM: the old ones stay in use. Between packets. */
+MUST_USE int pipeline_use(struct pipeline *p, struct engine *engine);
 /* For flow_table_new(). */
 struct stream_user pipeline_user(struct pipeline *p);
 /* Writes the alerts whose time has come before clock_us: to be called with the clock of each

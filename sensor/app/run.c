@@ -6,6 +6,7 @@
 #include "sensor/app/run.h"
 
 #include "sensor/app/crew.h"
+#include "sensor/app/reload.h"
 #include "sensor/app/summary.h"
 #include "sensor/app/survey.h"
 #include "sensor/base/clock.h"
@@ -33,7 +34,9 @@ struct sensor {
     struct checksum_policy *checksums;
     struct survey *survey; /* while the first packets wait for it; else NULL */
     struct crew *crew;
-    struct eve *eve; /* for stats */
+    struct reload *reload;
+    struct engine *engine; /* in use now */
+    struct eve *eve;       /* for stats */
     char host[HOST_SIZE];
     char output[PATH_SIZE];
     unsigned types;
@@ -54,6 +57,7 @@ static volatile sig_atomic_t stop_signal;
 static const struct source_ops *signal_ops;
 static struct source *signal_source;
 static struct writer *signal_writer;
+static volatile sig_atomic_t reload_signal;
 
 static void on_stop(int number)
 {
@@ -78,6 +82,12 @@ static void on_reopen(int number)
     }
 }
 
+static void on_reload(int number)
+{
+    (void)number;
+    reload_signal = 1;
+}
+
 static void handle(int number, void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
@@ -91,6 +101,7 @@ static void signals_on(void)
     handle(SIGINT, on_stop);
     handle(SIGTERM, on_stop);
     handle(SIGHUP, on_reopen);
+    handle(SIGUSR2, on_reload);
 }
 
 /* From now on they wake the source and reach the writer. */
@@ -196,11 +207,13 @@ static int start_workers(struct sensor *s)
         .types = s->types,
         .n_workers = s->n_workers > 0 ? s->n_workers : 1,
     };
+    s->engine = engine_ref(s->snapshot->engine);
+    s->reload = reload_new(s->options);
     s->checksums = checksum_policy_new(checksum_mode(s->snapshot->config.capture_checksums));
     shared.checksums = s->checksums;
     struct eve_options eve = {.host = s->host, .line_bytes = s->snapshot->config.output_line};
     s->eve = eve_new(&eve);
-    if (s->checksums == NULL || s->eve == NULL) {
+    if (s->checksums == NULL || s->eve == NULL || s->reload == NULL) {
         return -ENOMEM;
     }
     return crew_new(&shared, s->n_workers, &s->crew);
@@ -231,8 +244,10 @@ static void name_host(struct sensor *s)
 static void close_all(struct sensor *s, struct writer_stats *ret_stats)
 {
     signals_off();
+    reload_free(&s->reload);
     crew_free(&s->crew);
     survey_free(&s->survey);
+    engine_unref(&s->engine);
     writer_free(&s->writer, ret_stats);
     checksum_policy_free(&s->checksums);
     eve_free(&s->eve);
@@ -284,8 +299,8 @@ static void sum_stats(struct sensor *s, struct stats *ret)
     stats_set(ret, STAT_CAPTURE_KERNEL_PACKETS, source.packets);
     stats_set(ret, STAT_CAPTURE_KERNEL_DROPS, source.kernel_drops);
     stats_set(ret, STAT_CAPTURE_KERNEL_IFDROPS, source.iface_drops);
-    stats_set(ret, STAT_RULES_LOADED, engine_n_loaded(s->snapshot->engine));
-    stats_set(ret, STAT_RULES_FAILED, engine_n_failed(s->snapshot->engine));
+    stats_set(ret, STAT_RULES_LOADED, engine_n_loaded(s->engine));
+    stats_set(ret, STAT_RULES_FAILED, engine_n_failed(s->engine));
     stats_set(ret, STAT_EVENTS_LOST, stats_get(ret, STAT_EVENTS_LOST) + writer.lost);
 }
 
@@ -363,6 +378,21 @@ static void take(struct sensor *s, struct packet_batch *batch)
     carry_out(s, batch);
 }
 
+/* Rules that SIGUSR2 asked for: read aside, taken between batches. */
+static void keep_rules(struct sensor *s)
+{
+    if (reload_signal != 0) {
+        reload_signal = 0;
+        reload_ask(s->reload);
+    }
+    struct engine *engine = reload_take(s->reload);
+    if (engine != NULL) {
+        crew_use(s->crew, engine);
+        engine_unref(&s->engine);
+        s->engine = engine;
+    }
+}
+
 static enum source_status loop(struct sensor *s, struct errbuf *err)
 {
     struct packet_batch *batch = mem_alloc(sizeof(*batch));
@@ -378,6 +408,7 @@ static enum source_status loop(struct sensor *s, struct errbuf *err)
             crew_advance(s->crew, s->clock_us);
         }
         batch->n = 0;
+        keep_rules(s);
         keep_house(s);
     }
     end_survey(s);

@@ -7,6 +7,7 @@
 
 #include "sensor/app/options.h"
 #include "sensor/core/event.h"
+#include "signatures/selftest.h"
 #include "signatures/shipped.h"
 
 #include <errno.h>
@@ -173,6 +174,7 @@ int snapshot_load(struct snapshot *ret_snapshot, const struct options *options, 
         return rc; /* what else fails would fail for want of memory */
     }
     rc = load_engine(s, options, err, warnings);
+    rc = rc == 0 && !engine_self_test(s->engine, err) ? -EINVAL : rc;
     worst = worst != 0 ? worst : rc;
     rc = load_geo(s, err, warnings);
     worst = worst != 0 ? worst : rc;

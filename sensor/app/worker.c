@@ -193,6 +193,11 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     return verdict;
 }
 
+int worker_use(struct worker *w, struct engine *engine)
+{
+    return pipeline_use(w->pipeline, engine);
+}
+
 void worker_advance(struct worker *w, uint64_t clock_us)
 {
     flow_table_expire(w->flows, clock_us);

@@ -27,6 +27,8 @@ MUST_USE struct worker *worker_new(const struct worker_shared *shared, unsigned 
 /* Nulls *w; accepts NULL. */
 void worker_free(struct worker **w);
 
+/* New rules, between packets; -ENOMEM: the old ones stay in use. */
+MUST_USE int worker_use(struct worker *w, struct engine *engine);
 /* Carries out one packet. `iface`: name of its interface, which outlives the worker. */
 enum verdict worker_packet(struct worker *w, const struct packet *packet, const char *iface);
 /* Time goes on to clock_us: what is due before is done, and the writer is promised that nothing

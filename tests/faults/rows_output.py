@@ -189,6 +189,59 @@ def log_deleted(lab):
         expect_fed(fed.n, old.read(), lab.text("out.json"))
 
 
+def write_rule(lab, sid, keyword=""):
+    with open(lab.path("fed.rules"), "w", encoding="ascii") as file:
+        file.write(f'alert http any any -> any any (msg:"fed"; http.uri; content:"/fed/"; '
+                   f'{keyword} sid:{sid};)\n')
+
+
+def alert_of(lab, sid):
+    """Whether the output has an alert of that rule; looks again only when it has grown."""
+    path, needle, looked_at = lab.path("out.json"), f'"signature_id":{sid},'.encode(), [0]
+
+    def condition():
+        size = os.path.getsize(path) if os.path.exists(path) else 0
+        if size == looked_at[0]:
+            return False
+        looked_at[0] = size
+        return needle in lab.text("out.json")
+    return condition
+
+
+def sids(lab):
+    """The numbers of our rules in the alerts, without repeats beside one another."""
+    found = []
+    for event in of_type(lines_of(lab.text("out.json")), "alert"):
+        sid = event["alert"]["signature_id"]
+        if sid < 100 and found[-1:] != [sid]:
+            found.append(sid)
+    return found
+
+
+def rules_reloaded(lab, *words):
+    """New rules are taken, wrong ones refused in one line; no conversation is missed."""
+    write_rule(lab, 1)
+    fed = Fed(lab, *OUT, "-S", "fed.rules", *words)
+    fed.until(alert_of(lab, 1), "an alert of the first rule")
+    write_rule(lab, 2)
+    fed.running.signal(signal.SIGUSR2)
+    fed.until(lambda: b"reloaded: " in fed.running.err(), "the new rules")
+    fed.until(alert_of(lab, 2), "an alert of the second rule")
+    write_rule(lab, 3, 'nosuch:"a";')
+    fed.running.signal(signal.SIGUSR2)
+    fed.until(lambda: b"reload refused: " in fed.running.err(), "the refusal")
+    n = fed.n
+    fed.until(lambda: fed.n > n + 3, "more conversations")
+    expect(fed.end(), 0, r"^reload refused: fed\.rules:1: sid 3: unknown keyword 'nosuch'; "
+           r"the old rules stay in use$")
+    expect_fed(fed.n, lab.text("out.json"))
+    demand(sids(lab) == [1, 2], f"alerts of the rules {sids(lab)}")
+
+
+def rules_reloaded_by_workers(lab):
+    rules_reloaded(lab, "--workers", "2")
+
+
 def stopped(lab, number):
     """A signal ends a replay: what was read is told of, and where it stopped is said."""
     fed = Fed(lab, *OUT)
@@ -524,6 +577,8 @@ TESTS = [
     ("row 35 log renamed, SIGHUP", log_renamed_and_sighup),
     ("row 35 log renamed, no signal", log_renamed),
     ("row 35 log deleted", log_deleted),
+    ("row 36 rules reloaded", rules_reloaded),
+    ("row 36 rules reloaded, two workers", rules_reloaded_by_workers),
     ("row 37 SIGTERM", sigterm),
     ("row 37 SIGINT", sigint),
     ("row 37 second signal", second_signal),

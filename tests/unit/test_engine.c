@@ -1,5 +1,6 @@
 /* Tests of engines: loading, listing, and taking over from one another. */
 #include "sensor/base/mem.h"
+#include "signatures/selftest.h"
 #include "tests/unit/bench_detect.h"
 
 #include <errno.h>
@@ -177,7 +178,27 @@ static void memory_that_runs_out_for_a_detector_leaks_nothing(void)
     engine_unref(&e);
 }
 
+static void a_rule_set_is_tried_before_it_is_used(void)
+{
+    static const struct golden wrong[] = {
+        {"${jndi:ldap://h/a}", "ldap://h/b"}, /* asks for another name */
+        {"jndi:ldap://h/a", "ldap://h/a"},    /* is none */
+        {"${jndi:ldap://h/a}", NULL},         /* is one */
+    };
+    struct engine *e = engine_of(ANY "(msg:\"m\"; http.uri; content:\"abc\"; sid:1;)\n");
+    struct errbuf err = {0};
+    CU_ASSERT(engine_self_test(e, &err));
+    CU_ASSERT(errbuf_is_empty(&err));
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        CU_ASSERT_FALSE(engine_reads(e, &wrong[i], 1, &err));
+        CU_ASSERT_EQUAL(err.n_lines, i + 1);
+    }
+    errbuf_free(&err);
+    engine_unref(&e);
+}
+
 static CU_TestInfo engines[] = {
+    {"a rule set is tried before it is used", a_rule_set_is_tried_before_it_is_used},
     {"a transaction keeps its engine", a_transaction_keeps_its_engine},
     {"what is wrong with rules is told", what_is_wrong_with_rules_is_told},
     {"the list tells patterns and costs", the_list_tells_patterns_and_costs},

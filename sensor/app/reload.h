@@ -1,0 +1,20 @@
+#pragma once
+
+#include "sensor/app/options.h"
+#include "signatures/engine.h"
+
+/* Rules read anew while the sensor runs: on a thread of their own, so that packets do not wait. One
+ * for each run, on the thread that carries out its loop. */
+struct reload;
+
+/* NULL when there is no memory. `options` outlive it. */
+MUST_USE struct reload *reload_new(const struct options *options);
+/* Waits for a reading that goes on. Nulls *r; accepts NULL. */
+void reload_free(struct reload **r);
+
+/* Begins to read configuration and rules; asked for again while that goes on, it begins once more
+ * when it is done. */
+void reload_ask(struct reload *r);
+/* The new rules once they are there, whose reference is the caller's; else NULL. What was refused
+ * is told in one line of the log: with any mistake in them the old ones stay in use. */
+struct engine *reload_take(struct reload *r);
