@@ -43,6 +43,18 @@ static const struct {
     const char *means;
 } aliases[] = {
     {"file_data", "file.data"},
+    /* Sticky buffers as Suricata 4 wrote them. */
+    {"http_accept", "http.accept"},
+    {"http_accept_enc", "http.accept_enc"},
+    {"http_accept_lang", "http.accept_lang"},
+    {"http_connection", "http.connection"},
+    {"http_content_len", "http.content_len"},
+    {"http_content_type", "http.content_type"},
+    {"http_header_names", "http.header_names"},
+    {"http_protocol", "http.protocol"},
+    {"http_referer", "http.referer"},
+    {"http_request_line", "http.request_line"},
+    {"http_response_line", "http.response_line"},
     {"http.header.raw", "http.header"},
     {"dns_query", "dns.query"},
     {"dns.query.name", "dns.queries.rrname"},

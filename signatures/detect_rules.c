@@ -10,6 +10,7 @@
 #include "signatures/detect_parts.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/codec/base64.h"
 #include "sensor/codec/uri.h"
 
 #include <stdatomic.h>
@@ -46,6 +47,28 @@ static struct span add_without_space(struct sbuf *to, struct span text, bool kee
     return sbuf_span(to);
 }
 
+/* What stands before the colon of each line, in lower case. */
+static struct span add_lower_names(struct sbuf *to, struct span text)
+{
+    bool name = true;
+    sbuf_reset(to);
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        name = c == '\n' || (name && c != ':');
+        sbuf_add_byte(to, name ? byte_lower(c) : c);
+    }
+    return sbuf_span(to);
+}
+
+static struct span add_from_base64(struct sbuf *to, struct span text)
+{
+    struct base64 decoder = base64_start(BASE64_EITHER);
+    sbuf_reset(to);
+    base64_decode(&decoder, text, to);
+    base64_finish(&decoder, to);
+    return sbuf_span(to);
+}
+
 static struct span transform(enum rule_transform how, struct span text, struct sbuf *to)
 {
     switch (how) {
@@ -66,6 +89,12 @@ static struct span transform(enum rule_transform how, struct span text, struct s
         sbuf_reset(to);
         (void)uri_decode(text, URI_PERCENT | URI_PLUS, to);
         return sbuf_span(to);
+    case TRANSFORM_FROM_BASE64:
+        return add_from_base64(to, text);
+    case TRANSFORM_HEADER_LOWERCASE:
+        return add_lower_names(to, text);
+    case TRANSFORM_NONE:
+        return text;
     }
     return text;
 }

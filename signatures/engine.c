@@ -52,13 +52,14 @@ static bool join_variables(const struct engine_options *options, struct arena *a
     return true;
 }
 
-static int read_file(const char *path, struct sbuf *to, struct errbuf *err)
+/* `what` it is, for messages. */
+static int read_file(const char *what, const char *path, struct sbuf *to, struct errbuf *err)
 {
     FILE *f = fopen(path, "rbe");
     uint8_t *room = NULL;
     size_t n = 0;
     if (f == NULL) {
-        errbuf_add(err, "cannot open rule file '%s': %s. Check the path", path, strerror(errno));
+        errbuf_add(err, "cannot open %s '%s': %s. Check the path", what, path, strerror(errno));
         return -ENOENT;
     }
     do {
@@ -69,11 +70,11 @@ static int read_file(const char *path, struct sbuf *to, struct errbuf *err)
     int error = ferror(f) ? errno : 0;
     (void)fclose(f);
     if (error != 0) {
-        errbuf_add(err, "cannot read rule file '%s': %s", path, strerror(error));
+        errbuf_add(err, "cannot read %s '%s': %s", what, path, strerror(error));
         return -EIO;
     }
     if (room == NULL) {
-        errbuf_add(err, "rule file '%s' is larger than the limit of %d MiB", path, FILE_MAX >> 20);
+        errbuf_add(err, "%s '%s' is larger than the limit of %d MiB", what, path, FILE_MAX >> 20);
         return -EFBIG;
     }
     return 0;
@@ -100,12 +101,23 @@ static int read_rules(struct engine *e, const char *name, struct span text, stru
     return 0;
 }
 
+static int read_classes(struct engine *e, const char *path)
+{
+    struct sbuf text = sbuf_with_cap(FILE_MAX);
+    int r = read_file("file of classes", path, &text, e->set.err);
+    if (r == 0 && rule_read_classes(&e->set, path, sbuf_span(&text)) > 0) {
+        r = -EINVAL;
+    }
+    sbuf_free(&text);
+    return r;
+}
+
 static int read_all(struct engine *e, const struct engine_options *options)
 {
-    int result = 0;
+    int result = options->classes != NULL ? read_classes(e, options->classes) : 0;
     for (size_t i = 0; i < options->n_files; i++) {
         struct sbuf text = sbuf_with_cap(FILE_MAX);
-        int r = read_file(options->files[i], &text, e->set.err);
+        int r = read_file("rule file", options->files[i], &text, e->set.err);
         r = r == 0 ? read_rules(e, options->files[i], sbuf_span(&text), options->warnings) : r;
         result = result == 0 ? r : result;
         sbuf_free(&text);

@@ -21,6 +21,7 @@ struct engine_options {
     size_t n_texts;
     const struct net_variable *variables; /* instead of, or beside, the built-in ones */
     size_t n_variables;
+    const char *classes;   /* a file of classes beside the built-in ones; NULL: none */
     const char *cache_dir; /* where compiled patterns are kept; NULL: nowhere */
     bool failed_rules_are_fatal;
     struct errbuf *warnings; /* what is odd but loads; may be NULL */

@@ -43,11 +43,15 @@ static struct span visible(const struct rule_group *g, struct span bytes, bool *
             break;
         case TRANSFORM_TO_LOWERCASE:
         case TRANSFORM_TO_UPPERCASE:
+        case TRANSFORM_HEADER_LOWERCASE:
             *nocase = true;
+            break;
+        case TRANSFORM_NONE:
             break;
         case TRANSFORM_STRIP_WHITESPACE:
         case TRANSFORM_COMPRESS_WHITESPACE:
         case TRANSFORM_URL_DECODE:
+        case TRANSFORM_FROM_BASE64:
             return span_of(NULL, 0);
         }
     }

@@ -55,6 +55,9 @@ static const struct {
     {"strip_whitespace", TRANSFORM_STRIP_WHITESPACE},
     {"compress_whitespace", TRANSFORM_COMPRESS_WHITESPACE},
     {"url_decode", TRANSFORM_URL_DECODE},
+    {"from_base64", TRANSFORM_FROM_BASE64},
+    {"header_lowercase", TRANSFORM_HEADER_LOWERCASE},
+    {"strip_pseudo_headers", TRANSFORM_NONE},
 };
 
 const struct keyword *keyword_find(struct span name)

@@ -100,6 +100,15 @@ bool keyword_priority(struct rule_parse *p, struct span value)
 bool keyword_classtype(struct rule_parse *p, struct span value)
 {
     struct signature *s = &p->rule->signature;
+    for (size_t i = 0; i < p->set->n_classes; i++) {
+        const struct rule_class_row *c = &p->set->classes[i];
+        if (span_equal_nocase(value, c->name)) {
+            s->classtype = c->name;
+            s->category = c->text;
+            s->severity = p->has_priority ? s->severity : c->priority;
+            return true;
+        }
+    }
     for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
         if (!span_equal_nocase(value, span_str(classes[i].name))) {
             continue;

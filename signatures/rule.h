@@ -91,6 +91,9 @@ enum rule_transform {
     TRANSFORM_STRIP_WHITESPACE,
     TRANSFORM_COMPRESS_WHITESPACE,
     TRANSFORM_URL_DECODE,
+    TRANSFORM_FROM_BASE64,
+    TRANSFORM_HEADER_LOWERCASE,
+    TRANSFORM_NONE, /* what it would take away is not there */
 };
 
 enum {
@@ -199,10 +202,19 @@ struct rule {
     struct rule *next;
 };
 
+/* A class of rules, beside those that are built in. */
+struct rule_class_row {
+    struct span name;
+    struct span text;
+    uint8_t priority;
+};
+
 /* The rules of all files, in the order read. All memory but the expressions' is in the arena. */
 struct rule_set {
     struct arena *arena;
     const struct net_variables *variables;
+    const struct rule_class_row *classes; /* go before the built-in ones */
+    size_t n_classes;
     struct rule *first;
     struct rule **end;
     size_t n_loaded;
@@ -215,6 +227,10 @@ struct rule_set {
  * mistake is left out, counted and told in set->err; the others load. Returns how many were
  * loaded. */
 size_t rule_read(struct rule_set *set, const char *file, struct span text);
+/* Reads a file of classes, "config classification: name,text,priority" a line, into the set's
+ * arena; they count for rules that are read later. What is no such line is told in set->err.
+ * Returns how many lines were wrong. */
+size_t rule_read_classes(struct rule_set *set, const char *file, struct span text);
 /* Of rules with equal gid and sid keeps the one with the highest rev (of equals the first), and
  * tells of the others. */
 void rule_drop_duplicates(struct rule_set *set);

@@ -54,6 +54,8 @@ static const struct option_row rows[] = {
      "check configuration, rules, databases, inputs and output; start nothing"},
     {0, "wait", NULL, FLAG_OF(wait), "wait for interfaces that are not there, or that go away"},
     {'q', "quiet", NULL, FLAG_OF(quiet), "no progress, no sum at the end; errors only"},
+    {0, "init-errors-fatal", NULL, FLAG_OF(init_errors_fatal),
+     "do not start when any rule has a mistake"},
     {0, "list-fields", NULL, DO(ACTION_LIST_FIELDS), "list the fields that rules and events name"},
     {0, "list-rules", NULL, DO(ACTION_LIST_RULES), "list the rules that would be loaded"},
     {0, "list-keys", NULL, DO(ACTION_LIST_KEYS),

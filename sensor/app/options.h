@@ -30,6 +30,7 @@ struct options {
     char *filter;                  /* the trailing words, joined; or NULL; owned */
     bool quiet;                    /* -q */
     bool wait;                     /* --wait */
+    bool init_errors_fatal;        /* --init-errors-fatal */
 };
 
 /* 0, or -EINVAL with a line in err for each mistake. */

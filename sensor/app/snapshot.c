@@ -110,8 +110,9 @@ static int load_engine(struct snapshot *s, const struct options *o, struct errbu
         .n_texts = c->rules.n > 0 ? 0 : shipped_rules_n,
         .variables = variables,
         .n_variables = ARRAY_LEN(variables),
+        .classes = c->classification[0] != '\0' ? c->classification : NULL,
         .cache_dir = cache_dir(c->cache, cache, sizeof(cache)),
-        .failed_rules_are_fatal = o->action == ACTION_TEST,
+        .failed_rules_are_fatal = o->action == ACTION_TEST || o->init_errors_fatal,
         .warnings = warnings,
     };
     rc = rc == 0 ? engine_new(&options, &s->engine, &bad_rules) : rc;

@@ -161,6 +161,35 @@ def unknown_keyword(lab):
                r"^bad\.rules:2: sid 2: unknown keyword 'nosuch'", [(1, "b")] * 3)
 
 
+def mistakes_are_fatal_when_asked(lab):
+    lab.write("bad.rules", SHIPPED.format("b", 1, 1)
+              + 'alert http any any -> any any (msg:"a"; nosuch:"a"; sid:2;)\n')
+    refused(lab, "--init-errors-fatal", "-S", "bad.rules",
+            errors=[r"^bad\.rules:2: sid 2: unknown keyword 'nosuch'"])
+
+
+def classes_from_a_file(lab):
+    rule = 'alert http any any -> any any (msg:"a"; http.uri; content:"/"; classtype:ours; sid:2;)\n'
+    lab.write("ours.rules", rule)
+    lab.write("good.config", "# ours\nconfig classification: ours,Something of Ours,2\n")
+    lab.write("bad.config", "config classification: ours\n")
+    good_file(lab)
+    refused(lab, "-S", "ours.rules",
+            errors=[r"^ours\.rules:1: sid 2: classtype: unknown class 'ours'", r"none of its rules"])
+    refused(lab, "--set", "classification=bad.config", "-S", "ours.rules",
+            errors=[r"^bad\.config:1: is not 'config classification: name,text,priority'",
+                    r"unknown class 'ours'", r"none of its rules"])
+    refused(lab, "--set", "classification=none.config", "-S", "ours.rules",
+            errors=[r"^cannot open file of classes 'none\.config': No such file",
+                    r"unknown class 'ours'", r"none of its rules"])
+    ended = lab.run("-r", "good.pcap", "--set", "classification=good.config", "-S", "ours.rules",
+                    *OUT)
+    expect(ended, 0)
+    told = {(event["alert"]["category"], event["alert"]["severity"])
+            for event in of_type(lab.events(), "alert") if event["alert"]["signature_id"] == 2}
+    demand(told == {("Something of Ours", 2)}, f"the class is told as {told}")
+
+
 def no_rule_of_the_file_is_left(lab):
     lab.write("bad.rules", 'alert http any any -> any any (msg:"a"; nosuch:"a"; sid:2;)\n')
     refused(lab, "-S", "bad.rules", errors=[r"^bad\.rules:1: sid 2: unknown keyword 'nosuch'",
@@ -310,6 +339,8 @@ TESTS = [
     ("row 24 config of 100 MB", huge_config),
     ("row 25 bad expression", bad_expression),
     ("row 26 unknown keyword", unknown_keyword),
+    ("row 26 mistakes are fatal when asked", mistakes_are_fatal_when_asked),
+    ("row 26 classes from a file", classes_from_a_file),
     ("row 26 no rule of the file is left", no_rule_of_the_file_is_left),
     ("row 27 duplicate sid", duplicate_sid),
     ("row 27 higher revision wins", higher_revision_wins),

@@ -234,14 +234,22 @@ static void rules_ask_what_a_lookup_came_to(void)
 static void transforms_change_what_is_looked_at(void)
 {
     struct bench b;
-    bench_start(&b, ANY "(msg:\"m\"; http.host; dotprefix; content:\".evil.example\"; endswith; "
-                        "sid:1;)\n" ANY
-                        "(msg:\"m\"; http.uri; to_lowercase; content:\"/abc\"; sid:2;)\n" ANY
-                        "(msg:\"m\"; http.user_agent; strip_whitespace; content:\"ab\"; sid:3;)\n");
-    request(&b, "GET /ABC HTTP/1.1\r\nUser-Agent: a \t b\r\n\r\n");
+    bench_start(&b,
+                ANY "(msg:\"m\"; http.host; dotprefix; content:\".evil.example\"; endswith; "
+                    "sid:1;)\n" ANY
+                    "(msg:\"m\"; http.uri; to_lowercase; content:\"/abc\"; sid:2;)\n" ANY
+                    "(msg:\"m\"; http.user_agent; strip_whitespace; content:\"ab\"; sid:3;)\n" ANY
+                    "(msg:\"m\"; http.referer; from_base64; content:\"/secret\"; sid:4;)\n" ANY
+                    "(msg:\"m\"; http.request_header; header_lowercase; "
+                    "content:\"x-key: Abc\"; startswith; sid:5;)\n" ANY
+                    "(msg:\"m\"; http_accept; strip_pseudo_headers; content:\"*/*\"; sid:6;)\n");
+    request(&b, "GET /ABC HTTP/1.1\r\nUser-Agent: a \t b\r\nX-KEY: Abc\r\n\r\n");
+    field_of(&b, FIELD_HTTP_REFERER, "", SPAN("aGVyZS9zZWNyZXQ"));
+    field_of(&b, FIELD_HTTP_ACCEPT, "", SPAN("*/*"));
     field_of(&b, FIELD_HTTP_HOST, "", SPAN("evil.example"));
     EXPECT(&b, "transforms", {2, "http.uri", NULL}, {3, "http.user_agent", NULL},
-           {1, "http.host", NULL});
+           {5, "http.request_header.x-key", NULL}, {4, "http.referer", NULL},
+           {6, "http.accept", NULL}, {1, "http.host", NULL});
     bench_stop(&b);
 }
 
