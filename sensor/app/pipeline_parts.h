@@ -1,6 +1,6 @@
 #pragma once
 
-/* What pipeline.c and reading.c share; not for others. */
+/* What pipeline.c, pipeline_tx.c and reading.c share; not for others. */
 
 #include "sensor/app/files.h"
 #include "sensor/app/pipeline.h"
@@ -26,6 +26,20 @@ struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading,
 void pipeline_tx_end(struct flow_app *app, struct tx_slot *slot, unsigned flags);
 /* Counts bytes of the flow that are not inspected. */
 void pipeline_lose(struct flow_app *app, enum lost reason, uint64_t n_bytes);
+/* The same where the flow could not be given memory. */
+void pipeline_lose_of(struct pipeline *p, struct conn *conn, enum lost reason, uint64_t n_bytes);
+/* Writes the alerts of a list of transactions whose second ran out before clock_us, without what
+ * came later. */
+void pipeline_write_overdue(struct pipeline *p, struct tx_slot *slot, uint64_t clock_us);
+/* Counters of a decoder's flows and transactions. */
+struct app_stats {
+    const char *name;
+    bool datagrams;
+    enum stat_id flows;
+    enum stat_id transactions;
+};
+/* Those of this decoder in this flow; NULL when it is not counted by itself. */
+const struct app_stats *pipeline_stats_of(const struct decoder *decoder, const struct conn *conn);
 /* tx may be NULL. */
 void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir,
                       enum anomaly anomaly);

@@ -13,6 +13,8 @@
 
 /* Parts of a worker's memory that one kind of thing may take at most. */
 enum { SHARE_OF_BODIES = 4, SHARE_OF_FRAGMENTS = 4 };
+/* Holes are given back when a part of the limit as large as this was evicted. */
+enum { TRIM_PART = 16 };
 
 struct worker {
     struct stats stats;
@@ -22,6 +24,7 @@ struct worker {
     struct flow_table *flows;
     struct budget budget;
     size_t memory_limit;
+    size_t evicted; /* bytes, since holes were given back */
     bool started; /* the budget counts from the first packet on, on the thread that works */
 };
 
@@ -146,9 +149,17 @@ void worker_free(struct worker **w)
     *w = NULL;
 }
 
+/* What is evicted leaves holes between what stays; they go back to the system now and then, or the
+ * process would hold more than it uses. */
 static void keep_within_memory(struct worker *w)
 {
+    size_t before = budget_used(&w->budget);
     while (budget_lacks(&w->budget, 0) && flow_table_evict(w->flows)) {
+    }
+    w->evicted += before - budget_used(&w->budget);
+    if (w->evicted > w->memory_limit / TRIM_PART) {
+        w->evicted = 0;
+        mem_trim();
     }
 }
 
@@ -161,21 +172,11 @@ static void start(struct worker *w)
 }
 
 /* Fragments may be read otherwise; when the first reading was refused (for its checksum), the next
- * one is what a receiver would have put together. */
-static void deliver(struct worker *w, const struct packet *packet, const char *iface, bool decoded,
-                    struct headers *headers, enum verdict *verdict)
+ * one is what a receiver would have put together. DECODE_DONE as long as there is one. */
+static enum decode_result next_reading(struct worker *w, struct headers *headers)
 {
-    if (decoded) {
-        flow_table_packet(w->flows, packet, headers, iface, verdict);
-    }
-    while (headers->reassembled && packet_alternate(w->decoder, headers)) {
-        if (decoded) {
-            flow_table_alternate(w->flows, packet, headers, iface);
-        } else {
-            flow_table_packet(w->flows, packet, headers, iface, verdict);
-            decoded = true;
-        }
-    }
+    bool more = headers->reassembled && packet_alternate(w->decoder, headers);
+    return more ? DECODE_DONE : DECODE_REFUSED;
 }
 
 enum verdict worker_packet(struct worker *w, const struct packet *packet, const char *iface)
@@ -187,7 +188,15 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     pipeline_advance(w->pipeline, packet->clock_us);
     enum decode_result result = packet_decode(w->decoder, packet, &headers);
     do {
-        deliver(w, packet, iface, result == DECODE_DONE, &headers, &verdict);
+        if (result == DECODE_REFUSED) {
+            result = next_reading(w, &headers);
+        }
+        if (result == DECODE_DONE) {
+            flow_table_packet(w->flows, packet, &headers, iface, &verdict);
+        }
+        while (next_reading(w, &headers) == DECODE_DONE) {
+            flow_table_alternate(w->flows, packet, &headers, iface);
+        }
     } while (packet_next(w->decoder, &headers, &result));
     keep_within_memory(w);
     return verdict;

@@ -16,6 +16,9 @@ MUST_USE void *mem_resize(void *block, size_t size);
 /* Accepts NULL. */
 void mem_free(void *block);
 
+/* Gives pages that no block lies in back to the system. Costs milliseconds where there are many. */
+void mem_trim(void);
+
 /* Bytes that the calling thread took and did not give back; negative when it gave back more of
  * what others took. */
 int64_t mem_in_use(void);

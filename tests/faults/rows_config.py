@@ -169,13 +169,15 @@ def mistakes_are_fatal_when_asked(lab):
 
 
 def classes_from_a_file(lab):
-    rule = 'alert http any any -> any any (msg:"a"; http.uri; content:"/"; classtype:ours; sid:2;)\n'
+    rule = ('alert http any any -> any any (msg:"a"; http.uri; content:"/"; '
+            'classtype:ours; sid:2;)\n')
     lab.write("ours.rules", rule)
     lab.write("good.config", "# ours\nconfig classification: ours,Something of Ours,2\n")
     lab.write("bad.config", "config classification: ours\n")
     good_file(lab)
     refused(lab, "-S", "ours.rules",
-            errors=[r"^ours\.rules:1: sid 2: classtype: unknown class 'ours'", r"none of its rules"])
+            errors=[r"^ours\.rules:1: sid 2: classtype: unknown class 'ours'",
+                    r"none of its rules"])
     refused(lab, "--set", "classification=bad.config", "-S", "ours.rules",
             errors=[r"^bad\.config:1: is not 'config classification: name,text,priority'",
                     r"unknown class 'ours'", r"none of its rules"])

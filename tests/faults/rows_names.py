@@ -29,6 +29,11 @@ def named(content, port, name):
     return test
 
 
+def a_decoder_names_ldap(lab):
+    event = flow_of(lab, Talk(server=("192.0.2.10", 10389)).open().client(LDAP_BIND))
+    demand(event["app_proto"] == "ldap" and "ndpi" not in event, f"{event}")
+
+
 def claimed_flows_have_no_second_name(lab):
     """Bytes of a request one by one: nDPI is asked before the decoder knows, and not told of."""
     event = flow_of(lab, Talk().open().client(flows.request("/"), 1))
@@ -44,7 +49,7 @@ def an_unknown_protocol_stays_unnamed(lab):
 
 
 TESTS = [
-    ("nDPI names LDAP on any port", named(LDAP_BIND, 10389, "ldap")),
+    ("a decoder names LDAP on any port", a_decoder_names_ldap),
     ("nDPI names TLS on any port", named(CLIENT_HELLO, 9443, "tls")),
     ("nDPI names SSH on any port", named(SSH, 2222, "ssh")),
     ("nDPI is not told of where a decoder reads", claimed_flows_have_no_second_name),
