@@ -74,8 +74,10 @@ static const struct row rows[] = {
     {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR_END "\\{")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR_END BRACE)},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" BRACE)},
-    {PEEL_GATE_FOLDED, SPAN_LITERAL("[$%&\\\\{+=\\xc0-\\xf0][^\\s]{0,8}" SOFT_BREAK)},
-    {PEEL_GATE_FOLDED, SPAN_LITERAL(SOFT_BREAK "[^\\s=]{1,76}" SOFT_BREAK)},
+    /* folded: what stands before a break is looked for behind the hit, which costs less */
+    {PEEL_GATE_FOLDED, SPAN_LITERAL("=[ \\t]?\\r?\\n")},
+    {PEEL_GATE_FOLDED, SPAN_LITERAL("=[ \\t]{2}[ \\t]*\\r?\\n")},
+    {PEEL_GATE_FOLDED_RUN, SPAN_LITERAL(SOFT_BREAK "[^\\s=]{1,76}" SOFT_BREAK)},
     {PEEL_GATE_TEXT, SPAN_LITERAL(NUL "[{%&\\\\=]")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\$\\x00\\{")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\x00" BRACE)},

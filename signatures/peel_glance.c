@@ -9,6 +9,7 @@
  * "yes". */
 #include "signatures/peel_glance.h"
 
+#include "sensor/base/bytes.h"
 #include "sensor/base/sbuf.h"
 #include "sensor/codec/base64.h"
 #include "sensor/codec/utf.h"
@@ -16,7 +17,9 @@
 #include "signatures/peel_runs.h"
 #include "signatures/peel_steps.h"
 
-enum { LOCAL_MAX = 2048, DECODED_MAX = 3 * LOCAL_MAX, CHARS_BEHIND = 4 };
+enum { LOCAL_MAX = 2048, DECODED_MAX = 3 * LOCAL_MAX, CHARS_BEHIND = 4, BROKEN_MAX = 10 };
+
+_Static_assert(PEEL_GLANCE_KINDS == (int)PEEL_GATE_KIND_N, "what is settled is kept by kind");
 
 /* Walks through a text from its start; what begins behind `settle` does not matter. Leaves in
  * *ret_off how far it came. */
@@ -77,9 +80,9 @@ static size_t without_nuls(uint8_t *bytes, size_t len)
     return n;
 }
 
-/* Decodes what stands around the hit, and looks at all of it. */
+/* Decodes what stands around the hit, and looks at all of it; at base64 in it `with_runs`. */
 static bool decoded_by(void (*decode)(struct span in, struct sbuf *out), const struct peel_hit *hit,
-                       size_t *ret_done)
+                       bool with_runs, size_t *ret_done)
 {
     uint8_t room[DECODED_MAX];
     struct sbuf out = {.data = room, .room = sizeof(room), .cap = sizeof(room)};
@@ -93,22 +96,46 @@ static bool decoded_by(void (*decode)(struct span in, struct sbuf *out), const s
     struct span text = span_of(room, without_nuls(room, out.len));
     size_t done = 0;
     *ret_done = hit->end;
-    return out.cut || hides_in_text(text, settle, more, &done) || peel_hides_in_runs(text);
+    return out.cut || hides_in_text(text, settle, more, &done) ||
+           (with_runs && peel_hides_in_runs(text));
 }
 
 static bool as_utf16(const struct peel_hit *hit, size_t *ret_done)
 {
-    return decoded_by(decode_utf16, hit, ret_done);
+    return decoded_by(decode_utf16, hit, true, ret_done);
 }
 
 static bool as_utf7(const struct peel_hit *hit, size_t *ret_done)
 {
-    return decoded_by(decode_utf7, hit, ret_done);
+    return decoded_by(decode_utf7, hit, true, ret_done);
+}
+
+/* Whether an escape, or an opener, may have begun shortly before the soft line break that hit. */
+static bool is_broken_off(const struct peel_hit *hit)
+{
+    size_t at = hit->end;
+    while (at > 0 && byte_is_space(hit->text.data[at - 1])) {
+        at--;
+    }
+    at -= at > 0; /* the '=' */
+    for (size_t n = 0; n < BROKEN_MAX && at > 0; n++, at--) {
+        uint8_t c = hit->text.data[at - 1];
+        if (c == '{' || peel_is_worth_reading(c) || c >= 0xc0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool as_folded(const struct peel_hit *hit, size_t *ret_done)
 {
-    return decoded_by(decode_folded, hit, ret_done);
+    *ret_done = hit->end;
+    return is_broken_off(hit) && decoded_by(decode_folded, hit, false, ret_done);
+}
+
+static bool as_folded_run(const struct peel_hit *hit, size_t *ret_done)
+{
+    return decoded_by(decode_folded, hit, true, ret_done);
 }
 
 static bool as_anything(const struct peel_hit *hit, size_t *ret_done)
@@ -119,8 +146,10 @@ static bool as_anything(const struct peel_hit *hit, size_t *ret_done)
 }
 
 static bool (*const looks[])(const struct peel_hit *hit, size_t *ret_done) = {
-    [PEEL_GATE_TEXT] = as_text, [PEEL_GATE_BASE64] = as_base64, [PEEL_GATE_UTF16] = as_utf16,
-    [PEEL_GATE_UTF7] = as_utf7, [PEEL_GATE_FOLDED] = as_folded, [PEEL_GATE_ANYTHING] = as_anything,
+    [PEEL_GATE_TEXT] = as_text,         [PEEL_GATE_BASE64] = as_base64,
+    [PEEL_GATE_UTF16] = as_utf16,       [PEEL_GATE_UTF7] = as_utf7,
+    [PEEL_GATE_FOLDED] = as_folded,     [PEEL_GATE_FOLDED_RUN] = as_folded_run,
+    [PEEL_GATE_ANYTHING] = as_anything,
 };
 
 bool peel_glance(struct peel_glance *g, const struct peel_hit *hit)
