@@ -188,7 +188,7 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     pipeline_advance(w->pipeline, packet->clock_us);
     enum decode_result result = packet_decode(w->decoder, packet, &headers);
     do {
-        if (result == DECODE_REFUSED) {
+        if (result != DECODE_DONE) {
             result = next_reading(w, &headers);
         }
         if (result == DECODE_DONE) {
