@@ -25,7 +25,7 @@ struct worker {
     struct budget budget;
     size_t memory_limit;
     size_t evicted; /* bytes, since holes were given back */
-    bool started; /* the budget counts from the first packet on, on the thread that works */
+    bool started;   /* the budget counts from the first packet on, on the thread that works */
 };
 
 static void on_packet_anomaly(void *ctx, const struct packet *packet, const struct headers *headers,
