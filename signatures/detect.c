@@ -95,6 +95,27 @@ const struct engine *detect_engine(const struct detector *d, const struct tx *tx
 /* --- the detector ------------------------------------------------------------------------------
  */
 
+static bool hits_grow(struct hits *hits)
+{
+    size_t room = hits->room == 0 ? 64 : hits->room * 2;
+    struct hit *list =
+        room <= DETECT_HITS_MAX ? mem_resize(hits->list, room * sizeof(*list)) : NULL;
+    if (list == NULL) {
+        hits->overflow = true;
+        return false;
+    }
+    hits->list = list;
+    hits->room = room;
+    return true;
+}
+
+/* The first room is there from the start: where there are more hits than noted, there is a last
+ * one. */
+static bool make_hits(struct detector *d)
+{
+    return hits_grow(&d->hits) && hits_grow(&d->heads[0].hits) && hits_grow(&d->heads[1].hits);
+}
+
 struct detector *detector_new(struct engine *engine, const struct detect_limits *limits,
                               struct stats *stats, const struct detect_user *user)
 {
@@ -110,7 +131,7 @@ struct detector *detector_new(struct engine *engine, const struct detect_limits 
                            .made = sbuf_with_cap(MADE_CAP),
                            .spare = sbuf_with_cap(MADE_CAP),
                            .key = sbuf_with_cap(KEY_CAP)};
-    if (d->regex == NULL || d->peeler == NULL || detector_use(d, engine) < 0) {
+    if (d->regex == NULL || d->peeler == NULL || !make_hits(d) || detector_use(d, engine) < 0) {
         detector_free(&d);
     }
     return d;
@@ -164,20 +185,6 @@ void detect_refuel(struct detector *d)
 
 /* --- hits --------------------------------------------------------------------------------------
  */
-
-static bool hits_grow(struct hits *hits)
-{
-    size_t room = hits->room == 0 ? 64 : hits->room * 2;
-    struct hit *list =
-        room <= DETECT_HITS_MAX ? mem_resize(hits->list, room * sizeof(*list)) : NULL;
-    if (list == NULL) {
-        hits->overflow = true;
-        return false;
-    }
-    hits->list = list;
-    hits->room = room;
-    return true;
-}
 
 void detect_no_hits(struct hits *hits)
 {

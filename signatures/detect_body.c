@@ -370,6 +370,9 @@ static bool glance_at(struct body *b, uint32_t pattern, uint64_t end)
         .off = from,
         .end = (size_t)(end - from),
         .more = to < b->end || !b->ended};
+    if (hit.end > hit.text.len) {
+        return true; /* there was no memory to keep it: nothing says that it is harmless */
+    }
     return peel_glance(&b->glance, &hit);
 }
 

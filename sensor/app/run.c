@@ -397,6 +397,9 @@ static enum source_status loop(struct sensor *s, struct errbuf *err)
 {
     struct packet_batch *batch = mem_alloc(sizeof(*batch));
     enum source_status status = batch == NULL ? SOURCE_FAILED : SOURCE_OK;
+    if (batch == NULL) {
+        log_error("there is no memory for packets");
+    }
     while ((status == SOURCE_OK || status == SOURCE_TIMEOUT) && stop_signal == 0) {
         status = s->source_ops->receive(s->source, batch, err);
         if (batch->n > 0) {
@@ -503,6 +506,9 @@ static enum exit_code finish(struct sensor *s, enum source_status status, struct
 static enum exit_code refuse(struct sensor *s, struct errbuf *err, enum exit_code code)
 {
     struct writer_stats written;
+    if (code != EXIT_ALL_DONE && errbuf_is_empty(err)) {
+        log_error("there is no memory to start with"); /* all else says what it is */
+    }
     log_lines(err, LOG_LEVEL_ERROR);
     close_all(s, &written);
     return code;

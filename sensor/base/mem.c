@@ -50,6 +50,11 @@ void mem_fail_at(size_t n, int sticky)
     fail_sticky = sticky;
 }
 
+size_t mem_fail_left(void)
+{
+    return fail_in;
+}
+
 void *mem_alloc(size_t size)
 {
     return fails_now() ? NULL : taken(calloc(1, size > 0 ? size : 1));

@@ -29,3 +29,6 @@ void mem_take_over(void *block);
 /* For tests: the n-th allocation from now on fails, and all later ones when sticky; 0 switches it
  * off. */
 void mem_fail_at(size_t n, int sticky);
+/* How many allocations are left to the one that fails, that one included; 0: it has failed, or is
+ * switched off. (A sticky one stays at 1.) */
+size_t mem_fail_left(void);

@@ -240,13 +240,15 @@ void json_real(struct json *j, const char *key, double value)
         return;
     }
     uint64_t millionths = (uint64_t)llround(fabs(value) * 1e6);
-    begin(j, key);
-    sbuf_add_format(j->out, "%s%llu.%06llu", value < 0 && millionths > 0 ? "-" : "",
-                    (unsigned long long)(millionths / 1000000),
-                    (unsigned long long)(millionths % 1000000));
-    while (j->out->data[j->out->len - 1] == '0' && j->out->data[j->out->len - 2] != '.') {
-        sbuf_shorten(j->out, j->out->len - 1);
+    char text[40];
+    int len = snprintf(text, sizeof(text), "%s%llu.%06llu", value < 0 && millionths > 0 ? "-" : "",
+                       (unsigned long long)(millionths / 1000000),
+                       (unsigned long long)(millionths % 1000000));
+    while (len > 2 && text[len - 1] == '0' && text[len - 2] != '.') {
+        len--;
     }
+    begin(j, key);
+    sbuf_add(j->out, span_of(text, (size_t)len));
 }
 
 void json_bool(struct json *j, const char *key, bool value)
