@@ -29,7 +29,8 @@ enum {
     LOCATE_FREE = 1 << 20, /* bytes walked through to place hits in one window: this, */
     LOCATE_TIMES = 8,      /* and so many times the window */
     BOUNDARY_MAX = 256,
-    FREE_BODIES_MAX = 64,
+    FREE_BODIES_MAX = 16,
+    FREE_ROOM_MAX = 192 * 1024, /* of the text that a free body keeps for the next */
     TRIES_MAX = 8,   /* of rules on a window that is not full */
     OPENER_MAX = 64, /* longer than any opener */
     PENDING_MAX = 64,
@@ -591,8 +592,11 @@ static struct body *take_body(struct detector *d)
 
 static void give_body(struct detector *d, struct body *b)
 {
-    sbuf_free(&b->text);
-    count_room(d, b);
+    d->body_bytes -= b->room;
+    b->room = 0;
+    if (b->text.room > FREE_ROOM_MAX || d->n_free_bodies == FREE_BODIES_MAX) {
+        sbuf_free(&b->text);
+    }
     if (d->n_free_bodies < FREE_BODIES_MAX) {
         b->next = d->free_bodies;
         d->free_bodies = b;
@@ -624,8 +628,9 @@ static struct body *open_body(struct detector *d, struct tx *tx, const struct re
                        .stream = stream,
                        .before = poor ? 0 : d->limits.body_before,
                        .after = poor ? POOR_AFTER : d->limits.body_after,
+                       .text = b->text,
                        .next = state->bodies};
-    b->text = sbuf_with_cap(b->before + b->after + DETECT_BACK + 2 * SLICE);
+    b->text.cap = b->before + b->after + DETECT_BACK + 2 * SLICE;
     start_over(state->edition->engine, b, (region->flags & REGION_FIRST) != 0);
     state->bodies = b;
     stats_add(d->stats, STAT_BODIES_POOR, poor);
@@ -721,6 +726,7 @@ void detect_bodies_free(struct detector *d)
     while (d->free_bodies != NULL) {
         struct body *b = d->free_bodies;
         d->free_bodies = b->next;
+        sbuf_free(&b->text);
         mem_free(b);
     }
 }
