@@ -137,6 +137,11 @@ struct detector *detector_new(struct engine *engine, const struct detect_limits 
     return d;
 }
 
+void detector_trim(struct detector *d)
+{
+    detect_bodies_free(d);
+}
+
 void detector_free(struct detector **d)
 {
     struct detector *x = *d;

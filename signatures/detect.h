@@ -31,6 +31,8 @@ MUST_USE struct detector *detector_new(struct engine *engine, const struct detec
                                        struct stats *stats, const struct detect_user *user);
 /* Nulls *d; accepts NULL. Every transaction must have ended. */
 void detector_free(struct detector **d);
+/* Gives back what is only kept to be used again. */
+void detector_trim(struct detector *d);
 /* From now on new transactions are looked at with this engine; those that have begun keep theirs to
  * their end, and engines that no transaction needs any more are let go. To be called between
  * packets, when no finding of an ended transaction is waiting to be written. -ENOMEM: the old one

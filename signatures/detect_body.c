@@ -30,9 +30,10 @@ enum {
     LOCATE_TIMES = 8,      /* and so many times the window */
     BOUNDARY_MAX = 256,
     FREE_BODIES_MAX = 16,
+    FREE_SHARE = 8, /* of the memory for bodies: more in use, and a short body gets no large text */
     FREE_ROOM_MAX = 192 * 1024, /* of the text that a free body keeps for the next */
-    TRIES_MAX = 8,   /* of rules on a window that is not full */
-    OPENER_MAX = 64, /* longer than any opener */
+    TRIES_MAX = 8,              /* of rules on a window that is not full */
+    OPENER_MAX = 64,            /* longer than any opener */
     PENDING_MAX = 64,
 };
 
@@ -594,7 +595,8 @@ static void give_body(struct detector *d, struct body *b)
 {
     d->body_bytes -= b->room;
     b->room = 0;
-    if (b->text.room > FREE_ROOM_MAX || d->n_free_bodies == FREE_BODIES_MAX) {
+    bool many_open = d->body_bytes > d->limits.body_memory / FREE_SHARE;
+    if (many_open || b->text.room > FREE_ROOM_MAX || d->n_free_bodies == FREE_BODIES_MAX) {
         sbuf_free(&b->text);
     }
     if (d->n_free_bodies < FREE_BODIES_MAX) {
@@ -729,4 +731,5 @@ void detect_bodies_free(struct detector *d)
         sbuf_free(&b->text);
         mem_free(b);
     }
+    d->n_free_bodies = 0;
 }

@@ -560,6 +560,11 @@ static const struct stream_ops stream_ops = {
     .close = on_close,
 };
 
+void pipeline_trim(struct pipeline *p)
+{
+    detector_trim(p->detector);
+}
+
 struct stream_user pipeline_user(struct pipeline *p)
 {
     return (struct stream_user){&stream_ops, p};

@@ -29,6 +29,8 @@ void pipeline_free(struct pipeline **p);
 /* From now on new transactions are looked at with these rules; the pipeline takes a reference of
  * its own. -ENOMEM: the old ones stay in use. Between packets. */
 MUST_USE int pipeline_use(struct pipeline *p, struct engine *engine);
+/* Gives back memory that is only kept to be used again. */
+void pipeline_trim(struct pipeline *p);
 /* For flow_table_new(). */
 struct stream_user pipeline_user(struct pipeline *p);
 /* Writes the alerts whose time has come before clock_us: to be called with the clock of each

@@ -154,6 +154,9 @@ void worker_free(struct worker **w)
 static void keep_within_memory(struct worker *w)
 {
     size_t before = budget_used(&w->budget);
+    if (budget_lacks(&w->budget, 0)) {
+        pipeline_trim(w->pipeline);
+    }
     while (budget_lacks(&w->budget, 0) && flow_table_evict(w->flows)) {
     }
     w->evicted += before - budget_used(&w->budget);
