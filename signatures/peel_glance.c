@@ -17,9 +17,21 @@
 #include "signatures/peel_runs.h"
 #include "signatures/peel_steps.h"
 
-enum { LOCAL_MAX = 2048, DECODED_MAX = 3 * LOCAL_MAX, CHARS_BEHIND = 4, BROKEN_MAX = 10 };
+enum {
+    LOCAL_MAX = 2048,
+    DECODED_MAX = 3 * LOCAL_MAX,
+    CHARS_BEHIND = 4,
+    BROKEN_MAX = 10,
+    NAME_MAX = 64
+};
 
 _Static_assert(PEEL_GLANCE_KINDS == (int)PEEL_GATE_KIND_N, "what is settled is kept by kind");
+
+static bool is_plain(uint8_t c)
+{
+    return byte_is_alnum(c) || c == '.' || c == '_' || c == ' ' || c == '(' || c == ')' ||
+           c == '[' || c == ']' || c == ',';
+}
 
 /* Walks through a text from its start; what begins behind `settle` does not matter. Leaves in
  * *ret_off how far it came. */
@@ -34,8 +46,29 @@ static bool hides_in_text(struct span text, size_t settle, bool more, size_t *re
     return found || (!walk.settled && (more || peel_walk_end(&walk)));
 }
 
+/* "${name}" as templates of other languages have it, with nothing in it that Log4j gives a meaning.
+ * It stays as it is: a look-up around it has an opener, and a hit, of its own. */
+static bool is_plain_name(const struct peel_hit *hit)
+{
+    struct span opener = SPAN("${");
+    struct span text = hit->text;
+    size_t from = hit->end;
+    if (from < opener.len || !span_equal(span_sub(text, from - opener.len, opener.len), opener)) {
+        return false;
+    }
+    size_t at = from;
+    while (at < text.len && at - from < NAME_MAX && is_plain(text.data[at])) {
+        at++;
+    }
+    struct span name = span_sub(text, from, at - from);
+    return span_at(text, at) == '}' && span_find_nocase(name, 0, SPAN("jndi")) == SPAN_NONE;
+}
+
 static bool as_text(const struct peel_hit *hit, size_t *ret_done)
 {
+    if (is_plain_name(hit)) {
+        return false;
+    }
     size_t from = hit->end > PEEL_GLANCE_BEFORE ? hit->end - PEEL_GLANCE_BEFORE : 0;
     bool found = hides_in_text(span_from(hit->text, from), hit->end - from, hit->more, ret_done);
     *ret_done += from;

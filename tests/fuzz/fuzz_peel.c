@@ -1,8 +1,10 @@
 /* fuzz_peel: the peeler on any text.
  *
  * It must end within its fuel, keep its report within the text, find whatever it finds when nothing
- * stands before the search, and what it finds must be what the evaluator makes of its reading. */
+ * stands before the search, and what it finds must be what the evaluator makes of its reading; and
+ * the gate and a glance at what it hits must let it pass. */
 #include "signatures/peel.h"
+#include "tests/gating/gating.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,6 +21,7 @@ static void check(const struct peel_result *r, struct span text)
 
 static struct lookup *lookup;
 static struct peeler *peeler;
+static struct gating *gate;
 
 static void check_reading(const struct peel_result *r, enum lookup_class class)
 {
@@ -32,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     lookup = lookup != NULL ? lookup : lookup_new();
     peeler = peeler != NULL ? peeler : peeler_new();
-    if (lookup == NULL || peeler == NULL) {
+    gate = gate != NULL ? gate : gating_new();
+    if (lookup == NULL || peeler == NULL || gate == NULL) {
         return 0;
     }
     struct span text = span_of(data, size);
@@ -45,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(&r, text);
     if (!over_budget && class != LOOKUP_NONE) {
         check_reading(&r, class);
+        CHECK(gating_ask(gate, text).passed);
     }
     fuel = FUEL;
     hints.forced = true;

@@ -3,7 +3,8 @@
  * glance at what it hit passes it; and whether the cheap checks are asked or not makes no
  * difference. */
 #include "sensor/codec/utf.h"
-#include "signatures/peel_glance.h"
+#include "signatures/peel.h"
+#include "tests/gating/gating.h"
 #include "tests/unit/encode.h"
 #include "tests/unit/runner.h"
 
@@ -38,60 +39,21 @@ static const struct span harmless[] = {
 };
 
 static struct peeler *peeler;
-static struct match_db *gate;
-static struct match_scratch *scratch;
+static struct gating *gate;
 static unsigned n_told;
 
 static int start(void)
 {
-    size_t n = peel_gate_n_patterns();
-    struct match_pattern patterns[512];
-    struct errbuf err = {0};
-    CHECK(n <= ARRAY_LEN(patterns));
-    for (size_t i = 0; i < n; i++) {
-        patterns[i] = peel_gate_pattern(i);
-    }
     peeler = peeler_new();
-    int r = match_db_new(patterns, n, NULL, &gate, &err);
-    r = r == 0 ? match_scratch_fit(&scratch, gate) : r;
-    fputs(errbuf_text(&err), stderr);
-    errbuf_free(&err);
-    return peeler == NULL || r != 0;
+    gate = gating_new();
+    return peeler == NULL || gate == NULL;
 }
 
 static int end(void)
 {
     peeler_free(&peeler);
-    match_scratch_free(&scratch);
-    match_db_free(&gate);
+    gating_free(&gate);
     return 0;
-}
-
-/* What the gate hits in a text, and whether a glance at a hit passes it. */
-struct gating {
-    struct span text;
-    struct peel_glance glance;
-    bool hit;
-    bool passed;
-};
-
-static bool on_hit(void *ctx, uint32_t pattern, uint64_t at)
-{
-    struct gating *g = ctx;
-    size_t from = at > PEEL_GLANCE_BEFORE ? (size_t)at - PEEL_GLANCE_BEFORE : 0;
-    struct peel_hit hit = {.pattern = pattern, .off = from, .end = (size_t)at - from};
-    hit.text = span_sub(g->text, from, hit.end + PEEL_GLANCE_AFTER);
-    hit.more = from + hit.text.len < g->text.len;
-    g->hit = true;
-    g->passed = g->passed || peel_glance(&g->glance, &hit);
-    return true;
-}
-
-static struct gating pass_gate(struct span text)
-{
-    struct gating g = {.text = text};
-    match_block(gate, scratch, text, on_hit, &g);
-    return g;
 }
 
 /* Class and names as one text; encodings where `to` is not NULL. */
@@ -143,7 +105,7 @@ static void check(struct span plain, struct span wrapped, const char *outer, con
         tell("gate", outer, inner, wrapped, sbuf_span(&names));
     }
     CU_ASSERT(same || !right);
-    struct gating g = pass_gate(wrapped);
+    struct gating_answer g = gating_ask(gate, wrapped);
     if (!g.passed) {
         tell(g.hit ? "glance" : "no pattern", outer, inner, wrapped, sbuf_span(&names));
     }
