@@ -8,6 +8,8 @@
  * its drops are counted by the kernel. */
 #include "sensor/app/crew.h"
 
+#include "sensor/app/privs.h"
+#include "sensor/app/sandbox.h"
 #include "sensor/app/spread.h"
 #include "sensor/base/bytes.h"
 #include "sensor/base/hash.h"
@@ -42,6 +44,7 @@ struct hand {
     struct parcel *open; /* being filled */
     pthread_t thread;
     bool started;
+    bool tighten;
 };
 
 struct crew {
@@ -88,6 +91,10 @@ static void *run(void *arg)
 {
     struct hand *h = arg;
     bool last = false;
+    if (h->tighten) {
+        privs_drop_thread();
+        (void)sandbox_tighten(); /* who started it has told when there is none */
+    }
     while (!last) {
         struct parcel *parcel = ring_pop(h->full);
         if (parcel == NULL) {
@@ -244,6 +251,7 @@ void crew_stats(struct crew *c, struct stats *ret_sum)
 
 static bool make_hand(struct hand *h, const struct worker_shared *shared, unsigned number)
 {
+    h->tighten = shared->tighten;
     h->worker = worker_new(shared, number);
     h->full = ring_new(PARCELS);
     h->empty = ring_new(PARCELS);

@@ -3,6 +3,7 @@
  * Nothing is listed here by hand: a new field, key or decoder shows up by being a row. */
 #include "sensor/app/lists.h"
 
+#include "sensor/app/sandbox.h"
 #include "sensor/core/config.h"
 #include "sensor/core/decoder.h"
 #include "sensor/core/field.h"
@@ -65,6 +66,7 @@ void list_build_info(void)
            pcap_lib_version(), hs_version(), pcre, ndpi_revision(), MMDB_lib_version(), major,
            minor, patch, zlibVersion(), ZSTD_versionString(), br >> 24, br >> 12 & 0xfff,
            br & 0xfff);
+    printf("sandbox: %s\n", sandbox_about());
     printf("default geo data, where scripts/geo made it: IPFire Location Database, "
            "https://location.ipfire.org, CC BY-SA 4.0\n");
 }

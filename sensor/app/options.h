@@ -27,6 +27,7 @@ struct options {
     const char *events;            /* --events, or NULL */
     const char *checksums;         /* -k, or NULL */
     const char *workers;           /* --workers, or NULL */
+    const char *user;              /* --user, or NULL */
     char *filter;                  /* the trailing words, joined; or NULL; owned */
     bool quiet;                    /* -q */
     bool wait;                     /* --wait */

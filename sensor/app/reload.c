@@ -10,6 +10,7 @@
 #include "sensor/base/mem.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -18,26 +19,17 @@ enum { IDLE, RUNNING, DONE };
 struct reload {
     struct options options; /* as at start, but mistakes are fatal */
     pthread_t thread;
+    bool started;
+    sem_t asked;
+    atomic_bool stop;
     _Atomic int state; /* the thread writes what follows before it says DONE */
     bool again;
     struct engine *engine; /* NULL: refused */
     struct errbuf err;
 };
 
-struct reload *reload_new(const struct options *options)
+static void read_aside(struct reload *r)
 {
-    struct reload *r = mem_alloc(sizeof(*r));
-    if (r != NULL) {
-        r->options = *options;
-        r->options.action = ACTION_TEST;
-        atomic_init(&r->state, IDLE);
-    }
-    return r;
-}
-
-static void *read_aside(void *arg)
-{
-    struct reload *r = arg;
     struct snapshot snapshot;
     struct errbuf warnings = {0};
     bool good =
@@ -46,7 +38,40 @@ static void *read_aside(void *arg)
     snapshot_free(&snapshot);
     errbuf_free(&warnings);
     atomic_store_explicit(&r->state, DONE, memory_order_release);
+}
+
+static void *run(void *arg)
+{
+    struct reload *r = arg;
+    while (!atomic_load_explicit(&r->stop, memory_order_acquire)) {
+        if (atomic_load_explicit(&r->state, memory_order_acquire) == RUNNING) {
+            read_aside(r);
+        }
+        (void)sem_wait(&r->asked); /* a signal ends it early: then it is asked again */
+    }
     return NULL;
+}
+
+static bool start(struct reload *r)
+{
+    r->started = r->started || pthread_create(&r->thread, NULL, run, r) == 0;
+    return r->started;
+}
+
+struct reload *reload_new(const struct options *options, bool start_now)
+{
+    struct reload *r = mem_alloc(sizeof(*r));
+    if (r == NULL) {
+        return NULL;
+    }
+    r->options = *options;
+    r->options.action = ACTION_TEST;
+    atomic_init(&r->state, IDLE);
+    (void)sem_init(&r->asked, 0, 0);
+    if (start_now && !start(r)) {
+        reload_free(&r);
+    }
+    return r;
 }
 
 void reload_ask(struct reload *r)
@@ -55,11 +80,12 @@ void reload_ask(struct reload *r)
         r->again = true;
         return;
     }
-    atomic_store_explicit(&r->state, RUNNING, memory_order_release);
-    if (pthread_create(&r->thread, NULL, read_aside, r) != 0) {
-        atomic_store_explicit(&r->state, IDLE, memory_order_release);
+    if (!start(r)) {
         log_error("reload refused: no thread for it; the old rules stay in use");
+        return;
     }
+    atomic_store_explicit(&r->state, RUNNING, memory_order_release);
+    (void)sem_post(&r->asked);
 }
 
 /* The first mistake; the others are found by -T. */
@@ -77,7 +103,6 @@ struct engine *reload_take(struct reload *r)
         return NULL;
     }
     struct engine *engine = r->engine;
-    (void)pthread_join(r->thread, NULL);
     if (engine == NULL) {
         tell_refused(&r->err);
     } else {
@@ -98,11 +123,14 @@ void reload_free(struct reload **r)
     if (*r == NULL) {
         return;
     }
-    if (atomic_load_explicit(&(*r)->state, memory_order_acquire) != IDLE) {
+    if ((*r)->started) {
+        atomic_store_explicit(&(*r)->stop, true, memory_order_release);
+        (void)sem_post(&(*r)->asked);
         (void)pthread_join((*r)->thread, NULL);
-        engine_unref(&(*r)->engine);
-        errbuf_free(&(*r)->err);
     }
+    engine_unref(&(*r)->engine);
+    errbuf_free(&(*r)->err);
+    (void)sem_destroy(&(*r)->asked);
     mem_free(*r);
     *r = NULL;
 }

@@ -7,8 +7,9 @@
  * for each run, on the thread that carries out its loop. */
 struct reload;
 
-/* NULL when there is no memory. `options` outlive it. */
-MUST_USE struct reload *reload_new(const struct options *options);
+/* NULL when there is no memory. `options` outlive it. Its thread is started now, or with the first
+ * reading. */
+MUST_USE struct reload *reload_new(const struct options *options, bool start_now);
 /* Waits for a reading that goes on. Nulls *r; accepts NULL. */
 void reload_free(struct reload **r);
 

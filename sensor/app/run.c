@@ -6,13 +6,17 @@
 #include "sensor/app/run.h"
 
 #include "sensor/app/crew.h"
+#include "sensor/app/privs.h"
 #include "sensor/app/reload.h"
+#include "sensor/app/rights.h"
+#include "sensor/app/sandbox.h"
 #include "sensor/app/summary.h"
 #include "sensor/app/survey.h"
 #include "sensor/base/clock.h"
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
+#include "sensor/codec/charset.h"
 #include "sensor/core/source.h"
 #include "sensor/output/sink_file.h"
 
@@ -35,12 +39,16 @@ struct sensor {
     struct survey *survey; /* while the first packets wait for it; else NULL */
     struct crew *crew;
     struct reload *reload;
-    struct engine *engine; /* in use now */
-    struct eve *eve;       /* for stats */
+    struct privs privs;            /* who it is to be */
+    struct charset_hold *charsets; /* for workers that open no files */
+    unsigned walls;                /* enum sandbox_wall */
+    struct engine *engine;         /* in use now */
+    struct eve *eve;               /* for stats */
     char host[HOST_SIZE];
     char output[PATH_SIZE];
     unsigned types;
     unsigned n_workers;
+    bool shows_progress;
     uint64_t first_us;
     uint64_t clock_us;
     uint64_t next_stats_us;
@@ -185,7 +193,36 @@ static int open_writer(struct sensor *s, struct errbuf *err)
     if (rc == 0) {
         rc = writer_add_sink(s->writer, &sink_file, s->output, s->types, err);
     }
-    return rc != 0 ? rc : writer_start(s->writer);
+    return rc;
+}
+
+/* As the user that it will be, so that the output is that user's, and can be opened anew. Where
+ * that is not permitted, as who started it: then it cannot be opened anew. */
+static int open_writer_as_user(struct sensor *s, struct errbuf *err)
+{
+    struct errbuf refused = {0};
+    privs_put_on(&s->privs);
+    int rc = open_writer(s, &refused);
+    privs_put_off(&s->privs);
+    if (rc == -EACCES && s->privs.user[0] != '\0') {
+        struct writer_stats ignored;
+        writer_free(&s->writer, &ignored);
+        errbuf_free(&refused);
+        rc = open_writer(s, &refused);
+    }
+    errbuf_move(err, &refused);
+    return rc;
+}
+
+static int give_up_rights(struct sensor *s, struct errbuf *err)
+{
+    const struct rights_needs needs = {
+        .snapshot = s->snapshot,
+        .options = s->options,
+        .output = s->output,
+        .live = is_live(s),
+    };
+    return rights_give_up(&needs, &s->privs, &s->walls, err);
 }
 
 static enum checksum_mode checksum_mode(const char *word)
@@ -206,9 +243,13 @@ static int start_workers(struct sensor *s)
         .host = s->host,
         .types = s->types,
         .n_workers = s->n_workers > 0 ? s->n_workers : 1,
+        .tighten = (s->walls & SANDBOX_SECCOMP) != 0,
     };
+    if (shared.tighten && s->n_workers > 0) {
+        s->charsets = charset_hold();
+    }
     s->engine = engine_ref(s->snapshot->engine);
-    s->reload = reload_new(s->options);
+    s->reload = reload_new(s->options, is_live(s));
     s->checksums = checksum_policy_new(checksum_mode(s->snapshot->config.capture_checksums));
     shared.checksums = s->checksums;
     struct eve_options eve = {.host = s->host, .line_bytes = s->snapshot->config.output_line};
@@ -216,7 +257,12 @@ static int start_workers(struct sensor *s)
     if (s->checksums == NULL || s->eve == NULL || s->reload == NULL) {
         return -ENOMEM;
     }
-    return crew_new(&shared, s->n_workers, &s->crew);
+    int rc = writer_start(s->writer);
+    rc = rc == 0 ? crew_new(&shared, s->n_workers, &s->crew) : rc;
+    if (rc == 0 && is_live(s)) {
+        privs_close_door();
+    }
+    return rc;
 }
 
 /* Only of files all of which is there: the source knows their size. */
@@ -246,6 +292,7 @@ static void close_all(struct sensor *s, struct writer_stats *ret_stats)
     signals_off();
     reload_free(&s->reload);
     crew_free(&s->crew);
+    charset_release(&s->charsets);
     survey_free(&s->survey);
     engine_unref(&s->engine);
     writer_free(&s->writer, ret_stats);
@@ -341,7 +388,7 @@ static void keep_house(struct sensor *s)
         writer_flush(s->writer);
         s->flushed_us = now;
     }
-    if (!s->options->quiet && now - s->progress_us > PROGRESS_US && isatty(STDERR_FILENO)) {
+    if (s->shows_progress && now - s->progress_us > PROGRESS_US) {
         struct source_stats source = {0};
         struct stats sum;
         s->source_ops->stats(s->source, &source);
@@ -519,7 +566,8 @@ static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *er
 {
     int rc_output = name_output(s, err);
     int rc_source = open_source(s, err);
-    if (failed || rc_output != 0) {
+    int rc_user = privs_find(s->snapshot->config.rights_user, is_live(s), &s->privs, err);
+    if (failed || rc_output != 0 || rc_user != 0) {
         return EXIT_NOT_STARTED;
     }
     if (rc_source != 0) {
@@ -534,6 +582,7 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     struct sensor s = {.snapshot = snapshot,
                        .options = options,
                        .n_workers = (unsigned)snapshot->config.workers,
+                       .shows_progress = !options->quiet && isatty(STDERR_FILENO),
                        .types = snapshot_event_types(&snapshot->config)};
     signals_on();
     name_host(&s);
@@ -541,7 +590,10 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     if (code != EXIT_ALL_DONE || options->action == ACTION_TEST) {
         return refuse(&s, err, code);
     }
-    if (open_writer(&s, err) != 0) {
+    if (is_live(&s) && s.n_workers == 0) {
+        s.n_workers = 1; /* a thread from which rights can be taken */
+    }
+    if (open_writer_as_user(&s, err) != 0 || give_up_rights(&s, err) != 0) {
         return refuse(&s, err, EXIT_NOT_STARTED);
     }
     if (start_workers(&s) != 0 || start_survey(&s) != 0) {

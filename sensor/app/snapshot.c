@@ -49,6 +49,8 @@ static int load_config(struct config *c, const struct options *o, struct errbuf 
     worst = worst != 0 ? worst : rc;
     rc = set_one(c, "workers", o->workers, "--workers: ", err);
     worst = worst != 0 ? worst : rc;
+    rc = set_one(c, "rights.user", o->user, "--user: ", err);
+    worst = worst != 0 ? worst : rc;
     for (size_t i = 0; i < o->settings.n; i++) {
         rc = set_given(c, o->settings.items[i], err);
         worst = worst != 0 ? worst : rc;
@@ -60,9 +62,9 @@ static int load_config(struct config *c, const struct options *o, struct errbuf 
     return worst;
 }
 
-/* NULL: none. */
-static const char *cache_dir(const char *configured, char *text, size_t size)
+const char *snapshot_cache_folder(const struct config *config, char *text, size_t size)
 {
+    const char *configured = config->cache;
     const char *home = getenv("HOME");
     const char *user = getenv("XDG_CACHE_HOME");
     int len = 0;
@@ -111,7 +113,7 @@ static int load_engine(struct snapshot *s, const struct options *o, struct errbu
         .variables = variables,
         .n_variables = ARRAY_LEN(variables),
         .classes = c->classification[0] != '\0' ? c->classification : NULL,
-        .cache_dir = cache_dir(c->cache, cache, sizeof(cache)),
+        .cache_dir = snapshot_cache_folder(c, cache, sizeof(cache)),
         .failed_rules_are_fatal = o->action == ACTION_TEST || o->init_errors_fatal,
         .warnings = warnings,
     };

@@ -20,6 +20,7 @@ struct worker_shared {
     const char *host;   /* sensor name in events */
     unsigned types;     /* bit set of enum event_type that are written */
     unsigned n_workers; /* they share memory.limit and flow.max */
+    bool tighten;       /* threads of workers give up all but computing on what is there */
 };
 
 /* `number`: the worker's, and its producer's at the writer. NULL when there is no memory. */

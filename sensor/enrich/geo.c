@@ -183,20 +183,21 @@ static int only_mmdb(const struct dirent *entry)
     return span_ends(span_str(entry->d_name), SPAN(".mmdb"));
 }
 
+const char *const geo_folders[] = {"/var/lib/jndiwatch/geo", "/usr/share/GeoIP", "/var/lib/GeoIP",
+                                   "/usr/local/share/GeoIP", NULL};
+
 int geo_open_found(struct geo **ret_geo, struct errbuf *err)
 {
-    static const char *const dirs[] = {"/var/lib/jndiwatch/geo", "/usr/share/GeoIP",
-                                       "/var/lib/GeoIP", "/usr/local/share/GeoIP"};
     struct geo *g = mem_alloc(sizeof(*g));
     if (g == NULL) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+    for (size_t i = 0; geo_folders[i] != NULL; i++) {
         struct dirent **entries = NULL;
-        int n = scandir(dirs[i], &entries, only_mmdb, alphasort);
+        int n = scandir(geo_folders[i], &entries, only_mmdb, alphasort);
         for (int k = 0; k < n; k++) {
             char path[PATH_CAP];
-            if (snprintf(path, sizeof(path), "%s/%s", dirs[i], entries[k]->d_name) <
+            if (snprintf(path, sizeof(path), "%s/%s", geo_folders[i], entries[k]->d_name) <
                 (int)sizeof(path)) {
                 add_found(g, path, err);
             }

@@ -12,9 +12,10 @@ struct geo;
 /* Opens every file of the list. 0, or a negative errno with a line in err for each file that cannot
  * be used; nothing is opened then. */
 MUST_USE int geo_open(const struct config_list *files, struct geo **ret_geo, struct errbuf *err);
-/* Opens what the usual directories hold (the sensor's own, then geoipupdate's), each database type
- * once. Never fails for a bad file: it is left out, with a line in err that is a warning. 0 or
- * -ENOMEM. */
+/* The usual directories: the sensor's own, then geoipupdate's; NULL ends them. */
+extern const char *const geo_folders[];
+/* Opens what the usual directories hold, each database type once. Never fails for a bad file: it is
+ * left out, with a line in err that is a warning. 0 or -ENOMEM. */
 MUST_USE int geo_open_found(struct geo **ret_geo, struct errbuf *err);
 /* Nulls *g; accepts NULL. */
 void geo_free(struct geo **g);
