@@ -6,6 +6,8 @@
 #include "sensor/app/run.h"
 
 #include "sensor/app/crew.h"
+#include "sensor/app/feeds.h"
+#include "sensor/app/patrol.h"
 #include "sensor/app/privs.h"
 #include "sensor/app/reload.h"
 #include "sensor/app/rights.h"
@@ -25,6 +27,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { HOST_SIZE = 256, PATH_SIZE = 4096, POLL_MS = 200, PROGRESS_US = 500000, FLUSH_US = 1000000 };
@@ -32,12 +35,12 @@ enum { HOST_SIZE = 256, PATH_SIZE = 4096, POLL_MS = 200, PROGRESS_US = 500000, F
 struct sensor {
     const struct snapshot *snapshot;
     const struct options *options;
-    const struct source_ops *source_ops;
-    struct source *source;
+    struct feeds feeds;
     struct writer *writer;
     struct checksum_policy *checksums;
     struct survey *survey; /* while the first packets wait for it; else NULL */
-    struct crew *crew;
+    struct crew *crew;     /* of files */
+    struct patrol *patrol; /* of interfaces */
     struct reload *reload;
     struct privs privs;            /* who it is to be */
     struct charset_hold *charsets; /* for workers that open no files */
@@ -63,7 +66,7 @@ struct sensor {
 
 static volatile sig_atomic_t stop_signal;
 static const struct source_ops *signal_ops;
-static struct source *signal_source;
+static struct source *signal_source; /* of files: live capture looks often enough */
 static struct writer *signal_writer;
 static volatile sig_atomic_t reload_signal;
 
@@ -112,12 +115,17 @@ static void signals_on(void)
     handle(SIGUSR2, on_reload);
 }
 
+static bool is_live(const struct sensor *s)
+{
+    return feeds_are_live(&s->feeds);
+}
+
 /* From now on they wake the source and reach the writer. */
 static void signals_to(const struct sensor *s)
 {
-    signal_ops = s->source_ops;
+    signal_ops = s->feeds.ops;
     signal_writer = s->writer;
-    signal_source = s->source;
+    signal_source = is_live(s) ? NULL : s->feeds.sources[0];
 }
 
 static void signals_off(void)
@@ -129,33 +137,6 @@ static void signals_off(void)
 
 /* --- opening
  * --------------------------------------------------------------------------------------------- */
-
-static bool is_live(const struct sensor *s)
-{
-    return (s->source_ops->caps & SOURCE_LIVE) != 0;
-}
-
-static int open_source(struct sensor *s, struct errbuf *err)
-{
-    const struct config *c = &s->snapshot->config;
-    bool live = s->options->interfaces.n > 0;
-    const struct config_list *inputs = live ? &s->options->interfaces : &s->options->files;
-    struct source_options o = {
-        .inputs = (const char *const *)inputs->items,
-        .n_inputs = inputs->n,
-        .filter = s->options->filter,
-        .link_supported = packet_link_supported,
-        .link_names = packet_link_names(),
-        .snaplen = (uint32_t)c->capture_snaplen,
-        .promiscuous = c->capture_promiscuous,
-        .resync = c->capture_resync,
-        .wait = s->options->wait,
-        .buffer_bytes = c->capture_buffer,
-        .poll_ms = POLL_MS,
-    };
-    s->source_ops = live ? &source_live : &source_file;
-    return inputs->n == 0 ? 0 : s->source_ops->open(&o, &s->source, err);
-}
 
 static int name_output(struct sensor *s, struct errbuf *err)
 {
@@ -258,9 +239,11 @@ static int start_workers(struct sensor *s)
         return -ENOMEM;
     }
     int rc = writer_start(s->writer);
-    rc = rc == 0 ? crew_new(&shared, s->n_workers, &s->crew) : rc;
     if (rc == 0 && is_live(s)) {
+        rc = patrol_new(&shared, s->feeds.ops, s->feeds.sources, s->feeds.n, &s->patrol);
         privs_close_door();
+    } else if (rc == 0) {
+        rc = crew_new(&shared, s->n_workers, &s->crew);
     }
     return rc;
 }
@@ -269,7 +252,7 @@ static int start_workers(struct sensor *s)
 static int start_survey(struct sensor *s)
 {
     struct source_stats source = {0};
-    s->source_ops->stats(s->source, &source);
+    feeds_stats(&s->feeds, &source);
     if (source.input_size == 0 || !checksum_policy_wants_survey(s->checksums)) {
         return 0;
     }
@@ -292,15 +275,14 @@ static void close_all(struct sensor *s, struct writer_stats *ret_stats)
     signals_off();
     reload_free(&s->reload);
     crew_free(&s->crew);
+    patrol_free(&s->patrol);
     charset_release(&s->charsets);
     survey_free(&s->survey);
     engine_unref(&s->engine);
     writer_free(&s->writer, ret_stats);
     checksum_policy_free(&s->checksums);
     eve_free(&s->eve);
-    if (s->source != NULL) {
-        s->source_ops->close(&s->source);
-    }
+    feeds_close(&s->feeds);
 }
 
 /* --- the loop
@@ -328,7 +310,7 @@ static void say_start(const struct sensor *s)
 static const char *iface_name(void *ctx, uint32_t n)
 {
     const struct sensor *s = ctx;
-    return s->source_ops->iface(s->source, n);
+    return s->feeds.ops->iface(s->feeds.sources[0], n);
 }
 
 static unsigned stats_producer(const struct sensor *s)
@@ -336,12 +318,21 @@ static unsigned stats_producer(const struct sensor *s)
     return s->n_workers > 0 ? s->n_workers : 1;
 }
 
+static void worker_stats_sum(struct sensor *s, struct stats *ret)
+{
+    if (s->patrol != NULL) {
+        patrol_stats(s->patrol, ret);
+    } else {
+        crew_stats(s->crew, ret);
+    }
+}
+
 static void sum_stats(struct sensor *s, struct stats *ret)
 {
     struct source_stats source = {0};
     struct writer_stats writer = {0};
-    crew_stats(s->crew, ret);
-    s->source_ops->stats(s->source, &source);
+    worker_stats_sum(s, ret);
+    feeds_stats(&s->feeds, &source);
     writer_stats(s->writer, &writer);
     stats_set(ret, STAT_CAPTURE_KERNEL_PACKETS, source.packets);
     stats_set(ret, STAT_CAPTURE_KERNEL_DROPS, source.kernel_drops);
@@ -358,7 +349,14 @@ static void put_stats(struct sensor *s, uint64_t clock_us)
         return;
     }
     sum_stats(s, &sum);
-    struct event *event = eve_stats(s->eve, clock_us, (clock_us - s->first_us) / 1000000, &sum);
+    struct source_port ports[SOURCE_PORTS_MAX];
+    const struct eve_sums sums = {
+        .uptime_s = (clock_us - s->first_us) / 1000000,
+        .stats = &sum,
+        .ports = ports,
+        .n_ports = feeds_ports(&s->feeds, s->patrol, ports, ARRAY_LEN(ports)),
+    };
+    struct event *event = eve_stats(s->eve, clock_us, &sums);
     if (event == NULL) {
         s->n_unmade++;
         return;
@@ -391,7 +389,7 @@ static void keep_house(struct sensor *s)
     if (s->shows_progress && now - s->progress_us > PROGRESS_US) {
         struct source_stats source = {0};
         struct stats sum;
-        s->source_ops->stats(s->source, &source);
+        feeds_stats(&s->feeds, &source);
         sum_stats(s, &sum);
         summary_progress(&source, &sum, now - s->started_us);
         s->progress_us = now;
@@ -434,13 +432,17 @@ static void keep_rules(struct sensor *s)
     }
     struct engine *engine = reload_take(s->reload);
     if (engine != NULL) {
-        crew_use(s->crew, engine);
+        if (s->patrol != NULL) {
+            patrol_use(s->patrol, engine);
+        } else {
+            crew_use(s->crew, engine);
+        }
         engine_unref(&s->engine);
         s->engine = engine;
     }
 }
 
-static enum source_status loop(struct sensor *s, struct errbuf *err)
+static enum source_status loop_files(struct sensor *s, struct errbuf *err)
 {
     struct packet_batch *batch = mem_alloc(sizeof(*batch));
     enum source_status status = batch == NULL ? SOURCE_FAILED : SOURCE_OK;
@@ -448,14 +450,10 @@ static enum source_status loop(struct sensor *s, struct errbuf *err)
         log_error("there is no memory for packets");
     }
     while ((status == SOURCE_OK || status == SOURCE_TIMEOUT) && stop_signal == 0) {
-        status = s->source_ops->receive(s->source, batch, err);
+        status = s->feeds.ops->receive(s->feeds.sources[0], batch, err);
         if (batch->n > 0) {
             take(s, batch);
-            s->source_ops->release(s->source, batch);
-        } else if (status == SOURCE_TIMEOUT) {
-            s->clock_us = clock_wall_us() > s->clock_us ? clock_wall_us() : s->clock_us;
-            stats_until(s, s->clock_us);
-            crew_advance(s->crew, s->clock_us);
+            s->feeds.ops->release(s->feeds.sources[0], batch);
         }
         batch->n = 0;
         keep_rules(s);
@@ -464,6 +462,28 @@ static enum source_status loop(struct sensor *s, struct errbuf *err)
     end_survey(s);
     mem_free(batch);
     return status;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec t = {.tv_nsec = ms * 1000000};
+    (void)nanosleep(&t, NULL); /* a signal ends it early */
+}
+
+/* Workers do what there is to do; here is what they have no right or no reason to do. */
+static enum source_status loop_live(struct sensor *s, struct errbuf *err)
+{
+    while (stop_signal == 0 && !patrol_ended(s->patrol)) {
+        uint64_t now = clock_wall_us();
+        uint64_t packets = patrol_clock_us(s->patrol);
+        s->clock_us = now > packets ? now : packets;
+        stats_until(s, s->clock_us);
+        feeds_tend(&s->feeds, err);
+        keep_rules(s);
+        keep_house(s);
+        pause_ms(POLL_MS);
+    }
+    return stop_signal == 0 ? SOURCE_FAILED : SOURCE_INTERRUPTED;
 }
 
 /* --- the end
@@ -529,16 +549,26 @@ static enum exit_code finish(struct sensor *s, enum source_status status, struct
     struct source_stats source = {0};
     struct writer_stats written;
     enum exit_code code = input_code(s, status);
-    crew_finish(s->crew, s->clock_us);
-    crew_stats(s->crew, &sum);
+    if (s->patrol != NULL) {
+        patrol_finish(s->patrol);
+        uint64_t last = patrol_clock_us(s->patrol);
+        s->clock_us = last > s->clock_us ? last : s->clock_us; /* the last stats stand last */
+    } else {
+        crew_finish(s->crew, s->clock_us);
+    }
+    worker_stats_sum(s, &sum);
     uint64_t n_unmade = stats_get(&sum, STAT_EVENTS_LOST);
     put_stats(s, s->clock_us);
     sum_stats(s, &sum);
-    s->source_ops->stats(s->source, &source);
+    feeds_stats(&s->feeds, &source);
     if (stop_signal != 0 && !is_live(s)) {
         tell_stopped(&source, err);
     }
     log_lines(err, LOG_LEVEL_ERROR);
+    if (!s->options->quiet) {
+        struct source_port ports[SOURCE_PORTS_MAX];
+        summary_ports(ports, feeds_ports(&s->feeds, s->patrol, ports, ARRAY_LEN(ports)));
+    }
     close_all(s, &written);
     if (!s->options->quiet) {
         summary_say(&sum, &written, s->output, clock_monotonic_us() - s->started_us);
@@ -565,7 +595,7 @@ static enum exit_code refuse(struct sensor *s, struct errbuf *err, enum exit_cod
 static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *err)
 {
     int rc_output = name_output(s, err);
-    int rc_source = open_source(s, err);
+    int rc_source = feeds_open(&s->feeds, s->options, &s->snapshot->config, s->n_workers, err);
     int rc_user = privs_find(s->snapshot->config.rights_user, is_live(s), &s->privs, err);
     if (failed || rc_output != 0 || rc_user != 0) {
         return EXIT_NOT_STARTED;
@@ -607,6 +637,6 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     }
     s.started_us = clock_monotonic_us();
     signals_to(&s);
-    enum source_status status = loop(&s, err);
+    enum source_status status = is_live(&s) ? loop_live(&s, err) : loop_files(&s, err);
     return finish(&s, status, err);
 }

@@ -103,3 +103,16 @@ void summary_say(const struct stats *s, const struct writer_stats *written, cons
     say_lost(s);
     fprintf(stderr, "%" PRIu64 " events in %s.\n", written->written, output);
 }
+
+void summary_ports(const struct source_port *ports, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct source_port *p = &ports[i];
+        char lost[32];
+        fprintf(stderr,
+                "%s: %" PRIu64 " packets; lost: %" PRIu64 " by the kernel, %" PRIu64
+                " by the interface, %s before it.\n",
+                p->name, p->packets, p->kernel_drops, p->iface_drops,
+                size_text(p->upstream_lost, lost, sizeof(lost)));
+    }
+}

@@ -234,3 +234,8 @@ const struct stats *worker_stats(const struct worker *w)
 {
     return &w->stats;
 }
+
+uint64_t worker_upstream_lost(const struct worker *w, const char *iface)
+{
+    return flow_table_upstream_lost(w->flows, iface);
+}

@@ -39,5 +39,8 @@ void worker_advance(struct worker *w, uint64_t clock_us);
 void worker_finish(struct worker *w, uint64_t clock_us);
 /* Brings the gauges (flows, memory) up to date. On the worker's thread. */
 void worker_gauge(struct worker *w);
+/* Bytes that receivers acknowledged and that never came to the interface of that name. Any thread
+ * may ask. */
+uint64_t worker_upstream_lost(const struct worker *w, const char *iface);
 /* Any thread may read them. */
 const struct stats *worker_stats(const struct worker *w);

@@ -7,25 +7,28 @@
  * capture when it was the last. The kernel's ring is handed over block by block; the poll interval
  * is also how long a block waits to be filled.
  *
- * More than one worker means one source each, all of one fanout group: the kernel deals the packets
- * out by a hash that is the same for both directions of a flow, fragments joined first. */
+ * More than one worker means one source each, all of one fanout group. A worker has no right to
+ * open anything: then another thread tends the source. A port's handle belongs to who reads while
+ * the port is PORT_READING, else to who tends; the reader gives it up by its state, and is asked
+ * to. */
 #include "sensor/base/bytes.h"
 #include "sensor/base/clock.h"
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
+#include "sensor/capture/fanout.h"
 #include "sensor/capture/filter.h"
-#include "sensor/capture/ifaces.h"
+#include "sensor/capture/iface_check.h"
 #include "sensor/capture/linktype.h"
 #include "sensor/capture/wake.h"
 #include "sensor/core/packet_clock.h"
 #include "sensor/core/source.h"
 
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -33,7 +36,6 @@
 #include <unistd.h>
 
 enum {
-    MAX_PORTS = 64,
     SNAPLEN_DEFAULT = 262144,
     STORE_PACKETS = 16, /* of full snap length that the store holds */
     LOOK_EVERY = 1024,  /* receives between looks at the state of busy interfaces */
@@ -42,42 +44,58 @@ enum {
     NAME_CAP = 256,
     PATH_CAP = 4096,
     LIST_CAP = 2048,
+    WHY_CAP = 256,
+};
+
+enum port_state {
+    PORT_READING, /* the handle is the reader's */
+    PORT_LOST,    /* the reader could not read, `why` */
+    PORT_DOWN,    /* waited for, and said so */
+    PORT_ABSENT,  /* waited for, and said so */
+    PORT_GONE,    /* for good */
 };
 
 /* One interface. */
 struct port {
     char name[NAME_CAP];
-    pcap_t *handle; /* NULL while it is down, or gone */
-    bool down;      /* and said so */
-    bool gone;
-    bool absent;       /* waited for, and said so */
-    uint64_t retry_us; /* when it is tried again, monotonic */
+    _Atomic enum port_state state;
+    atomic_bool give_up; /* the reader is asked to */
+    pcap_t *handle;      /* NULL but while it is read, or just lost */
+    bool told_down;      /* though it is still read */
+    uint64_t opened_us;  /* monotonic */
+    uint64_t retry_us;   /* when it is tried again, monotonic */
     int link_type;
-    uint32_t iface;
+    char why[WHY_CAP];
+    uint64_t kernel_drops; /* of handles that were closed */
+    uint64_t iface_drops;
+    _Atomic uint64_t packets; /* the reader's alone to count */
+    _Atomic uint64_t bytes;
 };
 
 struct source {
-    struct port ports[MAX_PORTS];
+    struct port ports[SOURCE_PORTS_MAX];
     size_t n_ports;
     size_t turn; /* port to be read first */
     struct sbuf store;
     struct packet_batch *batch; /* while it is filled */
     struct port *reading;
-    struct ifaces ifaces;
     struct wake wake;
     char *filter;
     uint32_t snaplen;
     bool promiscuous;
     bool waits;
+    bool tended;
+    bool speaks;
     int buffer_bytes;
     int poll_ms;
     uint16_t fanout;
+    enum source_fanout fanout_by;
     const char *link_names;
     bool (*link_supported)(int link_type);
     int control_fd; /* for asking the kernel about interfaces */
     unsigned since_look;
+    uint64_t n_packets;
     struct packet_clock clock;
-    struct source_stats stats;
 };
 
 /* "eth0 (up), lo (up)". */
@@ -134,21 +152,37 @@ static int explain(const struct port *port, int code, struct errbuf *err)
     return -EIO;
 }
 
-static void add_drops(struct source_stats *stats, pcap_t *handle)
+static enum port_state state_of(const struct port *port)
+{
+    return atomic_load_explicit(&port->state, memory_order_acquire);
+}
+
+static void set_state(struct port *port, enum port_state state)
+{
+    atomic_store_explicit(&port->state, state, memory_order_release);
+}
+
+/* libpcap's figures are those of one handle. */
+static void add_drops(const struct port *port, struct source_port *ret)
 {
     struct pcap_stat counted = {0};
-    if (pcap_stats(handle, &counted) == 0) {
-        stats->kernel_drops += counted.ps_drop;
-        stats->iface_drops += counted.ps_ifdrop;
+    ret->kernel_drops = port->kernel_drops;
+    ret->iface_drops = port->iface_drops;
+    if (port->handle != NULL && pcap_stats(port->handle, &counted) == 0) {
+        ret->kernel_drops += counted.ps_drop;
+        ret->iface_drops += counted.ps_ifdrop;
     }
 }
 
-static void port_close(struct source *s, struct port *port)
+static void port_close(struct port *port)
 {
+    struct source_port sum;
     if (port->handle == NULL) {
         return;
     }
-    add_drops(&s->stats, port->handle);
+    add_drops(port, &sum);
+    port->kernel_drops = sum.kernel_drops;
+    port->iface_drops = sum.iface_drops;
     pcap_close(port->handle);
     port->handle = NULL;
 }
@@ -165,16 +199,13 @@ static int configure(const struct source *s, pcap_t *handle)
 static int join_fanout(const struct source *s, const struct port *port, struct errbuf *err)
 {
     uint16_t group = (uint16_t)(s->fanout + (port - s->ports));
-    uint32_t how = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG;
-    uint32_t value = how << 16 | group;
-    if (setsockopt(pcap_fileno(port->handle), SOL_PACKET, PACKET_FANOUT, &value, sizeof(value)) !=
-        0) {
-        int error = -errno;
+    enum fanout_by by = s->fanout_by == SOURCE_FANOUT_ADDRESSES ? FANOUT_ADDRESSES : FANOUT_FLOWS;
+    int error = fanout_join(pcap_fileno(port->handle), group, by);
+    if (error != 0) {
         errbuf_add(err, "cannot share '%s' between workers: %s. Use one worker", port->name,
                    strerror(-error));
-        return error;
     }
-    return 0;
+    return error;
 }
 
 /* Whether what the interface gives can be decoded. */
@@ -205,11 +236,11 @@ static int port_activate(struct source *s, struct port *port, struct errbuf *err
     int code = configure(s, port->handle);
     code = code == 0 ? pcap_activate(port->handle) : code;
     if (code == PCAP_ERROR_IFACE_NOT_UP) {
-        port_close(s, port);
+        port_close(port);
         return -ENETDOWN;
     }
     int error = code < 0 ? explain(port, code, err) : 0;
-    if (code > 0) {
+    if (code > 0 && s->speaks) {
         log_warning("interface '%s': %s", port->name, pcap_geterr(port->handle));
     }
     if (error == 0) {
@@ -226,11 +257,14 @@ static int port_activate(struct source *s, struct port *port, struct errbuf *err
         error = join_fanout(s, port, err);
     }
     if (error != 0) {
-        port_close(s, port);
+        port_close(port);
         return error;
     }
     port->link_type = pcap_datalink(port->handle);
-    port->iface = ifaces_add(&s->ifaces, span_str(port->name), port->link_type);
+    port->told_down = false;
+    port->opened_us = clock_monotonic_us();
+    atomic_store_explicit(&port->give_up, false, memory_order_relaxed);
+    set_state(port, PORT_READING);
     return 0;
 }
 
@@ -239,11 +273,19 @@ static bool exists(const char *name)
     return if_nametoindex(name) != 0 || strcmp(name, "any") == 0;
 }
 
-static void tell_down(struct port *port)
+static void tell_down(const struct source *s, const struct port *port)
 {
-    if (!port->down) {
-        port->down = true;
-        log_warning("interface '%s' is down: waiting for it", port->name);
+    if (!s->speaks) {
+        return;
+    }
+    log_warning("interface '%s' is down: waiting for it", port->name);
+}
+
+/* It is captured from again: `how`. */
+static void tell_back(const struct source *s, const struct port *port, const char *how)
+{
+    if (s->speaks) {
+        log_notice("interface '%s' is %s", port->name, how);
     }
 }
 
@@ -259,29 +301,38 @@ static bool is_up(const struct source *s, const struct port *port)
 }
 
 /* It ends the capture, or is waited for. */
-static void end_port(struct source *s, struct port *port, const char *why, struct errbuf *err)
+static void end_port(const struct source *s, struct port *port, const char *why, struct errbuf *err)
 {
-    port->down = false;
     if (!s->waits) {
-        port->gone = true;
-        errbuf_add(err, "capture on '%s' ended: %s", port->name, why);
+        set_state(port, PORT_GONE);
+        if (s->speaks) {
+            errbuf_add(err, "capture on '%s' ended: %s", port->name, why);
+        }
         return;
     }
-    port->absent = true;
     port->retry_us = clock_monotonic_us() + RETRY_US;
-    log_warning("capture on '%s' ended: %s. Trying again every %d s", port->name, why,
-                RETRY_US / SECOND_US);
+    if (s->speaks) {
+        log_warning("capture on '%s' ended: %s. Trying again every %d s", port->name, why,
+                    RETRY_US / SECOND_US);
+    }
+    set_state(port, PORT_ABSENT);
 }
 
-/* An interface that cannot be read any more. */
-static void port_lost(struct source *s, struct port *port, const char *why, struct errbuf *err)
+/* One that the reader gave up. */
+static void take_lost(const struct source *s, struct port *port, struct errbuf *err)
 {
-    port_close(s, port);
-    if (if_nametoindex(port->name) != 0 && !is_up(s, port)) {
-        tell_down(port);
+    uint64_t now = clock_monotonic_us();
+    port_close(port);
+    if (!exists(port->name)) {
+        end_port(s, port, port->why, err);
         return;
     }
-    end_port(s, port, why, err);
+    /* It may be up again already. One that cannot be read for long is not opened all the time. */
+    port->retry_us = now - port->opened_us < SECOND_US ? now + RETRY_US : now;
+    if (!port->told_down) {
+        tell_down(s, port);
+    }
+    set_state(port, PORT_DOWN);
 }
 
 static void retry(struct source *s, struct port *port)
@@ -295,48 +346,72 @@ static void retry(struct source *s, struct port *port)
     int error = exists(port->name) ? port_activate(s, port, &ignored) : -ENODEV;
     errbuf_free(&ignored);
     if (error == 0) {
-        port->absent = false;
-        log_notice("interface '%s' is there: capturing", port->name);
+        tell_back(s, port, "there: capturing");
     } else if (error == -ENETDOWN) {
-        port->absent = false;
-        tell_down(port);
+        tell_down(s, port);
+        set_state(port, PORT_DOWN);
     }
 }
 
-/* One that was down came up. */
+/* One that was down may be up. */
 static void open_again(struct source *s, struct port *port, struct errbuf *err)
 {
     struct errbuf ignored = {0};
-    if (port_activate(s, port, &ignored) != 0) {
-        end_port(s, port, "it could not be opened again", err);
-    } else {
-        port->down = false;
-        log_notice("interface '%s' is up", port->name);
+    if (!exists(port->name)) {
+        end_port(s, port, "the interface is gone", err);
+    } else if (is_up(s, port) && clock_monotonic_us() >= port->retry_us) {
+        if (port_activate(s, port, &ignored) != 0) {
+            end_port(s, port, "it could not be opened again", err);
+        } else {
+            tell_back(s, port, "up");
+        }
     }
     errbuf_free(&ignored);
 }
 
-/* Interfaces that went down, came up, or can be opened again. */
-static void look_at_ports(struct source *s, struct errbuf *err)
+/* One that is read may have gone without a word, and one that is down may never say so. */
+static void look_at_reading(const struct source *s, struct port *port)
+{
+    if (!exists(port->name)) {
+        atomic_store_explicit(&port->give_up, true, memory_order_relaxed);
+    } else if (!is_up(s, port)) {
+        if (!port->told_down) {
+            tell_down(s, port);
+        }
+        port->told_down = true;
+    } else if (port->told_down) {
+        port->told_down = false;
+        tell_back(s, port, "up again");
+    }
+}
+
+static void tend(struct source *s, struct errbuf *err)
 {
     for (size_t i = 0; i < s->n_ports; i++) {
         struct port *port = &s->ports[i];
-        if (port->gone) {
-            continue;
-        }
-        if (port->absent) {
-            retry(s, port);
-        } else if (!exists(port->name)) {
-            port_lost(s, port, "the interface is gone", err);
-        } else if (!is_up(s, port)) {
-            tell_down(port);
-        } else if (port->handle == NULL) {
+        switch (state_of(port)) {
+        case PORT_READING:
+            look_at_reading(s, port);
+            break;
+        case PORT_LOST:
+            take_lost(s, port, err);
+            break;
+        case PORT_DOWN:
             open_again(s, port, err);
-        } else if (port->down) {
-            port->down = false;
-            log_notice("interface '%s' is up again", port->name);
+            break;
+        case PORT_ABSENT:
+            retry(s, port);
+            break;
+        case PORT_GONE:
+            break;
         }
     }
+}
+
+static void count(_Atomic uint64_t *counter, uint64_t n)
+{
+    uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + n, memory_order_relaxed);
 }
 
 /* pcap_dispatch()'s handler: copies one packet into the batch. */
@@ -349,14 +424,15 @@ static void take(unsigned char *user, const struct pcap_pkthdr *header, const un
         return; /* not reached: as many are asked for as there is room */
     }
     uint64_t time_us = (uint64_t)header->ts.tv_sec * SECOND_US + (uint64_t)header->ts.tv_usec;
-    s->stats.packets++;
-    s->stats.bytes += header->caplen;
+    s->n_packets++;
+    count(&s->reading->packets, 1);
+    count(&s->reading->bytes, header->caplen);
     batch->packets[batch->n] = (struct packet){
         .data = span_sub(sbuf_span(&s->store), at, header->caplen),
         .wire_len = header->len > header->caplen ? header->len : header->caplen,
         .link_type = s->reading->link_type,
-        .iface = s->reading->iface,
-        .number = s->stats.packets,
+        .iface = (uint32_t)(s->reading - s->ports),
+        .number = s->n_packets,
         .time_us = time_us,
         .clock_us = packet_clock_follow(&s->clock, time_us),
     };
@@ -364,11 +440,21 @@ static void take(unsigned char *user, const struct pcap_pkthdr *header, const un
     batch->n++;
 }
 
+static void give_up(struct port *port, const char *why)
+{
+    (void)snprintf(port->why, sizeof(port->why), "%s", why);
+    set_state(port, PORT_LOST);
+}
+
 /* Reads what a port has, as far as the batch and the store have room. */
-static void read_port(struct source *s, struct port *port, struct errbuf *err)
+static void read_port(struct source *s, struct port *port)
 {
     int got = 1;
-    while (port->handle != NULL && got > 0) {
+    if (state_of(port) == PORT_READING &&
+        atomic_load_explicit(&port->give_up, memory_order_relaxed)) {
+        give_up(port, "the interface is gone");
+    }
+    while (state_of(port) == PORT_READING && got > 0) {
         size_t fit = (s->store.cap - s->store.len) / s->snaplen;
         size_t room = PACKET_BATCH - s->batch->n;
         room = room < fit ? room : fit;
@@ -378,18 +464,15 @@ static void read_port(struct source *s, struct port *port, struct errbuf *err)
         s->reading = port;
         got = pcap_dispatch(port->handle, (int)room, take, (unsigned char *)s);
         if (got < 0) {
-            /* The text is the handle's, which port_lost() closes. */
-            char why[PCAP_ERRBUF_SIZE];
-            (void)snprintf(why, sizeof(why), "%s", pcap_geterr(port->handle));
-            port_lost(s, port, why, err);
+            give_up(port, pcap_geterr(port->handle));
         }
     }
 }
 
-static void read_ports(struct source *s, struct errbuf *err)
+static void read_ports(struct source *s)
 {
     for (size_t i = 0; i < s->n_ports; i++) {
-        read_port(s, &s->ports[(s->turn + i) % s->n_ports], err);
+        read_port(s, &s->ports[(s->turn + i) % s->n_ports]);
     }
     s->turn = (s->turn + 1) % s->n_ports;
 }
@@ -398,11 +481,12 @@ static void read_ports(struct source *s, struct errbuf *err)
  * a busy loop. */
 static void wait_for_ports(const struct source *s)
 {
-    struct pollfd fds[MAX_PORTS + 1] = {{.fd = s->wake.fd, .events = POLLIN}};
+    struct pollfd fds[SOURCE_PORTS_MAX + 1] = {{.fd = s->wake.fd, .events = POLLIN}};
     nfds_t n = 1;
     for (size_t i = 0; i < s->n_ports; i++) {
         const struct port *port = &s->ports[i];
-        int fd = port->handle == NULL ? -1 : pcap_get_selectable_fd(port->handle);
+        bool reading = state_of(port) == PORT_READING;
+        int fd = reading ? pcap_get_selectable_fd(port->handle) : -1;
         if (fd >= 0) {
             fds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
         }
@@ -422,7 +506,7 @@ static void wait_for_ports(const struct source *s)
 static bool any_left(const struct source *s)
 {
     for (size_t i = 0; i < s->n_ports; i++) {
-        if (!s->ports[i].gone) {
+        if (state_of(&s->ports[i]) != PORT_GONE) {
             return true;
         }
     }
@@ -437,15 +521,14 @@ static enum source_status receive(struct source *s, struct packet_batch *batch, 
     if (wake_taken(&s->wake)) {
         return SOURCE_INTERRUPTED;
     }
-    read_ports(s, err);
-    bool waited = batch->n == 0;
-    if (waited) {
+    read_ports(s);
+    if (batch->n == 0) {
         wait_for_ports(s);
-        read_ports(s, err);
+        read_ports(s);
     }
-    if (batch->n == 0 || ++s->since_look >= LOOK_EVERY) {
+    if (!s->tended && (batch->n == 0 || ++s->since_look >= LOOK_EVERY)) {
         s->since_look = 0;
-        look_at_ports(s, err);
+        tend(s, err);
     }
     if (batch->n > 0) {
         return SOURCE_OK;
@@ -464,19 +547,36 @@ static void interrupt(struct source *s)
     wake_call(&s->wake);
 }
 
+static bool port(const struct source *s, size_t n, struct source_port *ret_port)
+{
+    if (n >= s->n_ports) {
+        return false;
+    }
+    const struct port *p = &s->ports[n];
+    *ret_port = (struct source_port){
+        .name = p->name,
+        .up = state_of(p) == PORT_READING && !p->told_down,
+        .packets = atomic_load_explicit(&p->packets, memory_order_relaxed),
+    };
+    add_drops(p, ret_port);
+    return true;
+}
+
 static void stats(const struct source *s, struct source_stats *ret_stats)
 {
-    *ret_stats = s->stats;
-    for (size_t i = 0; i < s->n_ports; i++) {
-        if (s->ports[i].handle != NULL) {
-            add_drops(ret_stats, s->ports[i].handle);
-        }
+    struct source_port one;
+    *ret_stats = (struct source_stats){0};
+    for (size_t i = 0; port(s, i, &one); i++) {
+        ret_stats->packets += one.packets;
+        ret_stats->bytes += atomic_load_explicit(&s->ports[i].bytes, memory_order_relaxed);
+        ret_stats->kernel_drops += one.kernel_drops;
+        ret_stats->iface_drops += one.iface_drops;
     }
 }
 
 static const char *iface(const struct source *s, uint32_t index)
 {
-    return ifaces_name(&s->ifaces, index);
+    return index < s->n_ports ? s->ports[index].name : "";
 }
 
 static void close_source(struct source **source)
@@ -486,13 +586,12 @@ static void close_source(struct source **source)
         return;
     }
     for (size_t i = 0; i < s->n_ports; i++) {
-        port_close(s, &s->ports[i]);
+        port_close(&s->ports[i]);
     }
     if (s->control_fd >= 0) {
         (void)close(s->control_fd);
     }
     wake_close(&s->wake);
-    ifaces_free(&s->ifaces);
     sbuf_free(&s->store);
     mem_free(s->filter);
     mem_free(s);
@@ -506,21 +605,31 @@ static int add_port(struct source *s, const char *name, struct errbuf *err)
         no_interface(name, err);
         return -ENODEV;
     }
-    if (s->n_ports == MAX_PORTS) {
-        errbuf_add(err, "cannot capture on '%s': more than %d interfaces", name, MAX_PORTS);
+    if (s->n_ports == SOURCE_PORTS_MAX) {
+        errbuf_add(err, "cannot capture on '%s': more than %d interfaces", name, SOURCE_PORTS_MAX);
         return -E2BIG;
     }
     struct port *port = &s->ports[s->n_ports++];
     bytes_copy(port->name, text.data, text.len);
+    set_state(port, PORT_GONE);
     if (s->waits && !exists(name)) {
-        port->absent = true;
-        log_warning("no interface '%s' yet: waiting for it", name);
+        set_state(port, PORT_ABSENT);
+        if (s->speaks) {
+            log_warning("no interface '%s' yet: waiting for it", name);
+        }
         return 0;
     }
     int error = port_activate(s, port, err);
     if (error == -ENETDOWN) {
-        tell_down(port);
-        return 0;
+        tell_down(s, port);
+        set_state(port, PORT_DOWN);
+        error = 0;
+    }
+    if (error == 0 && s->speaks) {
+        struct errbuf warnings = {0};
+        iface_check(s->control_fd, name, s->snaplen, &warnings);
+        log_lines(&warnings, LOG_LEVEL_WARNING);
+        errbuf_free(&warnings);
     }
     return error;
 }
@@ -530,6 +639,9 @@ static int set_options(struct source *s, const struct source_options *options)
     s->snaplen = options->snaplen > 0 ? options->snaplen : SNAPLEN_DEFAULT;
     s->promiscuous = options->promiscuous;
     s->fanout = options->fanout;
+    s->fanout_by = options->fanout_by;
+    s->tended = options->tended;
+    s->speaks = options->speaks;
     s->waits = options->wait;
     s->link_supported = options->link_supported;
     s->link_names = options->link_names == NULL ? "" : options->link_names;
@@ -557,7 +669,7 @@ static int open_source(const struct source_options *options, struct source **ret
         return -ENOMEM;
     }
     s->wake.fd = -1;
-    s->control_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    s->control_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int result = set_options(s, options);
     for (size_t i = 0; result != -ENOMEM && i < options->n_inputs; i++) {
         int error = add_port(s, options->inputs[i], err);
@@ -579,6 +691,8 @@ const struct source_ops source_live = {
     .release = release,
     .interrupt = interrupt,
     .stats = stats,
+    .tend = tend,
+    .port = port,
     .iface = iface,
     .close = close_source,
 };

@@ -28,6 +28,23 @@ struct source_stats {
     uint64_t input_size;
 };
 
+enum { SOURCE_PORTS_MAX = 64 };
+
+/* One of several places that a live source reads from. Counters since open. */
+struct source_port {
+    const char *name; /* lives as long as the source */
+    bool up;          /* captured from now */
+    uint64_t packets;
+    uint64_t kernel_drops;
+    uint64_t iface_drops;
+    uint64_t upstream_lost; /* bytes that receivers acknowledged and that never came here; who asks
+                               a source adds it */
+};
+
+/* How the kernel deals packets out to the sources of a group: by the two outer addresses, so that
+ * fragments, tunnels and both directions stay together; or by its own hash of a flow. */
+enum source_fanout { SOURCE_FANOUT_ADDRESSES, SOURCE_FANOUT_FLOWS };
+
 struct source_options {
     const char *const *inputs; /* files, directories, "-"; or interface names */
     size_t n_inputs;
@@ -38,7 +55,11 @@ struct source_options {
     const char *link_names;
     bool resync;     /* files: read on behind damage, where records can be told again */
     bool wait;       /* live: wait for interfaces that are not there, or that go away */
-    uint16_t fanout; /* live: the kernel deals flows out to the sources of this group; 0: alone */
+    bool tended;     /* live: another thread calls tend(); else receive() does what it does */
+    bool speaks;     /* live: tell the operator about interfaces: one source of a group does */
+    uint16_t fanout; /* live: the kernel deals packets out to the sources of this group, which is a
+                        multiple of 64; 0: alone */
+    enum source_fanout fanout_by;
     uint32_t snaplen;
     bool promiscuous;
     size_t buffer_bytes; /* kernel buffer of a live source */
@@ -63,6 +84,12 @@ struct source_ops {
     /* Async-signal-safe: makes the next or the running receive() return SOURCE_INTERRUPTED. */
     void (*interrupt)(struct source *s);
     void (*stats)(const struct source *s, struct source_stats *ret_stats);
+    /* Live: looks after interfaces that go and come, closes them and opens them again. On a thread
+     * that has the rights for it, which is also the one that asks for stats and ports. What ends
+     * the capture of one is a line in err. */
+    void (*tend)(struct source *s, struct errbuf *err);
+    /* Live: the n-th port, in the order of the inputs; false when there are no more. */
+    bool (*port)(const struct source *s, size_t n, struct source_port *ret_port);
     /* Name of an interface of the source ("eth0", or the one a pcapng names; "" when unknown);
      * lives as long as the source. */
     const char *(*iface)(const struct source *s, uint32_t iface);

@@ -69,6 +69,14 @@ struct flow {
     unsigned generation; /* counts flows that began at the same time on the same ports */
 };
 
+enum { UPSTREAM_IFACES = 64 };
+
+/* What was lost before it came to an interface. */
+struct upstream {
+    _Atomic(const char *) iface; /* NULL: free */
+    _Atomic uint64_t bytes;
+};
+
 struct flow_table {
     struct flow_limits limits;
     struct stream_user user;
@@ -85,6 +93,7 @@ struct flow_table {
     size_t memory;
     uint64_t clock_us;
     uint64_t random; /* of skip lists */
+    struct upstream upstream[UPSTREAM_IFACES];
 };
 
 /* Changes the state and the list that goes with it. */

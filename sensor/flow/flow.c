@@ -22,6 +22,8 @@
 #include "sensor/flow/key.h"
 #include "sensor/flow/tcp.h"
 
+#include <string.h>
+
 enum {
     HEAP_OVERHEAD = 16,
     EVICT_FOR_SEGMENT = 16,
@@ -689,4 +691,17 @@ void flow_swap(struct conn *conn)
     }
     conn->swapped = !conn->swapped;
     f->flipped = !f->flipped;
+}
+
+uint64_t flow_table_upstream_lost(const struct flow_table *t, const char *iface)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < UPSTREAM_IFACES; i++) {
+        const struct upstream *u = &t->upstream[i];
+        const char *name = atomic_load_explicit(&u->iface, memory_order_acquire);
+        if (name != NULL && strcmp(name, iface) == 0) {
+            sum += atomic_load_explicit(&u->bytes, memory_order_relaxed);
+        }
+    }
+    return sum;
 }

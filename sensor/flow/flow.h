@@ -63,6 +63,9 @@ void flow_table_prefetch_flow(const struct flow_table *t, const struct headers *
  * with CLOSE_END_OF_INPUT where the flow had not ended by itself. */
 void flow_table_finish(struct flow_table *t, uint64_t clock_us);
 
+/* Bytes that receivers acknowledged and that never came to the interface of that name. Any thread
+ * may ask. */
+uint64_t flow_table_upstream_lost(const struct flow_table *t, const char *iface);
 /* Closes one flow to make room: a closed one, else the oldest half-open, else the one of the latest
  * packet if it holds much of the memory, else the one that was idle for longest. false when there
  * is none. For whoever else lives of the same memory. Not to be called from within a stream call.

@@ -21,9 +21,34 @@ struct hold {
     uint64_t since_us; /* clock when the first hole came to be */
 };
 
+/* What the receiver has acknowledged was on the wire, and did not come here. */
+static void count_upstream(struct half *x, uint64_t n_bytes)
+{
+    const struct side *s = x->s;
+    uint64_t acked = side_has(s, SIDE_ACKED) && s->acked > s->next ? s->acked - s->next : 0;
+    uint64_t lost = acked < n_bytes ? acked : n_bytes;
+    const char *iface = x->f->conn.iface;
+    stats_add(x->t->stats, STAT_CAPTURE_UPSTREAM_LOST, lost);
+    for (size_t i = 0; lost > 0 && i < UPSTREAM_IFACES; i++) {
+        struct upstream *u = &x->t->upstream[i];
+        const char *has = atomic_load_explicit(&u->iface, memory_order_relaxed);
+        if (has == NULL) {
+            atomic_store_explicit(&u->iface, iface, memory_order_release);
+        }
+        if (has == NULL || has == iface) {
+            uint64_t before = atomic_load_explicit(&u->bytes, memory_order_relaxed);
+            atomic_store_explicit(&u->bytes, before + lost, memory_order_relaxed);
+            return;
+        }
+    }
+}
+
 void stream_gap(struct half *x, uint64_t n_bytes, enum lost reason)
 {
     uint64_t pos = x->s->next;
+    if (reason == LOST_GAP) {
+        count_upstream(x, n_bytes);
+    }
     x->s->next += n_bytes;
     readings_gap(x, pos, reason == LOST_SNAPLEN ? pos : x->s->next);
     flow_lose(x->t, x->f, half_dir(x), n_bytes, reason);

@@ -3,6 +3,7 @@
 #include "sensor/core/event.h"
 #include "sensor/core/file.h"
 #include "sensor/core/place.h"
+#include "sensor/core/source.h"
 #include "sensor/core/stats.h"
 #include "sensor/core/tx.h"
 
@@ -49,9 +50,14 @@ struct event *eve_anomaly(struct eve *e, struct conn *conn, const struct tx *tx,
 /* An anomaly of a packet that was not given to a flow; of the headers what could be read. */
 struct event *eve_packet_anomaly(struct eve *e, const struct packet *packet,
                                  const struct headers *headers, enum anomaly anomaly);
-/* uptime in seconds of packet time. */
-struct event *eve_stats(struct eve *e, uint64_t time_us, uint64_t uptime_s,
-                        const struct stats *stats);
+/* What a stats event tells. */
+struct eve_sums {
+    uint64_t uptime_s; /* of packet time */
+    const struct stats *stats;
+    const struct source_port *ports; /* interfaces; NULL when there are none */
+    size_t n_ports;
+};
+struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *sums);
 
 /* The event type that eve_transaction() would write for a decoder's transactions, or EVENT_N. */
 enum event_type eve_transaction_type(const struct decoder *decoder);

@@ -214,7 +214,6 @@ static const char *walk_to(struct path_walk *w, const char *path)
 
 static void add_flowints(struct json *j, const struct stats *stats)
 {
-    json_object(j, "flowints");
     for (unsigned id = 0; id < STAT_N; id++) {
         const struct stat_info *info = stat_info((enum stat_id)id);
         if (info->eve != NULL) {
@@ -228,18 +227,37 @@ static void add_flowints(struct json *j, const struct stats *stats)
         }
         json_number(j, key, stats_get(stats, (enum stat_id)id));
     }
-    json_object_end(j);
 }
 
-struct event *eve_stats(struct eve *e, uint64_t time_us, uint64_t uptime_s,
-                        const struct stats *stats)
+/* "iface.eth0.packets" */
+static void add_port_number(struct json *j, const char *iface, const char *what, uint64_t n)
 {
+    char key[300];
+    (void)snprintf(key, sizeof(key), "iface.%s.%s", iface, what);
+    json_number(j, key, n);
+}
+
+static void add_ports(struct json *j, const struct eve_sums *sums)
+{
+    for (size_t i = 0; i < sums->n_ports; i++) {
+        const struct source_port *p = &sums->ports[i];
+        add_port_number(j, p->name, "up", p->up ? 1 : 0);
+        add_port_number(j, p->name, "packets", p->packets);
+        add_port_number(j, p->name, "kernel_drops", p->kernel_drops);
+        add_port_number(j, p->name, "iface_drops", p->iface_drops);
+        add_port_number(j, p->name, "upstream_lost", p->upstream_lost);
+    }
+}
+
+struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *sums)
+{
+    const struct stats *stats = sums->stats;
     struct json j;
     struct event_key key = {time_us, UINT64_MAX, e->n_stats++}; /* after all else of that time */
     struct path_walk walk = {.j = &j};
     eve_begin(e, &j, EVENT_STATS, time_us);
     json_object(&j, "stats");
-    json_number(&j, "uptime", uptime_s);
+    json_number(&j, "uptime", sums->uptime_s);
     for (unsigned id = 0; id < STAT_N; id++) {
         const struct stat_info *info = stat_info((enum stat_id)id);
         if (info->eve != NULL) {
@@ -250,7 +268,10 @@ struct event *eve_stats(struct eve *e, uint64_t time_us, uint64_t uptime_s,
     close_to(&walk, 0);
     json_object_end(&j);
     json_object(&j, "metadata");
+    json_object(&j, "flowints");
     add_flowints(&j, stats);
+    add_ports(&j, sums);
+    json_object_end(&j);
     json_object_end(&j);
     return eve_finish(e, &j, EVENT_STATS, &key);
 }

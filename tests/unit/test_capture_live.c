@@ -27,11 +27,13 @@ static int tap = -1; /* its interface is v0: what is written here arrives there 
 static bool permitted;
 
 static uint16_t fanout;
+static enum source_fanout fanout_by;
 
 static int open_live(const char *name, const char *filter)
 {
     struct source_options options = {
         .fanout = fanout,
+        .fanout_by = fanout_by,
         .inputs = &name,
         .n_inputs = 1,
         .filter = filter,
@@ -39,6 +41,7 @@ static int open_live(const char *name, const char *filter)
         .promiscuous = true,
         .buffer_bytes = 1 << 20,
         .poll_ms = POLL_MS,
+        .speaks = true,
     };
     errbuf_free(&err);
     batch.n = 0;
@@ -92,11 +95,20 @@ static int tear_down(void)
     return 0;
 }
 
+static unsigned host; /* of 192.0.2.0/24, when not 0 */
+static bool back;     /* it is the one that receives */
+
 static void send_from(unsigned port, const char *payload)
 {
     struct frame f = {.len = 0};
     put_ether(&f, 0x0800);
     size_t ip = begin_ipv4(&f, IP_PROTO_UDP);
+    f.bytes[ip + 15] = host > 0 ? (uint8_t)host : f.bytes[ip + 15];
+    for (size_t i = ip + 12; back && i < ip + 16; i++) {
+        uint8_t c = f.bytes[i];
+        f.bytes[i] = f.bytes[i + 4];
+        f.bytes[i + 4] = c;
+    }
     size_t udp = begin_udp(&f);
     set16(&f, udp, port);
     put(&f, span_str(payload));
@@ -254,26 +266,29 @@ static void count_flows(struct source *s, size_t *n, size_t n_flows)
     }
 }
 
-static void a_group_shares_packets_flow_by_flow(void)
+/* Flows whose hosts differ, in both directions, or only their ports. All of a flow comes to one
+ * source; the number of flows that came to the first of the two. */
+static size_t flows_of_the_first(bool hosts_differ)
 {
     enum { N_FLOWS = 32, EACH = 4 };
-    if (!permitted) {
-        return;
-    }
     struct source *both[2];
     size_t n[2][N_FLOWS] = {{0}};
     size_t n_split = 0;
     size_t n_first = 0;
     set_link(true);
-    fanout = 4711;
+    fanout = 64;
     for (size_t i = 0; i < 2; i++) {
         CU_ASSERT_EQUAL_FATAL(open_live("v0", "udp port 53"), 0);
         both[i] = source;
     }
     fanout = 0;
     for (unsigned i = 0; i < N_FLOWS * EACH; i++) {
+        host = hosts_differ ? 1 + i % N_FLOWS : 0;
+        back = hosts_differ && i / N_FLOWS % 2 == 1;
         send_from(5000 + i % N_FLOWS, "shared");
     }
+    host = 0;
+    back = false;
     for (size_t i = 0; i < 2; i++) {
         count_flows(both[i], n[i], N_FLOWS);
         source_live.close(&both[i]);
@@ -285,7 +300,27 @@ static void a_group_shares_packets_flow_by_flow(void)
         n_first += n[0][flow] > 0;
     }
     CU_ASSERT_EQUAL(n_split, 0);
-    CU_ASSERT(n_first > 0 && n_first < N_FLOWS);
+    return n_first;
+}
+
+static void a_group_shares_packets_flow_by_flow(void)
+{
+    if (permitted) {
+        fanout_by = SOURCE_FANOUT_FLOWS;
+        size_t n = flows_of_the_first(false);
+        CU_ASSERT(n > 0 && n < 32);
+    }
+}
+
+static void a_group_shares_packets_by_both_addresses(void)
+{
+    if (permitted) {
+        fanout_by = SOURCE_FANOUT_ADDRESSES;
+        size_t n = flows_of_the_first(true);
+        CU_ASSERT(n > 4 && n < 28);
+        n = flows_of_the_first(false);
+        CU_ASSERT(n == 0 || n == 32); /* two hosts: ports do not count */
+    }
 }
 
 static void an_interrupt_ends_the_wait(void)
@@ -367,6 +402,7 @@ static CU_TestInfo tests[] = {
     TEST(more_packets_than_a_batch_come_in_order),
     TEST(an_interface_nobody_decodes_is_refused_at_once),
     TEST(a_group_shares_packets_flow_by_flow),
+    TEST(a_group_shares_packets_by_both_addresses),
     TEST(an_interrupt_ends_the_wait),
     TEST(a_wrong_filter_is_shown_with_a_caret),
     TEST(an_interface_that_is_down_is_waited_for),

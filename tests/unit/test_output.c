@@ -243,13 +243,18 @@ static void stats_nest_by_their_path(void)
     stats_add(&stats, STAT_DECODER_PKTS, 7);
     stats_add(&stats, STAT_APP_TX_SMTP, 2);
     stats_add(&stats, STAT_LOST_TLS, 5);
-    struct event *event = eve_stats(e, 1639350256733555ULL, 3, &stats);
+    const struct source_port ports[] = {{"eth0", true, 11, 12, 13, 14}};
+    const struct eve_sums sums = {3, &stats, ports, 1};
+    struct event *event = eve_stats(e, 1639350256733555ULL, &sums);
     CU_ASSERT(has(event, "\"decoder\":{\"pkts\":7,"));
     CU_ASSERT(has(event,
                   "\"app_layer\":{\"flow\":{\"http\":0,\"smtp\":0,\"dns_tcp\":0,\"dns_udp\":0,"
                   "\"ldap_tcp\":0},"
                   "\"tx\":{\"http\":0,\"smtp\":2,\"dns_tcp\":0,\"dns_udp\":0,\"ldap_tcp\":0}}"));
     CU_ASSERT(has(event, "\"lost_tls\":5"));
+    CU_ASSERT(has(event, "\"iface.eth0.up\":1,\"iface.eth0.packets\":11,"
+                         "\"iface.eth0.kernel_drops\":12,\"iface.eth0.iface_drops\":13,"
+                         "\"iface.eth0.upstream_lost\":14"));
     mem_free(event);
     eve_free(&e);
 }
