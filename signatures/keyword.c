@@ -19,6 +19,8 @@ static const struct keyword keywords[] = {
     {"metadata", KEYWORD_VALUE, keyword_metadata},
     {"target", KEYWORD_VALUE, keyword_target},
     {"flow", KEYWORD_VALUE, keyword_flow},
+    {"threshold", KEYWORD_VALUE, keyword_threshold},
+    {"detection_filter", KEYWORD_VALUE, keyword_detection_filter},
     {"dsize", KEYWORD_VALUE, keyword_dsize},
     {"stream_size", KEYWORD_VALUE, keyword_stream_size},
     {"flowbits", KEYWORD_VALUE, keyword_flowbits},

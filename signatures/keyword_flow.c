@@ -153,3 +153,81 @@ bool keyword_urilen(struct rule_parse *p, struct span value)
     t->size = size;
     return true;
 }
+
+/* --- how often ---------------------------------------------------------------------------------
+ */
+
+/* "type limit", "track by_src", "count 1", "seconds 60". */
+static bool take_limit_word(struct rule_parse *p, struct signature_limit *limit, struct span word)
+{
+    static const struct {
+        const char *name;
+        enum signature_limit_kind kind;
+    } kinds[] = {{"limit", SIGNATURE_LIMIT_FIRST},
+                 {"threshold", SIGNATURE_LIMIT_EACH},
+                 {"both", SIGNATURE_LIMIT_BOTH}};
+    static const struct {
+        const char *name;
+        enum signature_track track;
+    } tracks[] = {{"by_src", SIGNATURE_BY_SRC},
+                  {"by_dst", SIGNATURE_BY_DST},
+                  {"by_both", SIGNATURE_BY_BOTH},
+                  {"by_rule", SIGNATURE_BY_RULE}};
+    struct span value = word;
+    struct span name = span_split(&value, ' ');
+    value = span_trim(value);
+    uint64_t number = 0;
+    bool is_number = span_to_u64(value, &number) && number > 0 && number <= UINT32_MAX;
+    for (size_t i = 0; span_equal(name, SPAN("type")) && i < ARRAY_LEN(kinds); i++) {
+        if (span_equal(value, span_str(kinds[i].name))) {
+            limit->kind = kinds[i].kind;
+            return true;
+        }
+    }
+    for (size_t i = 0; span_equal(name, SPAN("track")) && i < ARRAY_LEN(tracks); i++) {
+        if (span_equal(value, span_str(tracks[i].name))) {
+            limit->track = tracks[i].track;
+            return true;
+        }
+    }
+    if (span_equal(name, SPAN("count")) && is_number) {
+        limit->count = (uint32_t)number;
+        return true;
+    }
+    if (span_equal(name, SPAN("seconds")) && is_number) {
+        limit->seconds = (uint32_t)number;
+        return true;
+    }
+    return rule_mistake(p, "unknown word '%.*s'", (int)(word.len < 40 ? word.len : 40),
+                        (const char *)word.data);
+}
+
+static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, struct span value)
+{
+    struct signature_limit limit = {.kind = kind};
+    while (value.len > 0) {
+        if (!take_limit_word(p, &limit, span_trim(span_split(&value, ',')))) {
+            return false;
+        }
+    }
+    if (limit.kind == SIGNATURE_LIMIT_NONE || limit.count == 0 || limit.seconds == 0) {
+        return rule_mistake(p, "wants type, track, count and seconds");
+    }
+    if (p->rule->signature.limit.kind != SIGNATURE_LIMIT_NONE) {
+        return rule_mistake(p, "there is a threshold or detection_filter already");
+    }
+    p->rule->signature.limit = limit;
+    return true;
+}
+
+/* threshold:type limit|threshold|both, track by_src|by_dst|by_both|by_rule, count N, seconds N */
+bool keyword_threshold(struct rule_parse *p, struct span value)
+{
+    return take_limit(p, SIGNATURE_LIMIT_NONE, value);
+}
+
+/* detection_filter:track by_src|by_dst|by_both|by_rule, count N, seconds N */
+bool keyword_detection_filter(struct rule_parse *p, struct span value)
+{
+    return take_limit(p, SIGNATURE_LIMIT_BEYOND, value);
+}

@@ -88,6 +88,8 @@ bool keyword_jndi_reaches_network(struct rule_parse *p, struct span value);
 /* keyword_flow.c */
 bool keyword_dsize(struct rule_parse *p, struct span value);
 bool keyword_stream_size(struct rule_parse *p, struct span value);
+bool keyword_threshold(struct rule_parse *p, struct span value);
+bool keyword_detection_filter(struct rule_parse *p, struct span value);
 bool keyword_flowbits(struct rule_parse *p, struct span value);
 bool keyword_noalert(struct rule_parse *p, struct span value);
 bool keyword_app_layer_protocol(struct rule_parse *p, struct span value);

@@ -339,6 +339,7 @@ static void sum_stats(struct sensor *s, struct stats *ret)
     stats_set(ret, STAT_CAPTURE_KERNEL_IFDROPS, source.iface_drops);
     stats_set(ret, STAT_RULES_LOADED, engine_n_loaded(s->engine));
     stats_set(ret, STAT_RULES_FAILED, engine_n_failed(s->engine));
+    stats_set(ret, STAT_ALERTS_SUPPRESSED, writer.suppressed);
     stats_set(ret, STAT_EVENTS_LOST, stats_get(ret, STAT_EVENTS_LOST) + writer.lost);
 }
 

@@ -101,6 +101,10 @@ void summary_say(const struct stats *s, const struct writer_stats *written, cons
             (double)elapsed_us / 1e6, n(s, STAT_ALERT), n(s, STAT_ALERT_ATTACK),
             n(s, STAT_ALERT_CONDITIONAL), n(s, STAT_ALERT_ATTEMPT));
     say_lost(s);
+    if (written->suppressed > 0) {
+        fprintf(stderr, "Held back by thresholds of their rules: %" PRIu64 " alerts.\n",
+                written->suppressed);
+    }
     fprintf(stderr, "%" PRIu64 " events in %s.\n", written->written, output);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sensor/base/span.h"
+#include "sensor/core/signature.h"
 
 /* Rows of event.def. */
 enum event_type {
@@ -28,6 +28,8 @@ struct event {
     struct event *next; /* for whoever queues it */
     struct event_key key;
     enum event_type type;
+    struct signature_limit limit; /* of the rule that an alert is of */
+    uint64_t limit_key;           /* alerts with the same are counted together */
     size_t len;
     char json[];
 };

@@ -13,6 +13,25 @@ enum signature_action { SIGNATURE_ALERT, SIGNATURE_PASS, SIGNATURE_DROP, SIGNATU
 /* Which end of the flow the rule's author calls the victim. */
 enum signature_target { SIGNATURE_TARGET_NONE, SIGNATURE_TARGET_SRC, SIGNATURE_TARGET_DEST };
 
+/* Which of its alerts a rule wants told: threshold and detection_filter. */
+enum signature_limit_kind {
+    SIGNATURE_LIMIT_NONE,
+    SIGNATURE_LIMIT_FIRST,  /* the first `count` of a period */
+    SIGNATURE_LIMIT_EACH,   /* each `count`-th within a period */
+    SIGNATURE_LIMIT_BOTH,   /* the `count`-th of a period, once */
+    SIGNATURE_LIMIT_BEYOND, /* all behind the first `count` of a period */
+};
+
+/* Alerts that are counted together: those of one sender, one receiver, one pair, or all. */
+enum signature_track { SIGNATURE_BY_SRC, SIGNATURE_BY_DST, SIGNATURE_BY_BOTH, SIGNATURE_BY_RULE };
+
+struct signature_limit {
+    enum signature_limit_kind kind;
+    enum signature_track track;
+    uint32_t count;
+    uint32_t seconds;
+};
+
 /* What events tell of a rule. Part of the rule snapshot: immutable, outlives every finding that
  * points at it. */
 struct signature {
@@ -29,4 +48,5 @@ struct signature {
     size_t n_references;
     const struct signature_metadata *metadata;
     size_t n_metadata;
+    struct signature_limit limit;
 };

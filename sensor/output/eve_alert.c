@@ -3,6 +3,7 @@
  * alert.context is the schema's open object: the look-up goes to context.jndi, the real client to
  * context.client, the packet's two addresses to context.source and context.destination. A key
  * without a value is left out. */
+#include "sensor/base/hash.h"
 #include "sensor/core/decoder.h"
 #include "sensor/output/eve_parts.h"
 
@@ -214,6 +215,21 @@ static void add_alert(struct json *j, const struct tx *tx, const struct finding 
     json_object_end(j);
 }
 
+static uint64_t limit_key(const struct finding *f, const struct conn *conn)
+{
+    const struct signature *s = f->signature;
+    enum signature_track track = s->limit.track;
+    uint64_t id[2] = {s->gid, s->sid};
+    uint64_t key = hash_fixed(span_of(id, sizeof(id)));
+    if (track == SIGNATURE_BY_SRC || track == SIGNATURE_BY_BOTH) {
+        key ^= hash_fixed(addr_span(&conn->addr[f->dir]));
+    }
+    if (track == SIGNATURE_BY_DST || track == SIGNATURE_BY_BOTH) {
+        key = key << 1 ^ hash_fixed(addr_span(&conn->addr[direction_other(f->dir)]));
+    }
+    return key;
+}
+
 struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *finding,
                         const struct eve_places *places)
 {
@@ -234,5 +250,10 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
     json_string_if(&j, "payload_printable", finding->context);
     json_number(&j, "stream", conn->proto == IP_PROTO_TCP);
     eve_metadata(&j, conn, NULL);
-    return eve_finish(e, &j, EVENT_ALERT, &key);
+    struct event *event = eve_finish(e, &j, EVENT_ALERT, &key);
+    if (event != NULL && finding->signature->limit.kind != SIGNATURE_LIMIT_NONE) {
+        event->limit = finding->signature->limit;
+        event->limit_key = limit_key(finding, conn);
+    }
+    return event;
 }

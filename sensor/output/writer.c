@@ -13,6 +13,7 @@
 #include "sensor/base/mem.h"
 #include "sensor/base/ring.h"
 #include "sensor/base/sbuf.h"
+#include "sensor/output/limits.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -58,6 +59,8 @@ struct writer {
     atomic_bool stop;
     atomic_bool flush_wanted;
     atomic_bool reopen_wanted;
+    struct limits *limits;
+    _Atomic uint64_t suppressed;
     _Atomic uint64_t written;
     _Atomic uint64_t lost;
     _Atomic uint64_t told;
@@ -131,6 +134,11 @@ static void write_event(struct writer *w, struct event *event)
 {
     if (atomic_exchange_explicit(&w->reopen_wanted, false, memory_order_relaxed)) {
         reopen_sinks(w);
+    }
+    if (!limits_pass(w->limits, event)) {
+        atomic_fetch_add_explicit(&w->suppressed, 1, memory_order_relaxed);
+        mem_free(event);
+        return;
     }
     for (size_t i = 0; i < w->n_sinks; i++) {
         struct attached *a = &w->sinks[i];
@@ -294,7 +302,8 @@ int writer_new(const struct writer_options *options, struct writer **ret_writer)
     }
     w->options = *options;
     w->producers = mem_alloc_array(options->n_producers, sizeof(*w->producers));
-    bool good = w->producers != NULL;
+    w->limits = limits_new();
+    bool good = w->producers != NULL && w->limits != NULL;
     for (unsigned i = 0; good && options->threaded && i < options->n_producers; i++) {
         w->producers[i].ring = ring_new(options->queue);
         good = w->producers[i].ring != NULL;
@@ -376,6 +385,7 @@ void writer_reopen(struct writer *w)
 void writer_stats(const struct writer *w, struct writer_stats *ret_stats)
 {
     ret_stats->written = atomic_load_explicit(&w->written, memory_order_relaxed);
+    ret_stats->suppressed = atomic_load_explicit(&w->suppressed, memory_order_relaxed);
     ret_stats->lost = atomic_load_explicit(&w->lost, memory_order_relaxed);
     ret_stats->told = atomic_load_explicit(&w->told, memory_order_relaxed);
     ret_stats->error = atomic_load_explicit(&w->error, memory_order_relaxed);
@@ -413,6 +423,7 @@ void writer_free(struct writer **w, struct writer_stats *ret_stats)
         sbuf_free(&(*w)->sinks[i].block);
     }
     writer_stats(*w, ret_stats);
+    limits_free(&(*w)->limits);
     mem_free((*w)->heap);
     mem_free((*w)->producers);
     mem_free(*w);

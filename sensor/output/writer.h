@@ -37,10 +37,11 @@ void writer_flush(struct writer *w);
 void writer_reopen(struct writer *w);
 
 struct writer_stats {
-    uint64_t written; /* events, counted once for each sink that took them */
-    uint64_t lost;    /* not written, for whatever reason */
-    uint64_t told;    /* of these, how many the operator has been told of */
-    int error;        /* the latest failure of a sink as positive errno, or 0 */
+    uint64_t written;    /* events, counted once for each sink that took them */
+    uint64_t suppressed; /* alerts that their rules did not want told */
+    uint64_t lost;       /* not written, for whatever reason */
+    uint64_t told;       /* of these, how many the operator has been told of */
+    int error;           /* the latest failure of a sink as positive errno, or 0 */
 };
 /* Any thread may ask. */
 void writer_stats(const struct writer *w, struct writer_stats *ret_stats);

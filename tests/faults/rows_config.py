@@ -192,6 +192,34 @@ def classes_from_a_file(lab):
     demand(told == {("Something of Ours", 2)}, f"the class is told as {told}")
 
 
+def alerts_are_limited(lab):
+    """Six requests a minute apart, from one client: what each kind of limit lets through."""
+    rule = ('alert http any any -> any any (msg:"a"; flow:to_server; http.uri; content:"/many/"; '
+            '{}; sid:{};)\n')
+    every = "track by_src, count 2, seconds 190"
+    limits = [f"threshold:type limit, {every}", f"threshold:type threshold, {every}",
+              f"threshold:type both, {every}", f"detection_filter:{every}",
+              "threshold:type limit, track by_dst, count 1, seconds 3600"]
+    lab.write("limits.rules", "".join(rule.format(limit, i + 1) for i, limit in enumerate(limits)))
+    frames = []
+    for i in range(6):
+        frames += flows.exchange(("198.51.100.7", 40000 + i), flows.START_US + i * 60000000,
+                                 f"/many/{i}").frames
+    lab.write("many.pcap", flows.pcap(frames))
+    # Periods of 190 s begin with the first and the fifth request.
+    wanted = {1: [0, 1, 4, 5], 2: [1, 3, 5], 3: [1, 5], 4: [2, 3], 5: [0]}
+    for workers in ("0", "2"):
+        ended = lab.run("-r", "many.pcap", "-S", "limits.rules", "--workers", workers, *OUT)
+        expect(ended, 0)
+        told = {sid: [] for sid in wanted}
+        for event in of_type(lab.events(), "alert"):
+            told.setdefault(event["alert"]["signature_id"], []).append(event["src_port"] - 40000)
+        demand(told == wanted, f"with {workers} workers the alerts are of {told}")
+        demand("Held back by thresholds of their rules: 18 alerts." in ended.lines,
+               f"what was not told is not counted; {ended.told()}")
+        os.remove(lab.path("out.json"))
+
+
 def no_rule_of_the_file_is_left(lab):
     lab.write("bad.rules", 'alert http any any -> any any (msg:"a"; nosuch:"a"; sid:2;)\n')
     refused(lab, "-S", "bad.rules", errors=[r"^bad\.rules:1: sid 2: unknown keyword 'nosuch'",
@@ -343,6 +371,7 @@ TESTS = [
     ("row 26 unknown keyword", unknown_keyword),
     ("row 26 mistakes are fatal when asked", mistakes_are_fatal_when_asked),
     ("row 26 classes from a file", classes_from_a_file),
+    ("row 26 alerts are limited", alerts_are_limited),
     ("row 26 no rule of the file is left", no_rule_of_the_file_is_left),
     ("row 27 duplicate sid", duplicate_sid),
     ("row 27 higher revision wins", higher_revision_wins),

@@ -131,6 +131,10 @@ static void mistakes_name_file_line_sid_and_keyword(void)
     expect_mistakes(RULE("content:\"a\"; stream_size:left,<,1;"),
                     "t.rules:1: sid 7: stream_size: the first word is client, server, both or "
                     "either, not 'left'\n");
+    expect_mistakes(RULE("content:\"a\"; threshold:type limit, track by_src, count 1;"),
+                    "t.rules:1: sid 7: threshold: wants type, track, count and seconds\n");
+    expect_mistakes(RULE("content:\"a\"; detection_filter:track by_port, count 1, seconds 2;"),
+                    "t.rules:1: sid 7: detection_filter: unknown word 'track by_port'\n");
     expect_mistakes(RULE("content:\"a\"; flowbits:sets,x;"),
                     "t.rules:1: sid 7: flowbits: is set, unset, toggle, isset, isnotset or "
                     "noalert, not 'sets'\n");
