@@ -105,7 +105,7 @@ def main():
     program = sys.argv[1]
     folder = os.path.join(os.environ.get("JNDIWATCH_SHARED", ""), "data")
     if not os.path.isdir(folder):
-        print("JNDIWATCH_SHARED names no folder with data/")
+        print("skipped: JNDIWATCH_SHARED names no folder with data/")
         return SKIP
     payloads = rows(os.path.join(folder, "payloads-public.jsonl"))
     harmless = rows(os.path.join(folder, "benign.jsonl.xz"))

@@ -104,7 +104,7 @@ def check_data_rows():
     """The number of rows on which the reference is wrong, or None without data."""
     folder = os.path.join(os.environ.get("JNDIWATCH_SHARED", ""), "data")
     if not os.path.isdir(folder):
-        print("JNDIWATCH_SHARED names no folder with data/")
+        print("skipped: JNDIWATCH_SHARED names no folder with data/")
         return None
     wrong = 0
     for name in ("payloads-public.jsonl", "benign.jsonl.xz"):
