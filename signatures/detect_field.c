@@ -319,24 +319,31 @@ static void look_at_lines(struct detector *d, const struct place *p, const struc
 /* --- fields ------------------------------------------------------------------------------------
  */
 
-static bool any_opener(const struct engine *e, const struct hit_range *range)
+/* Whether a glance at one of the hits passes it. */
+static bool any_worth_it(struct detector *d, const struct engine *e, const struct hit_range *range,
+                         struct span value)
 {
-    for (size_t i = range->first; i < range->end; i++) {
-        if (detect_is_opener(e, &range->hits->list[i])) {
-            return true;
+    struct peel_glance glance = {{0}};
+    bool seen = false;
+    bool worth = range->hits->overflow;
+    for (size_t i = range->first; !worth && i < range->end; i++) {
+        const struct hit *hit = &range->hits->list[i];
+        if (detect_is_opener(e, hit)) {
+            const struct peel_hit what = {
+                .pattern = hit->pattern, .text = value, .end = hit->end - range->base};
+            seen = true;
+            worth = peel_glance(&glance, &what);
         }
     }
-    return false;
+    stats_add(d->stats, STAT_GATE_HITS, seen);
+    return worth;
 }
 
 static void look_for_lookups(struct detector *d, const struct place *p, const struct spot *spot,
                              const struct hit_range *range, const struct field *f)
 {
-    if (!any_opener(detect_engine(d, spot->tx), range)) {
-        return;
-    }
-    stats_add(d->stats, STAT_GATE_HITS, 1);
-    if (!detect_may_hide(f->value)) {
+    if (!any_worth_it(d, detect_engine(d, spot->tx), range, f->value) ||
+        !detect_may_hide(f->value)) {
         return;
     }
     switch (sort_of(p->head, f)) {

@@ -248,8 +248,9 @@ static bool is_half(struct span text, size_t off)
 }
 
 /* One character or escape at off: feeds it and tells its length. True when it may hide anything. */
-static bool read_one(struct peel_speller *s, struct span text, size_t off, struct peel_char *ret)
+static bool read_one(struct peel_walk *w, struct span text, size_t off, struct peel_char *ret)
 {
+    struct peel_speller *s = &w->speller;
     *ret = (struct peel_char){.bytes = {text.data[off]}, .n = 1, .len = 1};
     if (text.data[off] == '1') {
         if (!is_half(text, off)) {
@@ -268,6 +269,7 @@ static bool read_one(struct peel_speller *s, struct span text, size_t off, struc
     uint8_t next = opener || ret->bytes[0] == 0xc4 ? first_byte(text, off + ret->len) : (uint8_t)0;
     if (opener && next == '{') {
         peel_speller_open(s);
+        w->active = off + ret->len;
     }
     feed(s, ret, next);
     return false;
@@ -312,7 +314,7 @@ bool peel_walk_on(struct peel_walk *w, struct span text, size_t *ret_off, size_t
             peel_speller_skip(s);
             w->n_coded = 0;
         } else {
-            if (read_one(s, text, off, &r)) {
+            if (read_one(w, text, off, &r)) {
                 return true;
             }
             if (note_coded(w, &r)) {
@@ -321,7 +323,8 @@ bool peel_walk_on(struct peel_walk *w, struct span text, size_t *ret_off, size_t
             off += r.len;
         }
         w->active = peel_speller_idle(s) ? w->active : off;
-        w->settled = off >= w->settle && off >= w->active + IDLE_MAX;
+        size_t last = w->active > w->settle ? w->active : w->settle;
+        w->settled = off >= last && off - last >= IDLE_MAX;
     }
     *ret_off = off;
     return s->found;

@@ -9,7 +9,7 @@
 struct peel_walk {
     struct peel_speller speller;
     unsigned n_coded; /* needless escapes in a row */
-    size_t settle;    /* from here on the walk is over as soon as nothing is open */
+    size_t settle;    /* what begins behind this does not matter */
     size_t active;    /* where something was open last */
     bool settled;     /* it is over */
     bool folded;      /* there was a soft line break, which may stand in an escape */
