@@ -7,6 +7,7 @@
 #include "sensor/core/config.h"
 #include "sensor/core/decoder.h"
 #include "sensor/core/field.h"
+#include "sensor/output/sinks.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <brotli/decode.h>
@@ -52,6 +53,10 @@ void list_build_info(void)
     printf("decoders:");
     for (const struct decoder *const *d = decoders; *d != NULL; d++) {
         printf(" %s", (*d)->name);
+    }
+    printf("\noutputs:");
+    for (const struct sink_ops *const *s = sinks; *s != NULL; s++) {
+        printf(" %s", (*s)->name);
     }
     int major;
     int minor;

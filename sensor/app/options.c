@@ -39,8 +39,11 @@ static const struct option_row rows[] = {
      "configuration (YAML); without it the built-in defaults are used"},
     {'S', "rules", "FILE", LIST_OF(rules),
      "add a rule file to the shipped or configured ones; may be given several times"},
-    {'l', "log-dir", "DIR", TEXT_OF(log_dir), "write eve.json to this directory"},
-    {'o', "output", "FILE|-", TEXT_OF(output), "write events to this file, or to standard output"},
+    {'l', "log-dir", "DIR", TEXT_OF(log_dir),
+     "write eve.json, or the configured files, to this directory"},
+    {'o', "output", "FILE|-|TYPE:TARGET", LIST_OF(outputs),
+     "write events to this file, to standard output (-), or to a TARGET of type redis, kafka, "
+     "syslog, unix_stream or unix_dgram; may be given several times"},
     {0, "events", "LIST", TEXT_OF(events),
      "event types to write: alert,http,smtp,dns,ldap,fileinfo,flow,anomaly,stats (default: all)"},
     {0, "geoip", "FILE", LIST_OF(geo),
@@ -279,7 +282,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 
 void options_free(struct options *o)
 {
-    struct config_list *lists[] = {&o->files, &o->interfaces, &o->rules, &o->geo, &o->settings};
+    struct config_list *lists[] = {&o->files, &o->interfaces, &o->rules,
+                                   &o->geo,   &o->settings,   &o->outputs};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         config_list_free(lists[i]);
     }

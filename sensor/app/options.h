@@ -21,9 +21,9 @@ struct options {
     struct config_list rules;      /* -S */
     struct config_list geo;        /* --geoip */
     struct config_list settings;   /* --set KEY=VALUE */
+    struct config_list outputs;    /* -o */
     const char *config;            /* -c, or NULL */
     const char *log_dir;           /* -l, or NULL */
-    const char *output;            /* -o, or NULL */
     const char *events;            /* --events, or NULL */
     const char *checksums;         /* -k, or NULL */
     const char *workers;           /* --workers, or NULL */

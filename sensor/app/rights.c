@@ -73,6 +73,11 @@ static void add_inputs(struct list *l, const struct config_list *inputs)
     }
 }
 
+static bool is_file(const struct config_output *o)
+{
+    return strcmp(o->type, "file") == 0 && strcmp(o->target, "-") != 0;
+}
+
 static void list_paths(struct list *l, const struct rights_needs *needs)
 {
     const struct config *c = &needs->snapshot->config;
@@ -102,8 +107,10 @@ static void list_paths(struct list *l, const struct rights_needs *needs)
     if (c->classification[0] != '\0') {
         add_file(l, c->classification, false);
     }
-    if (strcmp(needs->output, "-") != 0) {
-        add_file(l, needs->output, true);
+    for (size_t i = 0; i < c->n_outputs; i++) {
+        if (is_file(&c->outputs[i])) {
+            add_file(l, c->outputs[i].target, true);
+        }
     }
     char cache[PATH_MAX];
     const char *folder = snapshot_cache_folder(c, cache, sizeof(cache));
@@ -129,23 +136,33 @@ static void warn_of_unreadable(const char *path, const struct privs *p)
     }
 }
 
-static void warn(const struct rights_needs *needs, const struct privs *p)
+static void warn_of_folder(const char *output, const struct privs *p)
 {
-    const struct config_list *lists[] = {&needs->snapshot->config.rules, &needs->options->rules};
     char copy[PATH_MAX];
     struct stat st;
+    (void)snprintf(copy, sizeof(copy), "%s", output);
+    bool other = stat(copy, &st) == 0 && !S_ISREG(st.st_mode);
+    if (!other && !permitted(dirname(copy), W_OK | X_OK)) {
+        log_warning("user '%s' cannot write in the folder of '%s': it cannot be opened anew after "
+                    "a rotation. Choose a folder of its own with -l, or another user with --user",
+                    p->user, output);
+    }
+}
+
+static void warn(const struct rights_needs *needs, const struct privs *p)
+{
+    const struct config *c = &needs->snapshot->config;
+    const struct config_list *lists[] = {&c->rules, &needs->options->rules};
     warn_of_unreadable(needs->options->config, p);
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         for (size_t k = 0; k < lists[i]->n; k++) {
             warn_of_unreadable(lists[i]->items[k], p);
         }
     }
-    (void)snprintf(copy, sizeof(copy), "%s", needs->output);
-    bool is_file = strcmp(copy, "-") != 0 && (stat(copy, &st) != 0 || S_ISREG(st.st_mode));
-    if (is_file && !permitted(dirname(copy), W_OK | X_OK)) {
-        log_warning("user '%s' cannot write in the folder of '%s': it cannot be opened anew after "
-                    "a rotation. Choose a folder of its own with -l, or another user with --user",
-                    p->user, needs->output);
+    for (size_t i = 0; i < c->n_outputs; i++) {
+        if (is_file(&c->outputs[i])) {
+            warn_of_folder(c->outputs[i].target, p);
+        }
     }
 }
 

@@ -5,11 +5,10 @@
 #include "sensor/app/snapshot.h"
 
 /* What a run needs once everything is open: the files that it reads again when it is asked to, and
- * the folder of its output. */
+ * the folders of its outputs. */
 struct rights_needs {
     const struct snapshot *snapshot;
     const struct options *options;
-    const char *output; /* its file, or "-" */
     bool live;
     unsigned more; /* of enum sandbox_right: what outputs and servers need */
 };

@@ -7,6 +7,7 @@
 
 #include "sensor/app/crew.h"
 #include "sensor/app/feeds.h"
+#include "sensor/app/outputs.h"
 #include "sensor/app/patrol.h"
 #include "sensor/app/privs.h"
 #include "sensor/app/reload.h"
@@ -20,17 +21,15 @@
 #include "sensor/base/sbuf.h"
 #include "sensor/codec/charset.h"
 #include "sensor/core/source.h"
-#include "sensor/output/sink_file.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { HOST_SIZE = 256, PATH_SIZE = 4096, POLL_MS = 200, PROGRESS_US = 500000, FLUSH_US = 1000000 };
+enum { HOST_SIZE = 256, POLL_MS = 200, PROGRESS_US = 500000, FLUSH_US = 1000000 };
 
 struct sensor {
     const struct snapshot *snapshot;
@@ -48,7 +47,6 @@ struct sensor {
     struct engine *engine;         /* in use now */
     struct eve *eve;               /* for stats */
     char host[HOST_SIZE];
-    char output[PATH_SIZE];
     unsigned types;
     unsigned n_workers;
     bool shows_progress;
@@ -80,6 +78,9 @@ static void on_stop(int number)
         _exit(128 + number); /* lint: a second signal: at once is what is asked for */
     }
     stop_signal = number;
+    if (signal_writer != NULL) {
+        writer_hurry(signal_writer);
+    }
     if (signal_source != NULL) {
         signal_ops->interrupt(signal_source);
     }
@@ -138,29 +139,6 @@ static void signals_off(void)
 /* --- opening
  * --------------------------------------------------------------------------------------------- */
 
-static int name_output(struct sensor *s, struct errbuf *err)
-{
-    const struct options *o = s->options;
-    const char *dir = o->log_dir != NULL ? o->log_dir : ".";
-    struct stat st;
-    int len = o->output != NULL    ? snprintf(s->output, sizeof(s->output), "%s", o->output)
-              : o->log_dir != NULL ? snprintf(s->output, sizeof(s->output), "%s/eve.json", dir)
-                                   : snprintf(s->output, sizeof(s->output), "eve.json");
-    if (len < 0 || (size_t)len >= sizeof(s->output)) {
-        errbuf_add(err, "the name of the output is too long");
-        return -ENAMETOOLONG;
-    }
-    if (o->log_dir != NULL && stat(dir, &st) != 0) {
-        errbuf_add(err, "output directory '%s' does not exist; mkdir -p %s", dir, dir);
-        return -ENOENT;
-    }
-    if (o->log_dir != NULL && !S_ISDIR(st.st_mode)) {
-        errbuf_add(err, "output directory '%s' is not a directory. Choose another with -l", dir);
-        return -ENOTDIR;
-    }
-    return 0;
-}
-
 static int open_writer(struct sensor *s, struct errbuf *err)
 {
     bool threaded = s->n_workers > 0;
@@ -172,7 +150,7 @@ static int open_writer(struct sensor *s, struct errbuf *err)
     };
     int rc = writer_new(&o, &s->writer);
     if (rc == 0) {
-        rc = writer_add_sink(s->writer, &sink_file, s->output, s->types, err);
+        rc = outputs_open(&s->snapshot->config, s->host, s->writer, err);
     }
     return rc;
 }
@@ -186,8 +164,7 @@ static int open_writer_as_user(struct sensor *s, struct errbuf *err)
     int rc = open_writer(s, &refused);
     privs_put_off(&s->privs);
     if (rc == -EACCES && s->privs.user[0] != '\0') {
-        struct writer_stats ignored;
-        writer_free(&s->writer, &ignored);
+        writer_free(&s->writer);
         errbuf_free(&refused);
         rc = open_writer(s, &refused);
     }
@@ -200,8 +177,8 @@ static int give_up_rights(struct sensor *s, struct errbuf *err)
     const struct rights_needs needs = {
         .snapshot = s->snapshot,
         .options = s->options,
-        .output = s->output,
         .live = is_live(s),
+        .more = outputs_rights(&s->snapshot->config),
     };
     return rights_give_up(&needs, &s->privs, &s->walls, err);
 }
@@ -241,7 +218,9 @@ static int start_workers(struct sensor *s)
     int rc = writer_start(s->writer);
     if (rc == 0 && is_live(s)) {
         rc = patrol_new(&shared, s->feeds.ops, s->feeds.sources, s->feeds.n, &s->patrol);
-        privs_close_door();
+        if (!outputs_start_threads(&s->snapshot->config)) {
+            privs_close_door();
+        }
     } else if (rc == 0) {
         rc = crew_new(&shared, s->n_workers, &s->crew);
     }
@@ -270,7 +249,7 @@ static void name_host(struct sensor *s)
     }
 }
 
-static void close_all(struct sensor *s, struct writer_stats *ret_stats)
+static void close_all(struct sensor *s)
 {
     signals_off();
     reload_free(&s->reload);
@@ -279,7 +258,7 @@ static void close_all(struct sensor *s, struct writer_stats *ret_stats)
     charset_release(&s->charsets);
     survey_free(&s->survey);
     engine_unref(&s->engine);
-    writer_free(&s->writer, ret_stats);
+    writer_free(&s->writer);
     checksum_policy_free(&s->checksums);
     eve_free(&s->eve);
     feeds_close(&s->feeds);
@@ -529,26 +508,29 @@ static void tell_tired_rules(const struct sensor *s)
     }
 }
 
-/* Events that were not made, or not written: each kind in a line. */
-static bool tell_lost_events(const struct sensor *s, uint64_t n_unmade,
-                             const struct writer_stats *written)
+/* Events that were not made, or not written: each kind, and each output, in a line. */
+static bool tell_lost_events(const struct sensor *s, uint64_t n_unmade)
 {
+    struct outlet_stats o;
+    bool any = n_unmade > 0;
     if (n_unmade > 0) {
         log_error("there was no memory for events; %llu record%s lost",
                   (unsigned long long)n_unmade, n_unmade == 1 ? "" : "s");
     }
-    if (written->lost > written->told) {
-        log_error("cannot write '%s': %s; %llu records lost", s->output, strerror(written->error),
-                  (unsigned long long)written->lost);
+    for (size_t i = 0; writer_output_stats(s->writer, i, &o); i++) {
+        if (o.lost > o.told) {
+            log_error("cannot write '%s': %s; %llu records lost", o.target,
+                      writer_output_why(s->writer, i), (unsigned long long)o.lost);
+        }
+        any = any || o.lost > 0;
     }
-    return n_unmade > 0 || written->lost > 0 || written->error != 0;
+    return any;
 }
 
 static enum exit_code finish(struct sensor *s, enum source_status status, struct errbuf *err)
 {
     struct stats sum;
     struct source_stats source = {0};
-    struct writer_stats written;
     enum exit_code code = input_code(s, status);
     if (s->patrol != NULL) {
         patrol_finish(s->patrol);
@@ -570,32 +552,33 @@ static enum exit_code finish(struct sensor *s, enum source_status status, struct
         struct source_port ports[SOURCE_PORTS_MAX];
         summary_ports(ports, feeds_ports(&s->feeds, s->patrol, ports, ARRAY_LEN(ports)));
     }
-    close_all(s, &written);
+    writer_end(s->writer);
     if (!s->options->quiet) {
-        summary_say(&sum, &written, s->output, clock_monotonic_us() - s->started_us);
+        summary_say(&sum, s->writer, clock_monotonic_us() - s->started_us);
     }
     tell_tired_rules(s);
     if (!summary_adds_up(&sum)) {
         log_error("the counters do not add up: this is a bug in jndiwatch");
     }
-    return tell_lost_events(s, n_unmade + s->n_unmade, &written) ? EXIT_OUTPUT_LOST : code;
+    code = tell_lost_events(s, n_unmade + s->n_unmade) ? EXIT_OUTPUT_LOST : code;
+    close_all(s);
+    return code;
 }
 
 static enum exit_code refuse(struct sensor *s, struct errbuf *err, enum exit_code code)
 {
-    struct writer_stats written;
     if (code != EXIT_ALL_DONE && errbuf_is_empty(err)) {
         log_error("there is no memory to start with"); /* all else says what it is */
     }
     log_lines(err, LOG_LEVEL_ERROR);
-    close_all(s, &written);
+    close_all(s);
     return code;
 }
 
 /* Output and inputs, both even when one is wrong. */
 static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *err)
 {
-    int rc_output = name_output(s, err);
+    int rc_output = outputs_check(&s->snapshot->config, err);
     int rc_source = feeds_open(&s->feeds, s->options, &s->snapshot->config, s->n_workers, err);
     int rc_user = privs_find(s->snapshot->config.rights_user, is_live(s), &s->privs, err);
     if (failed || rc_output != 0 || rc_user != 0) {
@@ -614,7 +597,7 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
                        .options = options,
                        .n_workers = (unsigned)snapshot->config.workers,
                        .shows_progress = !options->quiet && isatty(STDERR_FILENO),
-                       .types = snapshot_event_types(&snapshot->config)};
+                       .types = outputs_types(&snapshot->config)};
     signals_on();
     name_host(&s);
     enum exit_code code = check_all(&s, failed, err);

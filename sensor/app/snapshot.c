@@ -6,7 +6,7 @@
 #include "sensor/app/snapshot.h"
 
 #include "sensor/app/options.h"
-#include "sensor/core/event.h"
+#include "sensor/app/outputs.h"
 #include "signatures/selftest.h"
 #include "signatures/shipped.h"
 
@@ -59,7 +59,8 @@ static int load_config(struct config *c, const struct options *o, struct errbuf 
         rc = config_append(&c->geo_databases, span_str(o->geo.items[i]));
         worst = worst != 0 ? worst : rc;
     }
-    return worst;
+    rc = outputs_complete(c, o, err);
+    return worst != 0 ? worst : rc;
 }
 
 const char *snapshot_cache_folder(const struct config *config, char *text, size_t size)
@@ -129,17 +130,6 @@ static int load_geo(struct snapshot *s, struct errbuf *err, struct errbuf *warni
         return geo_open(&s->config.geo_databases, &s->geo, err);
     }
     return geo_open_found(&s->geo, warnings);
-}
-
-unsigned snapshot_event_types(const struct config *config)
-{
-    unsigned types = 0;
-    for (size_t i = 0; i < config->output_types.n; i++) {
-        struct span name = span_str(config->output_types.items[i]);
-        enum event_type type = event_type_by_name(name);
-        types |= type == EVENT_N ? (1u << EVENT_N) - 1 : 1u << type; /* else it is "all" */
-    }
-    return types;
 }
 
 /* Beyond the limit: the databases of the gate, tables of fixed size, the program itself. */

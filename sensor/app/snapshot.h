@@ -24,5 +24,3 @@ MUST_USE int snapshot_load(struct snapshot *ret_snapshot, const struct options *
 void snapshot_free(struct snapshot *s);
 /* Where compiled rules are kept, which may be written to `text`; NULL: nowhere. */
 const char *snapshot_cache_folder(const struct config *config, char *text, size_t size);
-/* Bit set of the enum event_type that the configuration wants written. */
-unsigned snapshot_event_types(const struct config *config);

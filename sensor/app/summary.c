@@ -88,8 +88,18 @@ static void say_lost(const struct stats *s)
     sbuf_free(&line);
 }
 
-void summary_say(const struct stats *s, const struct writer_stats *written, const char *output,
-                 uint64_t elapsed_us)
+/* "12 events in eve.json, 3 in redis." */
+static void say_outputs(const struct writer *writer)
+{
+    struct outlet_stats o;
+    for (size_t i = 0; writer_output_stats(writer, i, &o); i++) {
+        fprintf(stderr, "%s%" PRIu64 "%s in %s", i > 0 ? ", " : "", o.written,
+                i == 0 ? " events" : "", o.target);
+    }
+    fprintf(stderr, ".\n");
+}
+
+void summary_say(const struct stats *s, const struct writer *writer, uint64_t elapsed_us)
 {
     char bytes[32];
     fprintf(stderr,
@@ -101,11 +111,13 @@ void summary_say(const struct stats *s, const struct writer_stats *written, cons
             (double)elapsed_us / 1e6, n(s, STAT_ALERT), n(s, STAT_ALERT_ATTACK),
             n(s, STAT_ALERT_CONDITIONAL), n(s, STAT_ALERT_ATTEMPT));
     say_lost(s);
-    if (written->suppressed > 0) {
+    struct writer_stats written;
+    writer_stats(writer, &written);
+    if (written.suppressed > 0) {
         fprintf(stderr, "Held back by thresholds of their rules: %" PRIu64 " alerts.\n",
-                written->suppressed);
+                written.suppressed);
     }
-    fprintf(stderr, "%" PRIu64 " events in %s.\n", written->written, output);
+    say_outputs(writer);
 }
 
 void summary_ports(const struct source_port *ports, size_t n)

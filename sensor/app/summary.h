@@ -8,8 +8,7 @@
 void summary_progress(const struct source_stats *source, const struct stats *stats,
                       uint64_t elapsed_us);
 /* The sum at the end, on stderr. */
-void summary_say(const struct stats *stats, const struct writer_stats *written, const char *output,
-                 uint64_t elapsed_us);
+void summary_say(const struct stats *stats, const struct writer *writer, uint64_t elapsed_us);
 /* A line for each interface: what it gave, and the three ways of loss. */
 void summary_ports(const struct source_port *ports, size_t n);
 /* Whether packets and transactions in are what became of them. */

@@ -7,6 +7,7 @@
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +19,12 @@ struct key {
     struct config_key row;
     enum key_type type;
     size_t offset;
+    bool of_output; /* a member of struct config_output, else of struct config */
 };
+
+#define OUTPUTS     "outputs"
+#define EACH_OUTPUT OUTPUTS "[]."
+enum { OUTPUTS_MAX = 32, PATH_CAP = 512 };
 
 static const struct key keys[] = {
 #define KEY(member, path_, type_, text_, min_, max_, doc_)                                         \
@@ -26,6 +32,13 @@ static const struct key keys[] = {
      .type = KEY_##type_,                                                                          \
      .offset = offsetof(struct config, member)},
 #include "sensor/core/config.def"
+#undef KEY
+#define KEY(member, path_, type_, text_, min_, max_, doc_)                                         \
+    {.row = {.path = EACH_OUTPUT path_, .text = text_, .min = min_, .max = max_, .doc = doc_},     \
+     .type = KEY_##type_,                                                                          \
+     .offset = offsetof(struct config_output, member),                                             \
+     .of_output = true},
+#include "sensor/core/output.def"
 #undef KEY
 };
 
@@ -48,9 +61,10 @@ static const struct unit time_units[] = {
     {"m", 60000000}, {"min", 60000000}, {"h", 3600000000ULL},
 };
 
-static void *member_of(struct config *config, const struct key *key)
+/* `whole`: a struct config or config_output, as the key says. */
+static void *member_of(void *whole, const struct key *key)
 {
-    return (char *)config + key->offset;
+    return (char *)whole + key->offset;
 }
 
 static const struct key *key_by_path(struct span path)
@@ -242,10 +256,10 @@ static int set_words(struct config_list *list, const struct key *key, struct spa
     return rc != 0 ? rc : set_list(list, text);
 }
 
-static int set_key(struct config *config, const struct key *key, struct span text,
-                   const char *where, struct errbuf *err)
+static int set_key(void *whole, const struct key *key, struct span text, const char *where,
+                   struct errbuf *err)
 {
-    void *member = member_of(config, key);
+    void *member = member_of(whole, key);
     uint64_t number = 0;
     text = span_trim(text);
     switch (key->type) {
@@ -275,34 +289,68 @@ static int set_key(struct config *config, const struct key *key, struct span tex
 /* --- the whole
  * ------------------------------------------------------------------------------------ */
 
-int config_init(struct config *ret_config)
+/* Every default of one of the two structs. */
+static int init_whole(void *whole, bool of_output)
 {
     struct errbuf err = {0};
-    *ret_config = (struct config){0};
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        int rc = set_key(ret_config, &keys[i], span_str(keys[i].row.text), "", &err);
-        CHECK(rc == 0 || rc == -ENOMEM); /* a default that its own bounds refuse is our bug */
-        if (rc != 0) {
-            config_free(ret_config);
-            errbuf_free(&err);
-            return rc;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(keys); i++) {
+        if (keys[i].of_output == of_output) {
+            rc = set_key(whole, &keys[i], span_str(keys[i].row.text), "", &err);
+            CHECK(rc == 0 || rc == -ENOMEM); /* a default its own bounds refuse is our bug */
         }
     }
     errbuf_free(&err);
-    return 0;
+    return rc;
 }
 
-void config_free(struct config *config)
+static void free_whole(void *whole, bool of_output)
 {
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        void *member = member_of(config, &keys[i]);
+        if (keys[i].of_output != of_output) {
+            continue;
+        }
+        void *member = member_of(whole, &keys[i]);
         if (keys[i].type == KEY_LIST || keys[i].type == KEY_SET) {
             config_list_free(member);
         } else if (keys[i].type == KEY_TEXT || keys[i].type == KEY_WORD) {
             mem_free(*(char **)member);
         }
     }
+}
+
+int config_init(struct config *ret_config)
+{
+    *ret_config = (struct config){0};
+    int rc = init_whole(ret_config, false);
+    if (rc != 0) {
+        config_free(ret_config);
+    }
+    return rc;
+}
+
+void config_free(struct config *config)
+{
+    for (size_t i = 0; i < config->n_outputs; i++) {
+        free_whole(&config->outputs[i], true);
+    }
+    mem_free(config->outputs);
+    free_whole(config, false);
     *config = (struct config){0};
+}
+
+/* One more output, as the defaults say. */
+static int add_output(struct config *config)
+{
+    struct config_output *outputs =
+        mem_resize(config->outputs, (config->n_outputs + 1) * sizeof(*outputs));
+    if (outputs == NULL) {
+        return -ENOMEM;
+    }
+    config->outputs = outputs;
+    outputs[config->n_outputs] = (struct config_output){0};
+    config->n_outputs++; /* half made it is freed with the others */
+    return init_whole(&outputs[config->n_outputs - 1], true);
 }
 
 void config_each_key(void (*row)(void *ctx, const struct config_key *key), void *ctx)
@@ -418,13 +466,57 @@ static void unknown(struct span path, const char *where, struct errbuf *err)
     }
 }
 
+/* "outputs.3.type" becomes "outputs[].type" and 3; false when it is no such path. */
+static bool is_of_output(struct span path, struct sbuf *ret_path, uint64_t *ret_number)
+{
+    struct span rest = path;
+    struct span head = span_split(&rest, '.');
+    struct span number = span_split(&rest, '.');
+    if (!span_equal(head, SPAN(OUTPUTS)) || !span_to_u64(number, ret_number)) {
+        return false;
+    }
+    sbuf_add_str(ret_path, EACH_OUTPUT);
+    return sbuf_add(ret_path, rest) && sbuf_add_byte(ret_path, '\0');
+}
+
+/* Output `number`, made when it is the next; NULL, and a line, when it cannot be. */
+static struct config_output *output_at(struct config *config, uint64_t number, const char *where,
+                                       struct errbuf *err)
+{
+    if (number > config->n_outputs || number >= OUTPUTS_MAX) {
+        errbuf_add(err, "%sthere are %zu outputs, of %d at most; number %llu is none of them",
+                   where, config->n_outputs, OUTPUTS_MAX, (unsigned long long)number);
+        return NULL;
+    }
+    if (number == config->n_outputs && add_output(config) != 0) {
+        errbuf_add(err, "%sthere is no memory for another output", where);
+        return NULL;
+    }
+    return &config->outputs[number];
+}
+
 int config_set(struct config *config, const char *key, struct span value, const char *where,
                struct errbuf *err)
 {
-    const struct key *row = key_by_path(span_str(key));
-    if (row == NULL) {
-        unknown(span_str(key), where, err);
-        return -EINVAL;
+    struct span path = span_str(key);
+    struct sbuf canonical = sbuf_with_cap(PATH_CAP);
+    uint64_t number = 0;
+    bool of_output = is_of_output(path, &canonical, &number);
+    if (of_output) {
+        path = span_head(sbuf_span(&canonical), canonical.len - 1);
     }
-    return set_key(config, row, value, where, err);
+    const struct key *row = key_by_path(path);
+    int rc = -EINVAL;
+    if (span_equal(path, SPAN(OUTPUTS))) {
+        errbuf_add(err, "%s" OUTPUTS " is a list of maps, such as - type: file", where);
+    } else if (row == NULL || row->of_output != of_output) {
+        unknown(path, where, err);
+    } else if (of_output) {
+        struct config_output *output = output_at(config, number, where, err);
+        rc = output == NULL ? -EINVAL : set_key(output, row, value, where, err);
+    } else {
+        rc = set_key(config, row, value, where, err);
+    }
+    sbuf_free(&canonical);
+    return rc;
 }

@@ -9,8 +9,6 @@ struct config_list {
     size_t n;
 };
 
-/* One member for each row of config.def. */
-struct config {
 #define CONFIG_BOOL                                  bool
 #define CONFIG_NUMBER                                uint64_t
 #define CONFIG_SIZE                                  uint64_t
@@ -20,17 +18,28 @@ struct config {
 #define CONFIG_LIST                                  struct config_list
 #define CONFIG_SET                                   struct config_list
 #define KEY(member, path, type, text, min, max, doc) CONFIG_##type member;
+
+/* One output: a member for each row of output.def. */
+struct config_output {
+#include "sensor/core/output.def"
+};
+
+/* One member for each row of config.def, and the list of outputs. */
+struct config {
 #include "sensor/core/config.def"
+    struct config_output *outputs;
+    size_t n_outputs;
+};
+
 #undef KEY
 #undef CONFIG_BOOL
 #undef CONFIG_NUMBER
 #undef CONFIG_SIZE
-#undef CONFIG_TIME
 #undef CONFIG_TEXT
+#undef CONFIG_TIME
 #undef CONFIG_WORD
 #undef CONFIG_LIST
 #undef CONFIG_SET
-};
 
 /* A config with every default. 0 or -ENOMEM. */
 MUST_USE int config_init(struct config *ret_config);
@@ -41,7 +50,8 @@ void config_free(struct config *config);
  * or a negative errno when there was one; config is then half changed and good only to be freed. */
 MUST_USE int config_read(struct config *config, const char *path, struct errbuf *err);
 
-/* Sets one key from text, as -o key=value on a command line would. `where` stands before the
+/* Sets one key from text, as --set KEY=VALUE on the command line does. "outputs.N.type" is a key of
+ * output N, from 0; the one behind the last is made, with every default. `where` stands before the
  * message. */
 MUST_USE int config_set(struct config *config, const char *key, struct span value,
                         const char *where, struct errbuf *err);
@@ -50,7 +60,8 @@ MUST_USE int config_append(struct config_list *list, struct span value);
 /* Empties the list. */
 void config_list_free(struct config_list *list);
 
-/* Calls `row` for each key, for listings and documentation. */
+/* Calls `row` for each key (those of an output as "outputs[].type"), for listings and
+ * documentation. */
 struct config_key {
     const char *path;
     const char *type; /* "size" … */

@@ -32,6 +32,10 @@ struct reading {
     bool have_key;            /* the next scalar is a value */
     struct sbuf list;         /* items of the open sequence, joined by commas */
     bool in_list;
+    bool in_outputs;            /* between the brackets of the list of outputs */
+    size_t outputs_len;         /* the path of that list */
+    size_t n_outputs;           /* maps of it so far */
+    size_t list_depth;          /* open maps around it */
     struct seen seen[SEEN_CAP]; /* for duplicates */
     size_t n_seen;
     bool failed;
@@ -94,6 +98,10 @@ static void on_scalar(struct reading *r, const yaml_event_t *event)
         sbuf_add_byte(&r->list, ',');
         return;
     }
+    if (r->in_outputs && r->depth == r->list_depth) {
+        complain(r, line_of(event), "outputs is a list of maps, such as - type: file, not", text);
+        return;
+    }
     if (r->depth == 0) {
         complain(r, line_of(event), "the file must be a map of keys, not", text);
         return;
@@ -118,12 +126,29 @@ static void on_map(struct reading *r, const yaml_event_t *event)
         r->depth = DEPTH_CAP; /* what follows cannot be placed */
         return;
     }
+    if (r->in_outputs && r->depth == r->list_depth) {
+        sbuf_shorten(&r->path, r->outputs_len);
+        sbuf_add_format(&r->path, ".%zu", r->n_outputs++);
+    }
     r->starts[r->depth++] = r->path.len;
     r->have_key = false;
 }
 
+static bool begins_outputs(const struct reading *r)
+{
+    return r->have_key && !r->in_outputs && span_equal(sbuf_span(&r->path), SPAN("outputs"));
+}
+
 static void on_list(struct reading *r, const yaml_event_t *event)
 {
+    if (begins_outputs(r)) {
+        note_seen(r, line_of(event));
+        r->in_outputs = true;
+        r->outputs_len = r->path.len;
+        r->list_depth = r->depth;
+        r->have_key = false;
+        return;
+    }
     if (!r->have_key || r->in_list) {
         complain(r, line_of(event), "a list is not wanted here:", sbuf_span(&r->path));
     }
@@ -133,7 +158,9 @@ static void on_list(struct reading *r, const yaml_event_t *event)
 
 static void on_list_end(struct reading *r, const yaml_event_t *event)
 {
-    if (r->have_key) {
+    if (!r->in_list) {
+        r->in_outputs = false;
+    } else if (r->have_key) {
         set_value(r, line_of(event), sbuf_span(&r->list));
     }
     r->in_list = false;

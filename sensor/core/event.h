@@ -14,6 +14,17 @@ const char *event_type_name(enum event_type type);
 /* EVENT_N when there is none of that name. */
 enum event_type event_type_by_name(struct span name);
 
+/* Rows of layout.def. */
+enum layout {
+#define LAYOUT(id, name, doc) LAYOUT_##id,
+#include "sensor/core/layout.def"
+#undef LAYOUT
+    LAYOUT_N
+};
+
+/* LAYOUT_N when there is none of that name. */
+enum layout layout_by_name(struct span name);
+
 /* Total order of events, the same at any number of workers: clock of the packet that caused it,
  * then flow, then number in the flow. */
 struct event_key {
@@ -21,6 +32,15 @@ struct event_key {
     uint64_t flow_id;
     uint64_t seq; /* n-th event of its flow */
 };
+
+/* A part of an event's text that only outputs with one of these layouts get. */
+struct event_piece {
+    size_t off;
+    size_t len;
+    unsigned layouts; /* bit set of enum layout */
+};
+
+enum { EVENT_PIECES = 6 };
 
 /* A finished event: header and one JSON object without newline, in one block. Made by output/eve,
  * owned by whoever holds it (ring, then writer), freed with mem_free(). */
@@ -30,6 +50,8 @@ struct event {
     enum event_type type;
     struct signature_limit limit; /* of the rule that an alert is of */
     uint64_t limit_key;           /* alerts with the same are counted together */
+    struct event_piece pieces[EVENT_PIECES]; /* in their order in the text, apart */
+    size_t n_pieces;
     size_t len;
-    char json[];
+    char json[]; /* with all pieces or without any it is one object */
 };

@@ -164,3 +164,18 @@ enum event_type event_type_by_name(struct span name)
     }
     return EVENT_N;
 }
+
+enum layout layout_by_name(struct span name)
+{
+    static const char *const names[] = {
+#define LAYOUT(id, name, doc) name,
+#include "sensor/core/layout.def"
+#undef LAYOUT
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_equal(span_str(names[i]), name)) {
+            return (enum layout)i;
+        }
+    }
+    return LAYOUT_N;
+}

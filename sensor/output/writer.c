@@ -1,49 +1,26 @@
-/* writer: from events of several producers to lines in sinks.
+/* writer: events of several producers in one order, for several outputs.
  *
  * Each producer's events come in the order of their clock, and it promises from time to time how
  * far it is. Events wait in a heap until no producer can bring an earlier one, so that the output
- * is the same whatever the number of producers. Lines are gathered into blocks before they go to a
- * sink. A sink that fails loses what it was given, never more, and every loss is counted.
+ * is the same whatever the number of producers. Then every outlet takes its copy.
  *
- * Not here: retrying a sink that is away is the sink's business; how events look is eve's. */
+ * Not here: lines, queues and losses of an output are its outlet's; how events look is eve's. */
 #include "sensor/output/writer.h"
 
-#include "sensor/base/clock.h"
-#include "sensor/base/log.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/ring.h"
-#include "sensor/base/sbuf.h"
 #include "sensor/output/limits.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <time.h>
 
-enum {
-    SINKS_MAX = 8,
-    BLOCK_BYTES = 64 * 1024,
-    BLOCK_CAP = 32 * 1024 * 1024,
-    COMPLAIN_US = 60000000
-};
-
-struct attached {
-    const struct sink_ops *ops;
-    struct sink *sink;
-    const char *target;
-    unsigned types;
-    struct sbuf block;
-    size_t n_lines;
-    uint64_t lost;
-    uint64_t complained_us;
-    bool failing;
-};
+enum { OUTLETS_MAX = 32 };
 
 struct producer {
     struct ring *ring;
     _Atomic uint64_t promised_us;
-    _Atomic uint64_t dropped;
 };
 
 struct writer {
@@ -52,111 +29,44 @@ struct writer {
     struct event **heap; /* earliest first */
     size_t n_heap;
     size_t heap_room;
-    struct attached sinks[SINKS_MAX];
-    size_t n_sinks;
+    struct outlet *outlets[OUTLETS_MAX];
+    size_t n_outlets;
     pthread_t thread;
     bool started;
+    bool ended;
     atomic_bool stop;
     atomic_bool flush_wanted;
-    atomic_bool reopen_wanted;
     struct limits *limits;
     _Atomic uint64_t suppressed;
-    _Atomic uint64_t written;
-    _Atomic uint64_t lost;
-    _Atomic uint64_t told;
-    atomic_int error;
 };
 
-/* --- sinks
- * ------------------------------------------------------------------------------------------ */
+/* --- outputs
+ * ---------------------------------------------------------------------------------------- */
 
-static void tell_loss(struct writer *w, struct attached *a, int error)
+static void flush_outlets(struct writer *w)
 {
-    uint64_t now = clock_monotonic_us();
-    if (a->failing && now - a->complained_us < COMPLAIN_US) {
-        return;
-    }
-    log_error("cannot write '%s': %s; %llu records lost so far", a->target, strerror(error),
-              (unsigned long long)a->lost);
-    a->complained_us = now;
-    a->failing = true;
-    atomic_store_explicit(&w->told, atomic_load_explicit(&w->lost, memory_order_relaxed),
-                          memory_order_relaxed);
-}
-
-static void give_block(struct writer *w, struct attached *a)
-{
-    if (a->n_lines == 0) {
-        return;
-    }
-    size_t n_lost = 0;
-    int rc = a->ops->write(a->sink, sbuf_span(&a->block), a->n_lines, &n_lost);
-    if (rc != 0) {
-        a->lost += n_lost;
-        atomic_fetch_add_explicit(&w->lost, n_lost, memory_order_relaxed);
-        atomic_store_explicit(&w->error, -rc, memory_order_relaxed);
-        tell_loss(w, a, -rc);
-    } else if (a->failing) {
-        log_notice("writing '%s' again; %llu records were lost", a->target,
-                   (unsigned long long)a->lost);
-        a->failing = false;
-    }
-    atomic_fetch_add_explicit(&w->written, a->n_lines - n_lost, memory_order_relaxed);
-    sbuf_reset(&a->block);
-    a->n_lines = 0;
-}
-
-static void reopen_sinks(struct writer *w)
-{
-    for (size_t i = 0; i < w->n_sinks; i++) {
-        struct errbuf err = {0};
-        give_block(w, &w->sinks[i]);
-        if (w->sinks[i].ops->reopen(w->sinks[i].sink, &err) != 0) {
-            log_error("%s; going on with the old one", errbuf_text(&err));
-        }
-        errbuf_free(&err);
-    }
-}
-
-static void flush_sinks(struct writer *w)
-{
-    for (size_t i = 0; i < w->n_sinks; i++) {
-        struct attached *a = &w->sinks[i];
-        give_block(w, a);
-        int rc = a->ops->flush(a->sink);
-        if (rc != 0) {
-            atomic_store_explicit(&w->error, -rc, memory_order_relaxed);
-        }
+    for (size_t i = 0; i < w->n_outlets; i++) {
+        outlet_flush(w->outlets[i]);
     }
 }
 
 static void write_event(struct writer *w, struct event *event)
 {
-    if (atomic_exchange_explicit(&w->reopen_wanted, false, memory_order_relaxed)) {
-        reopen_sinks(w);
-    }
     if (!limits_pass(w->limits, event)) {
         atomic_fetch_add_explicit(&w->suppressed, 1, memory_order_relaxed);
         mem_free(event);
         return;
     }
-    for (size_t i = 0; i < w->n_sinks; i++) {
-        struct attached *a = &w->sinks[i];
-        if ((a->types & (1u << event->type)) == 0) {
-            continue;
-        }
-        size_t before = a->block.len;
-        if (sbuf_add(&a->block, span_of(event->json, event->len)) &&
-            sbuf_add_byte(&a->block, '\n')) {
-            a->n_lines++;
-        } else {
-            sbuf_shorten(&a->block, before);
-            atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
-            atomic_store_explicit(&w->error, ENOMEM, memory_order_relaxed);
-        }
-        if (a->block.len >= BLOCK_BYTES) {
-            give_block(w, a);
-        }
+    for (size_t i = 0; i < w->n_outlets; i++) {
+        outlet_add(w->outlets[i], event);
+    }
+    mem_free(event);
+}
+
+static void lose_event(struct writer *w, struct event *event, int error)
+{
+    for (size_t i = 0; i < w->n_outlets; i++) {
+        outlet_lose(w->outlets[i], event->type, event->key.clock_us, error);
     }
     mem_free(event);
 }
@@ -224,9 +134,7 @@ static struct event *heap_take(struct writer *w)
 static void take_event(struct writer *w, struct event *event)
 {
     if (!heap_add(w, event)) {
-        mem_free(event);
-        atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
-        atomic_store_explicit(&w->error, ENOMEM, memory_order_relaxed);
+        lose_event(w, event, ENOMEM);
     }
 }
 
@@ -278,12 +186,9 @@ static void *run(void *arg)
 {
     struct writer *w = arg;
     while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
-        if (atomic_exchange_explicit(&w->reopen_wanted, false, memory_order_relaxed)) {
-            reopen_sinks(w);
-        }
         if (!pump(w)) {
             if (atomic_exchange_explicit(&w->flush_wanted, false, memory_order_relaxed)) {
-                flush_sinks(w);
+                flush_outlets(w);
             }
             pause_us(500);
         }
@@ -309,37 +214,38 @@ int writer_new(const struct writer_options *options, struct writer **ret_writer)
         good = w->producers[i].ring != NULL;
     }
     if (!good) {
-        struct writer_stats stats;
-        writer_free(&w, &stats);
+        writer_free(&w);
         return -ENOMEM;
     }
     *ret_writer = w;
     return 0;
 }
 
-int writer_add_sink(struct writer *w, const struct sink_ops *ops, const char *target,
-                    unsigned types, struct errbuf *err)
+int writer_add_output(struct writer *w, const struct outlet_options *options, struct errbuf *err)
 {
-    if (w->n_sinks == SINKS_MAX) {
-        errbuf_add(err, "more than %d outputs", SINKS_MAX);
+    if (w->n_outlets == OUTLETS_MAX) {
+        errbuf_add(err, "more than %d outputs", OUTLETS_MAX);
         return -E2BIG;
     }
-    struct attached *a = &w->sinks[w->n_sinks];
-    *a = (struct attached){.ops = ops, .target = target, .types = types};
-    a->block = sbuf_with_cap(BLOCK_CAP);
-    int rc = ops->open(target, &a->sink, err);
-    w->n_sinks += rc == 0;
+    struct outlet_options own = *options;
+    own.may_drop = w->options.may_drop;
+    own.threaded = w->options.threaded || w->options.may_drop;
+    int rc = outlet_new(&own, &w->outlets[w->n_outlets], err);
+    w->n_outlets += rc == 0;
     return rc;
 }
 
 int writer_start(struct writer *w)
 {
-    if (!w->options.threaded) {
-        return 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < w->n_outlets; i++) {
+        rc = outlet_start(w->outlets[i]);
     }
-    int rc = pthread_create(&w->thread, NULL, run, w);
-    w->started = rc == 0;
-    return -rc;
+    if (rc == 0 && w->options.threaded) {
+        rc = -pthread_create(&w->thread, NULL, run, w);
+        w->started = rc == 0;
+    }
+    return rc;
 }
 
 void writer_put(struct writer *w, unsigned producer, struct event *event)
@@ -352,8 +258,7 @@ void writer_put(struct writer *w, unsigned producer, struct event *event)
     while (!ring_push(w->producers[producer].ring, event)) {
         if (w->options.may_drop || !w->started) {
             mem_take_over(event);
-            mem_free(event);
-            atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
+            lose_event(w, event, ENOBUFS);
             return;
         }
         pause_us(100);
@@ -373,22 +278,47 @@ void writer_flush(struct writer *w)
     if (w->options.threaded) {
         atomic_store_explicit(&w->flush_wanted, true, memory_order_relaxed);
     } else {
-        flush_sinks(w);
+        flush_outlets(w);
     }
 }
 
 void writer_reopen(struct writer *w)
 {
-    atomic_store_explicit(&w->reopen_wanted, true, memory_order_relaxed);
+    for (size_t i = 0; i < w->n_outlets; i++) {
+        outlet_reopen(w->outlets[i]);
+    }
+}
+
+void writer_hurry(struct writer *w)
+{
+    for (size_t i = 0; i < w->n_outlets; i++) {
+        outlet_hurry(w->outlets[i]);
+    }
 }
 
 void writer_stats(const struct writer *w, struct writer_stats *ret_stats)
 {
-    ret_stats->written = atomic_load_explicit(&w->written, memory_order_relaxed);
-    ret_stats->suppressed = atomic_load_explicit(&w->suppressed, memory_order_relaxed);
-    ret_stats->lost = atomic_load_explicit(&w->lost, memory_order_relaxed);
-    ret_stats->told = atomic_load_explicit(&w->told, memory_order_relaxed);
-    ret_stats->error = atomic_load_explicit(&w->error, memory_order_relaxed);
+    *ret_stats = (struct writer_stats){
+        .suppressed = atomic_load_explicit(&w->suppressed, memory_order_relaxed)};
+    struct outlet_stats one;
+    for (size_t i = 0; writer_output_stats(w, i, &one); i++) {
+        ret_stats->written += one.written;
+        ret_stats->lost += one.lost;
+    }
+}
+
+bool writer_output_stats(const struct writer *w, size_t i, struct outlet_stats *ret_stats)
+{
+    if (i >= w->n_outlets) {
+        return false;
+    }
+    outlet_stats(w->outlets[i], ret_stats);
+    return true;
+}
+
+const char *writer_output_why(const struct writer *w, size_t i)
+{
+    return outlet_why(w->outlets[i]);
 }
 
 static void stop_thread(struct writer *w)
@@ -407,22 +337,39 @@ static void stop_thread(struct writer *w)
     }
 }
 
-void writer_free(struct writer **w, struct writer_stats *ret_stats)
+/* All are stopped before one is waited for, so that their last seconds are the same. */
+static void end_outlets(struct writer *w)
 {
-    *ret_stats = (struct writer_stats){0};
+    for (size_t i = 0; i < w->n_outlets; i++) {
+        outlet_stop(w->outlets[i]);
+    }
+    for (size_t i = 0; i < w->n_outlets; i++) {
+        outlet_end(w->outlets[i]);
+    }
+}
+
+void writer_end(struct writer *w)
+{
+    if (w->ended) {
+        return;
+    }
+    stop_thread(w);
+    while (w->n_heap > 0) {
+        write_event(w, heap_take(w));
+    }
+    end_outlets(w);
+    w->ended = true;
+}
+
+void writer_free(struct writer **w)
+{
     if (*w == NULL) {
         return;
     }
-    stop_thread(*w);
-    while ((*w)->n_heap > 0) {
-        write_event(*w, heap_take(*w));
+    writer_end(*w);
+    for (size_t i = 0; i < (*w)->n_outlets; i++) {
+        outlet_free(&(*w)->outlets[i]);
     }
-    flush_sinks(*w);
-    for (size_t i = 0; i < (*w)->n_sinks; i++) {
-        (*w)->sinks[i].ops->close(&(*w)->sinks[i].sink);
-        sbuf_free(&(*w)->sinks[i].block);
-    }
-    writer_stats(*w, ret_stats);
     limits_free(&(*w)->limits);
     mem_free((*w)->heap);
     mem_free((*w)->producers);

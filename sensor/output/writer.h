@@ -1,9 +1,9 @@
 #pragma once
 
 #include "sensor/core/event.h"
-#include "sensor/core/sink.h"
+#include "sensor/output/outlet.h"
 
-/* Brings the events of all producers into one order and gives them to the sinks. A producer is a
+/* Brings the events of all producers into one order and gives them to the outputs. A producer is a
  * worker, or whoever else makes events; each has a number and is one thread. */
 struct writer;
 
@@ -11,17 +11,18 @@ struct writer_options {
     unsigned n_producers;
     size_t queue;  /* events of one producer that may wait */
     bool threaded; /* a thread of its own; else everything happens inside writer_put() */
-    bool may_drop; /* live: a full queue drops the event and counts it; files: the producer waits */
+    bool may_drop; /* live: a full queue drops the event and counts it, and every output has a
+                      thread; files: the producer waits */
 };
 
 /* 0 or negative errno. */
 MUST_USE int writer_new(const struct writer_options *options, struct writer **ret_writer);
 
-/* Before the first event. `types`: bit set of enum event_type that this sink gets. The writer
- * closes the sink. Negative errno with a line in err. */
-MUST_USE int writer_add_sink(struct writer *w, const struct sink_ops *ops, const char *target,
-                             unsigned types, struct errbuf *err);
-/* Starts the thread, if there is to be one. */
+/* Before the first event; `threaded` and `may_drop` of the outlet are the writer's business.
+ * Negative errno with a line in err. */
+MUST_USE int writer_add_output(struct writer *w, const struct outlet_options *options,
+                               struct errbuf *err);
+/* Starts the threads, if there are to be any. */
 MUST_USE int writer_start(struct writer *w);
 
 /* Takes the event, whatever happens. Its key is not below what the producer last promised with
@@ -33,19 +34,26 @@ void writer_advance(struct writer *w, unsigned producer, uint64_t clock_us);
 /* Gives what is buffered to the system; live sources call it when nothing happens. Threaded: it is
  * only asked for. */
 void writer_flush(struct writer *w);
-/* Async-signal-safe: all sinks open their targets anew before the next write. */
+/* Async-signal-safe: all outputs open their targets anew before the next write. */
 void writer_reopen(struct writer *w);
+/* Async-signal-safe: from now on nobody waits for an output for longer than a second. */
+void writer_hurry(struct writer *w);
 
+/* Of all outputs together. */
 struct writer_stats {
-    uint64_t written;    /* events, counted once for each sink that took them */
+    uint64_t written;    /* events, counted once for each output that took them */
     uint64_t suppressed; /* alerts that their rules did not want told */
     uint64_t lost;       /* not written, for whatever reason */
-    uint64_t told;       /* of these, how many the operator has been told of */
-    int error;           /* the latest failure of a sink as positive errno, or 0 */
 };
 /* Any thread may ask. */
 void writer_stats(const struct writer *w, struct writer_stats *ret_stats);
+/* Of output i, in the order they were added; false behind the last. Any thread may ask. The texts
+ * live as long as the writer. */
+bool writer_output_stats(const struct writer *w, size_t i, struct outlet_stats *ret_stats);
+/* Why output i lost events, in words; once the writer was ended. */
+const char *writer_output_why(const struct writer *w, size_t i);
 
-/* All producers are done: writes everything, closes the sinks, nulls *w. *ret_stats is final.
- * Accepts NULL. */
-void writer_free(struct writer **w, struct writer_stats *ret_stats);
+/* All producers are done: writes everything and closes the outputs. Figures are final then. */
+void writer_end(struct writer *w);
+/* Nulls *w; accepts NULL; ends it first. */
+void writer_free(struct writer **w);

@@ -1,5 +1,6 @@
 /* Tests of sensor/app: the command line, and who gets which packet. */
 #include "sensor/app/options.h"
+#include "sensor/app/outputs.h"
 #include "sensor/app/snapshot.h"
 #include "sensor/app/spread.h"
 #include "sensor/app/summary.h"
@@ -46,7 +47,8 @@ static void both_spellings_of_an_option_are_read(void)
     CU_ASSERT_EQUAL_FATAL(p.options.files.n, 2);
     CU_ASSERT_STRING_EQUAL(p.options.files.items[0], "a.pcap");
     CU_ASSERT_STRING_EQUAL(p.options.files.items[1], "b.pcap");
-    CU_ASSERT_STRING_EQUAL(p.options.output, "-");
+    CU_ASSERT_EQUAL_FATAL(p.options.outputs.n, 1);
+    CU_ASSERT_STRING_EQUAL(p.options.outputs.items[0], "-");
     CU_ASSERT_STRING_EQUAL(p.options.filter, "tcp port 80");
     CU_ASSERT(p.options.quiet);
     done(&p);
@@ -74,7 +76,7 @@ static void mistakes_are_told_with_a_way_out(void)
     expect_error(PARSE("-r", "a", "-i", "eth0"), "-r and -i exclude each other");
     expect_error(PARSE("-r"), "option '--read' needs an argument");
     expect_error(PARSE("--quiet=1", "-r", "x"), "takes no argument");
-    expect_error(PARSE("-o", "a", "-o", "b", "-r", "x"), "'--output' is given twice");
+    expect_error(PARSE("-l", "a", "-l", "b", "-r", "x"), "'--log-dir' is given twice");
     expect_error(PARSE("-q"), "nothing to read");
 }
 
@@ -94,12 +96,88 @@ static void event_types_become_a_set(void)
     struct config config;
     struct errbuf err = {0};
     CU_ASSERT_EQUAL_FATAL(config_init(&config), 0);
-    CU_ASSERT_EQUAL(snapshot_event_types(&config), (1u << EVENT_N) - 1);
+    CU_ASSERT_EQUAL(outputs_complete(&config, &(struct options){0}, &err), 0);
+    CU_ASSERT_EQUAL(outputs_types(&config), (1u << EVENT_N) - 1);
     CU_ASSERT_EQUAL(config_set(&config, "output.types", SPAN("alert, stats"), "", &err), 0);
-    CU_ASSERT_EQUAL(snapshot_event_types(&config), 1u << EVENT_ALERT | 1u << EVENT_STATS);
+    CU_ASSERT_EQUAL(outputs_types(&config), 1u << EVENT_ALERT | 1u << EVENT_STATS);
+    CU_ASSERT_EQUAL(config_set(&config, "outputs.0.events", SPAN("alert, http"), "", &err), 0);
+    CU_ASSERT_EQUAL(outputs_types(&config), 1u << EVENT_ALERT);
     CU_ASSERT(config_set(&config, "output.types", SPAN("alert,htpp"), "--events: ", &err) < 0);
     CU_ASSERT_PTR_NOT_NULL(
         strstr(errbuf_text(&err), "--events: output.types: 'htpp' is not allowed"));
+    errbuf_free(&err);
+    config_free(&config);
+}
+
+static void expect_output(const struct config *config, size_t i, const char *type,
+                          const char *target)
+{
+    CU_ASSERT_FATAL(i < config->n_outputs);
+    CU_ASSERT_STRING_EQUAL(config->outputs[i].type, type);
+    CU_ASSERT_STRING_EQUAL(config->outputs[i].target, target);
+}
+
+static void outputs_come_from_options_and_configuration(void)
+{
+    struct config config;
+    struct errbuf err = {0};
+    struct parsed p = PARSE("-ra", "-l", "/tmp", "-o", "redis:127.0.0.1:6379", "-o", "-", "-o",
+                            "kafka", "-o", "./redis:x");
+    CU_ASSERT_EQUAL(p.rc, 0);
+    CU_ASSERT_EQUAL_FATAL(config_init(&config), 0);
+    CU_ASSERT_EQUAL(config_set(&config, "outputs.0.target", SPAN("a.json"), "", &err), 0);
+    CU_ASSERT_EQUAL(config_set(&config, "outputs.1.target", SPAN("/var/b.json"), "", &err), 0);
+    CU_ASSERT_EQUAL(outputs_complete(&config, &p.options, &err), 0);
+    CU_ASSERT_EQUAL(config.n_outputs, 6);
+    expect_output(&config, 0, "file", "/tmp/a.json");
+    expect_output(&config, 1, "file", "/var/b.json");
+    expect_output(&config, 2, "redis", "127.0.0.1:6379");
+    expect_output(&config, 3, "stdout", "-");
+    expect_output(&config, 4, "file", "kafka");
+    expect_output(&config, 5, "file", "./redis:x");
+    config_free(&config);
+    done(&p);
+}
+
+static void without_a_file_the_folder_brings_one(void)
+{
+    struct config config;
+    struct errbuf err = {0};
+    struct parsed p = PARSE("-ra", "-l", "/tmp");
+    CU_ASSERT_EQUAL_FATAL(config_init(&config), 0);
+    CU_ASSERT_EQUAL(config_set(&config, "outputs.0.type", SPAN("redis"), "", &err), 0);
+    CU_ASSERT_EQUAL(outputs_complete(&config, &p.options, &err), 0);
+    CU_ASSERT_EQUAL(config.n_outputs, 2);
+    expect_output(&config, 1, "file", "/tmp/eve.json");
+    config_free(&config);
+    CU_ASSERT_EQUAL_FATAL(config_init(&config), 0);
+    CU_ASSERT_EQUAL(outputs_complete(&config, &(struct options){0}, &err), 0);
+    CU_ASSERT_EQUAL(config.n_outputs, 1);
+    expect_output(&config, 0, "file", "eve.json");
+    config_free(&config);
+    done(&p);
+}
+
+static void mistakes_in_outputs_are_told(void)
+{
+    struct config config;
+    struct errbuf err = {0};
+    CU_ASSERT_EQUAL_FATAL(config_init(&config), 0);
+    const char *const rows[][3] = {
+        {"file", "/tmp/%q", "after % only Y m d H M S s and % are understood"},
+        {"file", "/nonexistent/x", "output directory '/nonexistent' does not exist"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CU_ASSERT_EQUAL(config_set(&config, "outputs.0.type", span_str(rows[i][0]), "", &err), 0);
+        CU_ASSERT_EQUAL(config_set(&config, "outputs.0.target", span_str(rows[i][1]), "", &err), 0);
+        CU_ASSERT(outputs_check(&config, &err) < 0);
+        CU_ASSERT_PTR_NOT_NULL(strstr(errbuf_text(&err), rows[i][2]));
+        errbuf_free(&err);
+    }
+    CU_ASSERT_EQUAL(config_set(&config, "outputs.0.target", SPAN("/tmp/x"), "", &err), 0);
+    CU_ASSERT_EQUAL(config_set(&config, "outputs.0.prefix", SPAN("${x"), "", &err), 0);
+    CU_ASSERT(outputs_check(&config, &err) < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(errbuf_text(&err), "without a dollar sign"));
     errbuf_free(&err);
     config_free(&config);
 }
@@ -154,6 +232,9 @@ static CU_TestInfo tests[] = {
     {"mistakes_are_told_with_a_way_out", mistakes_are_told_with_a_way_out},
     {"an_action_needs_no_input", an_action_needs_no_input},
     {"event_types_become_a_set", event_types_become_a_set},
+    {"outputs_come_from_options_and_configuration", outputs_come_from_options_and_configuration},
+    {"without_a_file_the_folder_brings_one", without_a_file_the_folder_brings_one},
+    {"mistakes_in_outputs_are_told", mistakes_in_outputs_are_told},
     {"both_directions_go_to_the_same_worker", both_directions_go_to_the_same_worker},
     {"sums_that_do_not_add_up_are_noticed", sums_that_do_not_add_up_are_noticed},
     CU_TEST_INFO_NULL,

@@ -144,6 +144,45 @@ static void a_missing_file_is_named(void)
     errbuf_free(&err);
 }
 
+static void outputs_are_a_list_of_maps(void)
+{
+    struct reading r = read_string("outputs:\n  - type: redis\n    events: [alert, stats]\n"
+                                   "    redis: {mode: stream, maxlen: 1000}\n"
+                                   "  - {target: a.json, rotate: {size: 1 MiB}}\nhost: s1\n");
+    CU_ASSERT_EQUAL(r.rc, 0);
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&r.err), "");
+    CU_ASSERT_EQUAL_FATAL(r.config.n_outputs, 2);
+    CU_ASSERT_STRING_EQUAL(r.config.outputs[0].type, "redis");
+    CU_ASSERT_EQUAL(r.config.outputs[0].events.n, 2);
+    CU_ASSERT_STRING_EQUAL(r.config.outputs[0].redis_mode, "stream");
+    CU_ASSERT_EQUAL(r.config.outputs[0].redis_maxlen, 1000);
+    CU_ASSERT_STRING_EQUAL(r.config.outputs[0].redis_key, "suricata");
+    CU_ASSERT_STRING_EQUAL(r.config.outputs[1].type, "file");
+    CU_ASSERT_STRING_EQUAL(r.config.outputs[1].target, "a.json");
+    CU_ASSERT_EQUAL(r.config.outputs[1].rotate_size, 1u << 20);
+    CU_ASSERT_STRING_EQUAL(r.config.host, "s1");
+    CU_ASSERT_EQUAL(config_set(&r.config, "outputs.1.type", SPAN("stdout"), "--set ", &r.err), 0);
+    CU_ASSERT_STRING_EQUAL(r.config.outputs[1].type, "stdout");
+    CU_ASSERT(config_set(&r.config, "outputs.3.type", SPAN("file"), "--set ", &r.err) < 0);
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&r.err), "--set there are 2 outputs, of 32 at most; number "
+                                                "3 is none of them\n");
+    done(&r);
+}
+
+static void mistakes_in_outputs_are_told_with_their_line(void)
+{
+    expect_line("outputs:\n  - type: redsi\n", ":2: outputs[].type: 'redsi' is not allowed");
+    expect_line("outputs:\n  - typ: redis\n",
+                ":2: unknown key 'outputs[].typ' (did you mean 'type'?)");
+    expect_line("outputs:\n  - type: file\n    type: redis\n",
+                ":3: key 'outputs.0.type' was already given in line 2");
+    expect_line("outputs: [a.json]\n", ":1: outputs is a list of maps");
+    expect_line("outputs: a.json\n", ":1: outputs is a list of maps");
+    expect_line("outputs: []\noutputs: []\n", ":2: key 'outputs' was already given in line 1");
+    expect_line("outputs:\n  - type: file\nhots: a\n", ":3: unknown key 'hots'");
+    expect_line("outputs:\n  - [a]\n", ":2: a list is not wanted here");
+}
+
 static CU_TestInfo tests[] = {
     {"defaults_stand_without_a_file", defaults_stand_without_a_file},
     {"values_of_every_type_are_read", values_of_every_type_are_read},
@@ -153,6 +192,8 @@ static CU_TestInfo tests[] = {
     {"all_mistakes_are_told_at_once", all_mistakes_are_told_at_once},
     {"odd_files_are_told_or_taken", odd_files_are_told_or_taken},
     {"a_missing_file_is_named", a_missing_file_is_named},
+    {"outputs_are_a_list_of_maps", outputs_are_a_list_of_maps},
+    {"mistakes_in_outputs_are_told_with_their_line", mistakes_in_outputs_are_told_with_their_line},
     CU_TEST_INFO_NULL,
 };
 

@@ -20,22 +20,23 @@ struct sink {
 
 static struct sink caught;
 
-static int catch_open(const char *target, struct sink **ret_sink, struct errbuf *err)
+static int catch_open(const struct sink_options *options, struct sink **ret_sink,
+                      struct errbuf *err)
 {
-    (void)target;
+    (void)options;
     (void)err;
     caught.len = 0;
     *ret_sink = &caught;
     return 0;
 }
 
-static int catch_write(struct sink *s, struct span lines, size_t n_lines, size_t *ret_n_lost)
+static int catch_write(struct sink *s, const struct sink_block *block,
+                       struct sink_result *ret_result)
 {
-    (void)n_lines;
-    (void)ret_n_lost;
-    CU_ASSERT_FATAL(lines.len < sizeof(s->text) - s->len);
-    bytes_copy(s->text + s->len, lines.data, lines.len);
-    s->len += lines.len;
+    CU_ASSERT_FATAL(block->lines.len < sizeof(s->text) - s->len);
+    bytes_copy(s->text + s->len, block->lines.data, block->lines.len);
+    s->len += block->lines.len;
+    ret_result->n_written = block->n_lines;
     return 0;
 }
 
@@ -65,6 +66,9 @@ static const struct sink_ops sink_catch = {
     .reopen = catch_reopen,
     .close = catch_close,
 };
+
+static char empty[] = "";
+static const struct config_output catch_config = {.type = empty, .target = empty, .prefix = empty};
 
 /* --- the scene -----------------------------------------------------------------------------------
  */
@@ -129,7 +133,9 @@ static void begin(struct scene *s, const char *rule_text)
     *s = (struct scene){0};
     s->engine = engine_ref(engine_of(rule_text));
     CU_ASSERT_EQUAL_FATAL(writer_new(&writer, &s->writer), 0);
-    CU_ASSERT_EQUAL_FATAL(writer_add_sink(s->writer, &sink_catch, "x", ~0u, &err), 0);
+    struct outlet_options output = {
+        .ops = &sink_catch, .config = &catch_config, .name = "x", .host = "", .types = ~0u};
+    CU_ASSERT_EQUAL_FATAL(writer_add_output(s->writer, &output, &err), 0);
     CU_ASSERT_EQUAL_FATAL(
         client_policy_new(&(struct config_list){0}, &(struct config_list){0}, &s->clients, &err),
         0);
@@ -191,10 +197,9 @@ static size_t count(const char *what)
 
 static void end(struct scene *s)
 {
-    struct writer_stats written;
     s->user.ops->close(s->user.ctx, &s->conn, CLOSE_FIN);
     pipeline_free(&s->pipeline);
-    writer_free(&s->writer, &written);
+    writer_free(&s->writer);
     eve_free(&s->report.eve);
     geo_cache_free(&s->report.geo);
     client_policy_free(&s->clients);

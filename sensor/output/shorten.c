@@ -1,0 +1,145 @@
+/* shorten: an event made to fit an output that takes no long lines.
+ *
+ * A line that is cut anywhere is no JSON any more. Here one length is looked for, such that all
+ * texts cut to it leave the object short enough; an escape and a character stay whole. Keys,
+ * numbers and brackets are never touched. The input is this program's own writing, without blanks
+ * between tokens; no other JSON is understood. */
+#include "sensor/output/shorten.h"
+
+enum { LEAST = 64 };
+
+/* The closing quote of the text that begins at off. */
+static size_t text_end(struct span s, size_t off)
+{
+    while (off < s.len && s.data[off] != '"') {
+        off += s.data[off] == '\\' ? 2 : 1;
+    }
+    return off < s.len ? off : s.len;
+}
+
+/* Bytes of the escape or the character at off. */
+static size_t unit_len(struct span s, size_t off)
+{
+    uint8_t c = s.data[off];
+    if (c == '\\') {
+        return span_at(s, off + 1) == 'u' ? 6 : 2;
+    }
+    return c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+/* As many bytes of the text as are whole units and within the limit. */
+static size_t cut_len(struct span text, size_t limit)
+{
+    size_t len = 0;
+    while (len < text.len && len + unit_len(text, len) <= limit) {
+        len += unit_len(text, len);
+    }
+    return len;
+}
+
+/* Length of the object with texts of at most `limit` bytes; `to` gets it, unless it is NULL. */
+static size_t cut_all(struct span s, size_t limit, struct sbuf *to)
+{
+    size_t total = 0;
+    size_t at = 0;
+    while (at < s.len) {
+        size_t quote = span_find_byte(s, at, '"');
+        size_t begin = quote == SPAN_NONE ? s.len : quote + 1;
+        size_t end = text_end(s, begin);
+        struct span text = span_sub(s, begin, end - begin);
+        bool is_key = span_at(s, end + 1) == ':';
+        if (!is_key && text.len > limit) {
+            text = span_head(text, cut_len(text, limit));
+        }
+        if (to != NULL) {
+            sbuf_add(to, span_sub(s, at, begin - at));
+            sbuf_add(to, text);
+        }
+        total += begin - at + text.len;
+        at = end; /* the closing quote goes with what follows */
+        if (at < s.len) {
+            total++;
+            at++;
+            if (to != NULL) {
+                sbuf_add_byte(to, '"');
+            }
+        }
+    }
+    return total;
+}
+
+/* Where a value of the object `at` is in begins; SPAN_NONE when there is no such key in it. The
+ * value is an object or an array: the place is behind its bracket. */
+static size_t inside_of(struct span s, size_t at, struct span key)
+{
+    unsigned depth = 0;
+    while (at < s.len) {
+        uint8_t c = s.data[at++];
+        if (c == '{' || c == '[') {
+            depth++;
+        } else if ((c == '}' || c == ']') && depth-- == 0) {
+            return SPAN_NONE;
+        } else if (c == '"') {
+            size_t end = text_end(s, at);
+            bool found = depth == 0 && span_at(s, end + 1) == ':' &&
+                         span_equal(span_sub(s, at, end - at), key);
+            at = end + 1;
+            if (found) {
+                return at + 2;
+            }
+        }
+    }
+    return SPAN_NONE;
+}
+
+/* The object with its mark. */
+static bool add_marked(struct span s, struct sbuf *to)
+{
+    size_t metadata = inside_of(s, 1, SPAN("metadata"));
+    size_t flowbits = metadata == SPAN_NONE ? SPAN_NONE : inside_of(s, metadata, SPAN("flowbits"));
+    size_t at = flowbits != SPAN_NONE ? flowbits : metadata != SPAN_NONE ? metadata : s.len - 1;
+    const char *mark = flowbits != SPAN_NONE   ? "\"truncated\","
+                       : metadata != SPAN_NONE ? "\"flowbits\":[\"truncated\"],"
+                                               : ",\"metadata\":{\"flowbits\":[\"truncated\"]}";
+    struct span bits = span_from(s, at);
+    bits = span_head(bits, span_find_byte(bits, 0, ']'));
+    if (flowbits != SPAN_NONE && span_find(bits, 0, SPAN("\"truncated\"")) != SPAN_NONE) {
+        return sbuf_add(to, s);
+    }
+    sbuf_add(to, span_head(s, at));
+    sbuf_add_str(to, mark);
+    return sbuf_add(to, span_from(s, at));
+}
+
+/* The greatest limit with which it fits, or 0. */
+static size_t find_limit(struct span s, size_t max)
+{
+    size_t low = 0;
+    size_t high = max + 1;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (cut_all(s, middle, NULL) <= max) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low >= LEAST ? low : 0;
+}
+
+bool shorten(struct span object, size_t max, struct sbuf *to)
+{
+    struct sbuf marked = sbuf_with_cap(object.len + 64);
+    bool fits = add_marked(object, &marked);
+    size_t limit = fits ? find_limit(sbuf_span(&marked), max) : 0;
+    size_t before = to->len;
+    if (limit > 0) {
+        (void)cut_all(sbuf_span(&marked), limit, to);
+    }
+    if (limit > 0 && to->cut) {
+        sbuf_shorten(to, before);
+        limit = 0;
+    }
+    sbuf_free(&marked);
+    return limit > 0;
+}
