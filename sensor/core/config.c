@@ -261,7 +261,9 @@ static int set_key(void *whole, const struct key *key, struct span text, const c
 {
     void *member = member_of(whole, key);
     uint64_t number = 0;
-    text = span_trim(text);
+    if (key->type != KEY_TEXT) {
+        text = span_trim(text); /* of a text the blanks may be what is meant */
+    }
     switch (key->type) {
     case KEY_BOOL:
         return parse_bool(text, member) ? 0 : wrong(key, text, where, err);

@@ -31,8 +31,8 @@ enum {
     COMPLAIN_US = 60000000,
     BACKOFF_FIRST_US = 100000,
     BACKOFF_MAX_US = 30000000,
-    GRACE_US = 1000000,   /* how long a sink is waited for when there is no time */
-    ABORT_US = 500000,    /* and then how long its write() may still take */
+    GRACE_US = 800000,    /* how long a sink is waited for when there is no time */
+    ABORT_US = 200000,    /* and then how long its write() may still take */
     SLOW_US = 1000,       /* between two tries of a sink that is slow */
     PATIENT_US = 5000000, /* how long one that is slow is not spoken of */
     PAUSE_US = 1000
@@ -290,21 +290,21 @@ static void try_block(struct outlet *o, struct block *b, uint64_t now)
     }
 }
 
-/* Whether a sink that does not take lines is waited for no longer. */
-static bool out_of_patience(struct outlet *o, uint64_t now)
+/* Whether the time at the end is up for a sink that does not take lines. */
+static bool out_of_time(struct outlet *o, uint64_t now)
 {
     bool hurry = atomic_load_explicit(&o->hurry, memory_order_relaxed) ||
                  (o->options.may_drop && atomic_load_explicit(&o->stop, memory_order_relaxed));
     if (hurry && o->hurry_since_us == 0) {
         o->hurry_since_us = now;
     }
-    if (o->away_since_us == 0) {
-        return false;
-    }
-    if (hurry && now - o->hurry_since_us > GRACE_US) {
-        return true;
-    }
-    return !o->options.may_drop &&
+    return hurry && o->away_since_us != 0 && now - o->hurry_since_us > GRACE_US;
+}
+
+/* Whether files as input wait for it no longer. */
+static bool out_of_patience(const struct outlet *o, uint64_t now)
+{
+    return !o->options.may_drop && o->away_since_us != 0 &&
            (o->gave_up || now - o->away_since_us > o->options.config->timeout);
 }
 
@@ -337,10 +337,11 @@ static bool work_off(struct outlet *o, struct block *b)
 {
     uint64_t now = clock_monotonic_us();
     reopen_if_wanted(o);
-    if (b->n_lines > 0 && now >= o->next_try_us) {
+    bool in_time = !out_of_time(o, now);
+    if (in_time && b->n_lines > 0 && now >= o->next_try_us) {
         try_block(o, b, now);
     }
-    if (b->n_lines > 0 && out_of_patience(o, clock_monotonic_us())) {
+    if (b->n_lines > 0 && (!in_time || out_of_patience(o, clock_monotonic_us()))) {
         give_up(o, b);
     }
     return b->n_lines == 0;

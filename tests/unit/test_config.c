@@ -148,7 +148,8 @@ static void outputs_are_a_list_of_maps(void)
 {
     struct reading r = read_string("outputs:\n  - type: redis\n    events: [alert, stats]\n"
                                    "    redis: {mode: stream, maxlen: 1000}\n"
-                                   "  - {target: a.json, rotate: {size: 1 MiB}}\nhost: s1\n");
+                                   "  - {target: a.json, rotate: {size: 1 MiB}, prefix: '@cee: '}\n"
+                                   "host: s1\n");
     CU_ASSERT_EQUAL(r.rc, 0);
     CU_ASSERT_STRING_EQUAL(errbuf_text(&r.err), "");
     CU_ASSERT_EQUAL_FATAL(r.config.n_outputs, 2);
@@ -159,6 +160,7 @@ static void outputs_are_a_list_of_maps(void)
     CU_ASSERT_STRING_EQUAL(r.config.outputs[0].redis_key, "suricata");
     CU_ASSERT_STRING_EQUAL(r.config.outputs[1].type, "file");
     CU_ASSERT_STRING_EQUAL(r.config.outputs[1].target, "a.json");
+    CU_ASSERT_STRING_EQUAL(r.config.outputs[1].prefix, "@cee: ");
     CU_ASSERT_EQUAL(r.config.outputs[1].rotate_size, 1u << 20);
     CU_ASSERT_STRING_EQUAL(r.config.host, "s1");
     CU_ASSERT_EQUAL(config_set(&r.config, "outputs.1.type", SPAN("stdout"), "--set ", &r.err), 0);

@@ -1,0 +1,250 @@
+/* sink_syslog: lines as messages of RFC 5424.
+ *
+ * To a local socket and over UDP (RFC 5426) each is one datagram; over TCP its length stands before
+ * it (RFC 6587, octet counting), so that a newline means nothing. The message is the whole event;
+ * how long it may be is the output's `line`. Time and event type in the header are the event's own,
+ * read from its first two keys, which are this program's writing. A message is never cut: half an
+ * event is no event. */
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
+#include "sensor/output/peer.h"
+#include "sensor/output/sinks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+extern const struct sink_ops sink_syslog;
+
+enum { FRAME_CAP = 32 * 1024 * 1024, NAME_CAP = 255, APP_CAP = 48 };
+
+struct sink {
+    struct peer *peer;
+    bool is_stream;
+    unsigned facility;
+    unsigned level;
+    char host[NAME_CAP + 1];
+    char app[APP_CAP + 1];
+    struct sbuf frame;
+    size_t sent; /* bytes of the first frame that the stream has taken */
+};
+
+static const char *const facilities[] = {
+    "kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
+    "uucp",   "cron",   "authpriv", "ftp",    NULL,     NULL,     NULL,     NULL,
+    "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7",
+};
+static const char *const levels[] = {"emerg",   "alert",  "crit", "err",
+                                     "warning", "notice", "info", "debug"};
+
+static unsigned number_of(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (names[i] != NULL && strcmp(names[i], name) == 0) {
+            return (unsigned)i;
+        }
+    }
+    CHECK(false); /* the configuration was checked against the same words */
+    return 0;
+}
+
+struct place {
+    enum peer_kind kind;
+    const char *where;
+};
+
+static struct place place_of(const char *target)
+{
+    struct span text = span_str(target);
+    if (span_starts(text, SPAN("udp:"))) {
+        return (struct place){PEER_UDP, &target[4]};
+    }
+    if (span_starts(text, SPAN("tcp:"))) {
+        return (struct place){PEER_TCP, &target[4]};
+    }
+    return (struct place){PEER_UNIX_DGRAM, text.len > 0 ? target : "/dev/log"};
+}
+
+static int syslog_check(const struct config_output *config, struct errbuf *err)
+{
+    struct place place = place_of(config->target);
+    return place.kind == PEER_UNIX_DGRAM ? peer_check_path(place.where, err)
+                                         : peer_check_address(place.where, err);
+}
+
+static unsigned syslog_needs(const struct config_output *config)
+{
+    return place_of(config->target).kind == PEER_UNIX_DGRAM ? SINK_LOCAL : SINK_CONNECT;
+}
+
+/* PRINTUSASCII, without what the sensor never writes (RFC 5424, 6); "-" when nothing is left. */
+static void copy_printable(char *ret_text, size_t size, const char *text)
+{
+    size_t len = 0;
+    for (const char *at = text; *at != '\0' && len + 1 < size; at++) {
+        if (*at > 0x20 && *at < 0x7f && *at != '$') {
+            ret_text[len++] = *at;
+        }
+    }
+    (void)snprintf(&ret_text[len], size - len, "%s", len == 0 ? "-" : "");
+}
+
+static void syslog_close(struct sink **s)
+{
+    if (*s != NULL) {
+        peer_free(&(*s)->peer);
+        sbuf_free(&(*s)->frame);
+        mem_free(*s);
+        *s = NULL;
+    }
+}
+
+static int syslog_open(const struct sink_options *options, struct sink **ret_sink,
+                       struct errbuf *err)
+{
+    const struct config_output *c = options->config;
+    int rc = syslog_check(c, err);
+    struct sink *s = rc == 0 ? mem_alloc(sizeof(*s)) : NULL;
+    if (s == NULL) {
+        return rc != 0 ? rc : -ENOMEM;
+    }
+    struct place place = place_of(c->target);
+    s->is_stream = place.kind == PEER_TCP;
+    s->facility = number_of(c->syslog_facility, facilities, ARRAY_LEN(facilities));
+    s->level = number_of(c->syslog_level, levels, ARRAY_LEN(levels));
+    s->frame = sbuf_with_cap(FRAME_CAP);
+    copy_printable(s->host, sizeof(s->host), options->host);
+    copy_printable(s->app, sizeof(s->app), c->syslog_identity);
+    s->peer = peer_new(place.kind, place.where);
+    if (s->peer == NULL) {
+        syslog_close(&s);
+        return -ENOMEM;
+    }
+    *ret_sink = s;
+    return 0;
+}
+
+/* The text behind the first `key` (with its quotes and colon) up to the next quote or comma. */
+static struct span value_of(struct span line, struct span key)
+{
+    size_t at = span_find(line, 0, key);
+    struct span rest = at == SPAN_NONE ? span_of(NULL, 0) : span_from(line, at + key.len);
+    size_t len = 0;
+    while (len < rest.len && rest.data[len] != '"' && rest.data[len] != ',') {
+        len++;
+    }
+    return span_head(rest, len);
+}
+
+/* Alerts by their severity, 1 the worst; alert.severity stands before all that came from the wire
+ * but the signature, in which no key can stand unescaped. */
+static unsigned level_of(const struct sink *s, struct span line, struct span type)
+{
+    uint64_t severity = 0;
+    if (!span_equal(type, SPAN("alert")) ||
+        !span_to_u64(value_of(line, SPAN("\"severity\":")), &severity) || severity == 0) {
+        return s->level;
+    }
+    return severity < 4 ? 1 + (unsigned)severity : 5; /* crit, err, warning; notice */
+}
+
+/* "2021-12-12T23:04:16.733555+0000" to "…+00:00" (RFC 3339). */
+static void add_time(struct sbuf *to, struct span time)
+{
+    if (time.len < 5) {
+        sbuf_add_byte(to, '-');
+        return;
+    }
+    sbuf_add(to, span_head(time, time.len - 2));
+    sbuf_add_byte(to, ':');
+    sbuf_add(to, span_from(time, time.len - 2));
+}
+
+/* The message of one line, in s->frame. */
+static bool make_message(struct sink *s, struct span line)
+{
+    struct span type = value_of(line, SPAN("\"event_type\":\""));
+    sbuf_reset(&s->frame);
+    sbuf_add_format(&s->frame, "<%u>1 ", s->facility * 8 + level_of(s, line, type));
+    add_time(&s->frame, value_of(line, SPAN("\"timestamp\":\"")));
+    sbuf_add_format(&s->frame, " %s %s %d %.*s - ", s->host, s->app, (int)getpid(), (int)type.len,
+                    (const char *)type.data);
+    return sbuf_add(&s->frame, line);
+}
+
+static bool make_frame(struct sink *s, struct span line)
+{
+    char length[24];
+    if (!make_message(s, line)) {
+        return false;
+    }
+    int n = snprintf(length, sizeof(length), "%zu ", s->frame.len);
+    return !s->is_stream || sbuf_replace(&s->frame, 0, 0, span_of(length, (size_t)n));
+}
+
+static int write_frame(struct sink *s, bool is_new)
+{
+    size_t done = 0;
+    if (!s->is_stream) {
+        return peer_send(s->peer, sbuf_span(&s->frame));
+    }
+    s->sent = is_new ? 0 : s->sent;
+    int rc = peer_write(s->peer, span_from(sbuf_span(&s->frame), s->sent), &done);
+    s->sent = rc == 0 ? 0 : s->sent + done;
+    return rc;
+}
+
+static int syslog_write(struct sink *s, const struct sink_block *block,
+                        struct sink_result *ret_result)
+{
+    struct span rest = block->lines;
+    int worst = 0;
+    while (rest.len > 0) {
+        bool is_new = false;
+        struct span line = span_head(rest, span_find_byte(rest, 0, '\n'));
+        int rc = peer_connect(s->peer, &is_new);
+        if (rc == 0) {
+            rc = make_frame(s, line) ? write_frame(s, is_new) : -EMSGSIZE;
+        }
+        if (rc != 0 && rc != -EMSGSIZE) {
+            return rc;
+        }
+        ret_result->n_written += rc == 0;
+        ret_result->n_lost += rc != 0;
+        worst = rc != 0 ? rc : worst;
+        (void)span_split(&rest, '\n');
+    }
+    return worst;
+}
+
+static int syslog_flush(struct sink *s)
+{
+    (void)s;
+    return 0;
+}
+
+static int syslog_reopen(struct sink *s, struct errbuf *err)
+{
+    (void)s;
+    (void)err;
+    return 0;
+}
+
+static void syslog_abort(struct sink *s)
+{
+    peer_abort(s->peer);
+}
+
+const struct sink_ops sink_syslog = {
+    .name = "syslog",
+    .needs = syslog_needs,
+    .check = syslog_check,
+    .open = syslog_open,
+    .write = syslog_write,
+    .flush = syslog_flush,
+    .reopen = syslog_reopen,
+    .abort = syslog_abort,
+    .close = syslog_close,
+};
