@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HOST_SIZE = 256, POLL_MS = 200, PROGRESS_US = 500000, FLUSH_US = 1000000 };
+enum { FIGURES_MAX = 64, HOST_SIZE = 256, POLL_MS = 200, PROGRESS_US = 500000, FLUSH_US = 1000000 };
 
 struct sensor {
     const struct snapshot *snapshot;
@@ -200,6 +200,7 @@ static int start_workers(struct sensor *s)
         .writer = s->writer,
         .host = s->host,
         .types = s->types,
+        .layouts = outputs_layouts(&s->snapshot->config),
         .n_workers = s->n_workers > 0 ? s->n_workers : 1,
         .tighten = (s->walls & SANDBOX_SECCOMP) != 0,
     };
@@ -322,6 +323,17 @@ static void sum_stats(struct sensor *s, struct stats *ret)
     stats_set(ret, STAT_EVENTS_LOST, stats_get(ret, STAT_EVENTS_LOST) + writer.lost);
 }
 
+static size_t figures_of_outputs(const struct sensor *s, struct eve_figure ret[FIGURES_MAX])
+{
+    struct outlet_stats o;
+    size_t n = 0;
+    for (size_t i = 0; n + 2 <= FIGURES_MAX && writer_output_stats(s->writer, i, &o); i++) {
+        ret[n++] = (struct eve_figure){"written", o.name, o.written};
+        ret[n++] = (struct eve_figure){"lost", o.name, o.lost};
+    }
+    return n;
+}
+
 static void put_stats(struct sensor *s, uint64_t clock_us)
 {
     struct stats sum;
@@ -330,11 +342,14 @@ static void put_stats(struct sensor *s, uint64_t clock_us)
     }
     sum_stats(s, &sum);
     struct source_port ports[SOURCE_PORTS_MAX];
+    struct eve_figure outputs[FIGURES_MAX];
     const struct eve_sums sums = {
         .uptime_s = (clock_us - s->first_us) / 1000000,
         .stats = &sum,
         .ports = ports,
         .n_ports = feeds_ports(&s->feeds, s->patrol, ports, ARRAY_LEN(ports)),
+        .outputs = outputs,
+        .n_outputs = figures_of_outputs(s, outputs),
     };
     struct event *event = eve_stats(s->eve, clock_us, &sums);
     if (event == NULL) {

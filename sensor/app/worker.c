@@ -37,7 +37,9 @@ static void on_packet_anomaly(void *ctx, const struct packet *packet, const stru
 
 static bool make_report(struct worker *w, const struct worker_shared *shared, unsigned number)
 {
-    struct eve_options options = {.host = shared->host, .line_bytes = shared->config->output_line};
+    struct eve_options options = {.host = shared->host,
+                                  .line_bytes = shared->config->output_line,
+                                  .layouts = shared->layouts};
     w->report = (struct report){
         .eve = eve_new(&options),
         .geo = geo_cache_new(shared->geo, &w->stats),

@@ -19,6 +19,7 @@ struct worker_shared {
     struct writer *writer;
     const char *host;   /* sensor name in events */
     unsigned types;     /* bit set of enum event_type that are written */
+    unsigned layouts;   /* bit set of enum layout that some output has */
     unsigned n_workers; /* they share memory.limit and flow.max */
     bool tighten;       /* threads of workers give up all but computing on what is there */
 };

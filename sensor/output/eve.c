@@ -22,6 +22,7 @@ struct eve *eve_new(const struct eve_options *options)
         return NULL;
     }
     e->soft_cap = options->line_bytes;
+    e->layouts = options->layouts != 0 ? options->layouts : 1u << LAYOUT_CONTEXT;
     e->out = sbuf_with_cap(options->line_bytes + HARD_ROOM);
     e->host = sbuf_with_cap(256);
     sbuf_add_str(&e->host, options->host);
@@ -55,6 +56,7 @@ void eve_addr(struct json *j, const char *key, const struct addr *addr)
 
 void eve_begin(struct eve *e, struct json *j, enum event_type type, uint64_t time_us)
 {
+    e->n_pieces = 0;
     *j = json_begin(&e->out, e->soft_cap);
     json_object(j, NULL);
     eve_time(j, "timestamp", time_us);
@@ -262,13 +264,10 @@ static bool place_is_known(const struct place *place)
     return place != NULL && (place->country_iso_code[0] != '\0' || place->as_number != 0);
 }
 
-/* Geo data of events that are no alerts: the schema has no other place for it. */
+/* Geo data of events that are no alerts, some of which is known: the schema has no other place for
+ * it. */
 static void add_vars(struct json *j, const struct eve_places *p)
 {
-    if (p == NULL || (!place_is_known(p->source) && !place_is_known(p->destination) &&
-                      !place_is_known(p->client_place) && p->client == NULL)) {
-        return;
-    }
     json_array(j, "flowvars");
     if (p->client != NULL) {
         char text[ADDR_TEXT_SIZE];
@@ -281,19 +280,31 @@ static void add_vars(struct json *j, const struct eve_places *p)
     json_array_end(j);
 }
 
-void eve_metadata(struct json *j, const struct conn *conn, const struct eve_places *places)
+void eve_metadata(struct eve *e, struct json *j, const struct conn *conn,
+                  const struct eve_places *places)
 {
-    bool any_var =
-        places != NULL && (place_is_known(places->source) || place_is_known(places->destination) ||
-                           place_is_known(places->client_place) || places->client != NULL);
-    if (conn->marks == 0 && !j->cut && !has_figures(conn) && !any_var) {
+    bool any_var = eve_wants(e, LAYOUT_CONTEXT) && places != NULL &&
+                   (place_is_known(places->source) || place_is_known(places->destination) ||
+                    place_is_known(places->client_place) || places->client != NULL);
+    bool any_else = conn->marks != 0 || j->cut || has_figures(conn);
+    if (!any_else && !any_var) {
         return;
     }
+    size_t whole = eve_piece_begin(e);
     json_object(j, "metadata");
     add_marks(j, conn);
     add_figures(j, conn);
-    add_vars(j, places);
+    size_t vars = eve_piece_begin(e);
+    if (any_var) {
+        add_vars(j, places);
+    }
+    if (any_else) {
+        eve_piece_end(e, vars, LAYOUT_CONTEXT);
+    }
     json_object_end(j);
+    if (!any_else) {
+        eve_piece_end(e, whole, LAYOUT_CONTEXT);
+    }
 }
 
 struct event_key eve_key(struct conn *conn)
@@ -315,6 +326,10 @@ struct event *eve_finish(struct eve *e, struct json *j, enum event_type type,
         event->key = *key;
         event->type = type;
         event->len = e->out.len;
+        event->n_pieces = e->n_pieces;
+        for (size_t i = 0; i < e->n_pieces; i++) {
+            event->pieces[i] = e->pieces[i];
+        }
         bytes_copy(event->json, e->out.data, e->out.len);
     }
     return event;

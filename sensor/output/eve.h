@@ -15,6 +15,7 @@ struct eve;
 struct eve_options {
     const char *host;  /* sensor name; copied */
     size_t line_bytes; /* longest line */
+    unsigned layouts;  /* bit set of enum layout that some output has; 0: LAYOUT_CONTEXT */
 };
 
 struct eve *eve_new(const struct eve_options *options);
@@ -50,12 +51,20 @@ struct event *eve_anomaly(struct eve *e, struct conn *conn, const struct tx *tx,
 /* An anomaly of a packet that was not given to a flow; of the headers what could be read. */
 struct event *eve_packet_anomaly(struct eve *e, const struct packet *packet,
                                  const struct headers *headers, enum anomaly anomaly);
+/* A figure that is not of stats.def: one of an output. */
+struct eve_figure {
+    const char *name;  /* "lost" */
+    const char *about; /* "redis": the two make the key output_lost_redis */
+    uint64_t value;
+};
 /* What a stats event tells. */
 struct eve_sums {
     uint64_t uptime_s; /* of packet time */
     const struct stats *stats;
     const struct source_port *ports; /* interfaces; NULL when there are none */
     size_t n_ports;
+    const struct eve_figure *outputs;
+    size_t n_outputs;
 };
 struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *sums);
 

@@ -143,17 +143,38 @@ static void add_side(struct json *j, const char *key, const struct place *place)
     }
 }
 
-static void add_context(struct json *j, const struct finding *finding,
+static void add_sides(struct json *j, const struct finding *finding,
+                      const struct eve_places *places)
+{
+    add_client(j, places);
+    add_side(j, "source", finding->dir == TO_SERVER ? places->source : places->destination);
+    add_side(j, "destination", finding->dir == TO_SERVER ? places->destination : places->source);
+}
+
+/* The two addresses and the client are of one layout, the look-up is of all. */
+static void add_context(struct eve *e, struct json *j, const struct finding *finding,
                         const struct eve_places *places)
 {
+    bool with_sides = eve_wants(e, LAYOUT_CONTEXT);
+    if (finding->jndi == NULL && !with_sides) {
+        return;
+    }
+    size_t whole = eve_piece_begin(e);
     json_object(j, "context");
     if (finding->jndi != NULL) {
         add_jndi(j, finding, places->callback);
     }
-    add_client(j, places);
-    add_side(j, "source", finding->dir == TO_SERVER ? places->source : places->destination);
-    add_side(j, "destination", finding->dir == TO_SERVER ? places->destination : places->source);
+    size_t sides = eve_piece_begin(e);
+    if (with_sides) {
+        add_sides(j, finding, places);
+    }
+    if (finding->jndi != NULL) {
+        eve_piece_end(e, sides, LAYOUT_CONTEXT);
+    }
     json_object_end(j);
+    if (finding->jndi == NULL) {
+        eve_piece_end(e, whole, LAYOUT_CONTEXT);
+    }
 }
 
 /* Keys that stand several times become one array, as readers expect. */
@@ -192,8 +213,8 @@ static void add_endpoint(struct json *j, const char *key, const struct conn *con
     json_object_end(j);
 }
 
-static void add_alert(struct json *j, const struct tx *tx, const struct finding *finding,
-                      const struct eve_places *places)
+static void add_alert(struct eve *e, struct json *j, const struct tx *tx,
+                      const struct finding *finding, const struct eve_places *places)
 {
     const struct signature *s = finding->signature;
     json_object(j, "alert");
@@ -211,7 +232,7 @@ static void add_alert(struct json *j, const struct tx *tx, const struct finding 
     }
     add_spans(j, "references", s->references, s->n_references);
     add_metadata(j, s);
-    add_context(j, finding, places);
+    add_context(e, j, finding, places);
     json_object_end(j);
 }
 
@@ -244,12 +265,13 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
     if (tx->decoder != NULL && (tx->flags & TX_ALTERNATE) == 0 && (tx->flags & message) != 0) {
         json_number(&j, "tx_id", tx->id); /* else there is no event of the transaction */
     }
-    add_alert(&j, tx, finding, places);
+    add_alert(e, &j, tx, finding, places);
     eve_app_objects(&j, tx);
     eve_flow_brief(&j, conn);
     json_string_if(&j, "payload_printable", finding->context);
     json_number(&j, "stream", conn->proto == IP_PROTO_TCP);
-    eve_metadata(&j, conn, NULL);
+    eve_layouts(e, &j, conn, finding->dir, places);
+    eve_metadata(e, &j, conn, NULL);
     struct event *event = eve_finish(e, &j, EVENT_ALERT, &key);
     if (event != NULL && finding->signature->limit.kind != SIGNATURE_LIMIT_NONE) {
         event->limit = finding->signature->limit;

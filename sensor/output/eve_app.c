@@ -330,7 +330,8 @@ struct event *eve_file(struct eve *e, struct tx *tx, const struct file_seen *fil
     json_number(&j, "tx_id", tx->id);
     eve_app_objects(&j, tx);
     add_file(&j, tx, file);
-    eve_metadata(&j, tx->conn, places);
+    eve_layouts(e, &j, tx->conn, TO_SERVER, places);
+    eve_metadata(e, &j, tx->conn, places);
     return eve_finish(e, &j, EVENT_FILEINFO, &key);
 }
 
@@ -354,6 +355,7 @@ struct event *eve_transaction(struct eve *e, struct tx *tx, unsigned part,
     } else {
         eve_app_objects(&j, tx);
     }
-    eve_metadata(&j, tx->conn, places);
+    eve_layouts(e, &j, tx->conn, TO_SERVER, places);
+    eve_metadata(e, &j, tx->conn, places);
     return eve_finish(e, &j, type, &key);
 }

@@ -120,7 +120,8 @@ struct event *eve_flow(struct eve *e, struct conn *conn, enum close_reason reaso
         add_tcp(&j, conn);
     }
     add_ndpi(&j, conn);
-    eve_metadata(&j, conn, places);
+    eve_layouts(e, &j, conn, TO_SERVER, places);
+    eve_metadata(e, &j, conn, places);
     return eve_finish(e, &j, EVENT_FLOW, &key);
 }
 
@@ -212,6 +213,14 @@ static const char *walk_to(struct path_walk *w, const char *path)
     return (const char *)rest.data;
 }
 
+static void add_figure_of_output(struct json *j, const struct eve_figure *figure)
+{
+    char key[128];
+    (void)snprintf(key, sizeof(key), "output_%s_%s", figure->name, figure->about);
+    json_key_span(j, span_str(key)); /* an operator may have named it anything */
+    json_number(j, NULL, figure->value);
+}
+
 static void add_flowints(struct json *j, const struct stats *stats)
 {
     for (unsigned id = 0; id < STAT_N; id++) {
@@ -271,6 +280,9 @@ struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *
     json_object(&j, "flowints");
     add_flowints(&j, stats);
     add_ports(&j, sums);
+    for (size_t i = 0; i < sums->n_outputs; i++) {
+        add_figure_of_output(&j, &sums->outputs[i]);
+    }
     json_object_end(&j);
     json_object_end(&j);
     return eve_finish(e, &j, EVENT_STATS, &key);

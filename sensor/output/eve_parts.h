@@ -10,6 +10,9 @@ struct eve {
     struct sbuf host;
     size_t soft_cap;
     uint64_t n_stats; /* stats events so far: the later one of a time stands later */
+    unsigned layouts;
+    struct event_piece pieces[EVENT_PIECES]; /* of the event at hand */
+    size_t n_pieces;
 };
 
 /* The keys that all events of a flow begin with. `time_us` is the event's; dir: whose sender is
@@ -22,7 +25,17 @@ void eve_packet(struct json *j, const struct headers *headers);
 void eve_origin(struct json *j, const struct conn *conn, uint64_t number);
 /* metadata with the flow's marks, figures and, when given, the places as flowvars; also what
  * cutting the line has to say. */
-void eve_metadata(struct json *j, const struct conn *conn, const struct eve_places *places);
+void eve_metadata(struct eve *e, struct json *j, const struct conn *conn,
+                  const struct eve_places *places);
+/* Geo data of the layouts but LAYOUT_CONTEXT; dir: whose sender is src_ip. */
+void eve_layouts(struct eve *e, struct json *j, const struct conn *conn, enum direction dir,
+                 const struct eve_places *places);
+/* Whether any output has that layout. */
+bool eve_wants(const struct eve *e, enum layout layout);
+/* What is written between the two is a piece of the layout; nothing is none. Never the first member
+ * of an object, so that its comma goes with it. */
+size_t eve_piece_begin(const struct eve *e);
+void eve_piece_end(struct eve *e, size_t begin, enum layout layout);
 /* Closes the object and makes the event. */
 struct event *eve_finish(struct eve *e, struct json *j, enum event_type type,
                          const struct event_key *key);

@@ -244,7 +244,7 @@ static void stats_nest_by_their_path(void)
     stats_add(&stats, STAT_APP_TX_SMTP, 2);
     stats_add(&stats, STAT_LOST_TLS, 5);
     const struct source_port ports[] = {{"eth0", true, 11, 12, 13, 14}};
-    const struct eve_sums sums = {3, &stats, ports, 1};
+    const struct eve_sums sums = {.uptime_s = 3, .stats = &stats, .ports = ports, .n_ports = 1};
     struct event *event = eve_stats(e, 1639350256733555ULL, &sums);
     CU_ASSERT(has(event, "\"decoder\":{\"pkts\":7,"));
     CU_ASSERT(has(event,
