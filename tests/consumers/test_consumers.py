@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What each consumer of events needs, and what it trips over, held against the events of all captures
-and of hostile traffic, in every layout.
+"""What each consumer of events needs, and what it trips over, held against the events of all
+captures and of hostile traffic, in every layout.
 
 test_consumers.py PROGRAM --pcaps FOLDER [--geo FOLDER]
 
@@ -34,35 +34,12 @@ OPTIONS = None
 LINES = {}  # layout -> lines, made once
 
 
-def hostile():
-    """Every byte, and what reorders or ends lines on a screen, in every place there is."""
-    every = bytes(range(256)) + "\u202e\u2066\u2028\u200b\ufeff".encode() + b"\xed\xa0\x80\xc0\xaf"
-    header = every.replace(b"\n", b"").replace(b"\r", b"")
-    word = header.replace(b" ", b"").replace(b"\0", b"").replace(b":", b"")
-    talk = flows.Talk().open()
-    talk.client(b"GET /" + word + b"?" + flows.lookup("x") + word + b" HTTP/1.1\r\nHost: " + header
-                + b"\r\nUser-Agent: " + header + flows.lookup("y") + b"\r\nX-" + word + b": "
-                + header + b"\r\nContent-Length: 0\r\n\r\n")
-    talk.client(flows.request("/" + "l" * 40000, [(b"User-Agent", flows.lookup("z") * 30),
-                                                  (b"Referer", b"r" * 30000)]))
-    talk.server(flows.response(headers=[(b"Server", header)])).close()
-    mail = flows.Talk(server=("192.0.2.25", 25), start_us=flows.START_US + 1000000).open()
-    for side, text in ((1, b"220 " + header + b"\r\n"), (0, b"EHLO " + header + b"\r\n"),
-                       (1, b"250 ok\r\n"), (0, b"MAIL FROM:<" + word + b"@a>\r\n"),
-                       (1, b"250 ok\r\n"), (0, b"RCPT TO:<" + word + b"@b>\r\n"),
-                       (1, b"250 ok\r\n"), (0, b"DATA\r\n"), (1, b"354 go\r\n"),
-                       (0, b"Subject: " + header + flows.lookup("s") + b"\r\nFrom: " + header
-                        + b"\r\n\r\n" + header + b"\r\n.\r\n"), (1, b"250 ok\r\n")):
-        mail.say(side, text)
-    return flows.pcap(talk.frames + mail.close().frames)
-
-
 def lines_of(layout):
     """All events in a layout, as they are written."""
     if not LINES:
         with tempfile.TemporaryDirectory(prefix="jndiwatch-consumers-") as folder:
             with open(os.path.join(folder, "hostile.pcap"), "wb") as file:
-                file.write(hostile())
+                file.write(flows.pcap(flows.hostile()))
             names = LAYOUTS + ("splunk", "wazuh")
             with open(os.path.join(folder, "outputs.yaml"), "w", encoding="ascii") as file:
                 file.write("outputs:\n")
@@ -117,7 +94,7 @@ def need_geo():
 class Safety(unittest.TestCase):
     """What no log may hold, whoever reads it."""
 
-    # Characters that a terminal obeys, or that reorder a line (Unicode 15, Bidi_Control and others).
+    # Characters that a terminal obeys, or that reorder a line (Unicode's Bidi_Control, others).
     TREACHEROUS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
                              "\ufeff\ufff9-\ufffb]")
 
@@ -165,8 +142,8 @@ class EveBox(unittest.TestCase):
             datetime.datetime.strptime(event["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z")
         for event in alerts_of("evebox"):
             self.assertIsInstance(event["alert"]["signature_id"], int)
-            for path in ("alert.signature", "alert.action", "src_ip", "dest_ip", "app_proto", "host",
-                         "proto"):
+            for path in ("alert.signature", "alert.action", "src_ip", "dest_ip", "app_proto",
+                         "host", "proto"):
                 self.assertIsInstance(places(event, path), str, path)
             self.assertIn(event["alert"]["severity"], (1, 2, 3, 4))
 

@@ -112,6 +112,29 @@ def good(n=3, first_port=40000, start_us=START_US):
 PER_EXCHANGE = 10
 
 
+def hostile():
+    """Every byte, and what reorders or ends lines on a screen, in every place there is."""
+    every = bytes(range(256)) + "\u202e\u2066\u2028\u200b\ufeff".encode() + b"\xed\xa0\x80\xc0\xaf"
+    header = every.replace(b"\n", b"").replace(b"\r", b"")
+    word = header.replace(b" ", b"").replace(b"\0", b"").replace(b":", b"")
+    talk = Talk().open()
+    talk.client(b"GET /" + word + b"?" + lookup("x") + word + b" HTTP/1.1\r\nHost: " + header
+                + b"\r\nUser-Agent: " + header + lookup("y") + b"\r\nX-" + word + b": "
+                + header + b"\r\nContent-Length: 0\r\n\r\n")
+    talk.client(request("/" + "l" * 40000, [(b"User-Agent", lookup("z") * 30),
+                                                  (b"Referer", b"r" * 30000)]))
+    talk.server(response(headers=[(b"Server", header)])).close()
+    mail = Talk(server=("192.0.2.25", 25), start_us=START_US + 1000000).open()
+    for side, text in ((1, b"220 " + header + b"\r\n"), (0, b"EHLO " + header + b"\r\n"),
+                       (1, b"250 ok\r\n"), (0, b"MAIL FROM:<" + word + b"@a>\r\n"),
+                       (1, b"250 ok\r\n"), (0, b"RCPT TO:<" + word + b"@b>\r\n"),
+                       (1, b"250 ok\r\n"), (0, b"DATA\r\n"), (1, b"354 go\r\n"),
+                       (0, b"Subject: " + header + lookup("s") + b"\r\nFrom: " + header
+                        + b"\r\n\r\n" + header + b"\r\n.\r\n"), (1, b"250 ok\r\n")):
+        mail.say(side, text)
+    return talk.frames + mail.close().frames
+
+
 def pcap(packets, link_type=frames.ETHERNET, order="<", snaplen=262144):
     """A classic pcap, as bytes."""
     out = [struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link_type)]

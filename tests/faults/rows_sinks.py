@@ -17,6 +17,9 @@ from takers import DGRAM, STREAM, Kafka, Listener, Redis, Subscriber
 
 MANY = 400  # conversations whose events fill every buffer on the way
 LOCAL5 = 21  # RFC 5424, table 1
+# What a terminal obeys, or what reorders a line.
+TREACHEROUS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+                         "\ufeff\ufff9-\ufffb]")
 QUICK = "timeout: 300 ms"  # how long a test waits for what will not come
 
 
@@ -637,11 +640,48 @@ def kafka_comes_back(lab):
     expect_records(cluster.records(), whole(lab), "suricata", lambda event: event.get("src_ip", ""))
 
 
+def expect_harmless(data, what):
+    """No byte of it can do harm in a viewer, a terminal or a protocol; `data` is one event."""
+    demand(b"$" not in data and data.startswith(b"{") and data.endswith(b"}"), f"{what}: {data!r}")
+    bad = TREACHEROUS.search(data.decode("utf-8"))
+    demand(bad is None, f"{what}: {bad and bad[0]!r} stands in it")
+    json.loads(data)
+
+
+def hostile_bytes_everywhere(lab):
+    """Whatever was sent, each output gets the same harmless events, framed as it wants them."""
+    lab.write("hostile.pcap", flows.pcap(flows.hostile()))
+    stream, dgram, log = (Listener(lab, kind, lab.path(name)) for kind, name in (
+        (STREAM, "stream"), (DGRAM, "dgram"), (DGRAM, "log")))
+    server, cluster = Redis(lab), brokers(lab, "suricata")
+    expect(lab.run("-r", "hostile.pcap", *OUT, *configure(
+        lab, unix(lab, STREAM, name="stream"), unix(lab, DGRAM, name="dgram"),
+        f"type: syslog, target: {lab.path('log')}, line: 64 KiB", redis(
+            server, "redis: {mode: rpush}"),
+        redis(server, "redis: {mode: stream, key: x}"), kafka(cluster))), 0)
+    lines = [line[:-1] for line in whole(lab)]
+    demand(any(b"\\\\xff" in line for line in lines), "nothing hostile came through")
+    for line in lines:
+        expect_harmless(line, "the file")
+    same(stream.data(), [line + b"\n" for line in lines], "the stream")
+    same(dgram.data(), [line + b"\n" for line in lines], "the datagrams")
+    log.close()
+    demand([part[part.index(b"{"):] for part in log.parts] == lines, "syslog")
+    for part in log.parts:
+        header = part[:part.index(b"{")]
+        demand(header.count(b" ") == 7 and all(0x20 <= byte < 0x7f for byte in header),
+               f"syslog's header: {header!r}")
+    demand(server.ask("LRANGE", "suricata", 0, -1) == lines, "Redis, list")
+    demand([fields[1] for _, fields in server.ask("XRANGE", "x", "-", "+")] == lines, "stream")
+    demand(sorted(value for _, _, _, value in cluster.records()) == sorted(lines), "Kafka")
+
+
 KAFKA_TESTS = [
     ("kafka topics and keys", kafka_topics_and_keys),
     ("kafka settings", kafka_settings),
     ("kafka is down", kafka_is_down),
     ("kafka comes back", kafka_comes_back),
+    ("hostile bytes everywhere", hostile_bytes_everywhere),
 ]
 
 TESTS = [
