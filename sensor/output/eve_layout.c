@@ -152,6 +152,9 @@ static const struct side *foremost(const struct side *client, const struct side 
 void eve_layouts(struct eve *e, struct json *j, const struct conn *conn, enum direction dir,
                  const struct eve_places *p)
 {
+    if (p == NULL) {
+        return;
+    }
     enum direction back = direction_other(dir);
     bool has_ports =
         conn->proto == IP_PROTO_TCP || conn->proto == IP_PROTO_UDP || conn->proto == IP_PROTO_SCTP;

@@ -27,7 +27,7 @@ void eve_origin(struct json *j, const struct conn *conn, uint64_t number);
  * cutting the line has to say. */
 void eve_metadata(struct eve *e, struct json *j, const struct conn *conn,
                   const struct eve_places *places);
-/* Geo data of the layouts but LAYOUT_CONTEXT; dir: whose sender is src_ip. */
+/* Geo data of the layouts but LAYOUT_CONTEXT; dir: whose sender is src_ip. places may be NULL. */
 void eve_layouts(struct eve *e, struct json *j, const struct conn *conn, enum direction dir,
                  const struct eve_places *places);
 /* Whether any output has that layout. */
