@@ -48,8 +48,8 @@ struct event {
     struct event *next; /* for whoever queues it */
     struct event_key key;
     enum event_type type;
-    struct signature_limit limit; /* of the rule that an alert is of */
-    uint64_t limit_key;           /* alerts with the same are counted together */
+    struct signature_limit limit;            /* of the rule that an alert is of */
+    uint64_t limit_key;                      /* alerts with the same are counted together */
     struct event_piece pieces[EVENT_PIECES]; /* in their order in the text, apart */
     size_t n_pieces;
     size_t len;

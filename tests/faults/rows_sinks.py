@@ -534,8 +534,8 @@ def live_disk_is_full(lab):
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         raise Skip("a small file system needs root and unshare")
     os.mkdir(lab.path("D"))
-    script = ('mount -t tmpfs -o size=4m,mode=1777 none D || exit 77; head -c 3900k /dev/zero >D/filler; '
-              'exec "$@"')
+    script = ("mount -t tmpfs -o size=4m,mode=1777 none D || exit 77; "
+              'head -c 3900k /dev/zero >D/filler; exec "$@"')
     file = lab.path("file.json")
     live = Live(lab, *configure(lab, f"target: {file}, {SOME}",
                                 f"target: {lab.path('D', 'eve.json')}, {SOME}"),
