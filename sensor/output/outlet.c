@@ -183,7 +183,7 @@ static void count_lost(struct outlet *o, uint64_t n, uint64_t clock_us, int erro
 static const char *reason(const struct outlet *o, int error)
 {
     const char *words = o->options.ops->why != NULL ? o->options.ops->why(o->sink) : NULL;
-    return words != NULL ? words : strerror(error);
+    return words != NULL ? words : error == EAGAIN ? "it takes no more events" : strerror(error);
 }
 
 static void tell_failure(struct outlet *o, int error)
@@ -279,7 +279,7 @@ static void try_block(struct outlet *o, struct block *b, uint64_t now)
     if (rc == -EAGAIN && result.n_lost == 0) {
         o->next_try_us = result.n_written > 0 ? 0 : now + SLOW_US;
         if (now - o->away_since_us > PATIENT_US) {
-            tell_failure(o, ETIMEDOUT);
+            tell_failure(o, EAGAIN);
         }
         return;
     }
@@ -324,7 +324,7 @@ static void give_up(struct outlet *o, struct block *b)
     int error = atomic_load_explicit(&o->error, memory_order_relaxed);
     size_t written = o->options.ops->give_up != NULL ? o->options.ops->give_up(o->sink) : 0;
     written = written < b->n_lines ? written : b->n_lines;
-    error = error != 0 ? error : ETIMEDOUT;
+    error = error != 0 ? error : EAGAIN;
     atomic_fetch_add_explicit(&o->written, written, memory_order_relaxed);
     count_lost(o, b->n_lines - written, b->last_us, error);
     block_skip(b, b->n_lines);

@@ -50,14 +50,16 @@ static void explain(const char *path, int error, struct errbuf *err)
     struct stat st;
     (void)snprintf(copy, sizeof(copy), "%s", path);
     const char *dir = dirname(copy);
+    bool there = stat(dir, &st) == 0;
+    bool absent = !there && errno != EACCES;
     if (error == EWOULDBLOCK) {
         errbuf_add(err, "output '%s' is in use by another process. Choose another with -l or -o",
                    path);
     } else if (error == EMFILE || error == ENFILE) {
         errbuf_add(err, "cannot open '%s': %s; raise LimitNOFILE", path, strerror(error));
-    } else if (stat(dir, &st) != 0) {
+    } else if (absent) {
         errbuf_add(err, "output directory '%s' does not exist; mkdir -p %s", dir, dir);
-    } else if (!S_ISDIR(st.st_mode)) {
+    } else if (there && !S_ISDIR(st.st_mode)) {
         errbuf_add(err, "output directory '%s' is not a directory. Choose another with -l", dir);
     } else {
         errbuf_add(err, "cannot write '%s': %s. Choose another place with -l or -o", path,
@@ -139,25 +141,27 @@ static const char *pattern_of(const struct config_output *config)
     return config->target[0] != '\0' ? config->target : "eve.json";
 }
 
-static int file_check(const struct config_output *config, struct errbuf *err)
+/* `ret_path`: what a file of it might be called. */
+static int check_name(const struct config_output *config, char ret_path[PATH_MAX],
+                      struct errbuf *err)
 {
-    char path[PATH_MAX];
-    char copy[PATH_MAX];
-    struct stat st;
-    if (is_stdout(config)) {
-        return 0;
-    }
-    int rc = rotate_name(pattern_of(config), 0, path, sizeof(path));
-    if (rc == -EINVAL && !rotate_is_pattern(pattern_of(config))) {
-        rc = 0;
-    }
+    int rc = rotate_name(pattern_of(config), 0, ret_path, PATH_MAX);
     if (rc == -ENAMETOOLONG) {
         errbuf_add(err, "the name of the output is longer than %d bytes", PATH_MAX - 1);
     } else if (rc != 0) {
         errbuf_add(err, "output '%s': after %% only Y m d H M S s and %% are understood",
                    pattern_of(config));
     }
-    if (rc != 0) {
+    return rc;
+}
+
+static int file_check(const struct config_output *config, struct errbuf *err)
+{
+    char path[PATH_MAX];
+    char copy[PATH_MAX];
+    struct stat st;
+    int rc = is_stdout(config) ? 0 : check_name(config, path, err);
+    if (rc != 0 || is_stdout(config)) {
         return rc;
     }
     (void)snprintf(copy, sizeof(copy), "%s", path);
@@ -170,7 +174,8 @@ static int file_check(const struct config_output *config, struct errbuf *err)
 
 static int file_open(const struct sink_options *options, struct sink **ret_sink, struct errbuf *err)
 {
-    int rc = file_check(options->config, err);
+    char path[PATH_MAX];
+    int rc = is_stdout(options->config) ? 0 : check_name(options->config, path, err);
     struct sink *s = rc == 0 ? mem_alloc(sizeof(*s)) : NULL;
     if (s == NULL) {
         return rc != 0 ? rc : -ENOMEM;
