@@ -92,22 +92,34 @@ static size_t inside_of(struct span s, size_t at, struct span key)
     return SPAN_NONE;
 }
 
-/* The object with its mark. */
+static bool is_marked(struct span s, size_t flowbits)
+{
+    struct span bits = span_from(s, flowbits);
+    bits = span_head(bits, span_find_byte(bits, 0, ']'));
+    return span_find(bits, 0, SPAN("\"truncated\"")) != SPAN_NONE;
+}
+
+/* The object with its mark: put first among the flowbits, or in metadata, else last in the object.
+ */
 static bool add_marked(struct span s, struct sbuf *to)
 {
     size_t metadata = inside_of(s, 1, SPAN("metadata"));
     size_t flowbits = metadata == SPAN_NONE ? SPAN_NONE : inside_of(s, metadata, SPAN("flowbits"));
     size_t at = flowbits != SPAN_NONE ? flowbits : metadata != SPAN_NONE ? metadata : s.len - 1;
-    const char *mark = flowbits != SPAN_NONE   ? "\"truncated\","
-                       : metadata != SPAN_NONE ? "\"flowbits\":[\"truncated\"],"
-                                               : ",\"metadata\":{\"flowbits\":[\"truncated\"]}";
-    struct span bits = span_from(s, at);
-    bits = span_head(bits, span_find_byte(bits, 0, ']'));
-    if (flowbits != SPAN_NONE && span_find(bits, 0, SPAN("\"truncated\"")) != SPAN_NONE) {
+    if (flowbits != SPAN_NONE && is_marked(s, flowbits)) {
         return sbuf_add(to, s);
     }
     sbuf_add(to, span_head(s, at));
-    sbuf_add_str(to, mark);
+    if (flowbits != SPAN_NONE) {
+        sbuf_add_str(to, "\"truncated\"");
+    } else if (metadata != SPAN_NONE) {
+        sbuf_add_str(to, "\"flowbits\":[\"truncated\"]");
+    } else {
+        sbuf_add_str(to, s.len > 2 ? "," : "");
+        sbuf_add_str(to, "\"metadata\":{\"flowbits\":[\"truncated\"]}");
+    }
+    bool more = metadata != SPAN_NONE && span_at(s, at) != ']' && span_at(s, at) != '}';
+    sbuf_add_str(to, more ? "," : "");
     return sbuf_add(to, span_from(s, at));
 }
 
