@@ -51,6 +51,8 @@ static const struct option_row rows[] = {
     {'k', "checksums", "all|none|auto", TEXT_OF(checksums),
      "which packets with a wrong checksum are refused (default: auto)"},
     {0, "workers", "N", TEXT_OF(workers), "packet threads; 0: everything in one thread (default)"},
+    {0, "socket", "PATH", TEXT_OF(socket),
+     "take commands at this socket, as suricatasc sends them"},
     {0, "user", "NAME", TEXT_OF(user),
      "user to become once all is open (default: live capture of root becomes jndiwatch or nobody)"},
     {0, "set", "KEY=VALUE", LIST_OF(settings),

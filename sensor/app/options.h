@@ -28,6 +28,7 @@ struct options {
     const char *checksums;         /* -k, or NULL */
     const char *workers;           /* --workers, or NULL */
     const char *user;              /* --user, or NULL */
+    const char *socket;            /* --socket, or NULL */
     char *filter;                  /* the trailing words, joined; or NULL; owned */
     bool quiet;                    /* -q */
     bool wait;                     /* --wait */

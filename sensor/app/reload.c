@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { IDLE, RUNNING, DONE };
@@ -26,6 +27,7 @@ struct reload {
     bool again;
     struct engine *engine; /* NULL: refused */
     struct errbuf err;
+    char refusal[401];
 };
 
 static void read_aside(struct reload *r)
@@ -89,12 +91,21 @@ void reload_ask(struct reload *r)
 }
 
 /* The first mistake; the others are found by -T. */
-static void tell_refused(const struct errbuf *err)
+static void tell_refused(struct reload *r)
 {
-    const char *text = errbuf_text(err);
-    size_t len = strcspn(text, "\n");
-    log_error("reload refused: %.*s; the old rules stay in use", (int)(len < 400 ? len : 400),
-              text);
+    const char *text = errbuf_text(&r->err);
+    (void)snprintf(r->refusal, sizeof(r->refusal), "%.*s", (int)strcspn(text, "\n"), text);
+    log_error("reload refused: %s; the old rules stay in use", r->refusal);
+}
+
+bool reload_is_busy(const struct reload *r)
+{
+    return atomic_load_explicit(&r->state, memory_order_acquire) != IDLE;
+}
+
+const char *reload_refusal(const struct reload *r)
+{
+    return r->refusal;
 }
 
 struct engine *reload_take(struct reload *r)
@@ -103,8 +114,9 @@ struct engine *reload_take(struct reload *r)
         return NULL;
     }
     struct engine *engine = r->engine;
+    r->refusal[0] = '\0';
     if (engine == NULL) {
-        tell_refused(&r->err);
+        tell_refused(r);
     } else {
         log_notice("reloaded: %zu rules", engine_n_loaded(engine));
     }

@@ -112,6 +112,9 @@ static void list_paths(struct list *l, const struct rights_needs *needs)
             add_file(l, c->outputs[i].target, true);
         }
     }
+    if (c->command_socket[0] != '\0') {
+        add_file(l, c->command_socket, true); /* to take it away */
+    }
     char cache[PATH_MAX];
     const char *folder = snapshot_cache_folder(c, cache, sizeof(cache));
     if (folder != NULL) {

@@ -5,6 +5,8 @@
  * is written. A second SIGINT or SIGTERM ends at once and says so. */
 #include "sensor/app/run.h"
 
+#include "sensor/app/answers.h"
+#include "sensor/app/command.h"
 #include "sensor/app/crew.h"
 #include "sensor/app/feeds.h"
 #include "sensor/app/outputs.h"
@@ -29,7 +31,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIGURES_MAX = 64, HOST_SIZE = 256, POLL_MS = 200, PROGRESS_US = 500000, FLUSH_US = 1000000 };
+enum {
+    FAILED_CAP = 1024 * 1024,
+    FIGURES_MAX = 64,
+    HOST_SIZE = 256,
+    POLL_MS = 200,
+    PROGRESS_US = 500000,
+    FLUSH_US = 1000000,
+    SERVE_US = 50000
+};
 
 struct sensor {
     const struct snapshot *snapshot;
@@ -37,15 +47,18 @@ struct sensor {
     struct feeds feeds;
     struct writer *writer;
     struct checksum_policy *checksums;
-    struct survey *survey; /* while the first packets wait for it; else NULL */
-    struct crew *crew;     /* of files */
-    struct patrol *patrol; /* of interfaces */
+    struct survey *survey;   /* while the first packets wait for it; else NULL */
+    struct crew *crew;       /* of files */
+    struct patrol *patrol;   /* of interfaces */
+    struct command *command; /* NULL: no socket */
+    struct answers answers;
     struct reload *reload;
     struct privs privs;            /* who it is to be */
     struct charset_hold *charsets; /* for workers that open no files */
     unsigned walls;                /* enum sandbox_wall */
     struct engine *engine;         /* in use now */
     struct eve *eve;               /* for stats */
+    struct sbuf failed_rules;      /* lines, and a NUL */
     char host[HOST_SIZE];
     unsigned types;
     unsigned n_workers;
@@ -56,6 +69,7 @@ struct sensor {
     uint64_t started_us; /* monotonic */
     uint64_t progress_us;
     uint64_t flushed_us;
+    uint64_t served_us;
     uint64_t n_unmade; /* stats events for which there was no memory */
 };
 
@@ -172,13 +186,58 @@ static int open_writer_as_user(struct sensor *s, struct errbuf *err)
     return rc;
 }
 
+static void sum_for_answers(void *ctx, struct stats *ret_sum);
+
+static void stop_by_command(void *ctx)
+{
+    (void)ctx;
+    on_stop(SIGTERM);
+}
+
+/* As the user that it will be, who may take it away again. */
+static int open_command(struct sensor *s, struct errbuf *err)
+{
+    const char *path = s->snapshot->config.command_socket;
+    struct command_user user = {.ctx = &s->answers, .answer = answers_give};
+    if (path[0] == '\0') {
+        return 0;
+    }
+    privs_put_on(&s->privs);
+    int rc = command_open(path, &user, &s->command, err);
+    privs_put_off(&s->privs);
+    return rc;
+}
+
+/* Once all of it is there. */
+static void prepare_answers(struct sensor *s, const struct errbuf *failed_rules)
+{
+    const char *text = errbuf_text(failed_rules);
+    (void)sbuf_add_str(&s->failed_rules, text);
+    (void)sbuf_add_byte(&s->failed_rules, 0);
+    s->answers = (struct answers){
+        .config = &s->snapshot->config,
+        .feeds = &s->feeds,
+        .patrol = s->patrol,
+        .engine = s->engine,
+        .reload = s->reload,
+        .writer = s->writer,
+        .failed_rules = s->failed_rules.len > 0 ? (const char *)s->failed_rules.data : "",
+        .started_us = clock_monotonic_us(),
+        .reloaded_us = clock_wall_us(),
+        .ctx = s,
+        .sum = sum_for_answers,
+        .stop = stop_by_command,
+    };
+}
+
 static int give_up_rights(struct sensor *s, struct errbuf *err)
 {
     const struct rights_needs needs = {
         .snapshot = s->snapshot,
         .options = s->options,
         .live = is_live(s),
-        .more = outputs_rights(&s->snapshot->config),
+        .more = outputs_rights(&s->snapshot->config) |
+                (s->command != NULL ? (unsigned)SANDBOX_ACCEPT : 0U),
     };
     return rights_give_up(&needs, &s->privs, &s->walls, err);
 }
@@ -253,6 +312,8 @@ static void name_host(struct sensor *s)
 static void close_all(struct sensor *s)
 {
     signals_off();
+    command_close(&s->command);
+    sbuf_free(&s->failed_rules);
     reload_free(&s->reload);
     crew_free(&s->crew);
     patrol_free(&s->patrol);
@@ -334,6 +395,11 @@ static size_t figures_of_outputs(const struct sensor *s, struct eve_figure ret[F
     return n;
 }
 
+static void sum_for_answers(void *ctx, struct stats *ret_sum)
+{
+    sum_stats(ctx, ret_sum);
+}
+
 static void put_stats(struct sensor *s, uint64_t clock_us)
 {
     struct stats sum;
@@ -377,6 +443,10 @@ static void stats_until(struct sensor *s, uint64_t clock_us)
 static void keep_house(struct sensor *s)
 {
     uint64_t now = clock_monotonic_us();
+    if (!is_live(s) && s->command != NULL && now - s->served_us > SERVE_US) {
+        command_serve(s->command, 0);
+        s->served_us = now;
+    }
     if (is_live(s) && now - s->flushed_us > FLUSH_US) {
         writer_flush(s->writer);
         s->flushed_us = now;
@@ -434,6 +504,13 @@ static void keep_rules(struct sensor *s)
         }
         engine_unref(&s->engine);
         s->engine = engine;
+        s->answers.engine = engine;
+        s->answers.reloaded_us = clock_wall_us();
+        s->answers.failed_rules = ""; /* with a mistake they would have been refused */
+    }
+    if (s->command != NULL && command_is_awaited(s->command) && !reload_is_busy(s->reload)) {
+        const char *refusal = reload_refusal(s->reload);
+        command_finish(s->command, refusal[0] == '\0', refusal[0] == '\0' ? "done" : refusal);
     }
 }
 
@@ -476,7 +553,11 @@ static enum source_status loop_live(struct sensor *s, struct errbuf *err)
         feeds_tend(&s->feeds, err);
         keep_rules(s);
         keep_house(s);
-        pause_ms(POLL_MS);
+        if (s->command != NULL) {
+            command_serve(s->command, POLL_MS);
+        } else {
+            pause_ms(POLL_MS);
+        }
     }
     return stop_signal == 0 ? SOURCE_FAILED : SOURCE_INTERRUPTED;
 }
@@ -611,6 +692,7 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     struct sensor s = {.snapshot = snapshot,
                        .options = options,
                        .n_workers = (unsigned)snapshot->config.workers,
+                       .failed_rules = sbuf_with_cap(FAILED_CAP),
                        .shows_progress = !options->quiet && isatty(STDERR_FILENO),
                        .types = outputs_types(&snapshot->config)};
     signals_on();
@@ -622,13 +704,15 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     if (is_live(&s) && s.n_workers == 0) {
         s.n_workers = 1; /* a thread from which rights can be taken */
     }
-    if (open_writer_as_user(&s, err) != 0 || give_up_rights(&s, err) != 0) {
+    if (open_command(&s, err) != 0 || open_writer_as_user(&s, err) != 0 ||
+        give_up_rights(&s, err) != 0) {
         return refuse(&s, err, EXIT_NOT_STARTED);
     }
     if (start_workers(&s) != 0 || start_survey(&s) != 0) {
         errbuf_add(err, "there is no memory for the configured tables; lower memory.limit");
         return refuse(&s, err, EXIT_NOT_STARTED);
     }
+    prepare_answers(&s, err);
     log_lines(err, LOG_LEVEL_ERROR); /* rules that failed among others that load */
     errbuf_free(err);
     if (!options->quiet) {

@@ -49,6 +49,8 @@ static int load_config(struct config *c, const struct options *o, struct errbuf 
     worst = worst != 0 ? worst : rc;
     rc = set_one(c, "workers", o->workers, "--workers: ", err);
     worst = worst != 0 ? worst : rc;
+    rc = set_one(c, "command.socket", o->socket, "--socket: ", err);
+    worst = worst != 0 ? worst : rc;
     rc = set_one(c, "rights.user", o->user, "--user: ", err);
     worst = worst != 0 ? worst : rc;
     for (size_t i = 0; i < o->settings.n; i++) {

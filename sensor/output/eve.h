@@ -6,6 +6,7 @@
 #include "sensor/core/source.h"
 #include "sensor/core/stats.h"
 #include "sensor/core/tx.h"
+#include "sensor/output/json.h"
 
 /* Builds events in EVE's layout: the only place that knows how findings, transactions and flows
  * look as JSON. One for each worker. Every function returns a finished event that the caller owns
@@ -66,6 +67,9 @@ struct eve_sums {
     const struct eve_figure *outputs;
     size_t n_outputs;
 };
+/* The same counters as members of the object that is open, those without a place in EVE in one of
+ * its own, "flowints". */
+void eve_add_counters(struct json *j, const struct eve_sums *sums);
 struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *sums);
 
 /* The event type that eve_transaction() would write for a decoder's transactions, or EVENT_N. */

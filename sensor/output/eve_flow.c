@@ -258,32 +258,47 @@ static void add_ports(struct json *j, const struct eve_sums *sums)
     }
 }
 
-struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *sums)
+static void add_stats(struct json *j, const struct eve_sums *sums)
 {
-    const struct stats *stats = sums->stats;
-    struct json j;
-    struct event_key key = {time_us, UINT64_MAX, e->n_stats++}; /* after all else of that time */
-    struct path_walk walk = {.j = &j};
-    eve_begin(e, &j, EVENT_STATS, time_us);
-    json_object(&j, "stats");
-    json_number(&j, "uptime", sums->uptime_s);
+    struct path_walk walk = {.j = j};
+    json_number(j, "uptime", sums->uptime_s);
     for (unsigned id = 0; id < STAT_N; id++) {
         const struct stat_info *info = stat_info((enum stat_id)id);
         if (info->eve != NULL) {
             const char *name = walk_to(&walk, info->eve);
-            json_number(&j, name, stats_get(stats, (enum stat_id)id));
+            json_number(j, name, stats_get(sums->stats, (enum stat_id)id));
         }
     }
     close_to(&walk, 0);
+}
+
+static void add_others(struct json *j, const struct eve_sums *sums)
+{
+    json_object(j, "flowints");
+    add_flowints(j, sums->stats);
+    add_ports(j, sums);
+    for (size_t i = 0; i < sums->n_outputs; i++) {
+        add_figure_of_output(j, &sums->outputs[i]);
+    }
+    json_object_end(j);
+}
+
+void eve_add_counters(struct json *j, const struct eve_sums *sums)
+{
+    add_stats(j, sums);
+    add_others(j, sums);
+}
+
+struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *sums)
+{
+    struct json j;
+    struct event_key key = {time_us, UINT64_MAX, e->n_stats++}; /* after all else of that time */
+    eve_begin(e, &j, EVENT_STATS, time_us);
+    json_object(&j, "stats");
+    add_stats(&j, sums);
     json_object_end(&j);
     json_object(&j, "metadata");
-    json_object(&j, "flowints");
-    add_flowints(&j, stats);
-    add_ports(&j, sums);
-    for (size_t i = 0; i < sums->n_outputs; i++) {
-        add_figure_of_output(&j, &sums->outputs[i]);
-    }
-    json_object_end(&j);
+    add_others(&j, sums);
     json_object_end(&j);
     return eve_finish(e, &j, EVENT_STATS, &key);
 }

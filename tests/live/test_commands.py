@@ -1,0 +1,217 @@
+#!/usr/bin/python3
+"""The command socket: a client as suricatasc is one, and what goes wrong at the socket.
+
+usage: test_commands.py PROGRAM
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+from harness_live import Cables, stop  # first: it sets where the others are
+import flows
+from harness import Skip, demand, expect, expect_refused, figure, main, wait_for
+
+COMMANDS = ("version", "uptime", "running-mode", "capture-mode", "iface-list", "iface-stat",
+            "dump-counters", "reopen-log-files", "ruleset-reload-rules", "ruleset-stats",
+            "ruleset-failed-rules", "memcap-list", "shutdown", "command-list")
+RULE = 'alert tcp any any -> any any (msg:"m"; content:"never-sent"; sid:{}; rev:1;)\n'
+BROKEN = 'alert tcp any any -> any any (msg:"m"; nosuch:1; sid:{};)\n'
+
+
+class Client:
+    """Speaks as suricatasc does: the version without a newline, commands with one, answers that end
+    with one."""
+
+    def __init__(self, path, version=b'{"version": "0.2"}'):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(30)
+        self.socket.connect(path)
+        self.socket.send(version)
+        self.greeting = self.answer()
+
+    def answer(self):
+        """The next answer; None when the other side has hung up."""
+        data = b""
+        while not data.endswith(b"\n"):
+            try:
+                piece = self.socket.recv(1024)
+            except ConnectionResetError:
+                return None
+            if not piece:
+                demand(not data, f"half an answer: {data!r}")
+                return None
+            data += piece
+        demand(data.count(b"\n") == 1, f"more than a line: {data!r}")
+        return json.loads(data)
+
+    def ask(self, command, **arguments):
+        words = {"command": command, **({"arguments": arguments} if arguments else {})}
+        self.socket.send(json.dumps(words).encode() + b"\n")
+        return self.answer()
+
+    def ok(self, command, **arguments):
+        answer = self.ask(command, **arguments)
+        demand(answer and answer["return"] == "OK", f"{command}: {answer}")
+        return answer["message"]
+
+
+def live(lab, *args):
+    """A sensor on two cables, which takes commands."""
+    cables = Cables(lab, ("v", "w"))
+    run = cables.start("--socket", "s", "-o", "out.json", *args, interfaces=("v0", "w0"))
+    client = Client(lab.path("s"))
+    demand(client.greeting == {"return": "OK"}, f"greeted with {client.greeting}")
+    return cables, run, client
+
+
+def all_commands(lab):
+    cables, run, client = live(lab, "--workers", "2")
+    known = client.ok("command-list")
+    demand(known["count"] == len(known["commands"]), "the count is wrong")
+    missing = set(COMMANDS) - set(known["commands"])
+    demand(not missing, f"not there: {missing}")
+    demand(client.ok("version").startswith("jndiwatch "), "no version")
+    demand(0 <= client.ok("uptime") < 600, "no uptime")
+    demand(client.ok("running-mode") == "workers", "no running mode")
+    demand(client.ok("capture-mode") == "PCAP_DEV", "no capture mode")
+    demand(client.ok("iface-list") == {"count": 2, "ifaces": ["v0", "w0"]}, "no interfaces")
+    cables.send("v1", flows.good())
+    wait_for(lambda: client.ok("iface-stat", iface="v0")["pkts"] == 30, "packets in iface-stat")
+    stat = client.ok("iface-stat", iface="w0")
+    demand((stat["pkts"], stat["drop"], stat["up"]) == (0, 0, True), f"{stat}")
+    wait_for(lambda: client.ok("dump-counters")["decoder"]["pkts"] == 30, "dump-counters")
+    counters = client.ok("dump-counters")
+    demand(counters["capture"]["kernel_packets"] == 30 and counters["detect"]["alert"] == 3,
+           f"{counters}")
+    rules = client.ok("ruleset-stats")
+    demand(rules[0]["rules_loaded"] > 10 and rules[0]["rules_failed"] == 0, f"{rules}")
+    demand(client.ok("ruleset-failed-rules") == [], "no rule failed")
+    names = {row["name"]: row["value"] for row in client.ok("memcap-list")}
+    demand(names["memory.limit"] == "256mb", f"{names}")
+    for command, arguments in (("no-such-command", {}), ("iface-stat", {"iface": "nosuch0"}),
+                               ("iface-stat", {}), ("iface-stat", {"iface": 7})):
+        answer = client.ask(command, **arguments)
+        demand(answer["return"] == "NOK" and answer["message"], f"{command}: {answer}")
+    demand(client.ok("shutdown"), "no word at the end")
+    expect(run.wait(), 0)
+    demand(client.answer() is None, "more than was asked for")
+    demand(not os.path.exists(lab.path("s")), "the socket was left over")
+    demand(figure(lab.events(), "decoder.pkts") == 30, "events are missing")
+
+
+def reload_and_reopen(lab):
+    rules = lab.write("r/a.rules", RULE.format(1))
+    _, run, client = live(lab, "-S", "r/a.rules")
+    before = client.ok("ruleset-stats")[0]["rules_loaded"]
+    lab.write("r/a.rules", RULE.format(1) + RULE.format(2))
+    demand(client.ok("ruleset-reload-rules") == "done", "not reloaded")
+    after = client.ok("ruleset-stats")[0]["rules_loaded"]
+    demand(after == before + 1, f"{before} rules, then {after}")
+    with open(rules, "a", encoding="ascii") as file:
+        file.write(BROKEN.format(3))
+    answer = client.ask("ruleset-reload-rules")
+    demand(answer["return"] == "NOK" and "a.rules:3: sid 3" in answer["message"], f"{answer}")
+    demand(client.ok("ruleset-stats")[0]["rules_loaded"] == after, "the old ones are in use")
+    os.rename(lab.path("out.json"), lab.path("old.json"))
+    client.ok("reopen-log-files")
+    run.wait_for(lambda: os.path.exists(lab.path("out.json")), "a new output")
+    os.kill(run.pid, signal.SIGTERM)
+    expect(run.wait(), 0, r"^reload refused: r/a.rules:3: sid 3: ")
+
+
+def failed_rules(lab):
+    lab.write("a.rules", RULE.format(1) + BROKEN.format(2))
+    _, run, client = live(lab, "-S", "a.rules")
+    failed = client.ok("ruleset-failed-rules")
+    demand(len(failed) == 1 and failed[0]["filename"] == "a.rules" and failed[0]["line"] == 2
+           and "nosuch" in failed[0]["error"], f"{failed}")
+    demand(client.ok("ruleset-stats")[0]["rules_failed"] == 1, "not counted")
+    os.kill(run.pid, signal.SIGTERM)
+    run.wait()
+
+
+def rude_clients(lab):
+    """What does not speak the protocol is let go, and disturbs nobody."""
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    _, run, client = live(lab)
+    path = lab.path("s")
+    for words in (b"GET / HTTP/1.1\r\n\r\n", b'{"version": "9"}', b'{"version": 2}', b"[]", b"{}",
+                  b'{"command": "version"}', b"\0" * 100):
+        greeting = Client(path, words).greeting
+        demand(greeting is None or greeting["return"] == "NOK", f"{words}: {greeting}")
+    endless = Client(path)
+    try:
+        for _ in range(100):
+            endless.socket.send(b'{"command": "' + b"x" * 1000)
+    except OSError:
+        pass
+    demand(endless.answer() is None, "a request without end was answered")
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+    for one in silent:
+        one.connect(path)
+    demand(client.ok("version"), "others are in the way")
+    for one in silent:
+        one.close()
+    pieces = Client(path)
+    for piece in (b'{"comm', b'and": "ver', b'sion", "x": "}{\\"}"}{"command": "uptime"}'):
+        pieces.socket.send(piece)
+    answers = b""
+    while answers.count(b"\n") < 2:
+        answers += pieces.socket.recv(1024)
+    first, second = (json.loads(line) for line in answers.splitlines())
+    demand("jndiwatch" in first["message"] and second["message"] >= 0, "requests in pieces")
+    stop(run)
+
+
+def socket_in_use(lab):
+    _, run, client = live(lab)
+    lab.write("g", flows.pcap(flows.good()))
+    expect_refused(lab.run("-r", "g", "-o", "other.json", "--socket", "s"),
+                   rf"^'s' is in use by process {run.pid}$")
+    demand(client.ok("version"), "the first one suffers")
+    run.process.kill()
+    run.process.wait()
+    demand(os.path.exists(lab.path("s")), "there is no stale socket")
+    expect(lab.run("-r", "g", "-o", "other.json", "--socket", "s"), 0)
+    demand(not os.path.exists(lab.path("s")), "the socket was left over")
+
+
+def wrong_paths(lab):
+    lab.write("g", flows.pcap(flows.good()))
+    for path, words in (("x" * 120, r"^socket path is 120 bytes, the limit is 107$"),
+                        ("none/s", r"^cannot listen at 'none/s': No such file or directory"),
+                        ("g", r"^cannot listen at 'g': there is a file of that name")):
+        expect_refused(lab.run("-r", "g", "-o", "-", "--socket", path), words)
+    demand(os.path.getsize(lab.path("g")) > 1000, "the file was touched")
+
+
+def suricatasc(lab):
+    """The real one, where this machine has it."""
+    tool = shutil.which("suricatasc") or os.environ.get("JNDIWATCH_SURICATASC")
+    if not tool:
+        raise Skip("suricatasc is not installed")
+    _, run, _ = live(lab)
+    for command in ("version", "uptime", "iface-list", "iface-stat v0", "dump-counters",
+                    "ruleset-reload-rules", "shutdown"):
+        done = subprocess.run([tool, "-c", command, lab.path("s")], capture_output=True,
+                              check=False, timeout=60)
+        demand(done.returncode == 0 and json.loads(done.stdout)["return"] == "OK",
+               f"{command}: {done.stdout} {done.stderr}")
+    expect(run.wait(), 0)
+
+
+TESTS = [
+    ("all commands", all_commands),
+    ("reload and reopen", reload_and_reopen),
+    ("rules that failed", failed_rules),
+    ("clients that do not speak the protocol", rude_clients),
+    ("row 45 a socket in use, and a stale one", socket_in_use),
+    ("row 46 paths that cannot be", wrong_paths),
+    ("the real suricatasc", suricatasc),
+]
+
+if __name__ == "__main__":
+    main(__doc__, TESTS)
