@@ -3,6 +3,7 @@
  * Nothing is listed here by hand: a new field, key or decoder shows up by being a row. */
 #include "sensor/app/lists.h"
 
+#include "sensor/app/notify.h"
 #include "sensor/app/sandbox.h"
 #include "sensor/core/config.h"
 #include "sensor/core/decoder.h"
@@ -33,8 +34,12 @@ void list_fields(void)
 static void print_key(void *ctx, const struct config_key *key)
 {
     (void)ctx;
-    printf("%s\t%s\tdefault: %s\t%s\n", key->path, key->type,
-           key->text[0] != '\0' ? key->text : "(none)", key->doc);
+    char limits[48] = "";
+    if (key->max > 0) {
+        (void)snprintf(limits, sizeof(limits), "%" PRIu64 "-%" PRIu64, key->min, key->max);
+    }
+    printf("%s\t%s\tdefault: %s\t%s\t%s\n", key->path, key->type,
+           key->text[0] != '\0' ? key->text : "(none)", limits, key->doc);
 }
 
 void list_keys(void)
@@ -72,6 +77,7 @@ void list_build_info(void)
            minor, patch, zlibVersion(), ZSTD_versionString(), br >> 24, br >> 12 & 0xfff,
            br & 0xfff);
     printf("sandbox: %s\n", sandbox_about());
+    printf("service manager: %s\n", notify_about());
     printf("default geo data, where scripts/geo made it: IPFire Location Database, "
            "https://location.ipfire.org, CC BY-SA 4.0\n");
 }

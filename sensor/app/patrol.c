@@ -28,6 +28,7 @@ struct post {
     atomic_bool stop;
     atomic_bool ended;
     _Atomic uint64_t told_clock_us;
+    _Atomic uint64_t stepped_us;   /* monotonic */
     _Atomic(struct engine *) next; /* new rules; the reference is whose who takes it out */
 };
 
@@ -79,6 +80,7 @@ static bool step(struct post *p, struct errbuf *err)
     worker_advance(p->worker, p->clock_us);
     worker_gauge(p->worker);
     atomic_store_explicit(&p->told_clock_us, p->clock_us, memory_order_relaxed);
+    atomic_store_explicit(&p->stepped_us, clock_monotonic_us(), memory_order_relaxed);
     take_rules(p);
     return status == SOURCE_OK || status == SOURCE_TIMEOUT || status == SOURCE_INTERRUPTED;
 }
@@ -119,6 +121,17 @@ uint64_t patrol_clock_us(const struct patrol *p)
         latest = us > latest ? us : latest;
     }
     return latest;
+}
+
+uint64_t patrol_stepped_us(const struct patrol *p)
+{
+    uint64_t oldest = UINT64_MAX;
+    for (size_t i = 0; i < p->n; i++) {
+        uint64_t us = atomic_load_explicit(&p->posts[i].stepped_us, memory_order_relaxed);
+        bool ended = atomic_load_explicit(&p->posts[i].ended, memory_order_acquire);
+        oldest = !ended && us < oldest ? us : oldest;
+    }
+    return oldest;
 }
 
 bool patrol_ended(const struct patrol *p)
@@ -170,6 +183,7 @@ static bool start(struct post *p, const struct worker_shared *shared, unsigned n
 {
     p->tighten = shared->tighten;
     p->worker = worker_new(shared, number);
+    atomic_init(&p->stepped_us, clock_monotonic_us());
     p->started = p->worker != NULL && pthread_create(&p->thread, NULL, run, p) == 0;
     return p->started;
 }

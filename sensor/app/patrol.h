@@ -21,6 +21,8 @@ void patrol_free(struct patrol **p);
 void patrol_use(struct patrol *p, struct engine *engine);
 /* The greatest packet time seen, or 0. */
 uint64_t patrol_clock_us(const struct patrol *p);
+/* Monotonic time when the slowest worker last came round; each does several times a second. */
+uint64_t patrol_stepped_us(const struct patrol *p);
 /* Whether every source has ended by itself. */
 bool patrol_ended(const struct patrol *p);
 /* Ends all workers: all flows are closed, all threads have ended. */

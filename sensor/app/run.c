@@ -9,6 +9,7 @@
 #include "sensor/app/command.h"
 #include "sensor/app/crew.h"
 #include "sensor/app/feeds.h"
+#include "sensor/app/notify.h"
 #include "sensor/app/outputs.h"
 #include "sensor/app/patrol.h"
 #include "sensor/app/privs.h"
@@ -70,6 +71,7 @@ struct sensor {
     uint64_t progress_us;
     uint64_t flushed_us;
     uint64_t served_us;
+    uint64_t fed_us;
     uint64_t n_unmade; /* stats events for which there was no memory */
 };
 
@@ -236,8 +238,8 @@ static int give_up_rights(struct sensor *s, struct errbuf *err)
         .snapshot = s->snapshot,
         .options = s->options,
         .live = is_live(s),
-        .more = outputs_rights(&s->snapshot->config) |
-                (s->command != NULL ? (unsigned)SANDBOX_ACCEPT : 0U),
+        .more = outputs_rights(&s->snapshot->config) | (s->command != NULL ? SANDBOX_ACCEPT : 0u) |
+                (notify_is_wanted() ? SANDBOX_LOCAL : 0u),
     };
     return rights_give_up(&needs, &s->privs, &s->walls, err);
 }
@@ -542,9 +544,22 @@ static void pause_ms(long ms)
     (void)nanosleep(&t, NULL); /* a signal ends it early */
 }
 
+/* A worker that hangs is what a watchdog is for. */
+static void feed_watchdog(struct sensor *s, uint64_t watchdog_us)
+{
+    uint64_t now = clock_monotonic_us();
+    if (watchdog_us > 0 && now - s->fed_us > watchdog_us / 4 &&
+        now < patrol_stepped_us(s->patrol) + watchdog_us) {
+        notify_alive();
+        s->fed_us = now;
+    }
+}
+
 /* Workers do what there is to do; here is what they have no right or no reason to do. */
 static enum source_status loop_live(struct sensor *s, struct errbuf *err)
 {
+    uint64_t watchdog_us = notify_watchdog_us();
+    notify_ready();
     while (stop_signal == 0 && !patrol_ended(s->patrol)) {
         uint64_t now = clock_wall_us();
         uint64_t packets = patrol_clock_us(s->patrol);
@@ -553,12 +568,14 @@ static enum source_status loop_live(struct sensor *s, struct errbuf *err)
         feeds_tend(&s->feeds, err);
         keep_rules(s);
         keep_house(s);
+        feed_watchdog(s, watchdog_us);
         if (s->command != NULL) {
             command_serve(s->command, POLL_MS);
         } else {
             pause_ms(POLL_MS);
         }
     }
+    notify_stopping();
     return stop_signal == 0 ? SOURCE_FAILED : SOURCE_INTERRUPTED;
 }
 
