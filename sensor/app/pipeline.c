@@ -547,6 +547,9 @@ static void on_close(void *ctx, struct conn *conn, enum close_reason reason)
         app_free(p, conn->app, reason);
         conn->app = NULL;
     }
+    if (p->options.evidence != NULL) {
+        evidence_end(p->options.evidence, conn);
+    }
     report_flow(&p->options.report, conn, reason);
 }
 

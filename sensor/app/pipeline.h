@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sensor/app/evidence.h"
 #include "sensor/app/report.h"
 #include "sensor/core/decoder.h"
 #include "sensor/core/stream.h"
@@ -19,6 +20,7 @@ struct pipeline_options {
     size_t kept_tx_bytes;           /* most bytes kept of one transaction */
     const char *file_hash;          /* "md5", "sha1" or "sha256"; NULL: none. Static */
     struct sighting_user sightings; /* seen may be NULL */
+    struct evidence *evidence;      /* told of flows that are told of; NULL: none is kept */
 };
 
 /* NULL when there is no memory. */

@@ -70,6 +70,9 @@ void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
     if (told && (tx->flags & TX_ALTERNATE) != 0) {
         return;
     }
+    if (p->options.evidence != NULL) {
+        evidence_want(p->options.evidence, conn);
+    }
     f->time_us = conn->last_us;
     f->clock_us = conn->clock_us;
     f->number = conn->number;

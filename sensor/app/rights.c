@@ -112,6 +112,9 @@ static void list_paths(struct list *l, const struct rights_needs *needs)
             add_file(l, c->outputs[i].target, true);
         }
     }
+    if (c->evidence_folder[0] != '\0') {
+        add(l, c->evidence_folder, true);
+    }
     if (c->command_socket[0] != '\0') {
         add_file(l, c->command_socket, true); /* to take it away */
     }

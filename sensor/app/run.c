@@ -48,10 +48,11 @@ struct sensor {
     struct feeds feeds;
     struct writer *writer;
     struct checksum_policy *checksums;
-    struct survey *survey;   /* while the first packets wait for it; else NULL */
-    struct crew *crew;       /* of files */
-    struct patrol *patrol;   /* of interfaces */
-    struct command *command; /* NULL: no socket */
+    struct survey *survey;           /* while the first packets wait for it; else NULL */
+    struct crew *crew;               /* of files */
+    struct patrol *patrol;           /* of interfaces */
+    struct evidence_store *evidence; /* NULL: none is kept */
+    struct command *command;         /* NULL: no socket */
     struct answers answers;
     struct reload *reload;
     struct privs privs;            /* who it is to be */
@@ -188,6 +189,25 @@ static int open_writer_as_user(struct sensor *s, struct errbuf *err)
     return rc;
 }
 
+static int open_evidence(struct sensor *s, struct errbuf *err)
+{
+    const struct config *c = &s->snapshot->config;
+    struct evidence_store_options o = {
+        .folder = c->evidence_folder,
+        .files_max = c->evidence_files,
+        .n_producers = s->n_workers > 0 ? s->n_workers : 1,
+        .threaded = s->n_workers > 0,
+        .may_drop = is_live(s),
+    };
+    if (o.folder[0] == '\0') {
+        return 0;
+    }
+    privs_put_on(&s->privs);
+    int rc = evidence_store_new(&o, &s->evidence, err);
+    privs_put_off(&s->privs);
+    return rc;
+}
+
 static void sum_for_answers(void *ctx, struct stats *ret_sum);
 
 static void stop_by_command(void *ctx)
@@ -263,6 +283,7 @@ static int start_workers(struct sensor *s)
         .types = s->types,
         .layouts = outputs_layouts(&s->snapshot->config),
         .n_workers = s->n_workers > 0 ? s->n_workers : 1,
+        .evidence = s->evidence,
         .tighten = (s->walls & SANDBOX_SECCOMP) != 0,
     };
     if (shared.tighten && s->n_workers > 0) {
@@ -278,6 +299,7 @@ static int start_workers(struct sensor *s)
         return -ENOMEM;
     }
     int rc = writer_start(s->writer);
+    rc = rc == 0 && s->evidence != NULL ? evidence_store_start(s->evidence) : rc;
     if (rc == 0 && is_live(s)) {
         rc = patrol_new(&shared, s->feeds.ops, s->feeds.sources, s->feeds.n, &s->patrol);
         if (!outputs_start_threads(&s->snapshot->config)) {
@@ -319,6 +341,7 @@ static void close_all(struct sensor *s)
     reload_free(&s->reload);
     crew_free(&s->crew);
     patrol_free(&s->patrol);
+    evidence_store_free(&s->evidence);
     charset_release(&s->charsets);
     survey_free(&s->survey);
     engine_unref(&s->engine);
@@ -380,6 +403,7 @@ static void sum_stats(struct sensor *s, struct stats *ret)
     stats_set(ret, STAT_CAPTURE_KERNEL_PACKETS, source.packets);
     stats_set(ret, STAT_CAPTURE_KERNEL_DROPS, source.kernel_drops);
     stats_set(ret, STAT_CAPTURE_KERNEL_IFDROPS, source.iface_drops);
+    stats_set(ret, STAT_EVIDENCE_LOST, s->evidence != NULL ? evidence_store_lost(s->evidence) : 0);
     stats_set(ret, STAT_RULES_LOADED, engine_n_loaded(s->engine));
     stats_set(ret, STAT_RULES_FAILED, engine_n_failed(s->engine));
     stats_set(ret, STAT_ALERTS_SUPPRESSED, writer.suppressed);
@@ -721,8 +745,8 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     if (is_live(&s) && s.n_workers == 0) {
         s.n_workers = 1; /* a thread from which rights can be taken */
     }
-    if (open_command(&s, err) != 0 || open_writer_as_user(&s, err) != 0 ||
-        give_up_rights(&s, err) != 0) {
+    if (open_command(&s, err) != 0 || open_evidence(&s, err) != 0 ||
+        open_writer_as_user(&s, err) != 0 || give_up_rights(&s, err) != 0) {
         return refuse(&s, err, EXIT_NOT_STARTED);
     }
     if (start_workers(&s) != 0 || start_survey(&s) != 0) {

@@ -6,6 +6,7 @@
  * first, until it fits. */
 #include "sensor/app/worker.h"
 
+#include "sensor/app/evidence.h"
 #include "sensor/base/mem.h"
 #include "sensor/flow/flow.h"
 
@@ -21,6 +22,7 @@ struct worker {
     struct report report;
     struct pipeline *pipeline;
     struct packet_decoder *decoder;
+    struct evidence *evidence; /* NULL: none is kept */
     struct flow_table *flows;
     struct budget budget;
     size_t memory_limit;
@@ -37,9 +39,12 @@ static void on_packet_anomaly(void *ctx, const struct packet *packet, const stru
 
 static bool make_report(struct worker *w, const struct worker_shared *shared, unsigned number)
 {
-    struct eve_options options = {.host = shared->host,
-                                  .line_bytes = shared->config->output_line,
-                                  .layouts = shared->layouts};
+    struct eve_options options = {
+        .host = shared->host,
+        .line_bytes = shared->config->output_line,
+        .layouts = shared->layouts,
+        .evidence_folder = shared->evidence != NULL ? shared->config->evidence_folder : NULL,
+    };
     w->report = (struct report){
         .eve = eve_new(&options),
         .geo = geo_cache_new(shared->geo, &w->stats),
@@ -57,6 +62,7 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
     const struct config *c = shared->config;
     struct pipeline_options options = {
         .report = w->report,
+        .evidence = w->evidence,
         .engine = shared->engine,
         .detect = detect_limits_default(),
         .limits =
@@ -78,6 +84,19 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
     options.detect.body_memory = share / SHARE_OF_BODIES;
     w->pipeline = pipeline_new(&options);
     return w->pipeline != NULL;
+}
+
+static bool make_evidence(struct worker *w, const struct worker_shared *shared, unsigned number)
+{
+    const struct config *c = shared->config;
+    struct evidence_options options = {
+        .store = shared->evidence,
+        .producer = number,
+        .recent = c->evidence_recent / shared->n_workers,
+        .file_bytes = c->evidence_file,
+    };
+    w->evidence = shared->evidence != NULL ? evidence_new(&options) : NULL;
+    return shared->evidence == NULL || w->evidence != NULL;
 }
 
 static bool make_decoder(struct worker *w, const struct worker_shared *shared)
@@ -130,8 +149,8 @@ struct worker *worker_new(const struct worker_shared *shared, unsigned number)
     if (w == NULL) {
         return NULL;
     }
-    if (!make_report(w, shared, number) || !make_pipeline(w, shared) || !make_decoder(w, shared) ||
-        !make_flows(w, shared)) {
+    if (!make_report(w, shared, number) || !make_evidence(w, shared, number) ||
+        !make_pipeline(w, shared) || !make_decoder(w, shared) || !make_flows(w, shared)) {
         worker_free(&w);
     }
     return w;
@@ -145,6 +164,7 @@ void worker_free(struct worker **w)
     flow_table_free(&(*w)->flows);
     packet_decoder_free(&(*w)->decoder);
     pipeline_free(&(*w)->pipeline);
+    evidence_free(&(*w)->evidence);
     geo_cache_free(&(*w)->report.geo);
     eve_free(&(*w)->report.eve);
     mem_free(*w);
@@ -193,6 +213,9 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     pipeline_advance(w->pipeline, packet->clock_us);
     enum decode_result result = packet_decode(w->decoder, packet, &headers);
     do {
+        if (w->evidence != NULL) {
+            evidence_packet(w->evidence, packet, &headers, result);
+        }
         if (result != DECODE_DONE) {
             result = next_reading(w, &headers);
         }

@@ -17,11 +17,12 @@ struct worker_shared {
     const struct client_policy *clients;
     struct checksum_policy *checksums;
     struct writer *writer;
-    const char *host;   /* sensor name in events */
-    unsigned types;     /* bit set of enum event_type that are written */
-    unsigned layouts;   /* bit set of enum layout that some output has */
-    unsigned n_workers; /* they share memory.limit and flow.max */
-    bool tighten;       /* threads of workers give up all but computing on what is there */
+    const char *host;                /* sensor name in events */
+    unsigned types;                  /* bit set of enum event_type that are written */
+    unsigned layouts;                /* bit set of enum layout that some output has */
+    unsigned n_workers;              /* they share memory.limit and flow.max */
+    struct evidence_store *evidence; /* NULL: none is kept */
+    bool tighten; /* threads of workers give up all but computing on what is there */
 };
 
 /* `number`: the worker's, and its producer's at the writer. NULL when there is no memory. */

@@ -73,6 +73,7 @@ struct conn {
     const char *ndpi_category;
     uint32_t n_tx;     /* transactions begun */
     uint32_t n_alerts; /* alerts written */
+    bool has_evidence; /* its packets go to a capture file */
     uint64_t n_events; /* events so far: next event_key.seq */
     void *app;         /* the stream user's own state (pipeline) */
 };

@@ -9,6 +9,7 @@
 #include "sensor/base/clock.h"
 #include "sensor/base/mem.h"
 #include "sensor/output/community_id.h"
+#include "sensor/output/evidence_store.h"
 
 #include <stdio.h>
 
@@ -23,6 +24,7 @@ struct eve *eve_new(const struct eve_options *options)
     }
     e->soft_cap = options->line_bytes;
     e->layouts = options->layouts != 0 ? options->layouts : 1u << LAYOUT_CONTEXT;
+    e->evidence_folder = options->evidence_folder;
     e->out = sbuf_with_cap(options->line_bytes + HARD_ROOM);
     e->host = sbuf_with_cap(256);
     sbuf_add_str(&e->host, options->host);
@@ -177,6 +179,19 @@ void eve_origin(struct json *j, const struct conn *conn, uint64_t number)
 {
     json_number(j, "pcap_cnt", number);
     json_text(j, "app_proto", conn->app_proto != NULL ? conn->app_proto : "failed");
+}
+
+void eve_capture_file(const struct eve *e, struct json *j, const struct conn *conn)
+{
+    char name[EVIDENCE_NAME_SIZE];
+    if (e->evidence_folder == NULL || !conn->has_evidence) {
+        return;
+    }
+    struct sbuf path = sbuf_with_cap(4096);
+    evidence_name(conn->id, name, sizeof(name));
+    (void)sbuf_add_format(&path, "%s/%s", e->evidence_folder, name);
+    json_string(j, "capture_file", sbuf_span(&path));
+    sbuf_free(&path);
 }
 
 static const struct {

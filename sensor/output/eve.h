@@ -14,9 +14,11 @@
 struct eve;
 
 struct eve_options {
-    const char *host;  /* sensor name; copied */
-    size_t line_bytes; /* longest line */
-    unsigned layouts;  /* bit set of enum layout that some output has; 0: LAYOUT_CONTEXT */
+    const char *host;            /* sensor name; copied */
+    size_t line_bytes;           /* longest line */
+    const char *evidence_folder; /* of the capture files of flows that have one; NULL: none.
+                                    Outlives it */
+    unsigned layouts; /* bit set of enum layout that some output has; 0: LAYOUT_CONTEXT */
 };
 
 struct eve *eve_new(const struct eve_options *options);

@@ -270,6 +270,7 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
     eve_flow_brief(&j, conn);
     json_string_if(&j, "payload_printable", finding->context);
     json_number(&j, "stream", conn->proto == IP_PROTO_TCP);
+    eve_capture_file(e, &j, conn);
     eve_layouts(e, &j, conn, finding->dir, places);
     eve_metadata(e, &j, conn, NULL);
     struct event *event = eve_finish(e, &j, EVENT_ALERT, &key);

@@ -9,7 +9,8 @@ struct eve {
     struct sbuf out;
     struct sbuf host;
     size_t soft_cap;
-    uint64_t n_stats; /* stats events so far: the later one of a time stands later */
+    const char *evidence_folder; /* NULL: none */
+    uint64_t n_stats;            /* stats events so far: the later one of a time stands later */
     unsigned layouts;
     struct event_piece pieces[EVENT_PIECES]; /* of the event at hand */
     size_t n_pieces;
@@ -21,6 +22,8 @@ void eve_begin(struct eve *e, struct json *j, enum event_type type, uint64_t tim
 void eve_envelope(struct json *j, const struct conn *conn, enum direction dir);
 /* The same of a packet that belongs to no flow, as far as its headers could be read. */
 void eve_packet(struct json *j, const struct headers *headers);
+/* "capture_file", of a flow that has one. */
+void eve_capture_file(const struct eve *e, struct json *j, const struct conn *conn);
 /* "pcap_cnt" and "app_proto". */
 void eve_origin(struct json *j, const struct conn *conn, uint64_t number);
 /* metadata with the flow's marks, figures and, when given, the places as flowvars; also what
