@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 
-from harness_live import Cables, stop  # first: it sets where the others are
+from harness_live import Cables, Client, stop  # first: it sets where the others are
 import flows
 from harness import Skip, demand, expect, expect_refused, figure, main, wait_for
 
@@ -19,43 +19,6 @@ COMMANDS = ("version", "uptime", "running-mode", "capture-mode", "iface-list", "
             "ruleset-failed-rules", "memcap-list", "shutdown", "command-list")
 RULE = 'alert tcp any any -> any any (msg:"m"; content:"never-sent"; sid:{}; rev:1;)\n'
 BROKEN = 'alert tcp any any -> any any (msg:"m"; nosuch:1; sid:{};)\n'
-
-
-class Client:
-    """Speaks as suricatasc does: the version without a newline, commands with one, answers that end
-    with one."""
-
-    def __init__(self, path, version=b'{"version": "0.2"}'):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
-        self.socket.connect(path)
-        self.socket.send(version)
-        self.greeting = self.answer()
-
-    def answer(self):
-        """The next answer; None when the other side has hung up."""
-        data = b""
-        while not data.endswith(b"\n"):
-            try:
-                piece = self.socket.recv(1024)
-            except ConnectionResetError:
-                return None
-            if not piece:
-                demand(not data, f"half an answer: {data!r}")
-                return None
-            data += piece
-        demand(data.count(b"\n") == 1, f"more than a line: {data!r}")
-        return json.loads(data)
-
-    def ask(self, command, **arguments):
-        words = {"command": command, **({"arguments": arguments} if arguments else {})}
-        self.socket.send(json.dumps(words).encode() + b"\n")
-        return self.answer()
-
-    def ok(self, command, **arguments):
-        answer = self.ask(command, **arguments)
-        demand(answer and answer["return"] == "OK", f"{command}: {answer}")
-        return answer["message"]
 
 
 def live(lab, *args):
