@@ -144,9 +144,3 @@ void privs_drop_thread(void)
 {
     CHECK(keep_caps(0) == 0); /* giving up is always permitted */
 }
-
-void privs_close_door(void)
-{
-    const struct rlimit none = {0};
-    (void)setrlimit(RLIMIT_NPROC, &none);
-}

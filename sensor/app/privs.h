@@ -28,5 +28,3 @@ void privs_put_off(const struct privs *p);
 MUST_USE int privs_drop(const struct privs *p, bool keep_net_raw, struct errbuf *err);
 /* Takes every capability from the calling thread alone. */
 void privs_drop_thread(void);
-/* All threads are started: no process and no thread can be added. */
-void privs_close_door(void);

@@ -303,7 +303,7 @@ static int start_workers(struct sensor *s)
     if (rc == 0 && is_live(s)) {
         rc = patrol_new(&shared, s->feeds.ops, s->feeds.sources, s->feeds.n, &s->patrol);
         if (!outputs_start_threads(&s->snapshot->config)) {
-            privs_close_door();
+            sandbox_close_door();
         }
     } else if (rc == 0) {
         rc = crew_new(&shared, s->n_workers, &s->crew);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -353,6 +354,12 @@ unsigned sandbox_enter(const struct sandbox *plan)
 bool sandbox_tighten(void)
 {
     return load(0, false);
+}
+
+void sandbox_close_door(void)
+{
+    const struct rlimit none = {0};
+    (void)setrlimit(RLIMIT_NPROC, &none);
 }
 
 const char *sandbox_about(void)

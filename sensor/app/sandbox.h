@@ -43,5 +43,9 @@ unsigned sandbox_enter(const struct sandbox *plan);
  * what is open. No file, no socket, no thread, no executable memory. false without seccomp. */
 bool sandbox_tighten(void);
 
+/* For the whole process: all threads are started, none can be added (RLIMIT_NPROC, which does not
+ * hold root). */
+void sandbox_close_door(void);
+
 /* What this program was built with: "seccomp, Landlock", or why there is none. */
 const char *sandbox_about(void);

@@ -45,6 +45,7 @@ enum {
     PATH_CAP = 4096,
     LIST_CAP = 2048,
     WHY_CAP = 256,
+    SOON_MAX = 8,
 };
 
 enum port_state {
@@ -61,8 +62,9 @@ struct port {
     _Atomic enum port_state state;
     atomic_bool give_up; /* the reader is asked to */
     pcap_t *handle;      /* NULL but while it is read, or just lost */
-    bool told_down;      /* though it is still read */
+    bool told_down;      /* though the reader has it still */
     uint64_t opened_us;  /* monotonic */
+    unsigned n_soon;     /* how often in a row it was lost within a second */
     uint64_t retry_us;   /* when it is tried again, monotonic */
     int link_type;
     char why[WHY_CAP];
@@ -318,21 +320,28 @@ static void end_port(const struct source *s, struct port *port, const char *why,
     set_state(port, PORT_ABSENT);
 }
 
-/* One that the reader gave up. */
-static void take_lost(const struct source *s, struct port *port, struct errbuf *err)
+/* One that the reader gave up. Where it is up, it went down and came back in between: that was
+ * told, or is not worth it; but one that cannot be read at all is not opened for ever. */
+static void take_lost(struct source *s, struct port *port, struct errbuf *err)
 {
-    uint64_t now = clock_monotonic_us();
+    struct errbuf ignored = {0};
+    bool soon = clock_monotonic_us() - port->opened_us < SECOND_US;
+    bool told = port->told_down;
     port_close(port);
-    if (!exists(port->name)) {
+    port->n_soon = soon ? port->n_soon + 1 : 0;
+    if (!exists(port->name) || port->n_soon > SOON_MAX) {
         end_port(s, port, port->why, err);
-        return;
+    } else if (!is_up(s, port)) {
+        if (!told) {
+            tell_down(s, port);
+        }
+        set_state(port, PORT_DOWN);
+    } else if (port_activate(s, port, &ignored) != 0) {
+        end_port(s, port, port->why, err);
+    } else if (told) {
+        tell_back(s, port, "up again");
     }
-    /* It may be up again already. One that cannot be read for long is not opened all the time. */
-    port->retry_us = now - port->opened_us < SECOND_US ? now + RETRY_US : now;
-    if (!port->told_down) {
-        tell_down(s, port);
-    }
-    set_state(port, PORT_DOWN);
+    errbuf_free(&ignored);
 }
 
 static void retry(struct source *s, struct port *port)
@@ -359,7 +368,7 @@ static void open_again(struct source *s, struct port *port, struct errbuf *err)
     struct errbuf ignored = {0};
     if (!exists(port->name)) {
         end_port(s, port, "the interface is gone", err);
-    } else if (is_up(s, port) && clock_monotonic_us() >= port->retry_us) {
+    } else if (is_up(s, port)) {
         if (port_activate(s, port, &ignored) != 0) {
             end_port(s, port, "it could not be opened again", err);
         } else {
@@ -369,7 +378,8 @@ static void open_again(struct source *s, struct port *port, struct errbuf *err)
     errbuf_free(&ignored);
 }
 
-/* One that is read may have gone without a word, and one that is down may never say so. */
+/* One that is read may have gone without the reader's hearing of it. One that is down is read on:
+ * what came before is still to be had. */
 static void look_at_reading(const struct source *s, struct port *port)
 {
     if (!exists(port->name)) {

@@ -113,8 +113,8 @@ def soak(lab):
     stat = client.ok("iface-stat", iface="v0")
     settled = max(memory[:max(1, len(memory) // 3)])
     print(f"# {lab.options.minutes} min at {rate:.0f} Mbit/s: {stat['pkts'] - before['pkts']} "
-          f"packets, {stat['drop'] - before['drop']} dropped; memory {memory[0]:.0f}, after a third "
-          f"at most {settled:.0f}, at most {max(memory):.0f} MiB", flush=True)
+          f"packets, {stat['drop'] - before['drop']} dropped; memory {memory[0]:.0f}, after a "
+          f"third at most {settled:.0f}, at most {max(memory):.0f} MiB", flush=True)
     demand(stat["drop"] == before["drop"], "packets were lost at a rate that was without loss")
     demand(max(memory) < settled * GROWTH + 4,
            f"memory grew from {settled:.0f} to {max(memory):.0f} MiB")
