@@ -13,7 +13,7 @@ import flows
 from harness import Network, Skip, demand, expect, expect_refused, of_type, sniffing, wait_for
 from rows_output import Fed, has_lines, lines_of
 from rows_capture import OUT, good_file
-from takers import DGRAM, STREAM, Kafka, Listener, Redis, Subscriber
+from takers import DGRAM, STREAM, Kafka, Listener, Redis, Subscriber, need_type
 
 MANY = 400  # conversations whose events fill every buffer on the way
 LOCAL5 = 21  # RFC 5424, table 1
@@ -124,6 +124,7 @@ def not_a_socket(lab):
 
 def wrong_outputs(lab):
     """All mistakes at once, before anything is begun."""
+    need_type(lab, "redis")
     good_file(lab)
     expect_refused(
         lab.run("-r", "good.pcap", *configure(
@@ -565,6 +566,7 @@ LIVE_TESTS = [
 ]
 
 def brokers(lab, *topics, before=()):
+    need_type(lab, "kafka")
     if lab.options.brokers is None:
         raise Skip("the program that mocks brokers was not built (--brokers)")
     return Kafka(lab, os.path.abspath(lab.options.brokers), *topics, before=before)
@@ -606,6 +608,7 @@ def kafka_topics_and_keys(lab):
 
 def kafka_settings(lab):
     """What is wrong is told at the start; what is right reaches librdkafka."""
+    need_type(lab, "kafka")
     good_file(lab)
     expect_refused(
         lab.run("-r", "good.pcap", *configure(

@@ -99,6 +99,14 @@ class Listener:
         return sum(map(len, self.parts))
 
 
+def need_type(lab, word):
+    """Skips where the program was built without outputs of that type."""
+    about = lab.run("--build-info").out.decode()
+    types = [line for line in about.splitlines() if line.startswith("outputs:")]
+    if word not in types[0].split():
+        raise Skip(f"this build has no outputs of type {word}")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -121,6 +129,7 @@ class Redis:
     """A server that keeps over a kill what it was given: it is on disk before the answer."""
 
     def __init__(self, lab, *words):
+        need_type(lab, "redis")
         self.lab = lab
         self.program = redis_program(lab)
         self.port = free_port()

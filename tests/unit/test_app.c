@@ -165,7 +165,7 @@ static void mistakes_in_outputs_are_told(void)
     CU_ASSERT_EQUAL_FATAL(config_init(&config), 0);
     const char *const rows[][3] = {
         {"unix_stream", "", "needs a target"},
-        {"redis", "nowhere", "'nowhere' is no address; example: 127.0.0.1:6379"},
+        {"syslog", "tcp:nowhere", "'nowhere' is no address; example: 127.0.0.1:6379"},
         {"syslog", "udp:a:0", "'a:0' is no address"},
         {"file", "/tmp/%q", "after % only Y m d H M S s and % are understood"},
         {"file", "/nonexistent/x", "output directory '/nonexistent' does not exist"},
