@@ -290,6 +290,15 @@ void detect_region(struct detector *d, struct tx *tx, const struct region *regio
     }
 }
 
+void detect_judge(struct detector *d, struct tx *tx)
+{
+    if (tx->detect != NULL) {
+        d->judging = true;
+        detect_bodies_judge(d, tx);
+        d->judging = false;
+    }
+}
+
 void detect_tx_end(struct detector *d, struct tx *tx)
 {
     struct tx_state *state = tx != NULL ? tx->detect : NULL;

@@ -42,6 +42,11 @@ MUST_USE int detector_use(struct detector *d, struct engine *engine);
 /* What the pipeline passes on, in the order emitted. A NULL tx is counted and left alone. */
 void detect_region(struct detector *d, struct tx *tx, const struct region *region);
 void detect_field(struct detector *d, struct tx *tx, const struct field *field);
+/* Inline: a verdict is wanted of what has come so far. Bodies that wait for more are looked at as
+ * they are, and go on waiting; of look-ups only those of class attack are told, because any other
+ * may become one. How much is looked at again is bounded by what has come: of one that comes in
+ * very small pieces not every piece is. */
+void detect_judge(struct detector *d, struct tx *tx);
 /* To be called for each transaction before its memory goes: what is still waiting for more bytes is
  * looked at as it is, and what was taken for it is given back. */
 void detect_tx_end(struct detector *d, struct tx *tx);

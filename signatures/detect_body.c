@@ -35,6 +35,8 @@ enum {
     TRIES_MAX = 8,              /* of rules on a window that is not full */
     OPENER_MAX = 64,            /* longer than any opener */
     PENDING_MAX = 64,
+    JUDGE_FREE = 512 * 1024, /* bytes looked at before their window is full: so many, */
+    JUDGE_TIMES = 32,        /* and so many for each byte that comes */
 };
 
 /* Of a longer value only this much is looked at for one hit, and that much of it before the hit. */
@@ -70,11 +72,13 @@ struct body {
     struct peel_glance glance;
     size_t before;
     size_t after;
-    bool whole;        /* its start was seen */
-    bool ended;        /* no more will come, */
-    bool broken;       /* and its end was not seen */
-    uint64_t rule_hit; /* of a raw stream: end of the first hit of a rule in this window */
-    unsigned n_tries;  /* rules were tried before the window was full */
+    bool whole;          /* its start was seen */
+    bool ended;          /* no more will come, */
+    bool broken;         /* and its end was not seen */
+    uint64_t rule_hit;   /* of a raw stream: end of the first hit of a rule in this window */
+    unsigned n_tries;    /* rules were tried before the window was full */
+    uint64_t judged;     /* `end` when it was judged last */
+    uint64_t judge_cost; /* bytes looked at for that so far */
 };
 
 /* A window ready to be looked at. */
@@ -85,6 +89,7 @@ struct window {
     uint64_t done;
     size_t armed; /* in text: the hit that the window was opened for */
     bool more;    /* the body goes on */
+    bool glimpse; /* and this is not its window yet: all of it is looked at */
     bool broken;  /* or its end was not seen */
     bool whole;   /* offsets count from the body's start */
     enum body_type type;
@@ -116,7 +121,7 @@ static size_t cut_of(const struct engine *e, const struct window *w, const struc
     size_t widest = 0;
     size_t before = 0;
     size_t cut = w->text.len;
-    for (size_t i = 0; w->more && i < hits->n; i++) {
+    for (size_t i = 0; w->more && !w->glimpse && i < hits->n; i++) {
         if (!detect_is_opener(e, &hits->list[i])) {
             continue;
         }
@@ -425,24 +430,31 @@ static void consider_hits(struct detector *d, const struct tx_state *state, stru
     }
 }
 
-static void fill_window(struct detector *d, struct tx *tx, struct body *b)
+/* What is kept of a body around a hit, up to `end`. */
+static struct window window_of(const struct body *b, const struct spot *spot, uint64_t hit,
+                               uint64_t end)
 {
-    const struct spot spot = spot_of(tx, b);
-    const struct tx_state *state = tx->detect;
-    uint64_t end = b->armed + b->after < b->end ? b->armed + b->after : b->end;
-    uint64_t start = window_start(b, b->armed);
+    uint64_t start = window_start(b, hit);
     start = start > b->off ? start : b->off;
-    struct window w = {
-        .spot = &spot,
+    return (struct window){
+        .spot = spot,
         .text = span_sub(sbuf_span(&b->text), (size_t)(start - b->off), (size_t)(end - start)),
         .off = start,
         .done = b->done,
-        .armed = (size_t)(b->armed > start ? b->armed - start : 0),
+        .armed = (size_t)(hit > start ? hit - start : 0),
         .more = end < b->end,
         .broken = b->broken,
         .whole = b->whole,
         .type = b->type,
         .boundary = b->boundary};
+}
+
+static void fill_window(struct detector *d, struct tx *tx, struct body *b)
+{
+    const struct spot spot = spot_of(tx, b);
+    const struct tx_state *state = tx->detect;
+    uint64_t end = b->armed + b->after < b->end ? b->armed + b->after : b->end;
+    const struct window w = window_of(b, &spot, b->armed, end);
     detect_scan(d, state->edition->engine, w.text, &d->hits);
     uint64_t done = look_at_window(d, &w, &d->hits);
     b->done = done > b->armed ? done : b->armed;
@@ -452,7 +464,7 @@ static void fill_window(struct detector *d, struct tx *tx, struct body *b)
     b->rule_hit = NO_HIT;
     b->n_tries = 0;
     b->glance = (struct peel_glance){{0}};
-    consider_hits(d, state, b, start);
+    consider_hits(d, state, b, w.off);
     if (b->armed == NO_HIT && later != NO_HIT) {
         arm(b, later);
     }
@@ -478,6 +490,34 @@ static void feed(struct detector *d, struct tx *tx, struct body *b, struct span 
             fill_window(d, tx, b);
         }
         bytes = span_from(bytes, slice.len);
+    }
+}
+
+/* Looks at what waits as it is, if anything new has come; the body is as before. */
+static void judge(struct detector *d, struct tx *tx, struct body *b)
+{
+    const struct spot spot = spot_of(tx, b);
+    uint64_t hit = b->armed == NO_HIT && b->n_pending > 0 ? b->pending[0].end : b->armed;
+    if (hit == NO_HIT || b->end == b->judged) {
+        return;
+    }
+    struct window w = window_of(b, &spot, hit, b->end);
+    if (b->judge_cost + w.text.len > JUDGE_FREE + JUDGE_TIMES * b->end) {
+        return;
+    }
+    b->judge_cost += w.text.len;
+    b->judged = b->end;
+    w.more = true;
+    w.glimpse = true;
+    detect_scan(d, detect_engine(d, tx), w.text, &d->hits);
+    (void)look_at_window(d, &w, &d->hits);
+}
+
+void detect_bodies_judge(struct detector *d, struct tx *tx)
+{
+    struct tx_state *state = tx->detect;
+    for (struct body *b = state->bodies; b != NULL; b = b->next) {
+        judge(d, tx, b);
     }
 }
 
@@ -548,6 +588,8 @@ static void start_over(const struct engine *e, struct body *b, bool whole)
     b->whole = whole;
     b->ended = false;
     b->broken = false;
+    b->judged = 0;
+    b->judge_cost = 0;
 }
 
 /* --- open bodies -------------------------------------------------------------------------------

@@ -317,12 +317,20 @@ static void ask_rules(struct detector *d, const struct spot *spot, struct tx_sta
  */
 
 /* Whether it is new, and from now on it is not. */
-static bool tell_once(struct tx *tx, struct tx_state *state, uint64_t key)
+static bool was_told(const struct tx_state *state, uint64_t key)
 {
     for (const struct told *t = state->told; t != NULL; t = t->next) {
         if (t->key == key) {
-            return false;
+            return true;
         }
+    }
+    return false;
+}
+
+static bool tell_once(struct tx *tx, struct tx_state *state, uint64_t key)
+{
+    if (was_told(state, key)) {
+        return false;
     }
     struct told *t = arena_alloc(tx->arena, sizeof(*t));
     if (t != NULL) {
@@ -363,17 +371,35 @@ static bool is_binary(struct span text)
     return odd > text.len / 4;
 }
 
+/* Once the body has gone on, the same may stand in another place of it: its names are enough to
+ * know it again. What is judged is noted here. */
+static bool was_judged(struct detector *d, struct tx_state *state, const struct spot *spot,
+                       const struct answer *answer)
+{
+    static const uint64_t judged = 0x9e3779b97f4a7c15; /* no key of a place is meant */
+    uint64_t key = detect_names_key(d, answer) ^ judged;
+    if (d->judging) {
+        state->judged = true;
+        return !tell_once(spot->tx, state, key);
+    }
+    return state->judged && was_told(state, key);
+}
+
 void detect_report(struct detector *d, const struct spot *spot, struct span text,
                    const struct answer *answer)
 {
     if (answer->class == LOOKUP_NONE && (!answer->over_budget || is_binary(text))) {
         return;
     }
+    if (d->judging && answer->class != LOOKUP_ATTACK) {
+        return;
+    }
     struct spot told = *spot;
     told.field = told_as(spot->field);
     told.around = around(text, answer->raw);
     struct tx_state *state = detect_state(d, spot->tx);
-    if (state == NULL || !tell_once(spot->tx, state, told_key(d, &told, answer))) {
+    if (state == NULL || was_judged(d, state, spot, answer) ||
+        !tell_once(spot->tx, state, told_key(d, &told, answer))) {
         return;
     }
     if (state->n_findings >= d->limits.findings) {

@@ -70,6 +70,7 @@ struct tx_state {
     unsigned n_findings;
     unsigned n_gave_up; /* tests given up over their limits */
     bool passed;        /* a pass rule matched */
+    bool judged;        /* attacks were told before their window was full */
     bool marks_changed; /* rules that wait may ask for what is set now */
 };
 
@@ -122,6 +123,7 @@ struct detector {
     struct body *free_bodies;
     size_t n_free_bodies;
     size_t body_bytes; /* held by open bodies */
+    bool judging;      /* what is looked at may go on: attacks alone are told */
 };
 
 /* Where something was found. */
@@ -218,4 +220,6 @@ uint64_t detect_names_key(struct detector *d, const struct answer *answer);
 void detect_body(struct detector *d, struct tx *tx, const struct region *region);
 /* Ends all open bodies of a transaction. */
 void detect_bodies_end(struct detector *d, struct tx *tx);
+/* What detect_judge() does. */
+void detect_bodies_judge(struct detector *d, struct tx *tx);
 void detect_bodies_free(struct detector *d);

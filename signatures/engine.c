@@ -195,6 +195,17 @@ size_t engine_n_loaded(const struct engine *engine)
     return engine->n_rules;
 }
 
+bool engine_blocks(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_rules; i++) {
+        enum signature_action action = engine->rules[i].rule->signature.action;
+        if (action == SIGNATURE_DROP || action == SIGNATURE_REJECT) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t engine_n_gave_up(const struct engine *engine, size_t i)
 {
     return atomic_load_explicit(engine->rules[i].n_gave_up, memory_order_relaxed);

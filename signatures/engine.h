@@ -39,6 +39,9 @@ void engine_unref(struct engine **engine);
 size_t engine_n_loaded(const struct engine *engine);
 size_t engine_n_failed(const struct engine *engine);
 
+/* Whether some rule is a drop or a reject. */
+bool engine_blocks(const struct engine *engine);
+
 /* How often an expression of rule i of engine_n_loaded() gave up over its limits, by all who use
  * the engine. */
 uint64_t engine_n_gave_up(const struct engine *engine, size_t i);
