@@ -432,6 +432,26 @@ static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_
     }
 }
 
+/* Scans other contents, as they may begin in the middle of a message. */
+static void alternate_as_it_is(struct flow_app *app, enum direction dir, struct span bytes)
+{
+    const struct conn *conn = app->conn;
+    struct tx_slot *slot = pipeline_tx_begin(app, NULL, dir);
+    if (slot == NULL) {
+        return;
+    }
+    slot->tx.flags |= TX_ALTERNATE;
+    slot->tx.id = conn->n_tx > 0 ? conn->n_tx - 1 : 0;
+    struct region region = {.kind = REGION_BODY,
+                            .field = conn->proto == IP_PROTO_UDP ? FIELD_UDP_PAYLOAD
+                                                                 : FIELD_STREAM_PAYLOAD,
+                            .dir = dir,
+                            .bytes = bytes,
+                            .flags = REGION_FIRST | REGION_LAST};
+    detect_region(app->pipeline->detector, &slot->tx, &region);
+    pipeline_tx_end(app, slot, 0);
+}
+
 /* The other contents of bytes that were read already: a decoder of the same kind looks for a
  * message in them, and they are scanned as they are, because they may begin in the middle of one.
  */
@@ -448,20 +468,37 @@ static void on_alternate(void *ctx, struct conn *conn, enum direction dir, struc
         feed(app, r, dir, bytes);
         reading_close(&r, CLOSE_END_OF_INPUT);
     }
-    struct tx_slot *slot = pipeline_tx_begin(app, NULL, dir);
-    if (slot == NULL) {
+    alternate_as_it_is(app, dir, bytes);
+}
+
+/* What somebody waits for in a list of transactions. */
+static void judge_all(struct pipeline *p, struct tx_slot *slot)
+{
+    for (; slot != NULL; slot = slot->next) {
+        detect_judge(p->detector, &slot->tx);
+    }
+}
+
+static void on_judge(void *ctx, struct conn *conn)
+{
+    struct pipeline *p = ctx;
+    struct flow_app *app = conn->app;
+    if (app == NULL) {
         return;
     }
-    slot->tx.flags |= TX_ALTERNATE;
-    slot->tx.id = conn->n_tx > 0 ? conn->n_tx - 1 : 0;
-    struct region region = {.kind = REGION_BODY,
-                            .field = conn->proto == IP_PROTO_UDP ? FIELD_UDP_PAYLOAD
-                                                                 : FIELD_STREAM_PAYLOAD,
-                            .dir = dir,
-                            .bytes = bytes,
-                            .flags = REGION_FIRST | REGION_LAST};
-    detect_region(p->detector, &slot->tx, &region);
-    pipeline_tx_end(app, slot, 0);
+    const struct reading *lists[] = {app->main, app->outer, app->alternates};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        for (const struct reading *r = lists[i]; r != NULL; r = r->next) {
+            judge_all(p, r->open);
+        }
+    }
+    for (unsigned dir = TO_SERVER; dir <= TO_CLIENT; dir++) {
+        judge_all(p, app->raw[dir]);
+        if (app->undecided[dir] && p->options.block.enforces) {
+            app->judged_start = true;
+            alternate_as_it_is(app, (enum direction)dir, sbuf_span(&app->start[dir].bytes));
+        }
+    }
 }
 
 static void on_anomaly(void *ctx, struct conn *conn, enum direction dir, enum anomaly anomaly)
@@ -553,11 +590,30 @@ static void on_close(void *ctx, struct conn *conn, enum close_reason reason)
     report_flow(&p->options.report, conn, reason);
 }
 
+const char *pipeline_owes_answer(const struct conn *conn)
+{
+    const struct flow_app *app = conn->app;
+    const struct reading *main = app != NULL ? app->main : NULL;
+    if (main == NULL || app->n_outer > 0) {
+        return NULL;
+    }
+    const struct tx_slot *slot = main->open;
+    if (strcmp(main->decoder->name, "http") != 0) {
+        return main->decoder->name;
+    }
+    const struct kept_field *protocol =
+        slot != NULL ? tx_field(&slot->tx, FIELD_HTTP_PROTOCOL) : NULL;
+    bool is_alone = slot != NULL && slot->next == NULL && (slot->tx.flags & TX_RESPONSE_SEEN) == 0;
+    bool is_one = protocol != NULL && span_starts(protocol->value, SPAN("HTTP/1."));
+    return is_alone && is_one ? "http" : NULL;
+}
+
 static const struct stream_ops stream_ops = {
     .open = on_open,
     .data = on_data,
     .gap = on_gap,
     .alternate = on_alternate,
+    .judge = on_judge,
     .anomaly = on_anomaly,
     .end = on_end,
     .close = on_close,

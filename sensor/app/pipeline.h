@@ -11,13 +11,21 @@
  * its thread. */
 struct pipeline;
 
+/* Inline: what is found decides over its flow. All-zero: nothing does. */
+struct pipeline_block {
+    bool enforces;        /* verdicts are carried out */
+    unsigned classes;     /* bit set of enum lookup_class: their look-ups are blocked */
+    enum verdict verdict; /* by this */
+};
+
 struct pipeline_options {
     struct report report;  /* copied */
     struct engine *engine; /* outlives the pipeline */
     struct detect_limits detect;
     struct decoder_limits limits;
-    size_t kept_field_bytes;        /* longest copy of one field */
-    size_t kept_tx_bytes;           /* most bytes kept of one transaction */
+    size_t kept_field_bytes; /* longest copy of one field */
+    size_t kept_tx_bytes;    /* most bytes kept of one transaction */
+    struct pipeline_block block;
     const char *file_hash;          /* "md5", "sha1" or "sha256"; NULL: none. Static */
     struct sighting_user sightings; /* seen may be NULL */
     struct evidence *evidence;      /* told of flows that are told of; NULL: none is kept */
@@ -35,6 +43,9 @@ MUST_USE int pipeline_use(struct pipeline *p, struct engine *engine);
 void pipeline_trim(struct pipeline *p);
 /* For flow_table_new(). */
 struct stream_user pipeline_user(struct pipeline *p);
+/* Whether the server owes its client an answer to the request that was blocked, and nothing before
+ * it: then one of ours can take its place. The protocol's name, or NULL. */
+const char *pipeline_owes_answer(const struct conn *conn);
 /* Writes the alerts whose time has come before clock_us: to be called with the clock of each
  * packet, before it. */
 void pipeline_advance(struct pipeline *p, uint64_t clock_us);

@@ -47,18 +47,34 @@ static bool told_before(struct flow_app *app, const struct finding *f)
     return false;
 }
 
-static enum verdict verdict_of(const struct signature *s)
+static enum verdict verdict_of(const struct pipeline_block *block, const struct finding *f)
 {
-    switch (s->action) {
+    enum lookup_class class = f->jndi != NULL ? f->jndi->class : LOOKUP_NONE;
+    enum verdict ours = (block->classes >> class & 1) != 0 ? block->verdict : VERDICT_PASS;
+    switch (f->signature->action) {
     case SIGNATURE_ALERT:
+        return ours;
     case SIGNATURE_PASS:
         return VERDICT_PASS;
     case SIGNATURE_DROP:
-        return VERDICT_DROP;
+        return ours > VERDICT_DROP ? ours : VERDICT_DROP;
     case SIGNATURE_REJECT:
         return VERDICT_REJECT;
     }
-    return VERDICT_PASS;
+    return ours;
+}
+
+/* From the packet at hand on its flow is blocked, if that is what the finding comes to. */
+static void rule(const struct pipeline *p, struct conn *conn, const struct finding *f)
+{
+    enum verdict verdict = verdict_of(&p->options.block, f);
+    if (!p->options.block.enforces || verdict <= conn->verdict) {
+        return;
+    }
+    if (conn->verdict == VERDICT_PASS) {
+        conn->blocked_number = conn->number;
+    }
+    conn->verdict = verdict;
 }
 
 void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
@@ -66,8 +82,9 @@ void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
     struct pipeline *p = ctx;
     struct tx_slot *slot = tx_slot_of(tx);
     struct conn *conn = tx->conn;
-    bool told = told_before(conn->app, f);
-    if (told && (tx->flags & TX_ALTERNATE) != 0) {
+    struct flow_app *app = conn->app;
+    bool told = told_before(app, f);
+    if (told && ((tx->flags & TX_ALTERNATE) != 0 || app->judged_start)) {
         return;
     }
     if (p->options.evidence != NULL) {
@@ -79,8 +96,7 @@ void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
     f->next = NULL;
     *slot->tail = f;
     slot->tail = &f->next;
-    enum verdict verdict = verdict_of(f->signature);
-    conn->verdict = verdict > conn->verdict ? verdict : conn->verdict;
+    rule(p, conn, f);
     if (slot->waiting == NULL) {
         slot->waiting = f;
         tx->alert_due_us = conn->clock_us + ALERT_WAIT_US;

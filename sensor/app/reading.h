@@ -39,6 +39,7 @@ struct flow_app {
     struct first_bytes start[2];
     bool undecided[2]; /* the direction's first bytes are still being looked at */
     bool began[2];     /* some payload of the direction was seen */
+    bool judged_start; /* first bytes were judged before it was known who reads them */
     bool after_gap[2];
     bool ended[2];
     struct tx_slot *raw[2]; /* bytes that no decoder reads, scanned as they are */

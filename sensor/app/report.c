@@ -117,6 +117,13 @@ void report_flow(const struct report *r, struct conn *conn, enum close_reason re
     }
 }
 
+void report_drop(const struct report *r, struct conn *conn, const struct eve_drop *drop)
+{
+    if (wanted(r, EVENT_DROP)) {
+        put(r, eve_drop(r->eve, conn, drop));
+    }
+}
+
 void report_anomaly(const struct report *r, struct conn *conn, const struct tx *tx,
                     enum anomaly anomaly)
 {

@@ -26,6 +26,8 @@ void report_alert(const struct report *r, struct tx *tx, const struct finding *f
 void report_transaction(const struct report *r, struct tx *tx);
 void report_file(const struct report *r, struct tx *tx, const struct file_seen *file);
 void report_flow(const struct report *r, struct conn *conn, enum close_reason reason);
+/* The first packet of a flow that does not go on for its reason. */
+void report_drop(const struct report *r, struct conn *conn, const struct eve_drop *drop);
 void report_anomaly(const struct report *r, struct conn *conn, const struct tx *tx,
                     enum anomaly anomaly);
 /* Of a packet that belongs to no flow. */

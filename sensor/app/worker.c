@@ -16,6 +16,7 @@
 enum { SHARE_OF_BODIES = 4, SHARE_OF_FRAGMENTS = 4 };
 /* Holes are given back when a part of the limit as large as this was evicted. */
 enum { TRIM_PART = 16 };
+#define NEVER_US ((uint64_t)365 * 86400 * 1000000)
 
 struct worker {
     struct stats stats;
@@ -24,6 +25,8 @@ struct worker {
     struct packet_decoder *decoder;
     struct evidence *evidence; /* NULL: none is kept */
     struct flow_table *flows;
+    struct gatekeeper *gatekeeper; /* inline */
+    bool memory_closed;
     struct budget budget;
     size_t memory_limit;
     size_t evicted; /* bytes, since holes were given back */
@@ -57,6 +60,13 @@ static bool make_report(struct worker *w, const struct worker_shared *shared, un
     return w->report.eve != NULL && w->report.geo != NULL;
 }
 
+static struct guard guard_of(const struct worker_shared *shared)
+{
+    bool rules_block = engine_blocks(shared->engine);
+    return shared->inlined ? gatekeeper_guard(shared->config, rules_block)
+                           : (struct guard){.on = false};
+}
+
 static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
 {
     const struct config *c = shared->config;
@@ -80,6 +90,13 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
         .file_hash = strcmp(c->output_file_hash, "none") == 0 ? NULL : c->output_file_hash,
     };
     size_t share = c->memory_limit / shared->n_workers;
+    if (shared->inlined) {
+        options.block = (struct pipeline_block){
+            .enforces = true,
+            .classes = gatekeeper_classes(c),
+            .verdict = gatekeeper_verdict(c),
+        };
+    }
     options.detect.body_before = c->limit_body;
     options.detect.body_memory = share / SHARE_OF_BODIES;
     w->pipeline = pipeline_new(&options);
@@ -135,12 +152,23 @@ static bool make_flows(struct worker *w, const struct worker_shared *shared)
         .hole_us = c->stream_hole_timeout,
         .appid_packets = (unsigned)c->ndpi_packets,
     };
+    limits.guard = guard_of(shared);
+    if (limits.guard.on) {
+        limits.hole_us = NEVER_US; /* what fills it must pass here */
+    }
     if (hash_key_random(&key) != 0) {
         return false;
     }
+    w->memory_closed = limits.guard.memory_closed;
     w->memory_limit = limits.memory;
     w->flows = flow_table_new(&limits, pipeline_user(w->pipeline), &w->stats, &key);
     return w->flows != NULL;
+}
+
+static bool make_gatekeeper(struct worker *w, const struct worker_shared *shared)
+{
+    w->gatekeeper = shared->inlined ? gatekeeper_new(shared->config, &w->report) : NULL;
+    return w->gatekeeper != NULL || !shared->inlined;
 }
 
 struct worker *worker_new(const struct worker_shared *shared, unsigned number)
@@ -150,7 +178,8 @@ struct worker *worker_new(const struct worker_shared *shared, unsigned number)
         return NULL;
     }
     if (!make_report(w, shared, number) || !make_evidence(w, shared, number) ||
-        !make_pipeline(w, shared) || !make_decoder(w, shared) || !make_flows(w, shared)) {
+        !make_pipeline(w, shared) || !make_decoder(w, shared) || !make_flows(w, shared) ||
+        !make_gatekeeper(w, shared)) {
         worker_free(&w);
     }
     return w;
@@ -162,6 +191,7 @@ void worker_free(struct worker **w)
         return;
     }
     flow_table_free(&(*w)->flows);
+    gatekeeper_free(&(*w)->gatekeeper);
     packet_decoder_free(&(*w)->decoder);
     pipeline_free(&(*w)->pipeline);
     evidence_free(&(*w)->evidence);
@@ -204,13 +234,39 @@ static enum decode_result next_reading(struct worker *w, struct headers *headers
     return more ? DECODE_DONE : DECODE_REFUSED;
 }
 
+/* Inline: the ruling with the headers it goes by, as they were when it was made. */
+struct sentence {
+    struct ruling ruling;
+    struct headers headers;
+};
+
+static void note(const struct worker *w, const struct headers *h, struct ruling *r,
+                 struct sentence *ret)
+{
+    if (w->gatekeeper != NULL && r->verdict > ret->ruling.verdict) {
+        ret->ruling = *r;
+        ret->headers = *h;
+    }
+}
+
+/* A fragment for which there was no memory: its datagram would not be inspected. */
+static void refuse_lost(const struct worker *w, uint64_t lost_before, struct ruling *r)
+{
+    if (w->memory_closed && stats_get(&w->stats, STAT_REFUSED_MEMORY) > lost_before &&
+        r->verdict == VERDICT_PASS) {
+        *r = (struct ruling){.verdict = VERDICT_DROP, .reason = DROP_DEFRAG_MEMORY};
+    }
+}
+
 enum verdict worker_packet(struct worker *w, const struct packet *packet, const char *iface)
 {
-    enum verdict verdict = VERDICT_PASS;
+    struct sentence sentence = {.ruling = {.verdict = VERDICT_PASS}};
+    struct ruling ruling = {.verdict = VERDICT_PASS};
     struct headers headers;
     start(w);
     flow_table_expire(w->flows, packet->clock_us);
     pipeline_advance(w->pipeline, packet->clock_us);
+    uint64_t lost = stats_get(&w->stats, STAT_REFUSED_MEMORY);
     enum decode_result result = packet_decode(w->decoder, packet, &headers);
     do {
         if (w->evidence != NULL) {
@@ -220,14 +276,25 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
             result = next_reading(w, &headers);
         }
         if (result == DECODE_DONE) {
-            flow_table_packet(w->flows, packet, &headers, iface, &verdict);
+            flow_table_packet(w->flows, packet, &headers, iface, &ruling);
+            note(w, &headers, &ruling, &sentence);
         }
         while (next_reading(w, &headers) == DECODE_DONE) {
-            flow_table_alternate(w->flows, packet, &headers, iface);
+            flow_table_alternate(w->flows, packet, &headers, iface, &ruling);
+            note(w, &headers, &ruling, &sentence);
         }
     } while (packet_next(w->decoder, &headers, &result));
+    refuse_lost(w, lost, &sentence.ruling);
+    if (w->gatekeeper != NULL) {
+        gatekeeper_rule(w->gatekeeper, &sentence.ruling, &sentence.headers);
+    }
     keep_within_memory(w);
-    return verdict;
+    return sentence.ruling.verdict;
+}
+
+size_t worker_replies(const struct worker *w, const struct reply **ret_replies)
+{
+    return w->gatekeeper != NULL ? gatekeeper_replies(w->gatekeeper, ret_replies) : 0;
 }
 
 int worker_use(struct worker *w, struct engine *engine)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sensor/app/gatekeeper.h"
 #include "sensor/app/pipeline.h"
 #include "sensor/core/config.h"
 #include "sensor/core/packet.h"
@@ -17,6 +18,7 @@ struct worker_shared {
     const struct client_policy *clients;
     struct checksum_policy *checksums;
     struct writer *writer;
+    bool inlined;                    /* packets wait for their verdict */
     const char *host;                /* sensor name in events */
     unsigned types;                  /* bit set of enum event_type that are written */
     unsigned layouts;                /* bit set of enum layout that some output has */
@@ -34,6 +36,9 @@ void worker_free(struct worker **w);
 MUST_USE int worker_use(struct worker *w, struct engine *engine);
 /* Carries out one packet. `iface`: name of its interface, which outlives the worker. */
 enum verdict worker_packet(struct worker *w, const struct packet *packet, const char *iface);
+/* Inline: the packets to be sent behind the one just carried out, until the next one; how many is
+ * returned. */
+size_t worker_replies(const struct worker *w, const struct reply **ret_replies);
 /* Time goes on to clock_us: what is due before is done, and the writer is promised that nothing
  * earlier will come. */
 void worker_advance(struct worker *w, uint64_t clock_us);

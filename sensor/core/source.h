@@ -62,8 +62,12 @@ struct source_options {
     enum source_fanout fanout_by;
     uint32_t snaplen;
     bool promiscuous;
-    size_t buffer_bytes; /* kernel buffer of a live source */
-    unsigned poll_ms;    /* longest wait of one receive() */
+    size_t buffer_bytes;    /* kernel buffer of a live source */
+    uint16_t queue;         /* nfqueue: its number */
+    uint32_t queue_packets; /* how many may wait in it */
+    uint32_t mark;          /* netfilter mark of what the source sends itself; 0: none */
+    bool fail_open;         /* what it is too late for goes on */
+    unsigned poll_ms;       /* longest wait of one receive() */
 };
 
 struct source;
@@ -81,6 +85,9 @@ struct source_ops {
     enum source_status (*receive)(struct source *s, struct packet_batch *batch, struct errbuf *err);
     /* Gives the whole batch back with its verdicts. */
     void (*release)(struct source *s, struct packet_batch *batch);
+    /* Inline, between receive() and release(): an IP packet of our own, to be sent behind packet
+     * `behind` of the batch, to where that was going or back to where it came from. Copied. */
+    void (*inject)(struct source *s, size_t behind, bool back, struct span ip);
     /* Async-signal-safe: makes the next or the running receive() return SOURCE_INTERRUPTED. */
     void (*interrupt)(struct source *s);
     void (*stats)(const struct source *s, struct source_stats *ret_stats);
@@ -99,3 +106,5 @@ struct source_ops {
 
 extern const struct source_ops source_file;
 extern const struct source_ops source_live;
+extern const struct source_ops source_nfqueue;
+extern const struct source_ops source_bridge;

@@ -23,6 +23,9 @@ struct stream_ops {
      * what stands before and behind the difference as well, as far as it is at hand. */
     void (*alternate)(void *ctx, struct conn *conn, enum direction dir, struct span bytes);
     void (*anomaly)(void *ctx, struct conn *conn, enum direction dir, enum anomaly anomaly);
+    /* The packet at hand was carried out, and its verdict is wanted: what can be found in the bytes
+     * so far is to be found now. NULL: nothing waits. Inline only. */
+    void (*judge)(void *ctx, struct conn *conn);
     /* The direction ended properly (FIN): until-close bodies are complete. */
     void (*end)(void *ctx, struct conn *conn, enum direction dir);
     /* Last call for this conn; its state is freed here, its flow event written. */

@@ -1,5 +1,5 @@
 /* tables: the names behind the enums of field.def, anomaly.def, lost.def, encoding.def,
- * trick.def and cve.def.
+ * trick.def, cve.def and drop.def.
  *
  * Each row of a .def file is the only place where a thing is named; enum, name, documentation and
  * listings derive from it. */
@@ -9,6 +9,7 @@
 #include "sensor/core/event.h"
 #include "sensor/core/field.h"
 #include "sensor/core/finding.h"
+#include "sensor/core/verdict.h"
 
 enum { PLAIN, NAMED };
 enum { PASS, KEEP };
@@ -132,6 +133,18 @@ const char *lookup_class_name(enum lookup_class class)
     static const char *const names[] = {"none", "attempt", "conditional", "attack"};
     CHECK(class <= LOOKUP_ATTACK);
     return names[class];
+}
+
+const char *drop_reason_name(enum drop_reason reason)
+{
+    static const char *const names[DROP_N] = {
+        [DROP_NONE] = "none",
+#define DROP(id, name, stat) [DROP_##id] = name,
+#include "sensor/core/drop.def"
+#undef DROP
+    };
+    CHECK(reason < DROP_N);
+    return names[reason];
 }
 
 const char *direction_name(enum direction dir)

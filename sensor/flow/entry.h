@@ -66,6 +66,7 @@ struct flow {
     struct list rank;               /* in `embryonic` or `closed` of the table */
     struct ndpi_flow_struct *appid; /* its state, while it is asked */
     enum close_reason reason;
+    unsigned drops_told; /* bit set of enum drop_reason */
     unsigned generation; /* counts flows that began at the same time on the same ports */
 };
 
@@ -75,6 +76,14 @@ enum { UPSTREAM_IFACES = 64 };
 struct upstream {
     _Atomic(const char *) iface; /* NULL: free */
     _Atomic uint64_t bytes;
+};
+
+enum { GUARD_REMEMBERS = 4096 };
+
+/* A blocked flow that went. */
+struct blocked {
+    uint64_t hash;
+    uint64_t until_us;
 };
 
 struct flow_table {
@@ -91,6 +100,8 @@ struct flow_table {
     struct flow *latest;   /* the flow of the packet before, while it lives */
     int64_t freed;         /* heap that flows took along that ended during the packet at hand */
     size_t memory;
+    struct blocked *blocked;  /* GUARD_REMEMBERS of them; NULL: no packet waits for a verdict */
+    enum drop_reason refused; /* why the packet at hand should not go on */
     uint64_t clock_us;
     uint64_t random; /* of skip lists */
     struct upstream upstream[UPSTREAM_IFACES];

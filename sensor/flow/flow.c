@@ -19,6 +19,7 @@
 #include "sensor/base/mem.h"
 #include "sensor/flow/appid.h"
 #include "sensor/flow/entry.h"
+#include "sensor/flow/guard.h"
 #include "sensor/flow/key.h"
 #include "sensor/flow/tcp.h"
 
@@ -152,6 +153,7 @@ static void free_flow(struct flow_table *t, struct flow **f)
     tcp_free(t, *f);
     appid_forget(t, *f);
     free_tunnel(t, *f);
+    guard_remember(t, *f);
     if (t->latest == *f) {
         t->latest = NULL;
     }
@@ -294,8 +296,11 @@ struct flow_table *flow_table_new(const struct flow_limits *limits, struct strea
     list_init(&t->embryonic);
     list_init(&t->closed);
     t->appid = limits->appid_packets > 0 ? appid_new() : NULL;
-    if (flow_index_init(&t->index, limits->flows) < 0 || wheel_init(&t->wheel) < 0 ||
-        (limits->appid_packets > 0 && t->appid == NULL)) {
+    if (limits->guard.on) {
+        t->blocked = mem_alloc_array(GUARD_REMEMBERS, sizeof(*t->blocked));
+    }
+    if ((limits->guard.on && t->blocked == NULL) || flow_index_init(&t->index, limits->flows) < 0 ||
+        wheel_init(&t->wheel) < 0 || (limits->appid_packets > 0 && t->appid == NULL)) {
         flow_table_free(&t);
     }
     return t;
@@ -314,6 +319,7 @@ void flow_table_free(struct flow_table **t)
         }
     }
     flow_index_free(&table->index);
+    mem_free(table->blocked);
     wheel_free(&table->wheel);
     appid_free(&table->appid);
     mem_free(table);
@@ -508,6 +514,7 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
     t->current = f;
     keep_tunnel(t, f, h->tunnel);
     count_new(t, f, h);
+    f->conn.verdict = guard_first_verdict(t, f, h);
     f->mute = t->user.ops->open(t->user.ctx, &f->conn) < 0;
     update_gauges(t);
     return f;
@@ -581,21 +588,80 @@ static bool is_decoy(struct flow *f, const struct headers *h, enum direction dir
     return false;
 }
 
-void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
-                       const char *iface_name, enum verdict *ret_verdict)
+/* A packet of a flow that is blocked: kept account of, not read. */
+static void rule_blocked(struct flow_table *t, struct flow *f, const struct packet *p,
+                         const struct headers *h, struct ruling *r)
 {
+    account(t, f, p, h, r->dir);
+    set_deadline(t, f);
+    bool lets_by = guard_lets_by(f, h, r->dir);
+    r->verdict = lets_by ? VERDICT_PASS : f->conn.verdict;
+    r->reason = f->conn.packets[0] + f->conn.packets[1] > 1 ? DROP_FLOW : DROP_MIDSTREAM;
+    r->first = !lets_by && f->drops_told == 0;
+    f->drops_told |= lets_by ? 0 : 1U << r->reason;
+}
+
+/* A packet of a flow that goes on. */
+static void rule_open(struct flow_table *t, struct flow *f, const struct packet *p,
+                      const struct headers *h, struct ruling *r)
+{
+    int64_t before = mem_in_use();
+    uint64_t lost = f->conn.lost[LOST_MEMORY];
+    bool flipped = f->flipped;
+    t->freed = 0;
+    t->current = f;
+    account(t, f, p, h, r->dir);
+    carry_out(t, f, h, r->dir);
+    if (h->proto != IP_PROTO_TCP) {
+        appid_packet(t, f, h);
+    }
+    if (t->limits.guard.on) {
+        guard_judge(t, f);
+    }
+    guard_turn(f, flipped, r);
+    if (f->mute || f->conn.lost[LOST_MEMORY] > lost) {
+        guard_uninspected(t, f);
+    }
+    guard_rule(t, f, r);
+    set_deadline(t, f);
+    t->current = NULL;
+    t->latest = f;
+    f->heap += mem_in_use() - before + t->freed;
+}
+
+static bool is_blocked(const struct flow_table *t, const struct flow *f)
+{
+    return t->limits.guard.on && f->conn.verdict != VERDICT_PASS;
+}
+
+/* Whether the packet begins a new flow on the ports of this one. */
+static enum tcp_reuse reuse_of(const struct flow_table *t, struct flow *f, const struct headers *h,
+                               enum direction dir)
+{
+    if (h->proto != IP_PROTO_TCP) {
+        return TCP_NO_REUSE;
+    }
+    if (is_blocked(t, f)) {
+        return guard_is_reopened(f, h, dir) ? TCP_REOPENED : TCP_NO_REUSE;
+    }
+    return tcp_reuse(f, h, dir);
+}
+
+void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
+                       const char *iface_name, struct ruling *ret_ruling)
+{
+    struct ruling r = {.verdict = VERDICT_PASS};
     flow_table_expire(t, p->clock_us);
-    enum direction dir = TO_SERVER;
-    struct flow *f = find(t, h, &dir);
+    t->refused = DROP_NONE;
+    struct flow *f = find(t, h, &r.dir);
     struct heritage heritage = {.replaces = false};
-    if (f != NULL && is_decoy(f, h, dir)) {
+    if (f != NULL && !is_blocked(t, f) && is_decoy(f, h, r.dir)) {
         stats_add(t->stats, STAT_FLOW_WRONG_CHECKSUM, 1);
-        flow_anomaly(t, f, dir, ANOMALY_BAD_CHECKSUM);
-        *ret_verdict = f->conn.verdict;
+        flow_anomaly(t, f, r.dir, ANOMALY_BAD_CHECKSUM);
+        *ret_ruling = r; /* its receiver refuses it */
         return;
     }
-    enum tcp_reuse reuse =
-        f != NULL && h->proto == IP_PROTO_TCP ? tcp_reuse(f, h, dir) : TCP_NO_REUSE;
+    enum tcp_reuse reuse = f != NULL ? reuse_of(t, f, h, r.dir) : TCP_NO_REUSE;
     if (reuse != TCP_NO_REUSE) {
         heritage = (struct heritage){
             .replaces = true,
@@ -609,44 +675,56 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     }
     if (f == NULL) {
         f = begin(t, p, h, iface_name, &heritage);
-        dir = f != NULL && f->conn.swapped ? TO_CLIENT : TO_SERVER;
+        r.dir = f != NULL && f->conn.swapped ? TO_CLIENT : TO_SERVER;
         if (f != NULL) {
-            (void)is_decoy(f, h, dir); /* the first of a flow cannot be one, but it counts */
+            (void)is_decoy(f, h, r.dir); /* the first of a flow cannot be one, but it counts */
         }
     }
     if (f == NULL) {
-        *ret_verdict = VERDICT_PASS;
+        r.verdict = t->limits.guard.memory_closed ? VERDICT_DROP : VERDICT_PASS;
+        r.reason = DROP_FLOW_MEMORY;
+        *ret_ruling = r;
         return;
     }
-    int64_t before = mem_in_use();
-    t->freed = 0;
-    t->current = f;
-    account(t, f, p, h, dir);
-    carry_out(t, f, h, dir);
-    if (h->proto != IP_PROTO_TCP) {
-        appid_packet(t, f, h);
+    r.conn = &f->conn;
+    guard_note(f, &r);
+    if (is_blocked(t, f)) {
+        rule_blocked(t, f, p, h, &r);
+    } else {
+        rule_open(t, f, p, h, &r);
     }
-    set_deadline(t, f);
-    t->current = NULL;
-    t->latest = f;
-    f->heap += mem_in_use() - before + t->freed;
-    *ret_verdict = f->conn.verdict;
+    *ret_ruling = r;
+}
+
+/* What another reading of the packet adds to its ruling. */
+static void rule_again(struct flow_table *t, struct flow *f, struct ruling *ruling)
+{
+    if (t->limits.guard.on) {
+        t->refused = DROP_DIFFERENT; /* nobody honest sends fragments like these */
+        guard_judge(t, f);
+    }
+    if (ruling->verdict == VERDICT_PASS) {
+        ruling->conn = &f->conn;
+        guard_rule(t, f, ruling);
+    }
 }
 
 void flow_table_alternate(struct flow_table *t, const struct packet *p, const struct headers *h,
-                          const char *iface_name)
+                          const char *iface_name, struct ruling *ruling)
 {
     enum direction dir = TO_SERVER;
-    enum verdict verdict = VERDICT_PASS;
     struct flow *f = find(t, h, &dir);
     if (f == NULL) {
-        flow_table_packet(t, p, h, iface_name, &verdict);
-    } else if (h->proto == IP_PROTO_TCP) {
+        flow_table_packet(t, p, h, iface_name, ruling);
+        return;
+    }
+    if (h->proto == IP_PROTO_TCP) {
         tcp_alternate(t, f, h, dir);
         set_deadline(t, f);
     } else if (h->proto == IP_PROTO_UDP && h->payload.len > 0 && !f->mute) {
         t->user.ops->alternate(t->user.ctx, &f->conn, dir, h->payload);
     }
+    rule_again(t, f, ruling);
 }
 
 void flow_table_prefetch(const struct flow_table *t, struct headers *h)

@@ -4,6 +4,7 @@
 #include "sensor/base/hash.h"
 #include "sensor/core/stats.h"
 #include "sensor/core/stream.h"
+#include "sensor/flow/ruling.h"
 
 /* Caps and timeouts of one table; times in microseconds of packet time. */
 struct flow_limits {
@@ -22,6 +23,7 @@ struct flow_limits {
     uint64_t udp_us;
     uint64_t other_us;
     uint64_t hole_us;       /* longest wait for a missing segment where no ACKs are seen */
+    struct guard guard;     /* inline */
     unsigned appid_packets; /* most packets nDPI is asked with; 0: it is not made at all */
 };
 
@@ -45,15 +47,17 @@ void flow_table_free(struct flow_table **t);
 void flow_table_expire(struct flow_table *t, uint64_t clock_us);
 /* Carries out all that a packet does to its flow. A packet with SUMS_WRONG does nothing to a flow
  * that had packets of this direction with SUMS_RIGHT: it is counted, and told as an anomaly.
- * *ret_verdict is the flow's. The conn's accounts (packets, bytes, gap_bytes, lost, marks) and the
- * stats of payload and lost bytes are kept here; the stream user has only to pass data and gaps on.
+ * *ret_ruling is the packet's, its verdict that of its flow. The conn's accounts (packets, bytes,
+ * gap_bytes, lost, marks) and the stats of payload and lost bytes are kept here; the stream user
+ * has only to pass data and gaps on.
  */
 void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
-                       const char *iface_name, enum verdict *ret_verdict);
+                       const char *iface_name, struct ruling *ret_ruling);
 /* The other reading of the packet that was just given: IP fragments that overlap with different
- * data. Not counted again; its payload goes to the user by alternate(). */
+ * data. Not counted again; its payload goes to the user by alternate(). *ruling, the packet's so
+ * far, becomes what it is now. */
 void flow_table_alternate(struct flow_table *t, const struct packet *p, const struct headers *h,
-                          const char *iface_name);
+                          const char *iface_name, struct ruling *ruling);
 /* Brings the memory that flow_table_packet() will need closer, and notes h->flow_hash; hints
  * without effect. For the packets of a batch ahead: first this for each, then
  * flow_table_prefetch_flow() for each. */

@@ -60,6 +60,7 @@ struct doubt {
     unsigned n_urgent;
     uint64_t since_us;
     size_t reading_room; /* counted as memory */
+    size_t judged;       /* of its bytes: told by readings_judge() */
     struct list others;
     size_t others_len;
 };
@@ -117,6 +118,15 @@ void readings_flush(const struct half *x)
     }
 }
 
+void readings_judge(const struct half *x)
+{
+    struct doubt *d = x->s->doubt;
+    if (d != NULL && d->reading.len > 0 && d->reading.len != d->judged) {
+        d->judged = d->reading.len;
+        tell(x, sbuf_span(&d->reading));
+    }
+}
+
 /* Appends to the reading; false when not everything fitted. */
 static bool append(const struct half *x, struct span bytes)
 {
@@ -135,6 +145,7 @@ static void begin(const struct half *x, uint64_t pos)
     struct doubt *d = x->s->doubt;
     readings_flush(x);
     d->start = pos;
+    d->judged = 0;
     d->n_left_out = 0;
     d->other = (struct range){UINT64_MAX, 0};
     d->since_us = x->t->clock_us;
@@ -196,6 +207,7 @@ static void overlay(const struct half *x, uint64_t pos, struct span bytes)
         struct span part = span_sub(bytes, from - pos, to - from);
         tell_version(x, from, to, part);
         sbuf_overwrite(&d->reading, from - d->start, part);
+        d->judged = 0;
         d->other = (struct range){smaller(from, d->other.from), larger(to, d->other.to)};
     }
 }
@@ -223,6 +235,7 @@ static void read_alone(const struct half *x, uint64_t pos, struct span bytes)
 
 static void count_difference(const struct half *x)
 {
+    x->t->refused = DROP_DIFFERENT;
     stats_add(x->t->stats, STAT_TCP_OVERLAP_DIFF_DATA, 1);
     flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_OVERLAP_DIFFERENT_DATA);
 }

@@ -19,6 +19,8 @@ void readings_stray(const struct half *x, uint64_t pos, struct span bytes);
 /* The byte at this position is urgent: its receiver may take it out of the stream. To be told
  * before the byte is delivered. */
 void readings_urgent(const struct half *x, uint64_t pos);
+/* Tells the user the other reading as far as it has come, and keeps it: a verdict is wanted. */
+void readings_judge(const struct half *x);
 /* The peer has acknowledged more. */
 void readings_acked(const struct half *x);
 /* The peer speaks: what this side said is complete. */

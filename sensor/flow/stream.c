@@ -246,6 +246,13 @@ static void give_without_memory(struct half *x, struct piece *p)
     }
 }
 
+/* Whether a piece behind the hole would have it given up, for what is held then. */
+static bool waits_too_much(const struct half *x, const struct piece *p)
+{
+    size_t held = x->s->hold != NULL ? x->s->hold->segments.memory : 0;
+    return p->pos > x->s->next && held + segments_cost(p->bytes.len) > x->t->limits.held;
+}
+
 void stream_take(struct half *x, struct piece *p)
 {
     struct side *s = x->s;
@@ -258,7 +265,15 @@ void stream_take(struct half *x, struct piece *p)
         give_piece(x, p);
         return;
     }
+    if (x->t->limits.guard.memory_closed && waits_too_much(x, p)) {
+        x->t->refused = DROP_STREAM_MEMORY;
+        return; /* it will come again, when there is less before it */
+    }
     if (!hold_piece(x, p)) {
+        if (x->t->limits.guard.memory_closed && p->pos > s->next) {
+            x->t->refused = DROP_STREAM_MEMORY;
+            return;
+        }
         give_without_memory(x, p);
     }
     drain(x);

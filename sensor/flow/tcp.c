@@ -163,6 +163,7 @@ static void stray(struct half *x, const struct piece *p)
         readings_stray(x, p->pos, p->bytes);
     }
     if (is_outside(x, p)) {
+        x->t->refused = p->bytes.len > 0 ? DROP_OUTSIDE : x->t->refused;
         flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
     }
     if (is_outside(x, p) && !side_has(s, SIDE_REUSE)) {

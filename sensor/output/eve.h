@@ -46,6 +46,14 @@ struct event *eve_transaction(struct eve *e, struct tx *tx, unsigned part,
 /* A fileinfo event: a file that the transaction carries, which is complete or will not be. */
 struct event *eve_file(struct eve *e, struct tx *tx, const struct file_seen *file,
                        const struct eve_places *places);
+/* A packet that did not go on: its headers, and why. */
+struct eve_drop {
+    const struct headers *headers;
+    enum direction dir;
+    enum verdict verdict;
+    enum drop_reason reason;
+};
+struct event *eve_drop(struct eve *e, struct conn *conn, const struct eve_drop *drop);
 struct event *eve_flow(struct eve *e, struct conn *conn, enum close_reason reason,
                        const struct eve_places *places);
 /* tx may be NULL. */

@@ -213,12 +213,22 @@ static void add_endpoint(struct json *j, const char *key, const struct conn *con
     json_object_end(j);
 }
 
+/* Whether the packet in which it was found did not go on. */
+static bool is_blocked(const struct conn *conn, const struct finding *finding)
+{
+    if (conn->blocked_number == 0) {
+        return false;
+    }
+    return finding->number == conn->blocked_number ||
+           (conn->verdict != VERDICT_PASS && finding->number > conn->blocked_number);
+}
+
 static void add_alert(struct eve *e, struct json *j, const struct tx *tx,
                       const struct finding *finding, const struct eve_places *places)
 {
     const struct signature *s = finding->signature;
     json_object(j, "alert");
-    json_text(j, "action", tx->conn->verdict == VERDICT_PASS ? "allowed" : "blocked");
+    json_text(j, "action", is_blocked(tx->conn, finding) ? "blocked" : "allowed");
     json_number(j, "gid", s->gid);
     json_number(j, "signature_id", s->sid);
     json_number(j, "rev", s->rev);
@@ -268,6 +278,9 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
     add_alert(e, &j, tx, finding, places);
     eve_app_objects(&j, tx);
     eve_flow_brief(&j, conn);
+    if (is_blocked(conn, finding)) {
+        eve_verdict(&j, conn->verdict);
+    }
     json_string_if(&j, "payload_printable", finding->context);
     json_number(&j, "stream", conn->proto == IP_PROTO_TCP);
     eve_capture_file(e, &j, conn);

@@ -56,6 +56,8 @@ void eve_ldap(struct json *j, const struct tx *tx);
 bool eve_dns_has(const struct tx *tx, enum direction dir);
 /* The dns object of that message. */
 void eve_dns(struct json *j, const struct tx *tx, enum direction dir);
+/* "verdict": what became of a packet. */
+void eve_verdict(struct json *j, enum verdict verdict);
 /* The flow object as alerts carry it. */
 void eve_flow_brief(struct json *j, const struct conn *conn);
 void eve_time(struct json *j, const char *key, uint64_t time_us);

@@ -106,8 +106,8 @@ static struct headers segment(uint32_t flow, uint32_t seq, uint8_t flags, struct
 static void send(struct bench *b, const struct headers *h)
 {
     struct packet p = {.number = ++b->number, .time_us = b->clock_us, .clock_us = b->clock_us};
-    enum verdict verdict;
-    flow_table_packet(b->table, &p, h, "bench0", &verdict);
+    struct ruling ruling;
+    flow_table_packet(b->table, &p, h, "bench0", &ruling);
     b->clock_us++;
 }
 

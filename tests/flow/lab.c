@@ -212,8 +212,7 @@ void lab_packet(struct lab *lab, const struct headers *h)
         .time_us = lab->clock_us,
         .clock_us = lab->clock_us,
     };
-    enum verdict verdict = VERDICT_PASS;
-    flow_table_packet(lab->table, &p, h, "lab0", &verdict);
+    flow_table_packet(lab->table, &p, h, "lab0", &lab->ruling);
     lab->clock_us++;
 }
 

@@ -10,16 +10,17 @@ struct lab {
     struct stats stats;
     struct flow_limits limits;
     struct hash_key key;
-    struct sbuf log;   /* `open >"abc" <"xyz" >gap3:gap >alt"abd" >end close:fin ` */
-    uint64_t clock_us; /* of the next packet */
-    uint64_t number;   /* of the latest packet */
-    bool quiet;        /* nothing goes to the log */
-    bool refuse;       /* open() says there is no memory */
-    bool swap_at_data; /* data() swaps the flow */
-    bool blind;        /* data() finds the flow opaque */
-    struct conn last;  /* the conn as it was closed */
-    struct conn *conn; /* the latest opened */
-    size_t n_open;     /* flows opened and not closed */
+    struct sbuf log;      /* `open >"abc" <"xyz" >gap3:gap >alt"abd" >end close:fin ` */
+    uint64_t clock_us;    /* of the next packet */
+    uint64_t number;      /* of the latest packet */
+    bool quiet;           /* nothing goes to the log */
+    bool refuse;          /* open() says there is no memory */
+    bool swap_at_data;    /* data() swaps the flow */
+    bool blind;           /* data() finds the flow opaque */
+    struct ruling ruling; /* of the latest packet */
+    struct conn last;     /* the conn as it was closed */
+    struct conn *conn;    /* the latest opened */
+    size_t n_open;        /* flows opened and not closed */
     size_t n_closed[CLOSE_END_OF_INPUT + 1];
     uint64_t delivered[2]; /* bytes, over all flows */
     uint64_t gaps[2];

@@ -128,7 +128,7 @@ static void shoot_alternate(struct lab *lab, const struct shot *shot, uint64_t p
     h.payload = span_of(bytes, shot->bytes.len);
     if (m->started[shot->dir]) {
         m->forged = true;
-        flow_table_alternate(lab->table, &p, &h, "lab0");
+        flow_table_alternate(lab->table, &p, &h, "lab0", &lab->ruling);
     }
 }
 

