@@ -92,8 +92,8 @@ static void *run(void *arg)
     struct hand *h = arg;
     bool last = false;
     if (h->tighten) {
-        privs_drop_thread();
-        (void)sandbox_tighten(); /* who started it has told when there is none */
+        privs_drop_thread(0);
+        (void)sandbox_tighten(0); /* who started it has told when there is none */
     }
     while (!last) {
         struct parcel *parcel = ring_pop(h->full);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POLL_MS = 200, GROUPS = 1023 };
+enum { POLL_MS = 200, GROUPS = 1023, NAME_SIZE = 64 };
 
 static struct source_options options_of(const struct options *o, const struct config *c, bool live)
 {
@@ -28,34 +28,72 @@ static struct source_options options_of(const struct options *o, const struct co
         .fanout_by =
             strcmp(c->capture_fanout, "flows") == 0 ? SOURCE_FANOUT_FLOWS : SOURCE_FANOUT_ADDRESSES,
         .buffer_bytes = c->capture_buffer,
+        .queue_packets = (uint32_t)c->inline_queue,
+        .mark = (uint32_t)c->inline_mark,
+        .fail_open = strcmp(c->inline_late, "open") == 0,
         .poll_ms = POLL_MS,
     };
+}
+
+static const struct source_ops *ops_of(const struct options *o)
+{
+    return o->nfqueue != NULL    ? &source_nfqueue
+           : o->bridge != NULL   ? &source_bridge
+           : o->interfaces.n > 0 ? &source_live
+                                 : &source_file;
+}
+
+/* How many sources the workers want, and what is particular to the kind. */
+static size_t prepare(const struct options *options, unsigned n_workers, struct source_options *o)
+{
+    uint16_t last = 0;
+    if (options->nfqueue != NULL) {
+        CHECK(options_queues(options->nfqueue, &o->queue, &last)); /* checked with the options */
+        return (size_t)(last - o->queue) + 1;
+    }
+    bool shared = options->bridge != NULL || options->interfaces.n > 0;
+    size_t n = shared && n_workers > 1 ? n_workers : 1;
+    if (n > 1) {
+        o->fanout = (uint16_t)(((unsigned)getpid() % GROUPS + 1) * SOURCE_PORTS_MAX);
+    }
+    return n;
+}
+
+static int open_all(struct feeds *f, struct source_options *o, size_t n, struct errbuf *err)
+{
+    CHECK(n <= PATROL_MAX); /* the key's own limit */
+    for (size_t i = 0; i < n; i++) {
+        o->speaks = feeds_are_live(f) && i == 0;
+        int rc = f->ops->open(o, &f->sources[i], err);
+        if (rc != 0) {
+            feeds_close(f);
+            return rc;
+        }
+        o->queue++;
+        f->n++;
+    }
+    return 0;
 }
 
 int feeds_open(struct feeds *f, const struct options *options, const struct config *config,
                unsigned n_workers, struct errbuf *err)
 {
-    bool live = options->interfaces.n > 0;
-    *f = (struct feeds){.ops = live ? &source_live : &source_file};
-    if (options->interfaces.n + options->files.n == 0) {
+    char names[2][NAME_SIZE];
+    const char *const ends[] = {names[0], names[1]};
+    *f = (struct feeds){.ops = ops_of(options)};
+    bool none = options->interfaces.n + options->files.n == 0;
+    /* A queue that is only checked would be taken from the sensor that runs. */
+    bool checks_queue = options->nfqueue != NULL && options->action == ACTION_TEST;
+    if (checks_queue || (none && !feeds_are_inline(f))) {
         return 0;
     }
-    struct source_options o = options_of(options, config, live);
-    size_t n = live && n_workers > 1 ? n_workers : 1;
-    CHECK(n <= PATROL_MAX); /* the key's own limit */
-    if (n > 1) {
-        o.fanout = (uint16_t)(((unsigned)getpid() % GROUPS + 1) * SOURCE_PORTS_MAX);
+    struct source_options o = options_of(options, config, feeds_are_live(f));
+    if (options->bridge != NULL) {
+        CHECK(options_bridge(options->bridge, names[0], names[1], sizeof(names[0])));
+        o.inputs = ends;
+        o.n_inputs = ARRAY_LEN(ends);
     }
-    for (size_t i = 0; i < n; i++) {
-        o.speaks = live && i == 0;
-        int rc = f->ops->open(&o, &f->sources[i], err);
-        if (rc != 0) {
-            feeds_close(f);
-            return rc;
-        }
-        f->n++;
-    }
-    return 0;
+    return open_all(f, &o, prepare(options, n_workers, &o), err);
 }
 
 void feeds_close(struct feeds *f)
@@ -64,6 +102,11 @@ void feeds_close(struct feeds *f)
         f->ops->close(&f->sources[i]);
     }
     f->n = 0;
+}
+
+bool feeds_are_inline(const struct feeds *f)
+{
+    return (f->ops->caps & SOURCE_INLINE) != 0;
 }
 
 bool feeds_are_live(const struct feeds *f)

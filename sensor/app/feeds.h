@@ -18,6 +18,7 @@ MUST_USE int feeds_open(struct feeds *f, const struct options *options, const st
                         unsigned n_workers, struct errbuf *err);
 void feeds_close(struct feeds *f);
 
+bool feeds_are_inline(const struct feeds *f);
 bool feeds_are_live(const struct feeds *f);
 /* Live: looks after interfaces that go and come. */
 void feeds_tend(struct feeds *f, struct errbuf *err);

@@ -8,6 +8,7 @@
 #include "sensor/core/config.h"
 #include "sensor/core/decoder.h"
 #include "sensor/core/field.h"
+#include "sensor/core/source.h"
 #include "sensor/output/sinks.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -76,6 +77,7 @@ void list_build_info(void)
            pcap_lib_version(), hs_version(), pcre, ndpi_revision(), MMDB_lib_version(), major,
            minor, patch, zlibVersion(), ZSTD_versionString(), br >> 24, br >> 12 & 0xfff,
            br & 0xfff);
+    printf("inline: %s, %s\n", source_nfqueue.name, source_bridge.name);
     printf("sandbox: %s\n", sandbox_about());
     printf("service manager: %s\n", notify_about());
     printf("default geo data, where scripts/geo made it: IPFire Location Database, "

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { QUEUES_MAX = 64 }; /* as many as there can be workers */
+
 enum kind { KIND_LIST, KIND_TEXT, KIND_ACTION, KIND_FLAG };
 
 struct option_row {
@@ -35,6 +37,9 @@ static const struct option_row rows[] = {
      "read captures (pcap, pcapng, also gzip, zstd or xz); may be given several times"},
     {'i', "interface", "NAME", LIST_OF(interfaces),
      "capture live from an interface; may be given several times"},
+    {0, "nfqueue", "N[:M]", TEXT_OF(nfqueue),
+     "inline: give verdicts on the packets of netfilter queue N, or of N to M, a worker for each"},
+    {0, "bridge", "A:B", TEXT_OF(bridge), "inline: join two interfaces, and let go on what may"},
     {'c', "config", "FILE", TEXT_OF(config),
      "configuration (YAML); without it the built-in defaults are used"},
     {'S', "rules", "FILE", LIST_OF(rules),
@@ -45,7 +50,8 @@ static const struct option_row rows[] = {
      "write events to this file, to standard output (-), or to a TARGET of type redis, kafka, "
      "syslog, unix_stream or unix_dgram; may be given several times"},
     {0, "events", "LIST", TEXT_OF(events),
-     "event types to write: alert,http,smtp,dns,ldap,fileinfo,flow,anomaly,stats (default: all)"},
+     "event types to write: alert,http,smtp,dns,ldap,fileinfo,flow,anomaly,drop,stats (default: "
+     "all)"},
     {0, "geoip", "FILE", LIST_OF(geo),
      "a MaxMind DB with countries, cities or networks; may be given several times"},
     {'k', "checksums", "all|none|auto", TEXT_OF(checksums),
@@ -76,6 +82,7 @@ void options_help(void)
 {
     printf("Usage: jndiwatch -r FILE|DIR|- [OPTION…] [BPF EXPRESSION]\n"
            "       jndiwatch -i NAME [OPTION…] [BPF EXPRESSION]\n"
+           "       jndiwatch --nfqueue N[:M] | --bridge A:B [OPTION…]\n"
            "       jndiwatch explain [TEXT…]   (explain --help says more)\n\n"
            "Finds ${jndi:…} attacks in HTTP and SMTP, evaluates what Log4j would have asked, and "
            "writes EVE JSON.\n\n");
@@ -246,12 +253,73 @@ static int join_filter(struct options *o, const struct words *w)
     return text.cut ? -E2BIG : 0;
 }
 
+bool options_queues(const char *text, uint16_t *ret_first, uint16_t *ret_last)
+{
+    struct span all = span_str(text);
+    size_t colon = span_find_byte(all, 0, ':');
+    uint64_t first = 0;
+    uint64_t last = 0;
+    if (!span_to_u64(span_head(all, colon), &first)) {
+        return false;
+    }
+    last = first;
+    if (colon != SPAN_NONE && !span_to_u64(span_from(all, colon + 1), &last)) {
+        return false;
+    }
+    if (first > last || last > UINT16_MAX || last - first >= QUEUES_MAX) {
+        return false;
+    }
+    *ret_first = (uint16_t)first;
+    *ret_last = (uint16_t)last;
+    return true;
+}
+
+bool options_bridge(const char *text, char *ret_a, char *ret_b, size_t size)
+{
+    struct span all = span_str(text);
+    size_t colon = span_find_byte(all, 0, ':');
+    struct span a = span_head(all, colon);
+    struct span b = colon != SPAN_NONE ? span_from(all, colon + 1) : span_of(NULL, 0);
+    if (a.len == 0 || b.len == 0 || a.len >= size || b.len >= size || span_equal(a, b)) {
+        return false;
+    }
+    (void)snprintf(ret_a, size, "%.*s", (int)a.len, (const char *)a.data);
+    (void)snprintf(ret_b, size, "%.*s", (int)b.len, (const char *)b.data);
+    return true;
+}
+
+static void check_inline(const struct options *o, struct errbuf *err)
+{
+    uint16_t first;
+    uint16_t last;
+    char a[64];
+    char b[64];
+    if (o->nfqueue != NULL && !options_queues(o->nfqueue, &first, &last)) {
+        errbuf_add(err, "--nfqueue: '%s' is no queue number N, or range N:M of at most %d",
+                   o->nfqueue, QUEUES_MAX);
+    }
+    if (o->bridge != NULL && !options_bridge(o->bridge, a, b, sizeof(a))) {
+        errbuf_add(err, "--bridge: '%s' is not two interfaces A:B", o->bridge);
+    }
+    if ((o->nfqueue != NULL || o->bridge != NULL) && o->filter != NULL) {
+        errbuf_add(err, "a filter expression does not go with --nfqueue and --bridge: what it "
+                        "leaves out would not go on");
+    }
+}
+
 static void check(const struct options *o, struct errbuf *err)
 {
-    if (o->files.n > 0 && o->interfaces.n > 0) {
-        errbuf_add(err, "-r and -i exclude each other");
+    const bool kinds[] = {o->files.n > 0, o->interfaces.n > 0, o->nfqueue != NULL,
+                          o->bridge != NULL};
+    size_t n_kinds = 0;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        n_kinds += kinds[i];
     }
-    if (errbuf_is_empty(err) && o->action == ACTION_RUN && o->files.n + o->interfaces.n == 0) {
+    if (n_kinds > 1) {
+        errbuf_add(err, "-r, -i, --nfqueue and --bridge exclude each other");
+    }
+    check_inline(o, err);
+    if (errbuf_is_empty(err) && o->action == ACTION_RUN && n_kinds == 0) {
         errbuf_add(err, "nothing to read: give -r FILE or -i INTERFACE; --help lists all options");
     }
 }

@@ -18,6 +18,8 @@ struct options {
     enum action action;
     struct config_list files;      /* -r */
     struct config_list interfaces; /* -i */
+    const char *nfqueue;           /* --nfqueue, or NULL */
+    const char *bridge;            /* --bridge, or NULL */
     struct config_list rules;      /* -S */
     struct config_list geo;        /* --geoip */
     struct config_list settings;   /* --set KEY=VALUE */
@@ -38,5 +40,9 @@ struct options {
 /* 0, or -EINVAL with a line in err for each mistake. */
 MUST_USE int options_parse(int argc, char **argv, struct options *ret_options, struct errbuf *err);
 void options_free(struct options *o);
+/* "N" or "N:M" (first and last queue), and "A:B" (two interfaces, of at most `size` bytes each).
+ * false when the text is none. */
+MUST_USE bool options_queues(const char *text, uint16_t *ret_first, uint16_t *ret_last);
+MUST_USE bool options_bridge(const char *text, char *ret_a, char *ret_b, size_t size);
 /* The whole --help text. */
 void options_help(void);

@@ -24,6 +24,7 @@ struct post {
     pthread_t thread;
     bool started;
     bool tighten;
+    bool sends; /* verdicts, and packets of its own */
     uint64_t clock_us;
     atomic_bool stop;
     atomic_bool ended;
@@ -45,12 +46,22 @@ static const char *iface_of(const struct post *p, const struct packet *packet)
     return p->ops->iface(p->source, packet->iface);
 }
 
+static void send_replies(struct post *p, size_t behind)
+{
+    const struct reply *replies = NULL;
+    size_t n = worker_replies(p->worker, &replies);
+    for (size_t i = 0; i < n; i++) {
+        p->ops->inject(p->source, behind, replies[i].back, replies[i].ip);
+    }
+}
+
 static void carry_out(struct post *p)
 {
     for (size_t i = 0; i < p->batch.n; i++) {
         const struct packet *packet = &p->batch.packets[i];
         p->clock_us = packet->clock_us > p->clock_us ? packet->clock_us : p->clock_us;
         p->batch.verdicts[i] = worker_packet(p->worker, packet, iface_of(p, packet));
+        send_replies(p, i);
     }
     p->ops->release(p->source, &p->batch);
 }
@@ -90,8 +101,9 @@ static void *run(void *arg)
     struct post *p = arg;
     struct errbuf err = {0};
     if (p->tighten) {
-        privs_drop_thread();
-        (void)sandbox_tighten(); /* who started it has told when there is none */
+        privs_drop_thread(p->sends ? PRIVS_NET_ADMIN : 0u);
+        (void)sandbox_tighten(p->sends ? SANDBOX_SEND
+                                       : 0); /* who started it has told when there is none */
     }
     while (!atomic_load_explicit(&p->stop, memory_order_acquire) && step(p, &err)) {
     }
@@ -182,6 +194,7 @@ uint64_t patrol_upstream_lost(const struct patrol *p, const char *iface)
 static bool start(struct post *p, const struct worker_shared *shared, unsigned number)
 {
     p->tighten = shared->tighten;
+    p->sends = shared->inlined;
     p->worker = worker_new(shared, number);
     atomic_init(&p->stepped_us, clock_monotonic_us());
     p->started = p->worker != NULL && pthread_create(&p->thread, NULL, run, p) == 0;

@@ -120,10 +120,16 @@ static int become(const struct privs *p)
     return prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
-int privs_drop(const struct privs *p, bool keep_net_raw, struct errbuf *err)
+static uint64_t caps_of(unsigned rights)
+{
+    return ((rights & PRIVS_NET_RAW) != 0 ? UINT64_C(1) << CAP_NET_RAW : 0) |
+           ((rights & PRIVS_NET_ADMIN) != 0 ? UINT64_C(1) << CAP_NET_ADMIN : 0);
+}
+
+int privs_drop(const struct privs *p, unsigned rights, struct errbuf *err)
 {
     const struct rlimit none = {0};
-    uint64_t keep = keep_net_raw ? UINT64_C(1) << CAP_NET_RAW : 0;
+    uint64_t keep = caps_of(rights);
     empty_bounding_set();
     int rc = changes(p) ? become(p) : 0;
     if (geteuid() == 0) {
@@ -140,7 +146,7 @@ int privs_drop(const struct privs *p, bool keep_net_raw, struct errbuf *err)
     return rc;
 }
 
-void privs_drop_thread(void)
+void privs_drop_thread(unsigned keep)
 {
-    CHECK(keep_caps(0) == 0); /* giving up is always permitted */
+    CHECK(keep_caps(caps_of(keep)) == 0); /* giving up is always permitted */
 }

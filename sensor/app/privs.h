@@ -21,10 +21,16 @@ MUST_USE int privs_find(const char *user, bool needs_drop, struct privs *ret_pri
 void privs_put_on(const struct privs *p);
 void privs_put_off(const struct privs *p);
 
-/* For good: becomes the user, with no capability but (keep_net_raw) the one for packet sockets; of
+/* Capabilities that can be kept. */
+enum privs_right {
+    PRIVS_NET_RAW = 1 << 0,   /* packet sockets */
+    PRIVS_NET_ADMIN = 1 << 1, /* verdicts on the packets of a queue */
+};
+
+/* For good: becomes the user, with no capability but those of `rights` (enum privs_right); of
  * root that stays root none but the one to open files. No program that is run can give any back, no
  * core is left. Threads that run already lose them only with a change of the user. 0, or a negative
  * errno with a line in err. */
-MUST_USE int privs_drop(const struct privs *p, bool keep_net_raw, struct errbuf *err);
-/* Takes every capability from the calling thread alone. */
-void privs_drop_thread(void);
+MUST_USE int privs_drop(const struct privs *p, unsigned rights, struct errbuf *err);
+/* Takes every capability but those of `keep` from the calling thread alone. */
+void privs_drop_thread(unsigned keep);

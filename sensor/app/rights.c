@@ -181,7 +181,7 @@ static int enter(const struct rights_needs *needs, unsigned *ret_walls)
     list_paths(&list, needs);
     struct sandbox plan = {
         .rights = SANDBOX_FILES | SANDBOX_THREADS | SANDBOX_CODE | needs->more |
-                  (needs->live ? SANDBOX_CAPTURE : 0u),
+                  (needs->live ? SANDBOX_CAPTURE : 0u) | (needs->inlined ? SANDBOX_SEND : 0u),
         .paths = list.paths,
         .n_paths = list.names.n,
     };
@@ -208,7 +208,9 @@ int rights_give_up(const struct rights_needs *needs, const struct privs *privs, 
 {
     const struct config *c = &needs->snapshot->config;
     *ret_walls = 0;
-    int rc = privs_drop(privs, needs->live, err);
+    unsigned keep = (needs->live ? (unsigned)PRIVS_NET_RAW : 0) |
+                    (needs->inlined ? (unsigned)PRIVS_NET_ADMIN : 0);
+    int rc = privs_drop(privs, keep, err);
     if (rc != 0) {
         return rc;
     }

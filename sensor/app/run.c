@@ -260,6 +260,7 @@ static int give_up_rights(struct sensor *s, struct errbuf *err)
         .live = is_live(s),
         .more = outputs_rights(&s->snapshot->config) | (s->command != NULL ? SANDBOX_ACCEPT : 0u) |
                 (notify_is_wanted() ? SANDBOX_LOCAL : 0u),
+        .inlined = feeds_are_inline(&s->feeds),
     };
     return rights_give_up(&needs, &s->privs, &s->walls, err);
 }
@@ -284,6 +285,7 @@ static int start_workers(struct sensor *s)
         .layouts = outputs_layouts(&s->snapshot->config),
         .n_workers = s->n_workers > 0 ? s->n_workers : 1,
         .evidence = s->evidence,
+        .inlined = feeds_are_inline(&s->feeds),
         .tighten = (s->walls & SANDBOX_SECCOMP) != 0,
     };
     if (shared.tighten && s->n_workers > 0) {
@@ -371,6 +373,35 @@ static void say_start(const struct sensor *s)
                engine_n_loaded(p->engine), engine_n_failed(p->engine),
                geo.len > 0 ? (int)geo.len : 4, geo.len > 0 ? (const char *)geo.data : "none");
     sbuf_free(&geo);
+}
+
+/* Classes of look-ups, "attack, attempt"; "" for none. */
+static void name_classes(unsigned classes, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (unsigned class = LOOKUP_ATTACK; class > LOOKUP_NONE; class --) {
+        size_t len = span_str(text).len;
+        if ((classes >> class & 1) != 0) {
+            (void)snprintf(text + len, size - len, "%s%s", len > 0 ? ", " : "",
+                           lookup_class_name((enum lookup_class) class));
+        }
+    }
+}
+
+/* What is blocked, and what becomes of what cannot be inspected. */
+static void say_inline(const struct sensor *s)
+{
+    const struct config *c = &s->snapshot->config;
+    char what[128];
+    name_classes(gatekeeper_classes(c), what, sizeof(what));
+    bool rules = engine_blocks(s->engine);
+    log_notice("inline (%s): blocks %s%s%s (%s); too late: %s, no memory: %s, start not seen: %s",
+               s->feeds.ops->name, what, what[0] != '\0' && rules ? " and " : "",
+               rules             ? "what rules say"
+               : what[0] != '\0' ? ""
+                                 : "nothing, detects only",
+               c->inline_action, s->feeds.ops == &source_bridge ? "closed" : c->inline_late,
+               c->inline_memory, c->inline_restart);
 }
 
 static const char *iface_name(void *ctx, uint32_t n)
@@ -722,7 +753,7 @@ static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *er
         return EXIT_NOT_STARTED;
     }
     if (rc_source != 0) {
-        return s->options->interfaces.n > 0 ? EXIT_CAPTURE : EXIT_NOT_STARTED;
+        return is_live(s) ? EXIT_CAPTURE : EXIT_NOT_STARTED;
     }
     return EXIT_ALL_DONE;
 }
@@ -742,8 +773,8 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     if (code != EXIT_ALL_DONE || options->action == ACTION_TEST) {
         return refuse(&s, err, code);
     }
-    if (is_live(&s) && s.n_workers == 0) {
-        s.n_workers = 1; /* a thread from which rights can be taken */
+    if (is_live(&s)) {
+        s.n_workers = (unsigned)s.feeds.n; /* threads from which rights can be taken */
     }
     if (open_command(&s, err) != 0 || open_evidence(&s, err) != 0 ||
         open_writer_as_user(&s, err) != 0 || give_up_rights(&s, err) != 0) {
@@ -758,6 +789,9 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     errbuf_free(err);
     if (!options->quiet) {
         say_start(&s);
+        if (feeds_are_inline(&s.feeds)) {
+            say_inline(&s);
+        }
     }
     s.started_us = clock_monotonic_us();
     signals_to(&s);

@@ -222,6 +222,7 @@ static int allow_rights(scmp_filter_ctx filter, unsigned rights)
     /* libpcap asks about interfaces through the latter two. */
     const int packets[] = {AF_PACKET, AF_UNIX, AF_NETLINK};
     const int send[] = {CALL(sendmsg)};
+    const int to_anybody[] = {CALL(sendto)};
     int rc = 0;
     if ((rights & SANDBOX_FILES) != 0) {
         rc = allow(filter, file_calls, ARRAY_LEN(file_calls));
@@ -232,6 +233,9 @@ static int allow_rights(scmp_filter_ctx filter, unsigned rights)
     if (rc == 0 && (rights & SANDBOX_CAPTURE) != 0) {
         rc = allow(filter, capture_calls, ARRAY_LEN(capture_calls));
         rc = rc == 0 ? allow_sockets(filter, packets, ARRAY_LEN(packets)) : rc;
+    }
+    if (rc == 0 && (rights & SANDBOX_SEND) != 0) {
+        rc = allow(filter, to_anybody, ARRAY_LEN(to_anybody));
     }
     if (rc == 0 && (rights & SANDBOX_ACCEPT) != 0) {
         rc = allow(filter, answer_calls, ARRAY_LEN(answer_calls));
@@ -351,9 +355,9 @@ unsigned sandbox_enter(const struct sandbox *plan)
     return walls | (load(plan->rights, true) ? SANDBOX_SECCOMP : 0);
 }
 
-bool sandbox_tighten(void)
+bool sandbox_tighten(unsigned rights)
 {
-    return load(0, false);
+    return load(rights & SANDBOX_SEND, false);
 }
 
 void sandbox_close_door(void)

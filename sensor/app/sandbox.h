@@ -14,6 +14,7 @@ enum sandbox_right {
     SANDBOX_CAPTURE = 1 << 3, /* make packet sockets, ask about interfaces */
     SANDBOX_ACCEPT = 1 << 4,  /* take connections of sockets that listen already, and answer */
     SANDBOX_LOCAL = 1 << 5,   /* connect to sockets of this machine: a service manager, syslog */
+    SANDBOX_SEND = 1 << 7,    /* send through sockets that are open, wherever to */
     SANDBOX_CONNECT = 1 << 6, /* connect anywhere, and look names up */
 };
 
@@ -40,8 +41,9 @@ enum sandbox_wall {
 unsigned sandbox_enter(const struct sandbox *plan);
 
 /* For the calling thread alone: nothing is left but computing, and reading, writing and waiting for
- * what is open. No file, no socket, no thread, no executable memory. false without seccomp. */
-bool sandbox_tighten(void);
+ * what is open. No file, no socket, no thread, no executable memory; of `rights`, SANDBOX_SEND may
+ * be left. false without seccomp. */
+bool sandbox_tighten(unsigned rights);
 
 /* For the whole process: all threads are started, none can be added (RLIMIT_NPROC, which does not
  * hold root). */

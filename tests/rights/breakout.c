@@ -175,8 +175,8 @@ tries[] = {
 static void *break_out(void *tightened)
 {
     if (tightened != NULL) {
-        privs_drop_thread();
-        if (!sandbox_tighten()) {
+        privs_drop_thread(0);
+        if (!sandbox_tighten(0)) {
             puts("cannot tighten");
             return NULL;
         }
