@@ -202,6 +202,9 @@ static int open_source(const struct source_options *o, struct source **ret_sourc
     s->store = sbuf_with_cap(STORE_BYTES);
     s->outbox = outbox_new();
     int error = wake_open(&s->wake);
+    if (error == 0 && sbuf_reserve(&s->store, STORE_BYTES) == NULL) {
+        error = -ENOMEM; /* packets point into it: it must not move */
+    }
     for (unsigned side = 0; side < SIDES && (error == 0 || side > 0); side++) {
         int rc = open_end(s, o, side, err);
         error = error != 0 ? error : rc;

@@ -323,6 +323,9 @@ static int open_source(const struct source_options *o, struct source **ret_sourc
     (void)snprintf(s->name, sizeof(s->name), "nfqueue%u", o->queue);
     learn_ifaces(s);
     int error = wake_open(&s->wake);
+    if (error == 0 && sbuf_reserve(&s->store, STORE_BYTES) == NULL) {
+        error = -ENOMEM; /* packets point into it: it must not move */
+    }
     error = error == 0 ? open_queue(s, o, err) : error;
     if (error != 0) {
         close_source(&s);
