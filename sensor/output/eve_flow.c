@@ -114,6 +114,7 @@ struct event *eve_flow(struct eve *e, struct conn *conn, enum close_reason reaso
     json_text(&j, "state", state_name(conn->state));
     json_text(&j, "reason", reason_name(reason));
     json_bool(&j, "alerted", conn->n_alerts > 0);
+    json_text_if(&j, "action", conn->verdict != VERDICT_PASS ? "drop" : "");
     json_number(&j, "tx_cnt", conn->n_tx);
     json_object_end(&j);
     if (conn->proto == IP_PROTO_TCP) {

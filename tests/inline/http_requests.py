@@ -1,5 +1,5 @@
-"""Sends many HTTP requests, attacks among them, cut and wrapped in every way, over real sockets and,
-for segments out of order, over a TCP of its own.
+"""Sends many HTTP requests, attacks among them, cut and wrapped in every way, over real sockets
+and, for segments out of order, over a TCP of its own.
 
 usage: http_requests.py SERVER COUNT SEED. Writes {"url": [is_attack, what came back]} as JSON.
 """
@@ -157,7 +157,7 @@ def main():
         texts = random_.choice(NAMES if attack else HARMLESS)
         messages, urls = [], []
         for last in range(random_.randrange(2, 5) if how == "alive" else 1, 0, -1):
-            # Of a connection kept alive the last request is the attack, and those before it are not.
+            # Of a connection kept alive the last request is the attack, those before it are not.
             text = texts if last == 1 else random_.choice(HARMLESS)
             messages.append(random_.choice(WRAPS)(number, text % number, random_))
             urls.append((number, attack and last == 1))

@@ -1,7 +1,7 @@
 """Keeps connections busy for a while: downloads, and requests on connections that stay.
 
-usage: steady.py SERVER CONNECTIONS FILE. Runs until the file exists, and writes how many requests were
-answered, and what went wrong.
+usage: steady.py SERVER CONNECTIONS FILE. Runs until the file exists, and writes how many requests
+were answered, and what went wrong.
 """
 
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Tests of the sensor inline, between real clients and real servers in network namespaces: what is an
-attack does not come through, everything else does, as it was sent.
+"""Tests of the sensor inline, between real clients and real servers in network namespaces: what is
+an attack does not come through, everything else does, as it was sent.
 
 JNDIWATCH_INLINE_REQUESTS says how many HTTP requests are sent in each of the first two tests; by
 default a few hundred.

