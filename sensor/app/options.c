@@ -315,7 +315,9 @@ static void check(const struct options *o, struct errbuf *err)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         n_kinds += kinds[i];
     }
-    if (n_kinds > 1) {
+    if (o->files.n > 0 && o->interfaces.n > 0) {
+        errbuf_add(err, "-r and -i exclude each other");
+    } else if (n_kinds > 1) {
         errbuf_add(err, "-r, -i, --nfqueue and --bridge exclude each other");
     }
     check_inline(o, err);
