@@ -6,10 +6,10 @@ _jndiwatch_keys() {
 
 _jndiwatch() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local options='--read --interface --config --rules --log-dir --output --events --geoip --checksums
-        --workers --socket --user --set --test --wait --quiet --init-errors-fatal --list-fields
-        --list-rules --list-keys --build-info --version --help'
-    local types='alert http smtp dns ldap fileinfo flow anomaly stats'
+    local options='--read --interface --nfqueue --bridge --config --rules --log-dir --output --events --geoip
+        --checksums --workers --socket --user --set --test --wait --quiet --init-errors-fatal
+        --list-fields --list-rules --list-keys --build-info --version --help'
+    local types='alert http smtp dns ldap fileinfo flow anomaly drop stats'
     COMPREPLY=()
     case $previous in
     -i | --interface)
@@ -33,7 +33,7 @@ _jndiwatch() {
         mapfile -t COMPREPLY < <(compgen -S = -W "$(_jndiwatch_keys)" -- "$current")
         compopt -o nospace
         ;;
-    --workers)
+    --workers | --nfqueue | --bridge)
         ;;
     -r | --read | -c | --config | -S | --rules | -o | --output | --geoip | --socket)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
