@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { SHORT_MAX = 256, SHORT_SHARE = 8 };
+
 struct json json_begin(struct sbuf *out, size_t soft_cap)
 {
     sbuf_reset(out);
@@ -158,16 +160,24 @@ static size_t add_char(struct json *j, struct span s, size_t off)
     return len;
 }
 
+/* How far the object may grow by this text. The end of the room is for short ones: what attackers
+ * make long must not leave an address or a place that stands behind it empty. */
+static size_t cap_for(const struct json *j, struct span s)
+{
+    return s.len > SHORT_MAX ? j->soft_cap - j->soft_cap / SHORT_SHARE : j->soft_cap;
+}
+
 static void add_quoted(struct json *j, struct span s)
 {
     size_t off = 0;
+    size_t cap = cap_for(j, s);
     sbuf_add_byte(j->out, '"');
-    while (off < s.len && j->out->len < j->soft_cap) {
+    while (off < s.len && j->out->len < cap) {
         size_t run = off;
         while (run < s.len && is_plain(s.data[run])) {
             run++;
         }
-        size_t room = j->soft_cap - j->out->len;
+        size_t room = cap - j->out->len;
         struct span plain = span_sub(s, off, run - off < room ? run - off : room);
         sbuf_add(j->out, plain);
         off += plain.len;

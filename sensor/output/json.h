@@ -6,8 +6,8 @@ enum { JSON_DEPTH = 16 };
 
 /* Writes one JSON object into a buffer. Strings are made safe for whoever reads the log: no '$',
  * control, bidirectional or line separator character stands in it literally, invalid UTF-8 is shown
- * as \xNN text. Beyond `soft_cap` strings are shortened to nothing and `cut` is set; brackets and
- * keys still fit, so the object is always complete. */
+ * as \xNN text. Beyond `soft_cap` strings are shortened to nothing and `cut` is set, long ones from
+ * seven eighths of it on; brackets and keys still fit, so the object is always complete. */
 struct json {
     struct sbuf *out;
     size_t soft_cap;
