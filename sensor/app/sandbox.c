@@ -173,20 +173,25 @@ static int allow_memory(scmp_filter_ctx filter, bool code)
     return rc;
 }
 
+/* That argument `n` of the call, counted from 0, has this value. */
+static struct scmp_arg_cmp argument_is(unsigned n, scmp_datum_t value)
+{
+    return (struct scmp_arg_cmp){.arg = n, .op = SCMP_CMP_EQ, .datum_a = value};
+}
+
 /* Datagrams go nowhere but where their socket is connected to. */
 static int allow_core(scmp_filter_ctx filter, bool code)
 {
     int rc = allow(filter, core_calls, ARRAY_LEN(core_calls));
     rc = rc == 0 ? allow_memory(filter, code) : rc;
-    rc = rc == 0 ? allow_if(filter, CALL(sendto), SCMP_A4(SCMP_CMP_EQ, 0)) : rc;
+    rc = rc == 0 ? allow_if(filter, CALL(sendto), argument_is(4, 0)) : rc;
     /* abort() speaks to this process alone. */
-    rc =
-        rc == 0 ? allow_if(filter, CALL(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) : rc;
+    rc = rc == 0 ? allow_if(filter, CALL(tgkill), argument_is(0, (scmp_datum_t)getpid())) : rc;
     /* Limits are read, not set; and only our own. */
-    rc = rc == 0 ? allow_if(filter, CALL(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0)) : rc;
+    rc = rc == 0 ? allow_if(filter, CALL(prlimit64), argument_is(2, 0)) : rc;
     /* F_GETFL, F_SETFL: libpcap's non-blocking mode. */
-    rc = rc == 0 ? allow_if(filter, CALL(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL)) : rc;
-    return rc == 0 ? allow_if(filter, CALL(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL)) : rc;
+    rc = rc == 0 ? allow_if(filter, CALL(fcntl), argument_is(1, F_GETFL)) : rc;
+    return rc == 0 ? allow_if(filter, CALL(fcntl), argument_is(1, F_SETFL)) : rc;
 }
 
 /* clone3() hides its flags from the filter: glibc takes "no such call" for an old kernel. */
@@ -200,17 +205,17 @@ static int allow_threads(scmp_filter_ctx filter)
     const int harmless[] = {PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_GET_SECCOMP,
                             PR_SET_VMA};
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(harmless); i++) {
-        rc = allow_if(filter, CALL(prctl), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)harmless[i]));
+        rc = allow_if(filter, CALL(prctl), argument_is(0, (scmp_datum_t)harmless[i]));
     }
     /* The last thread started: setrlimit() takes the right to more. */
-    return rc == 0 ? allow_if(filter, CALL(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0)) : rc;
+    return rc == 0 ? allow_if(filter, CALL(prlimit64), argument_is(0, 0)) : rc;
 }
 
 static int allow_sockets(scmp_filter_ctx filter, const int *families, size_t n)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = allow_if(filter, CALL(socket), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+        rc = allow_if(filter, CALL(socket), argument_is(0, (scmp_datum_t)families[i]));
     }
     return rc;
 }
