@@ -317,6 +317,14 @@ def unprivileged(lab):
     return words
 
 
+def needs_mounts():
+    """Skips a test that mounts a file system of its own where that cannot be done."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        raise Skip("a small file system needs root and unshare")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        raise Skip("making a mount namespace is not permitted")
+
+
 class Network:
     """A network namespace with nothing but what is made in it, kept by a process of its own."""
 

@@ -8,8 +8,8 @@ import signal
 import subprocess
 
 import flows
-from harness import (Network, Skip, demand, expect, expect_packets, expect_refused, figure, of_type,
-                     parse, replay, sniffing, unprivileged, urls, wait_for)
+from harness import (Network, Skip, demand, expect, expect_packets, expect_refused, figure,
+                     needs_mounts, of_type, parse, replay, sniffing, unprivileged, urls, wait_for)
 from rows_capture import GOOD_PACKETS, OUT, expect_good, good_file
 
 TWO_SECONDS = 2
@@ -44,10 +44,7 @@ def full_device(lab):
 
 def full_disk(lab):
     """What fits is whole lines, and what does not is counted."""
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        raise Skip("a small file system needs root and unshare")
-    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
-        raise Skip("making a mount namespace is not permitted")
+    needs_mounts()
     good_file(lab, n=MANY)
     expect(lab.run("-r", "good.pcap", *OUT), 0)
     os.mkdir(lab.path("D"))

@@ -4,13 +4,13 @@ has and those that it lost are together those that were made, and the other outp
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 
 import flows
-from harness import Network, Skip, demand, expect, expect_refused, of_type, sniffing, wait_for
+from harness import (Network, Skip, demand, expect, expect_refused, needs_mounts, of_type,
+                     sniffing, wait_for)
 from rows_output import Fed, has_lines, lines_of
 from rows_capture import OUT, good_file
 from takers import DGRAM, STREAM, Kafka, Listener, Redis, Subscriber, need_type
@@ -533,8 +533,7 @@ def live_pipe_is_not_read(lab):
 
 def live_disk_is_full(lab):
     """There is space again later: whole lines, the loss in between told in the file itself."""
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        raise Skip("a small file system needs root and unshare")
+    needs_mounts()
     os.mkdir(lab.path("D"))
     script = ("mount -t tmpfs -o size=4m,mode=1777 none D || exit 77; "
               'head -c 3900k /dev/zero >D/filler; exec "$@"')
