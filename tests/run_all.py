@@ -155,6 +155,8 @@ def test(way, first):
         ["meson", "test", "-C", str(folder), "--no-rebuild", "-t", "5", *leave_out],
         ASAN_OPTIONS="detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
         TSAN_OPTIONS="halt_on_error=1",
+        # Compiling patterns takes longer than most tests, and gives the same in each build.
+        JNDIWATCH_TEST_CACHE=str(BUILDS / "patterns"),
         UBSAN_OPTIONS="halt_on_error=1:abort_on_error=1:print_stacktrace=1",
     )
     if not log.exists():

@@ -25,7 +25,10 @@ static struct engine *load(const char *rules)
     char path[1024];
     const char *file = path;
     const struct engine_text text = {"t.rules", span_str(rules)};
-    struct engine_options o = {.files = &file, .texts = &text, .n_texts = rules[0] != 0};
+    struct engine_options o = {.files = &file,
+                               .texts = &text,
+                               .n_texts = rules[0] != 0,
+                               .cache_dir = getenv("JNDIWATCH_TEST_CACHE")};
     struct engine *engine = NULL;
     struct errbuf err = {0};
     const char *folder = getenv("JNDIWATCH_RULES");

@@ -4,6 +4,7 @@
 #include "tests/unit/bench_detect.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define ANY "alert http any any -> any any "
 
@@ -53,6 +54,7 @@ static struct trial try_engine(const char *file, const char *text, bool fatal)
                                      .n_files = file != NULL,
                                      .texts = &texts,
                                      .n_texts = 1,
+                                     .cache_dir = getenv("JNDIWATCH_TEST_CACHE"),
                                      .failed_rules_are_fatal = fatal,
                                      .warnings = &t.warnings};
     t.result = engine_new(&o, &t.engine, &t.err);

@@ -8,6 +8,7 @@
 #include "tests/unit/runner.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- what catches the events -------------------------------------------------------------------
@@ -118,7 +119,8 @@ static struct engine *engine_of(const char *rule_text)
 {
     struct engine **engine = &engines[rule_text == drop_rules];
     struct engine_text text = {"test.rules", span_str(rule_text)};
-    struct engine_options options = {.texts = &text, .n_texts = 1};
+    struct engine_options options = {
+        .texts = &text, .n_texts = 1, .cache_dir = getenv("JNDIWATCH_TEST_CACHE")};
     struct errbuf err = {0};
     if (*engine == NULL) {
         CU_ASSERT_EQUAL_FATAL(engine_new(&options, engine, &err), 0);
