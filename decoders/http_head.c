@@ -69,17 +69,29 @@ static void unfold(struct http_out *out, struct header *header, struct span *res
     header->folded = true;
 }
 
+/* A line whose name does not end at a colon: servers differ in what they take it for. */
+static void take_odd_header(struct header *header, struct span text)
+{
+    size_t colon = span_find_byte(text, 0, ':');
+    struct span before = span_head(text, colon == SPAN_NONE ? 0 : colon);
+    struct span name = span_trim(before);
+    bool named = http_is_token(name) && !is_blank(span_at(before, 0));
+    header->name = named ? name : (struct span){0};
+    header->value = named ? span_from(text, colon + 1) : text;
+    header->odd = true;
+}
+
 static struct header take_header(struct http_out *out, struct span *rest)
 {
     struct line line = take_line(rest);
     struct header header = {.lf_only = line.lf_only, .unended = line.unended};
-    size_t colon = span_find_byte(line.text, 0, ':');
-    struct span before = span_head(line.text, colon == SPAN_NONE ? 0 : colon);
-    struct span name = span_trim(before);
-    bool named = http_is_token(name) && !is_blank(span_at(before, 0));
-    header.name = named ? name : (struct span){0};
-    header.value = named ? span_from(line.text, colon + 1) : line.text;
-    header.odd = name.len != before.len || !named;
+    size_t n = http_token_len(line.text);
+    if (n > 0 && span_at(line.text, n) == ':') {
+        header.name = span_head(line.text, n);
+        header.value = span_from(line.text, n + 1);
+    } else {
+        take_odd_header(&header, line.text);
+    }
     if (is_blank(span_at(*rest, 0))) {
         unfold(out, &header, rest);
     }
@@ -87,18 +99,12 @@ static struct header take_header(struct http_out *out, struct span *rest)
     return header;
 }
 
-/* The name in lower case, as an item; cut where it is absurdly long. */
-static struct span item_of(struct http_out *out, struct span name)
+/* The name in lower case, as an item, in `room`; cut where it is absurdly long. */
+static struct span item_of(uint8_t room[ITEM_MAX], struct span name)
 {
     name = span_head(name, ITEM_MAX);
-    sbuf_reset(&out->name);
-    uint8_t *room = name.len > 0 ? sbuf_reserve(&out->name, name.len) : NULL;
-    if (room == NULL) {
-        return (struct span){0};
-    }
     bytes_copy_lower(room, name.data, name.len);
-    sbuf_commit(&out->name, name.len);
-    return sbuf_span(&out->name);
+    return span_of(room, name.len);
 }
 
 static void emit(struct http_out *out, const struct field *field)
@@ -164,7 +170,8 @@ static void emit_host(struct http_out *out, struct span authority, unsigned flag
 static void emit_header(struct http_out *out, struct http_facts *facts, bool trailer,
                         const struct header *header)
 {
-    struct span name = item_of(out, header->name);
+    uint8_t room[ITEM_MAX];
+    struct span name = item_of(room, header->name);
     const struct http_header *known = trailer ? NULL : http_header_find(name);
     enum field_id general = trailer                 ? FIELD_HTTP_TRAILER
                             : out->dir == TO_SERVER ? FIELD_HTTP_REQUEST_HEADER
@@ -354,7 +361,9 @@ static struct field long_line_field(struct http_out *out, const struct http_line
     }
     size_t colon = span_find_byte(lines->bytes, 0, ':');
     struct span name = span_trim(span_head(lines->bytes, colon == SPAN_NONE ? 0 : colon));
-    name = item_of(out, http_is_token(name) ? name : (struct span){0});
+    sbuf_reset(&out->name); /* it outlives this call */
+    uint8_t *room = http_is_token(name) ? sbuf_reserve(&out->name, ITEM_MAX) : NULL;
+    name = room != NULL ? item_of(room, name) : (struct span){0};
     const struct http_header *known = lines->trailers ? NULL : http_header_find(name);
     field.id = known != NULL ? known->fields[out->dir] : FIELD_N;
     if (field.id == FIELD_N) {

@@ -19,15 +19,28 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-bool http_is_token(struct span s)
+/* tchar of RFC 9110 section 5.6.2, letters, digits and !#$%&'*+-.^_`|~, for each byte. */
+/* clang-format off */
+static const uint8_t is_tchar[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 1, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0,
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0,
+};
+/* clang-format on */
+
+size_t http_token_len(struct span s)
 {
-    /* Letters, digits and !#$%&'*+-.^_`|~, a bit for each byte. */
-    static const uint32_t allowed[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
     size_t n = 0;
-    while (n < s.len && (allowed[s.data[n] / 32] >> s.data[n] % 32 & 1) != 0) {
+    while (n < s.len && is_tchar[s.data[n]] != 0) {
         n++;
     }
-    return s.len > 0 && n == s.len;
+    return n;
+}
+
+bool http_is_token(struct span s)
+{
+    return s.len > 0 && http_token_len(s) == s.len;
 }
 
 /* Cuts off blanks at the front and gives how many there were. */

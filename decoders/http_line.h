@@ -38,5 +38,7 @@ bool http_is_status_line(struct span line);
 bool http_is_landmark(struct span line, enum direction dir);
 /* Whether bytes without a line end can still become a landmark. */
 bool http_may_be_landmark(struct span start, enum direction dir);
-/* RFC 9110 section 5.6.2; not empty. */
+/* How many characters of a token (RFC 9110 section 5.6.2) `s` begins with. */
+size_t http_token_len(struct span s);
+/* Whether it is one as a whole; not empty. */
 bool http_is_token(struct span s);

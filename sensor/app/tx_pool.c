@@ -7,6 +7,7 @@
 #include "sensor/app/files.h"
 #include "sensor/app/urls.h"
 
+#include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 
 enum { IDLE_MAX = 256 };
@@ -83,15 +84,21 @@ void tx_pool_free(struct tx_pool *pool)
 
 void tx_keep(struct tx *tx, const struct field *field, size_t max)
 {
-    struct kept_field *kept = arena_alloc(tx->arena, sizeof(*kept));
+    struct span item = span_head(field->item, max);
+    struct span value = span_head(field->value, max);
+    struct kept_field *kept = arena_alloc(tx->arena, sizeof(*kept) + item.len + value.len);
     if (kept == NULL) {
         tx->flags |= TX_TRUNCATED;
         return;
     }
+    uint8_t *bytes = (uint8_t *)(kept + 1);
+    bytes_copy(bytes, item.data, item.len);
+    bytes_copy(bytes + item.len, value.data, value.len);
     kept->id = field->id;
     kept->dir = field->dir;
-    kept->item = arena_copy(tx->arena, field->item, max, NULL);
-    kept->value = arena_copy(tx->arena, field->value, max, &kept->cut);
+    kept->item = span_of(bytes, item.len);
+    kept->value = span_of(bytes + item.len, value.len);
+    kept->cut = value.len < field->value.len;
     *tx->kept_end = kept;
     tx->kept_end = &kept->next;
 }

@@ -1,8 +1,9 @@
 /* arena: memory that lives as long as a transaction or a flow.
  *
  * A list of blocks; the first is small, later ones double, so that the many short-lived owners stay
- * cheap. A reset keeps the first block only: one huge transaction does not make its flow heavy for
- * ever. arena_malloc.c is the same interface over the plain heap, for sanitizer builds. */
+ * cheap. A reset keeps one block, of a size that most owners need: one huge transaction does not
+ * make its flow heavy for ever. arena_malloc.c is the same interface over the plain heap, for
+ * sanitizer builds. */
 #include "sensor/base/arena.h"
 
 #include "sensor/base/bytes.h"
@@ -10,7 +11,7 @@
 
 #include <stdalign.h>
 
-enum { FIRST_BLOCK = 1024, LARGEST_BLOCK = 64 * 1024 };
+enum { FIRST_BLOCK = 1024, KEPT_BLOCK = 4096, LARGEST_BLOCK = 64 * 1024 };
 
 struct block {
     struct block *next;
@@ -55,23 +56,20 @@ void arena_free(struct arena **a)
     *a = NULL;
 }
 
-static struct block *oldest(struct block *b)
-{
-    while (b != NULL && b->next != NULL) {
-        b = b->next;
-    }
-    return b;
-}
-
 void arena_reset(struct arena *a)
 {
-    struct block *first = oldest(a->blocks);
-    free_blocks(a, first);
-    if (first != NULL && first->size > FIRST_BLOCK) {
+    struct block *keep = a->blocks;
+    while (keep != NULL && keep->size > KEPT_BLOCK) {
+        keep = keep->next;
+    }
+    free_blocks(a, keep);
+    if (keep != NULL) {
+        a->blocks = keep->next;
         free_blocks(a, NULL);
-    } else if (first != NULL) {
-        bytes_zero(first->bytes, first->used);
-        first->used = 0;
+        keep->next = NULL;
+        a->blocks = keep;
+        bytes_zero(keep->bytes, keep->used);
+        keep->used = 0;
     }
     a->overflowed = false;
 }

@@ -38,9 +38,10 @@ int bytes_compare(const void *a, const void *b, size_t len)
     return len == 0 ? 0 : memcmp(a, b, len);
 }
 
+/* Without a branch, so that loops over it become vector code. */
 uint8_t byte_lower(uint8_t c)
 {
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+    return (uint8_t)(c | ((uint8_t)(c - 'A') < 26) << 5);
 }
 
 uint8_t byte_upper(uint8_t c)
@@ -48,9 +49,36 @@ uint8_t byte_upper(uint8_t c)
     return c >= 'a' && c <= 'z' ? (uint8_t)(c & 0xdf) : c;
 }
 
+/* Eight bytes at once: what lies beyond 'Z' and what does not lie before 'A' shows in the top bits
+ * of two sums; bytes beyond ASCII stay. */
+static uint64_t lower_8(uint64_t word)
+{
+    const uint64_t each = 0x0101010101010101ULL;
+    uint64_t low = word & each * 0x7f;
+    uint64_t beyond = low + each * (0x7f - 'Z');
+    uint64_t from_a = low + each * (0x80 - 'A');
+    return word | (((from_a ^ beyond) & ~word & each * 0x80) >> 2);
+}
+
+static void copy_lower_8(uint8_t *to, const uint8_t *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof(word));
+    word = lower_8(word);
+    memcpy(to, &word, sizeof(word));
+}
+
 void bytes_copy_lower(uint8_t *to, const uint8_t *from, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
+    size_t i = 0;
+    for (; len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        copy_lower_8(to + i, from + i);
+    }
+    if (i > 0 && i < len) {
+        copy_lower_8(to + len - sizeof(uint64_t), from + len - sizeof(uint64_t));
+        return;
+    }
+    for (; i < len; i++) {
         to[i] = byte_lower(from[i]);
     }
 }

@@ -7,8 +7,6 @@
 
 #include "sensor/base/bytes.h"
 
-enum { MAX_WORDS = 1 << 16 };
-
 static uint16_t fold(uint64_t sum)
 {
     while (sum >> 16 != 0) {
@@ -33,27 +31,14 @@ static uint16_t machine_to_big(uint16_t value)
 #define WIDE
 #endif
 
-/* The two halves of each 32-bit word into two 32-bit sums, which hold 2^16 words without a carry.
- */
+/* Words into sums that hold 2^32 of them without a carry: more than a span of a packet has. */
 WIDE static uint64_t sum_words(const uint8_t *data, size_t n_words)
 {
-    uint32_t low = 0;
-    uint32_t high = 0;
+    uint64_t sum = 0;
     for (size_t i = 0; i < n_words; i++) {
         uint32_t word;
         __builtin_memcpy(&word, data + i * sizeof(word), sizeof(word));
-        low += word & 0xffff;
-        high += word >> 16;
-    }
-    return (uint64_t)low + high;
-}
-
-static uint64_t sum_all(const uint8_t *data, size_t n_words)
-{
-    uint64_t sum = 0;
-    for (size_t at = 0; at < n_words; at += MAX_WORDS) {
-        size_t left = n_words - at;
-        sum += sum_words(data + at * sizeof(uint32_t), left < MAX_WORDS ? left : MAX_WORDS);
+        sum += word;
     }
     return sum;
 }
@@ -62,8 +47,9 @@ uint32_t wire_sum(struct span s, uint32_t sum)
 {
     size_t n_words = s.len / sizeof(uint32_t);
     uint8_t tail[sizeof(uint32_t)] = {0};
-    struct span rest = span_from(s, n_words * sizeof(uint32_t));
-    bytes_copy(tail, rest.data, rest.len);
-    uint64_t total = sum_all(s.data, n_words) + sum_words(tail, 1);
+    uint32_t last;
+    bytes_copy(tail, s.data + n_words * sizeof(uint32_t), s.len % sizeof(uint32_t));
+    __builtin_memcpy(&last, tail, sizeof(last));
+    uint64_t total = sum_words(s.data, n_words) + last;
     return fold((uint64_t)machine_to_big(fold(total)) + sum);
 }
