@@ -237,6 +237,22 @@ bool detect_is_opener(const struct engine *e, const struct hit *hit)
     return hit->pattern < e->n_openers;
 }
 
+void detect_opened(const struct detector *d, const struct tx *tx, enum field_id field, uint64_t n)
+{
+    if (n > 0 && d->user.opened != NULL) {
+        d->user.opened(d->user.ctx, tx, field, n);
+    }
+}
+
+uint64_t detect_n_opened(const struct hit_range *range)
+{
+    uint64_t n = 0;
+    for (size_t i = range->first; i < range->end; i++) {
+        n += peel_gate_opens(range->hits->list[i].pattern);
+    }
+    return n;
+}
+
 /* --- heads -------------------------------------------------------------------------------------
  */
 

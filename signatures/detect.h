@@ -21,6 +21,9 @@ struct detect_limits detect_limits_default(void);
 struct detect_user {
     void (*found)(void *ctx, struct tx *tx, struct finding *finding);
     void *ctx;
+    /* n times a dollar and a brace, as they are or escaped, in a field or a piece of a body,
+     * whatever follows them. NULL: not told. */
+    void (*opened)(void *ctx, const struct tx *tx, enum field_id field, uint64_t n);
 };
 
 /* One worker's detection. */

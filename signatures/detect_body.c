@@ -281,6 +281,7 @@ struct scan {
     const struct tx_state *state;
     struct body *body;
     uint64_t base; /* of the slice in the body */
+    uint64_t n_opened;
 };
 
 /* Whether a hit is worth a window. */
@@ -296,8 +297,9 @@ static bool matters(const struct tx_state *state, uint32_t pattern)
 
 static bool on_stream_hit(void *ctx, uint32_t pattern, uint64_t end)
 {
-    const struct scan *scan = ctx;
+    struct scan *scan = ctx;
     struct body *b = scan->body;
+    scan->n_opened += peel_gate_opens(pattern);
     if (end <= b->done || !matters(scan->state, pattern)) {
         return true;
     }
@@ -478,9 +480,10 @@ static void feed(struct detector *d, struct tx *tx, struct body *b, struct span 
     stats_add(d->stats, STAT_GATE_BYTES, bytes.len);
     while (bytes.len > 0) {
         struct span slice = span_head(bytes, slice_max);
-        struct scan scan = {d, state, b, b->end};
+        struct scan scan = {d, state, b, b->end, 0};
         detect_no_hits(&d->hits);
         match_stream_scan(b->stream, d->scratch, slice, on_stream_hit, &scan);
+        detect_opened(d, tx, b->field, scan.n_opened);
         b->end += slice.len;
         keep(b, slice, d->hits.n > 0);
         consider_pending(d, state->edition->engine, b);

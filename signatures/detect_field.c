@@ -342,11 +342,15 @@ static bool any_worth_it(struct detector *d, const struct engine *e, const struc
 static void look_for_lookups(struct detector *d, const struct place *p, const struct spot *spot,
                              const struct hit_range *range, const struct field *f)
 {
+    enum field_sort sort = sort_of(p->head, f);
+    if (sort == SORT_VALUE || sort == SORT_PARTS) {
+        detect_opened(d, spot->tx, spot->field, detect_n_opened(range));
+    }
     if (!any_worth_it(d, detect_engine(d, spot->tx), range, f->value) ||
         !detect_may_hide(f->value)) {
         return;
     }
-    switch (sort_of(p->head, f)) {
+    switch (sort) {
     case SORT_VALUE:
         if (p->inside) {
             look_at_value(d, p, spot, f->value);

@@ -151,6 +151,9 @@ void detect_no_hits(struct hits *hits);
 bool detect_note_hit(struct hits *hits, uint32_t pattern, size_t end);
 /* The first hit that ends behind `off`. */
 size_t detect_first_hit(const struct hits *hits, size_t off);
+/* Tells that n look-ups were opened in a field; how many are in a range of hits. */
+void detect_opened(const struct detector *d, const struct tx *tx, enum field_id field, uint64_t n);
+uint64_t detect_n_opened(const struct hit_range *range);
 /* Whether the hit is one that may begin a look-up, or an encoding that hides one. */
 bool detect_is_opener(const struct engine *e, const struct hit *hit);
 /* Starts the budget of a region. */

@@ -233,6 +233,14 @@ void crew_finish(struct crew *c, uint64_t clock_us)
     join(c);
 }
 
+const struct worker *crew_worker(const struct crew *c, size_t i)
+{
+    if (c->n_threads == 0) {
+        return i == 0 ? c->alone : NULL;
+    }
+    return i < c->n_threads ? c->hands[i].worker : NULL;
+}
+
 void crew_stats(struct crew *c, struct stats *ret_sum)
 {
     *ret_sum = (struct stats){0};

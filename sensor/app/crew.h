@@ -24,5 +24,7 @@ void crew_use(struct crew *c, struct engine *engine);
 void crew_advance(struct crew *c, uint64_t clock_us);
 /* End of input: all flows are closed, all threads have ended. */
 void crew_finish(struct crew *c, uint64_t clock_us);
+/* Worker i, whose counters may be read while it works; NULL behind the last. */
+const struct worker *crew_worker(const struct crew *c, size_t i);
 /* The sum of all workers' counters. */
 void crew_stats(struct crew *c, struct stats *ret_sum);

@@ -3,6 +3,7 @@
  * Nothing is listed here by hand: a new field, key or decoder shows up by being a row. */
 #include "sensor/app/lists.h"
 
+#include "sensor/app/metrics_server.h"
 #include "sensor/app/notify.h"
 #include "sensor/app/sandbox.h"
 #include "sensor/core/config.h"
@@ -79,6 +80,7 @@ void list_build_info(void)
            br & 0xfff);
     printf("inline: %s, %s\n", source_nfqueue.name, source_bridge.name);
     printf("sandbox: %s\n", sandbox_about());
+    printf("metrics: libmicrohttpd %s\n", metrics_server_about());
     printf("service manager: %s\n", notify_about());
     printf("default geo data, where scripts/geo made it: IPFire Location Database, "
            "https://location.ipfire.org, CC BY-SA 4.0\n");

@@ -170,6 +170,11 @@ void patrol_finish(struct patrol *p)
     }
 }
 
+const struct worker *patrol_worker(const struct patrol *p, size_t i)
+{
+    return i < p->n ? p->posts[i].worker : NULL;
+}
+
 void patrol_stats(const struct patrol *p, struct stats *ret_sum)
 {
     *ret_sum = (struct stats){0};

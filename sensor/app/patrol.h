@@ -27,6 +27,8 @@ uint64_t patrol_stepped_us(const struct patrol *p);
 bool patrol_ended(const struct patrol *p);
 /* Ends all workers: all flows are closed, all threads have ended. */
 void patrol_finish(struct patrol *p);
+/* Worker i, whose counters may be read while it works; NULL behind the last. */
+const struct worker *patrol_worker(const struct patrol *p, size_t i);
 /* The sum of all workers' counters. */
 void patrol_stats(const struct patrol *p, struct stats *ret_sum);
 /* Bytes that receivers acknowledged and that never came to the interface of that name. */

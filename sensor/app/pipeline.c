@@ -658,7 +658,7 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
     p->files = (struct files_user){.file = on_file, .ctx = p, .hash = options->file_hash};
     p->wants_urls = (options->report.types & 1U << EVENT_SMTP) != 0;
     p->urls = (struct urls_user){.url = on_url, .ctx = p};
-    struct detect_user user = {.found = pipeline_found, .ctx = p};
+    struct detect_user user = {.found = pipeline_found, .ctx = p, .opened = pipeline_opened};
     p->detector = detector_new(options->engine, &options->detect, options->report.stats, &user);
     if (p->detector == NULL) {
         mem_free(p);

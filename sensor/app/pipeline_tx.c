@@ -77,6 +77,12 @@ static void rule(const struct pipeline *p, struct conn *conn, const struct findi
     conn->verdict = verdict;
 }
 
+void pipeline_opened(void *ctx, const struct tx *tx, enum field_id field, uint64_t n)
+{
+    struct pipeline *p = ctx;
+    report_opened(&p->options.report, tx, field, n);
+}
+
 void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
 {
     struct pipeline *p = ctx;

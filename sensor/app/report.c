@@ -4,6 +4,8 @@
  * built for lack of memory is counted as lost. */
 #include "sensor/app/report.h"
 
+#include "sensor/core/decoder.h"
+
 struct known_places {
     struct place source;
     struct place destination;
@@ -45,6 +47,31 @@ static void find_client(const struct report *r, const struct tx *tx, struct know
     }
 }
 
+static const char *proto_of(const struct tx *tx)
+{
+    return tx->decoder != NULL               ? tx->decoder->name
+           : tx->conn->proto == IP_PROTO_TCP ? "tcp"
+           : tx->conn->proto == IP_PROTO_UDP ? "udp"
+                                             : "ip";
+}
+
+void report_opened(const struct report *r, const struct tx *tx, enum field_id field, uint64_t n)
+{
+    if (r->tally != NULL) {
+        tally_dollar_brace(r->tally, proto_of(tx), field, n);
+    }
+}
+
+static void tally_alert(const struct report *r, const struct tx *tx, const struct finding *finding)
+{
+    struct client client = {.addr = tx->conn->addr[finding->dir]};
+    if (r->tally != NULL && finding->jndi != NULL) {
+        (void)client_find(r->clients, tx, &client);
+        tally_attempt(r->tally, proto_of(tx), finding->field, finding->jndi);
+        tally_source(r->tally, &client.addr);
+    }
+}
+
 static void count_alert(const struct report *r, const struct finding *finding)
 {
     static const enum stat_id by_class[] = {
@@ -64,6 +91,7 @@ void report_alert(const struct report *r, struct tx *tx, const struct finding *f
     struct conn *conn = tx->conn;
     conn->n_alerts++;
     count_alert(r, finding);
+    tally_alert(r, tx, finding);
     if (!wanted(r, EVENT_ALERT)) {
         return;
     }

@@ -2,6 +2,7 @@
 
 #include "sensor/core/event.h"
 #include "sensor/core/sighting.h"
+#include "sensor/core/tally.h"
 #include "sensor/core/tx.h"
 #include "sensor/enrich/client.h"
 #include "sensor/enrich/geo.h"
@@ -18,8 +19,11 @@ struct report {
     unsigned producer; /* of the writer */
     unsigned types;    /* bit set of enum event_type that somebody wants */
     struct stats *stats;
+    struct tally *tally; /* NULL: nobody wants it */
 };
 
+/* Counts look-ups that were opened in a field, whatever they are. */
+void report_opened(const struct report *r, const struct tx *tx, enum field_id field, uint64_t n);
 /* `clock_us`: the event's place in the order; not below what the writer was promised. */
 void report_alert(const struct report *r, struct tx *tx, const struct finding *finding,
                   uint64_t clock_us);

@@ -40,6 +40,7 @@ static void keep_house(struct sensor *s)
         command_serve(s->command, 0);
         s->served_us = now;
     }
+    run_publish_metrics(s);
     if (is_live(s) && now - s->flushed_us > FLUSH_US) {
         writer_flush(s->writer);
         s->flushed_us = now;
@@ -233,8 +234,9 @@ static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *er
 {
     int rc_output = outputs_check(&s->snapshot->config, err);
     int rc_source = feeds_open(&s->feeds, s->options, &s->snapshot->config, s->n_workers, err);
+    int rc_metrics = run_check_metrics(&s->snapshot->config, err);
     int rc_user = privs_find(s->snapshot->config.rights_user, is_live(s), &s->privs, err);
-    if (failed || rc_output != 0 || rc_user != 0) {
+    if (failed || rc_output != 0 || rc_metrics != 0 || rc_user != 0) {
         return EXIT_NOT_STARTED;
     }
     if (rc_source != 0) {
@@ -261,8 +263,9 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     if (is_live(&s)) {
         s.n_workers = (unsigned)s.feeds.n; /* threads from which rights can be taken */
     }
-    if (run_open_command(&s, err) != 0 || run_open_evidence(&s, err) != 0 ||
-        run_open_writer(&s, err) != 0 || run_give_up_rights(&s, err) != 0) {
+    if (run_open_command(&s, err) != 0 || run_open_metrics(&s, err) != 0 ||
+        run_open_evidence(&s, err) != 0 || run_open_writer(&s, err) != 0 ||
+        run_give_up_rights(&s, err) != 0) {
         return refuse(&s, err, EXIT_NOT_STARTED);
     }
     if (run_start_workers(&s) != 0 || run_start_survey(&s) != 0) {
@@ -280,6 +283,7 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     }
     s.started_us = clock_monotonic_us();
     signals_to(s.feeds.ops, is_live(&s) ? NULL : s.feeds.sources[0], s.writer);
+    run_publish_metrics(&s);
     enum source_status status = is_live(&s) ? loop_live(&s, err) : loop_files(&s, err);
     return finish(&s, status, err);
 }

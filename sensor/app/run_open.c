@@ -2,6 +2,7 @@
  *
  * What an attacker could reach is opened as the user that the run will be; rights go before the
  * first packet is looked at. */
+#include "sensor/app/metrics_server.h"
 #include "sensor/app/notify.h"
 #include "sensor/app/outputs.h"
 #include "sensor/app/rights.h"
@@ -119,7 +120,8 @@ int run_give_up_rights(struct sensor *s, struct errbuf *err)
         .snapshot = s->snapshot,
         .options = s->options,
         .live = feeds_are_live(&s->feeds),
-        .more = outputs_rights(&s->snapshot->config) | (s->command != NULL ? SANDBOX_ACCEPT : 0u) |
+        .more = outputs_rights(&s->snapshot->config) |
+                (s->command != NULL || s->metrics != NULL ? SANDBOX_ACCEPT : 0u) |
                 (notify_is_wanted() ? SANDBOX_LOCAL : 0u),
         .inlined = feeds_are_inline(&s->feeds),
     };
@@ -146,6 +148,7 @@ int run_start_workers(struct sensor *s)
         .layouts = outputs_layouts(&s->snapshot->config),
         .n_workers = s->n_workers > 0 ? s->n_workers : 1,
         .evidence = s->evidence,
+        .tallies = s->metrics != NULL,
         .inlined = feeds_are_inline(&s->feeds),
         .tighten = (s->walls & SANDBOX_SECCOMP) != 0,
     };
@@ -162,6 +165,7 @@ int run_start_workers(struct sensor *s)
         return -ENOMEM;
     }
     int rc = writer_start(s->writer);
+    rc = rc == 0 && s->metrics != NULL ? metrics_server_start(s->metrics) : rc;
     rc = rc == 0 && s->evidence != NULL ? evidence_store_start(s->evidence) : rc;
     if (rc == 0 && feeds_are_live(&s->feeds)) {
         rc = patrol_new(&shared, s->feeds.ops, s->feeds.sources, s->feeds.n, &s->patrol);
@@ -200,6 +204,7 @@ void run_close(struct sensor *s)
 {
     signals_off();
     command_close(&s->command);
+    metrics_server_close(&s->metrics);
     sbuf_free(&s->failed_rules);
     reload_free(&s->reload);
     crew_free(&s->crew);

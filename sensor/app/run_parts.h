@@ -27,6 +27,7 @@ struct sensor {
     struct patrol *patrol;           /* of interfaces */
     struct evidence_store *evidence; /* NULL: none is kept */
     struct command *command;         /* NULL: no socket */
+    struct metrics_server *metrics;  /* NULL: none */
     struct answers answers;
     struct reload *reload;
     struct privs privs;            /* who it is to be */
@@ -46,6 +47,7 @@ struct sensor {
     uint64_t progress_us;
     uint64_t flushed_us;
     uint64_t served_us;
+    uint64_t published_us;
     uint64_t fed_us;
     uint64_t n_unmade; /* stats events for which there was no memory */
 };
@@ -53,6 +55,9 @@ struct sensor {
 /* The order in which a run is opened. Each 0, or negative errno with a line in err; what is open
  * is closed by run_close(). */
 MUST_USE int run_open_command(struct sensor *s, struct errbuf *err);
+/* Whether metrics.listen is an address, before anything is opened. */
+MUST_USE int run_check_metrics(const struct config *config, struct errbuf *err);
+MUST_USE int run_open_metrics(struct sensor *s, struct errbuf *err);
 MUST_USE int run_open_evidence(struct sensor *s, struct errbuf *err);
 MUST_USE int run_open_writer(struct sensor *s, struct errbuf *err);
 MUST_USE int run_give_up_rights(struct sensor *s, struct errbuf *err);
@@ -74,6 +79,9 @@ void run_put_stats(struct sensor *s, uint64_t clock_us);
 /* stats stand at whole intervals of packet time; after a pause there is one, not one for each
  * interval that passed. */
 void run_stats_until(struct sensor *s, uint64_t clock_us);
+
+/* Brings what a scrape is answered up to date, a few times a second; nothing without a server. */
+void run_publish_metrics(struct sensor *s);
 
 /* One line: what the run goes by. */
 void run_say_start(const struct sensor *s);

@@ -20,6 +20,7 @@ enum { TRIM_PART = 16 };
 
 struct worker {
     struct stats stats;
+    struct tally *tally; /* NULL: nobody wants it */
     struct report report;
     struct pipeline *pipeline;
     struct packet_decoder *decoder;
@@ -56,6 +57,7 @@ static bool make_report(struct worker *w, const struct worker_shared *shared, un
         .producer = number,
         .types = shared->types,
         .stats = &w->stats,
+        .tally = w->tally,
     };
     return w->report.eve != NULL && w->report.geo != NULL;
 }
@@ -177,9 +179,10 @@ struct worker *worker_new(const struct worker_shared *shared, unsigned number)
     if (w == NULL) {
         return NULL;
     }
-    if (!make_report(w, shared, number) || !make_evidence(w, shared, number) ||
-        !make_pipeline(w, shared) || !make_decoder(w, shared) || !make_flows(w, shared) ||
-        !make_gatekeeper(w, shared)) {
+    w->tally = shared->tallies ? tally_new() : NULL;
+    if ((shared->tallies && w->tally == NULL) || !make_report(w, shared, number) ||
+        !make_evidence(w, shared, number) || !make_pipeline(w, shared) ||
+        !make_decoder(w, shared) || !make_flows(w, shared) || !make_gatekeeper(w, shared)) {
         worker_free(&w);
     }
     return w;
@@ -197,6 +200,7 @@ void worker_free(struct worker **w)
     evidence_free(&(*w)->evidence);
     geo_cache_free(&(*w)->report.geo);
     eve_free(&(*w)->report.eve);
+    tally_free(&(*w)->tally);
     mem_free(*w);
     *w = NULL;
 }
@@ -320,6 +324,11 @@ void worker_gauge(struct worker *w)
 {
     stats_set(&w->stats, STAT_FLOW_ACTIVE, flow_table_n(w->flows));
     stats_set(&w->stats, STAT_FLOW_MEMUSE, w->started ? budget_used(&w->budget) : 0);
+}
+
+const struct tally *worker_tally(const struct worker *w)
+{
+    return w->tally;
 }
 
 const struct stats *worker_stats(const struct worker *w)

@@ -24,6 +24,7 @@ struct worker_shared {
     unsigned layouts;                /* bit set of enum layout that some output has */
     unsigned n_workers;              /* they share memory.limit and flow.max */
     struct evidence_store *evidence; /* NULL: none is kept */
+    bool tallies;                    /* count by protocol, field, scheme and class */
     bool tighten; /* threads of workers give up all but computing on what is there */
 };
 
@@ -49,5 +50,7 @@ void worker_gauge(struct worker *w);
 /* Bytes that receivers acknowledged and that never came to the interface of that name. Any thread
  * may ask. */
 uint64_t worker_upstream_lost(const struct worker *w, const char *iface);
+/* NULL when nobody wants them. Any thread may read them. */
+const struct tally *worker_tally(const struct worker *w);
 /* Any thread may read them. */
 const struct stats *worker_stats(const struct worker *w);

@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     const struct engine_options options = {.files = (const char *const *)(argv + 1),
                                            .n_files = (size_t)(argc - 1)};
     const struct detect_limits limits = detect_limits_default();
-    const struct detect_user user = {on_found, &b};
+    const struct detect_user user = {.found = on_found, .ctx = &b};
     struct errbuf err = {0};
     b.tx = (struct tx){.conn = &b.conn, .decoder = &http, .arena = arena_new(1 << 24)};
     if (engine_new(&options, &b.engine, &err) == 0) {

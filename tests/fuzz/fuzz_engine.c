@@ -73,7 +73,7 @@ static void on_found(void *ctx, struct tx *tx, struct finding *f)
 static bool start(struct run *run, struct engine *engine, struct detect_limits limits)
 {
     static const struct decoder http = {.name = "http"};
-    const struct detect_user user = {on_found, run};
+    const struct detect_user user = {.found = on_found, .ctx = run};
     bytes_zero(run, sizeof(*run));
     run->conn = (struct conn){.id = 1, .proto = IP_PROTO_TCP, .state = CONN_ESTABLISHED};
     run->tx = (struct tx){.conn = &run->conn, .decoder = &http, .arena = arena_new(1 << 20)};

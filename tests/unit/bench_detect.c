@@ -93,7 +93,7 @@ void bench_start_limited(struct bench *b, const char *rules, struct detect_limit
     CU_ASSERT(addr_parse(SPAN("192.0.2.4"), &b->conn.addr[TO_SERVER]));
     CU_ASSERT(addr_parse(SPAN("198.51.100.9"), &b->conn.addr[TO_CLIENT]));
     b->engine = engine_of(rules);
-    const struct detect_user user = {on_found, b};
+    const struct detect_user user = {.found = on_found, .ctx = b};
     b->limits = limits;
     b->detector = detector_new(b->engine, &b->limits, &b->stats, &user);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b->detector);
