@@ -707,7 +707,9 @@ static void one_piece(struct detector *d, struct tx *tx, const struct region *re
 {
     const struct engine *e = detect_engine(d, tx);
     detect_scan(d, e, region->bytes, &d->hits);
+    const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
+    detect_opened(d, tx, region->field, detect_n_opened(&all));
     if (d->hits.n == 0 && e->fields[region->field].always.n == 0 && e->payload.always.n == 0) {
         return;
     }

@@ -4,6 +4,7 @@
  * built for lack of memory is counted as lost. */
 #include "sensor/app/report.h"
 
+#include "sensor/base/mem.h"
 #include "sensor/core/decoder.h"
 
 struct known_places {
@@ -55,8 +56,47 @@ static const char *proto_of(const struct tx *tx)
                                              : "ip";
 }
 
+/* Without memory they are counted in the next interval. */
+static void hand_opened_on(const struct report *r, uint64_t clock_us)
+{
+    struct event *notice = r->opened->n > 0 ? mem_alloc(sizeof(*notice)) : NULL;
+    if (notice != NULL) {
+        notice->type = EVENT_N;
+        notice->n_opened = r->opened->n;
+        notice->key.clock_us = clock_us;
+        writer_put(r->writer, r->producer, notice);
+        r->opened->n = 0;
+    }
+}
+
+void report_opened_until(const struct report *r, uint64_t clock_us)
+{
+    struct opened *o = r->opened;
+    if (o != NULL && clock_us / o->interval_us > o->interval) {
+        hand_opened_on(r, (o->interval + 1) * o->interval_us - 1);
+        o->interval = clock_us / o->interval_us;
+    }
+}
+
+void report_opened_end(const struct report *r, uint64_t clock_us)
+{
+    report_opened_until(r, clock_us);
+    if (r->opened != NULL) {
+        hand_opened_on(r, clock_us);
+    }
+}
+
+static void add_opened(const struct report *r, uint64_t clock_us, uint64_t n)
+{
+    report_opened_until(r, clock_us);
+    r->opened->n += n;
+}
+
 void report_opened(const struct report *r, const struct tx *tx, enum field_id field, uint64_t n)
 {
+    if (r->opened != NULL) {
+        add_opened(r, tx->conn->clock_us, n);
+    }
     if (r->tally != NULL) {
         tally_dollar_brace(r->tally, proto_of(tx), field, n);
     }

@@ -9,6 +9,13 @@
 #include "sensor/output/eve.h"
 #include "sensor/output/writer.h"
 
+/* Openers of look-ups in one interval, which who sees all workers' events adds up. */
+struct opened {
+    uint64_t interval_us;
+    uint64_t interval; /* number of the one that n is of */
+    uint64_t n;
+};
+
 /* Turns findings, transactions and flows into events: asks for the places of their addresses, has
  * the event built, hands it to the writer, counts. One for each worker. */
 struct report {
@@ -19,11 +26,17 @@ struct report {
     unsigned producer; /* of the writer */
     unsigned types;    /* bit set of enum event_type that somebody wants */
     struct stats *stats;
-    struct tally *tally; /* NULL: nobody wants it */
+    struct tally *tally;   /* NULL: nobody wants it */
+    struct opened *opened; /* NULL: nobody wants it */
 };
 
 /* Counts look-ups that were opened in a field, whatever they are. */
 void report_opened(const struct report *r, const struct tx *tx, enum field_id field, uint64_t n);
+/* None follows before clock_us: hands on what there was in an interval that has ended. Before the
+ * writer is promised that time. */
+void report_opened_until(const struct report *r, uint64_t clock_us);
+/* None follows at all; it is clock_us. */
+void report_opened_end(const struct report *r, uint64_t clock_us);
 /* `clock_us`: the event's place in the order; not below what the writer was promised. */
 void report_alert(const struct report *r, struct tx *tx, const struct finding *finding,
                   uint64_t clock_us);

@@ -16,6 +16,25 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool volume_is_written(const struct sensor *s)
+{
+    const char *word = s->snapshot->config.volume_write;
+    return strcmp(word, "yes") == 0 || (strcmp(word, "auto") == 0 && feeds_are_live(&s->feeds));
+}
+
+static struct teller_options teller_options(const struct sensor *s)
+{
+    const struct config *c = &s->snapshot->config;
+    return (struct teller_options){
+        .writes = volume_is_written(s),
+        .interval_us = c->volume_interval,
+        .volume = {.campaigns = c->volume_campaigns, .values = c->volume_values},
+        .surge = {.factor = c->volume_surge_factor, .least = c->volume_surge_least},
+        .host = s->host,
+        .line_bytes = c->output_line,
+    };
+}
+
 static int open_writer(struct sensor *s, struct errbuf *err)
 {
     bool threaded = s->n_workers > 0;
@@ -24,6 +43,7 @@ static int open_writer(struct sensor *s, struct errbuf *err)
         .queue = s->snapshot->config.output_queue,
         .threaded = threaded,
         .may_drop = feeds_are_live(&s->feeds),
+        .teller = teller_options(s),
     };
     int rc = writer_new(&o, &s->writer);
     if (rc == 0) {
@@ -148,6 +168,7 @@ int run_start_workers(struct sensor *s)
         .layouts = outputs_layouts(&s->snapshot->config),
         .n_workers = s->n_workers > 0 ? s->n_workers : 1,
         .evidence = s->evidence,
+        .opened_us = volume_is_written(s) ? s->snapshot->config.volume_interval : 0,
         .tallies = s->metrics != NULL,
         .inlined = feeds_are_inline(&s->feeds),
         .tighten = (s->walls & SANDBOX_SECCOMP) != 0,

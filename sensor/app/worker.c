@@ -21,6 +21,7 @@ enum { TRIM_PART = 16 };
 struct worker {
     struct stats stats;
     struct tally *tally; /* NULL: nobody wants it */
+    struct opened opened;
     struct report report;
     struct pipeline *pipeline;
     struct packet_decoder *decoder;
@@ -58,7 +59,9 @@ static bool make_report(struct worker *w, const struct worker_shared *shared, un
         .types = shared->types,
         .stats = &w->stats,
         .tally = w->tally,
+        .opened = shared->opened_us > 0 ? &w->opened : NULL,
     };
+    w->opened.interval_us = shared->opened_us;
     return w->report.eve != NULL && w->report.geo != NULL;
 }
 
@@ -310,6 +313,7 @@ void worker_advance(struct worker *w, uint64_t clock_us)
 {
     flow_table_expire(w->flows, clock_us);
     pipeline_advance(w->pipeline, clock_us);
+    report_opened_until(&w->report, clock_us);
     writer_advance(w->report.writer, w->report.producer, clock_us);
 }
 
@@ -317,6 +321,7 @@ void worker_finish(struct worker *w, uint64_t clock_us)
 {
     flow_table_finish(w->flows, clock_us);
     pipeline_advance(w->pipeline, UINT64_MAX);
+    report_opened_end(&w->report, clock_us);
     writer_advance(w->report.writer, w->report.producer, UINT64_MAX);
 }
 

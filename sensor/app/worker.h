@@ -24,8 +24,9 @@ struct worker_shared {
     unsigned layouts;                /* bit set of enum layout that some output has */
     unsigned n_workers;              /* they share memory.limit and flow.max */
     struct evidence_store *evidence; /* NULL: none is kept */
-    bool tallies;                    /* count by protocol, field, scheme and class */
-    bool tighten; /* threads of workers give up all but computing on what is there */
+    uint64_t opened_us; /* openers are told to the writer, by intervals of this length; 0: not */
+    bool tallies;       /* count by protocol, field, scheme and class */
+    bool tighten;       /* threads of workers give up all but computing on what is there */
 };
 
 /* `number`: the worker's, and its producer's at the writer. NULL when there is no memory. */

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "sensor/core/signature.h"
+#include "sensor/core/finding.h"
+#include "sensor/core/scheme.h"
 
 /* Rows of event.def. */
 enum event_type {
@@ -42,12 +43,32 @@ struct event_piece {
 
 enum { EVENT_PIECES = 6 };
 
+enum { EVENT_CALLBACK_SIZE = 128 };
+
+/* What who counts alerts goes by. */
+struct alert_facts {
+    bool is_lookup; /* else a rule looked at plain bytes: class, scheme and campaign are none */
+    uint64_t campaign;
+    enum lookup_class class;
+    enum scheme scheme;
+    enum field_id field;
+    uint64_t time_us;   /* packet time of the finding */
+    struct addr client; /* the real one, where it is known */
+    struct addr target;
+    char country[4]; /* of the client; "": unknown */
+    uint32_t as_number;
+    char callback[EVENT_CALLBACK_SIZE]; /* "host:port", cut; from traffic */
+};
+
 /* A finished event: header and one JSON object without newline, in one block. Made by output/eve,
  * owned by whoever holds it (ring, then writer), freed with mem_free(). */
 struct event {
     struct event *next; /* for whoever queues it */
     struct event_key key;
     enum event_type type;
+    struct alert_facts *facts; /* of an alert, in the same block; NULL: it is not counted */
+    uint64_t n_opened;         /* type EVENT_N: it is no event but a count, of openers of look-ups
+                                  in the interval that its clock lies in */
     struct signature_limit limit;            /* of the rule that an alert is of */
     uint64_t limit_key;                      /* alerts with the same are counted together */
     struct event_piece pieces[EVENT_PIECES]; /* in their order in the text, apart */

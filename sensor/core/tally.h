@@ -2,21 +2,11 @@
 
 #include "sensor/core/addr.h"
 #include "sensor/core/finding.h"
+#include "sensor/core/scheme.h"
 
 /* One worker's counts of what was found, by what it was found in: too many kinds for stats.def, few
  * enough to be bounded. Written by the worker alone, read by anybody, as stats are. */
 struct tally;
-
-/* Rows of scheme.def: what a look-up's scheme is counted as. */
-enum scheme {
-#define SCHEME(id, name) SCHEME_##id,
-#include "sensor/core/scheme.def"
-#undef SCHEME
-    SCHEME_N
-};
-const char *scheme_name(enum scheme scheme);
-/* SCHEME_NONE for an empty one, SCHEME_OTHER for one without a row. */
-enum scheme scheme_of(struct span name);
 
 /* About 30 KiB. NULL when there is no memory. */
 MUST_USE struct tally *tally_new(void);

@@ -59,6 +59,7 @@ void eve_addr(struct json *j, const char *key, const struct addr *addr)
 void eve_begin(struct eve *e, struct json *j, enum event_type type, uint64_t time_us)
 {
     e->n_pieces = 0;
+    e->facts = NULL;
     *j = json_begin(&e->out, e->soft_cap);
     json_object(j, NULL);
     eve_time(j, "timestamp", time_us);
@@ -336,8 +337,15 @@ struct event *eve_finish(struct eve *e, struct json *j, enum event_type type,
         return NULL; /* no memory for the line, or more keys than HARD_ROOM: half a line must not
                         leave */
     }
-    struct event *event = mem_alloc(sizeof(*event) + e->out.len);
+    const size_t align = _Alignof(struct alert_facts);
+    size_t facts_off = (e->out.len + align - 1) / align * align;
+    size_t facts_len = e->facts != NULL ? sizeof(*e->facts) : 0;
+    struct event *event = mem_alloc(sizeof(*event) + facts_off + facts_len);
     if (event != NULL) {
+        if (e->facts != NULL) {
+            event->facts = (void *)(event->json + facts_off);
+            bytes_copy(event->facts, e->facts, facts_len);
+        }
         event->key = *key;
         event->type = type;
         event->len = e->out.len;

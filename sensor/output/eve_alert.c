@@ -261,13 +261,52 @@ static uint64_t limit_key(const struct finding *f, const struct conn *conn)
     return key;
 }
 
+/* "host:port" */
+static void name_callback(const struct callback *callback, char ret_text[EVENT_CALLBACK_SIZE])
+{
+    enum { HOST_MAX = EVENT_CALLBACK_SIZE - 8 };
+    int len = (int)(callback->host.len < HOST_MAX ? callback->host.len : HOST_MAX);
+    if (len > 0) {
+        (void)snprintf(ret_text, EVENT_CALLBACK_SIZE, "%.*s:%u", len,
+                       (const char *)callback->host.data, (unsigned)callback->port);
+    }
+}
+
+static void note_facts(struct alert_facts *f, const struct tx *tx, const struct finding *finding,
+                       const struct eve_places *places)
+{
+    const struct jndi *jndi = finding->jndi;
+    const struct place *place = finding->dir == TO_SERVER ? places->source : places->destination;
+    place = places->client_place != NULL ? places->client_place : place;
+    *f = (struct alert_facts){
+        .is_lookup = jndi != NULL,
+        .field = finding->field,
+        .time_us = finding->time_us,
+        .client = places->client != NULL ? places->client->addr : tx->conn->addr[finding->dir],
+        .target = tx->conn->addr[direction_other(finding->dir)],
+    };
+    if (jndi != NULL) {
+        f->campaign = jndi->campaign;
+        f->class = jndi->class;
+        f->scheme = scheme_of(jndi->scheme);
+        name_callback(&jndi->callback, f->callback);
+    }
+    if (place != NULL) {
+        (void)snprintf(f->country, sizeof(f->country), "%s", place->country_iso_code);
+        f->as_number = place->as_number;
+    }
+}
+
 struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *finding,
                         const struct eve_places *places)
 {
     struct json j;
     struct conn *conn = tx->conn;
     struct event_key key = eve_key(conn);
+    struct alert_facts facts;
+    note_facts(&facts, tx, finding, places);
     eve_begin(e, &j, EVENT_ALERT, finding->time_us);
+    e->facts = &facts;
     eve_envelope(&j, conn, finding->dir);
     eve_origin(&j, conn, finding->number);
     json_text(&j, "direction", direction_name(finding->dir));
@@ -287,6 +326,7 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
     eve_layouts(e, &j, conn, finding->dir, places);
     eve_metadata(e, &j, conn, NULL);
     struct event *event = eve_finish(e, &j, EVENT_ALERT, &key);
+    e->facts = NULL;
     if (event != NULL && finding->signature->limit.kind != SIGNATURE_LIMIT_NONE) {
         event->limit = finding->signature->limit;
         event->limit_key = limit_key(finding, conn);

@@ -37,6 +37,8 @@ struct writer {
     atomic_bool stop;
     atomic_bool flush_wanted;
     struct limits *limits;
+    struct teller *teller;
+    uint64_t last_us; /* clock of the latest event */
     _Atomic uint64_t suppressed;
 };
 
@@ -50,15 +52,37 @@ static void flush_outlets(struct writer *w)
     }
 }
 
+static void give_out(struct writer *w, const struct event *event)
+{
+    for (size_t i = 0; event->type < EVENT_N && i < w->n_outlets; i++) {
+        outlet_add(w->outlets[i], event);
+    }
+}
+
+/* The next one in order. */
 static void write_event(struct writer *w, struct event *event)
 {
-    if (!limits_pass(w->limits, event)) {
+    bool told = limits_pass(w->limits, event);
+    w->last_us = event->key.clock_us > w->last_us ? event->key.clock_us : w->last_us;
+    teller_until(w->teller, event->key.clock_us);
+    teller_see(w->teller, event, told);
+    if (told) {
+        give_out(w, event);
+    } else {
         atomic_fetch_add_explicit(&w->suppressed, 1, memory_order_relaxed);
-        mem_free(event);
-        return;
     }
-    for (size_t i = 0; i < w->n_outlets; i++) {
-        outlet_add(w->outlets[i], event);
+    mem_free(event);
+}
+
+/* What the teller says is in order already. */
+static void on_tell(void *ctx, struct event *event, uint64_t clock_us)
+{
+    struct writer *w = ctx;
+    for (size_t i = 0; event == NULL && i < w->n_outlets; i++) {
+        outlet_lose(w->outlets[i], EVENT_ALERT, clock_us, ENOMEM);
+    }
+    if (event != NULL) {
+        give_out(w, event);
     }
     mem_free(event);
 }
@@ -153,6 +177,7 @@ static void write_until(struct writer *w, uint64_t clock_us)
     while (w->n_heap > 0 && w->heap[0]->key.clock_us < clock_us) {
         write_event(w, heap_take(w));
     }
+    teller_until(w->teller, clock_us);
 }
 
 /* --- the thread
@@ -208,7 +233,8 @@ int writer_new(const struct writer_options *options, struct writer **ret_writer)
     w->options = *options;
     w->producers = mem_alloc_array(options->n_producers, sizeof(*w->producers));
     w->limits = limits_new();
-    bool good = w->producers != NULL && w->limits != NULL;
+    w->teller = teller_new(&options->teller, &(struct teller_user){on_tell, w});
+    bool good = w->producers != NULL && w->limits != NULL && w->teller != NULL;
     for (unsigned i = 0; good && options->threaded && i < options->n_producers; i++) {
         w->producers[i].ring = ring_new(options->queue);
         good = w->producers[i].ring != NULL;
@@ -348,15 +374,29 @@ static void end_outlets(struct writer *w)
     }
 }
 
+/* The last stats, which say what there was in all, stay behind what is told at the end. */
+static void write_rest(struct writer *w)
+{
+    uint64_t clock_us = 0;
+    while (w->n_heap > 0) {
+        struct event *event = heap_take(w);
+        clock_us = event->key.clock_us;
+        if (w->n_heap == 0 && event->type == EVENT_STATS) {
+            teller_until(w->teller, clock_us);
+            teller_finish(w->teller, clock_us);
+        }
+        write_event(w, event);
+    }
+    teller_finish(w->teller, clock_us > w->last_us ? clock_us : w->last_us);
+}
+
 void writer_end(struct writer *w)
 {
     if (w->ended) {
         return;
     }
     stop_thread(w);
-    while (w->n_heap > 0) {
-        write_event(w, heap_take(w));
-    }
+    write_rest(w);
     end_outlets(w);
     w->ended = true;
 }
@@ -371,6 +411,7 @@ void writer_free(struct writer **w)
         outlet_free(&(*w)->outlets[i]);
     }
     limits_free(&(*w)->limits);
+    teller_free(&(*w)->teller);
     mem_free((*w)->heap);
     mem_free((*w)->producers);
     mem_free(*w);

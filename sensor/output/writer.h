@@ -2,6 +2,7 @@
 
 #include "sensor/core/event.h"
 #include "sensor/output/outlet.h"
+#include "sensor/output/teller.h"
 
 /* Brings the events of all producers into one order and gives them to the outputs. A producer is a
  * worker, or whoever else makes events; each has a number and is one thread. */
@@ -13,6 +14,7 @@ struct writer_options {
     bool threaded; /* a thread of its own; else everything happens inside writer_put() */
     bool may_drop; /* live: a full queue drops the event and counts it, and every output has a
                       thread; files: the producer waits */
+    struct teller_options teller; /* roll-ups */
 };
 
 /* 0 or negative errno. */

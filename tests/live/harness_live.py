@@ -70,7 +70,8 @@ class Cables:
     def start(self, *args, interfaces=("v0",), user="root"):
         """A sensor, once it has begun to read."""
         words = [word for name in interfaces for word in ("-i", name)]
-        live = self.lab.start(*words, "--user", user, "--set", "cache=none", *args,
+        live = self.lab.start(*words, "--user", user, "--set", "cache=none",
+                              "--set", "volume.write=no", *args,
                               before=self.network.enter)
         live.wait_for(lambda: b"geo databases: " in live.err(), "the start")
         return live

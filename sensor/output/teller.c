@@ -1,0 +1,142 @@
+/* teller: what is said of all alerts together.
+ *
+ * Intervals are whole ones of packet time (a minute begins when the clock's does), so that they are
+ * the same in every run and at any number of workers: events come here in their one order, and a
+ * worker's sightings of openers come as an event of their own at the end of the interval they lie
+ * in. An interval in which there was nothing is told by nothing.
+ *
+ * The roll-ups of an interval, one for each campaign, one for those that had no room, one for all,
+ * have the time of its end. */
+#include "sensor/output/teller.h"
+
+#include "sensor/base/mem.h"
+#include "sensor/output/eve_volume.h"
+
+struct teller {
+    struct teller_options options;
+    struct teller_user user;
+    struct eve *eve;
+    struct volume *volume;
+    struct surge surge;
+    bool started;
+    uint64_t interval; /* number of the one that is open */
+    uint64_t n_opened; /* in it */
+};
+
+struct teller *teller_new(const struct teller_options *options, const struct teller_user *user)
+{
+    struct teller *t = mem_alloc(sizeof(*t));
+    if (t == NULL) {
+        return NULL;
+    }
+    t->options = *options;
+    t->user = *user;
+    struct eve_options eve = {.host = options->host, .line_bytes = options->line_bytes};
+    if (options->writes) {
+        t->eve = eve_new(&eve);
+        t->volume = volume_new(&options->volume);
+    }
+    if (options->writes && (t->eve == NULL || t->volume == NULL)) {
+        teller_free(&t);
+    }
+    return t;
+}
+
+void teller_free(struct teller **t)
+{
+    if (*t == NULL) {
+        return;
+    }
+    volume_free(&(*t)->volume);
+    eve_free(&(*t)->eve);
+    mem_free(*t);
+    *t = NULL;
+}
+
+static void tell(struct teller *t, const struct eve_volume *v)
+{
+    t->user.tell(t->user.ctx, eve_volume(t->eve, v), v->time_us);
+}
+
+static void tell_group(struct teller *t, struct eve_volume *v, enum eve_volume_scope scope,
+                       const struct volume_group *g)
+{
+    if (g != NULL && g->alerts > 0) {
+        v->scope = scope;
+        v->group = g;
+        tell(t, v);
+    }
+}
+
+static void tell_rollups(struct teller *t, struct eve_volume *v)
+{
+    const struct volume_group *g;
+    for (size_t i = 0; (g = volume_campaign(t->volume, i)) != NULL; i++) {
+        tell_group(t, v, EVE_VOLUME_CAMPAIGN, g);
+    }
+    tell_group(t, v, EVE_VOLUME_OTHER, volume_other(t->volume));
+    if (v->n_opened > 0 || volume_total(t->volume)->alerts > 0) {
+        v->scope = EVE_VOLUME_TOTAL;
+        v->group = volume_total(t->volume);
+        tell(t, v);
+    }
+}
+
+/* Tells of the open interval and closes it. */
+static void close_interval(struct teller *t, uint64_t time_us)
+{
+    struct eve_volume v = {
+        .time_us = time_us,
+        .start_us = t->interval * t->options.interval_us,
+        .interval_us = t->options.interval_us,
+        .n_opened = t->n_opened,
+    };
+    tell_rollups(t, &v);
+    if (surge_step(&t->surge, &t->options.surge, t->n_opened, &v.baseline)) {
+        v.scope = EVE_VOLUME_SURGE;
+        v.group = volume_total(t->volume);
+        tell(t, &v);
+    }
+    volume_reset(t->volume);
+    t->n_opened = 0;
+}
+
+void teller_until(struct teller *t, uint64_t clock_us)
+{
+    if (!t->options.writes || clock_us == UINT64_MAX) {
+        return;
+    }
+    uint64_t interval = clock_us / t->options.interval_us;
+    if (!t->started) {
+        return; /* with the first event it begins */
+    }
+    if (interval > t->interval) {
+        close_interval(t, (t->interval + 1) * t->options.interval_us);
+        surge_rest(&t->surge, &t->options.surge, interval - t->interval - 1);
+        t->interval = interval;
+    }
+}
+
+void teller_see(struct teller *t, const struct event *event, bool told)
+{
+    if (!t->options.writes) {
+        return;
+    }
+    if (!t->started) {
+        t->interval = event->key.clock_us / t->options.interval_us;
+        t->started = true;
+    }
+    t->n_opened += event->n_opened;
+    if (event->facts != NULL) {
+        volume_add(t->volume, event, told);
+    }
+}
+
+void teller_finish(struct teller *t, uint64_t clock_us)
+{
+    if (t->options.writes && t->started) {
+        uint64_t end = (t->interval + 1) * t->options.interval_us;
+        close_interval(t, clock_us < end ? clock_us : end);
+        t->started = false;
+    }
+}

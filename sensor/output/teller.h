@@ -1,0 +1,37 @@
+#pragma once
+
+#include "sensor/output/surge.h"
+#include "sensor/output/volume.h"
+
+/* Sees all events in their order, and tells what only who sees all of them can: roll-ups of each
+ * interval of packet time, and surges. One for the writer, on its thread. */
+struct teller;
+
+struct teller_options {
+    bool writes; /* roll-ups and surges; else nothing is told, and nothing kept */
+    uint64_t interval_us;
+    struct volume_limits volume;
+    struct surge_limits surge;
+    const char *host;  /* sensor name; copied */
+    size_t line_bytes; /* longest line */
+};
+
+/* Who writes what is told. */
+struct teller_user {
+    /* The event is the user's. NULL: there was no memory for it. */
+    void (*tell)(void *ctx, struct event *event, uint64_t clock_us);
+    void *ctx;
+};
+
+/* NULL when there is no memory. */
+MUST_USE struct teller *teller_new(const struct teller_options *options,
+                                   const struct teller_user *user);
+/* Nulls *t; accepts NULL. */
+void teller_free(struct teller **t);
+
+/* All events before clock_us were seen: intervals that end there or earlier are told. */
+void teller_until(struct teller *t, uint64_t clock_us);
+/* The next event; `told`: it is written. */
+void teller_see(struct teller *t, const struct event *event, bool told);
+/* No event follows: what there is of the last interval is told, as of clock_us. */
+void teller_finish(struct teller *t, uint64_t clock_us);

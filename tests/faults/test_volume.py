@@ -1,0 +1,151 @@
+#!/usr/bin/python3
+"""Roll-ups: whatever is bounded, cut short or shared between workers, what they count is what there
+was.
+
+usage: test_volume.py PROGRAM
+"""
+import os
+
+import flows
+from harness import Skip, TOP, demand, expect, main, of_type, replay
+
+MINUTE_US = 60 * 1000000
+WRITE = ("--set", "volume.write=yes")
+KINDS = ("class", "field", "scheme", "country", "network", "target")
+ROLLUP, SURGE = 9000302, 9000301
+
+
+def volume_of(event):
+    return event["alert"].get("context", {}).get("volume")
+
+
+def split(events):
+    """The alerts themselves, and the roll-ups of them."""
+    alerts = of_type(events, "alert")
+    return ([event for event in alerts if not volume_of(event)],
+            [volume_of(event) for event in alerts if event["alert"]["signature_id"] == ROLLUP])
+
+
+def counts(volume, kind):
+    return {row["value"]: row["count"] for row in volume.get(f"by_{kind}", [])}
+
+
+def demand_sums(alerts, rollups):
+    """All alerts are in the totals and, where they are of look-ups, in those of campaigns."""
+    totals = [one for one in rollups if one["scope"] == "total"]
+    others = [one for one in rollups if one["scope"] != "total"]
+    lookups = [one for one in alerts if "jndi" in one["alert"].get("context", {})]
+    demand(sum(one["alerts"] for one in totals) == len(alerts), "the totals do not add up")
+    demand(sum(one["told"] for one in totals) == len(alerts), "told ones do not add up")
+    demand(sum(one["alerts"] for one in others) == len(lookups), "campaigns do not add up")
+    for one in rollups:
+        for kind in KINDS:
+            demand(sum(counts(one, kind).values()) == one["alerts"], f"by {kind}: {one}")
+
+
+def run(lab, *args, out="out.json"):
+    if os.path.exists(lab.path(out)):
+        os.unlink(lab.path(out))
+    expect(lab.run("-o", out, *args), 0)
+    return lab.events(out)
+
+
+def all_captures(lab):
+    """Exact, valid EVE, and the same at any number of workers."""
+    folder = os.path.join(TOP, "pcaps")
+    names = [name for name in sorted(os.listdir(folder))
+             if "pcap" in name.rpartition(".")[2] and "truncated" not in name]
+    inputs = [word for name in names for word in ("-r", os.path.join(folder, name))]
+    first = None
+    for workers in ("0", "1", "4"):
+        alerts, rollups = split(run(lab, *inputs, *WRITE, "--workers", workers))
+        demand(len(alerts) > 100, f"{len(alerts)} alerts")
+        demand_sums(alerts, rollups)
+        first = first or (alerts, rollups)
+        demand((alerts, rollups) == first, f"others with {workers} workers")
+    alerts, rollups = split(run(lab, *inputs, *WRITE, "--set", "volume.campaigns=2", "--set",
+                                "volume.values=1"))
+    demand_sums(alerts, rollups)
+    demand(any(one["scope"] == "other_campaigns" for one in rollups), "all had room")
+    demand(any("other" in counts(one, "field") for one in rollups), "all fields had room")
+    demand(max(len(counts(one, kind)) for one in rollups for kind in KINDS) == 2, "no bound")
+    alerts, rollups = split(run(lab, *inputs))
+    demand(len(alerts) == len(first[0]) and not rollups, "roll-ups that nobody asked for")
+
+
+def what_is_told(lab):
+    """A campaign of four clients, in two minutes, and a word of another."""
+    start = flows.START_US // MINUTE_US * MINUTE_US
+    made = []
+    for i in range(6):
+        made += flows.exchange((f"198.51.100.{1 + i % 4}", 40000 + i), start + i * 20000000,
+                               f"/{i}", flows.lookup("same")).frames
+    made += flows.exchange(("198.51.100.9", 41000), start + 70000000, "/other",
+                           flows.lookup("other", "rmi")).frames
+    made.sort(key=lambda frame: frame.time_us)
+    lab.write("g", flows.pcap(made))
+    alerts, rollups = split(run(lab, "-r", "g", *WRITE))
+    demand_sums(alerts, rollups)
+    scopes = [(one["scope"], one["alerts"], one["clients"]) for one in rollups]
+    demand(scopes == [("campaign", 3, 3), ("total", 3, 3), ("campaign", 3, 3), ("campaign", 1, 1),
+                      ("total", 4, 4)], f"{scopes}")
+    campaign, total = rollups[2], rollups[4]
+    demand(campaign["campaign"] == rollups[0]["campaign"], "another campaign")
+    demand(campaign["callback"] == "203.0.113.9:1389", f"{campaign}")
+    demand(counts(total, "scheme") == {"ldap": 3, "rmi": 1}, f"{total}")
+    demand(counts(total, "target") == {"192.0.2.10": 4}, f"{total}")
+    demand(counts(total, "field") == {"http.user_agent": 4}, f"{total}")
+    demand(total["dollar_braces"] == 4 and total["interval_s"] == 60, f"{total}")
+    demand(total["first_seen"] < total["last_seen"], f"{total}")
+    demand("$" not in lab.text("out.json").decode(), "not safe to log")
+
+
+def words(n, minute):
+    """A minute in which a harmless opener is seen n times, in one body."""
+    start = flows.START_US // MINUTE_US * MINUTE_US + minute * MINUTE_US
+    talk = flows.Talk(("198.51.100.7", 30000 + minute), start_us=start).open()
+    body = (flows.OPENER + "user}, ").encode() * n
+    return talk.client(flows.request("/", body=body, method="POST")).server(
+        flows.response()).close().frames
+
+
+def surges(lab):
+    """One alert when the rate leaves its baseline; none for a level that stays."""
+    rates = [20] * 10 + [500] * 3 + [20] * 5 + [70] * 5
+    lab.write("g", flows.pcap([frame for i, n in enumerate(rates) for frame in words(n, i)]))
+    for workers in ("0", "3"):
+        events = run(lab, "-r", "g", *WRITE, "--workers", workers)
+        totals = [one for one in split(events)[1] if one["scope"] == "total"]
+        curve = [one["dollar_braces"] for one in totals]
+        demand(curve == rates, f"another curve: {curve}")
+        told = [volume_of(event) for event in of_type(events, "alert")
+                if event["alert"]["signature_id"] == SURGE]
+        demand([(one["dollar_braces"], one["baseline"]) for one in told] == [(500, 20)], f"{told}")
+    events = run(lab, "-r", "g", *WRITE, "--set", "volume.surge_least=501")
+    demand(not [event for event in of_type(events, "alert")
+                if event["alert"]["signature_id"] == SURGE], "fewer than the least")
+
+
+def schema(lab):
+    """Valid, where the schema is at hand."""
+    check = replay.schema_check()
+    if check is None:
+        raise Skip("the schema is not at hand (JNDIWATCH_SHARED)")
+    lab.write("g", flows.pcap(flows.good(4) + [frame for i in range(1, 8)
+                                              for frame in words(500 if i == 7 else 1, i)]))
+    events = run(lab, "-r", "g", *WRITE)
+    demand(len([event for event in of_type(events, "alert") if volume_of(event)]) > 8, "too few")
+    for event in events:
+        wrong = list(check(event))
+        demand(not wrong, f"{wrong[:1]} in {event}")
+
+
+TESTS = [
+    ("roll-ups of all captures add up", all_captures),
+    ("what a roll-up tells", what_is_told),
+    ("surges", surges),
+    ("the schema", schema),
+]
+
+if __name__ == "__main__":
+    main(__doc__, TESTS)
