@@ -30,7 +30,7 @@ void run_stats(struct sensor *s, struct stats *ret)
     stats_set(ret, STAT_EVIDENCE_LOST, s->evidence != NULL ? evidence_store_lost(s->evidence) : 0);
     stats_set(ret, STAT_RULES_LOADED, engine_n_loaded(s->engine));
     stats_set(ret, STAT_RULES_FAILED, engine_n_failed(s->engine));
-    stats_set(ret, STAT_ALERTS_SUPPRESSED, writer.suppressed);
+    stats_set(ret, STAT_ALERTS_SUPPRESSED, writer.suppressed + writer.rolled_up);
     stats_set(ret, STAT_EVENTS_LOST, stats_get(ret, STAT_EVENTS_LOST) + writer.lost);
 }
 

@@ -27,6 +27,8 @@ static struct teller_options teller_options(const struct sensor *s)
     const struct config *c = &s->snapshot->config;
     return (struct teller_options){
         .writes = volume_is_written(s),
+        .full_alerts = c->volume_full_alerts,
+        .quiet_us = c->volume_quiet,
         .interval_us = c->volume_interval,
         .volume = {.campaigns = c->volume_campaigns, .values = c->volume_values},
         .surge = {.factor = c->volume_surge_factor, .least = c->volume_surge_least},

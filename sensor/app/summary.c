@@ -117,6 +117,9 @@ void summary_say(const struct stats *s, const struct writer *writer, uint64_t el
         fprintf(stderr, "Held back by thresholds of their rules: %" PRIu64 " alerts.\n",
                 written.suppressed);
     }
+    if (written.rolled_up > 0) {
+        fprintf(stderr, "Repeats told by roll-ups alone: %" PRIu64 " alerts.\n", written.rolled_up);
+    }
     say_outputs(writer);
 }
 

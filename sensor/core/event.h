@@ -60,6 +60,9 @@ struct alert_facts {
     char callback[EVENT_CALLBACK_SIZE]; /* "host:port", cut; from traffic */
 };
 
+/* Behind json there is room for a number with so many digits in place of that of the repeat. */
+enum { EVENT_REPEAT_DIGITS = 20 };
+
 /* A finished event: header and one JSON object without newline, in one block. Made by output/eve,
  * owned by whoever holds it (ring, then writer), freed with mem_free(). */
 struct event {
@@ -67,8 +70,10 @@ struct event {
     struct event_key key;
     enum event_type type;
     struct alert_facts *facts; /* of an alert, in the same block; NULL: it is not counted */
-    uint64_t n_opened;         /* type EVENT_N: it is no event but a count, of openers of look-ups
-                                  in the interval that its clock lies in */
+    size_t repeat_off; /* of an alert from a look-up, where the number of its repeat stands in json,
+                          a 1; 0: nowhere */
+    uint64_t n_opened; /* type EVENT_N: it is no event but a count, of openers of look-ups
+                          in the interval that its clock lies in */
     struct signature_limit limit;            /* of the rule that an alert is of */
     uint64_t limit_key;                      /* alerts with the same are counted together */
     struct event_piece pieces[EVENT_PIECES]; /* in their order in the text, apart */

@@ -60,6 +60,7 @@ void eve_begin(struct eve *e, struct json *j, enum event_type type, uint64_t tim
 {
     e->n_pieces = 0;
     e->facts = NULL;
+    e->repeat_off = 0;
     *j = json_begin(&e->out, e->soft_cap);
     json_object(j, NULL);
     eve_time(j, "timestamp", time_us);
@@ -338,7 +339,8 @@ struct event *eve_finish(struct eve *e, struct json *j, enum event_type type,
                         leave */
     }
     const size_t align = _Alignof(struct alert_facts);
-    size_t facts_off = (e->out.len + align - 1) / align * align;
+    size_t room = e->out.len + (e->repeat_off > 0 ? EVENT_REPEAT_DIGITS : 0);
+    size_t facts_off = (room + align - 1) / align * align;
     size_t facts_len = e->facts != NULL ? sizeof(*e->facts) : 0;
     struct event *event = mem_alloc(sizeof(*event) + facts_off + facts_len);
     if (event != NULL) {
@@ -349,6 +351,7 @@ struct event *eve_finish(struct eve *e, struct json *j, enum event_type type,
         event->key = *key;
         event->type = type;
         event->len = e->out.len;
+        event->repeat_off = e->repeat_off;
         event->n_pieces = e->n_pieces;
         for (size_t i = 0; i < e->n_pieces; i++) {
             event->pieces[i] = e->pieces[i];

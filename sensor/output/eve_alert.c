@@ -86,7 +86,8 @@ static void add_id(struct json *j, const char *key, char prefix, uint64_t id)
     json_text(j, key, text);
 }
 
-static void add_jndi(struct json *j, const struct finding *finding, const struct place *callback)
+static void add_jndi(struct eve *e, struct json *j, const struct finding *finding,
+                     const struct place *callback)
 {
     const struct jndi *jndi = finding->jndi;
     json_object(j, "jndi");
@@ -115,7 +116,8 @@ static void add_jndi(struct json *j, const struct finding *finding, const struct
     add_id(j, "attack_id", 'a', jndi->attack_id);
     add_id(j, "campaign", 'c', jndi->campaign);
     json_text(j, "stage", "attempt");
-    json_number(j, "repeat", 1);
+    json_number(j, "repeat", 1); /* as long as nobody counts them */
+    e->repeat_off = e->out.len - 1;
     json_object_end(j);
 }
 
@@ -162,7 +164,7 @@ static void add_context(struct eve *e, struct json *j, const struct finding *fin
     size_t whole = eve_piece_begin(e);
     json_object(j, "context");
     if (finding->jndi != NULL) {
-        add_jndi(j, finding, places->callback);
+        add_jndi(e, j, finding, places->callback);
     }
     size_t sides = eve_piece_begin(e);
     if (with_sides) {

@@ -12,6 +12,7 @@ struct eve {
     const char *evidence_folder; /* NULL: none */
     uint64_t n_stats;            /* stats events so far: the later one of a time stands later */
     unsigned layouts;
+    size_t repeat_off;                       /* as the event's */
     const struct alert_facts *facts;         /* of the event at hand; NULL: none */
     struct event_piece pieces[EVENT_PIECES]; /* of the event at hand */
     size_t n_pieces;

@@ -9,14 +9,20 @@
  * have the time of its end. */
 #include "sensor/output/teller.h"
 
+#include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 #include "sensor/output/eve_volume.h"
+#include "sensor/output/noise.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 struct teller {
     struct teller_options options;
     struct teller_user user;
     struct eve *eve;
     struct volume *volume;
+    struct noise *noise;
     struct surge surge;
     bool started;
     uint64_t interval; /* number of the one that is open */
@@ -36,7 +42,8 @@ struct teller *teller_new(const struct teller_options *options, const struct tel
         t->eve = eve_new(&eve);
         t->volume = volume_new(&options->volume);
     }
-    if (options->writes && (t->eve == NULL || t->volume == NULL)) {
+    t->noise = noise_new(options->quiet_us);
+    if (t->noise == NULL || (options->writes && (t->eve == NULL || t->volume == NULL))) {
         teller_free(&t);
     }
     return t;
@@ -48,6 +55,7 @@ void teller_free(struct teller **t)
         return;
     }
     volume_free(&(*t)->volume);
+    noise_free(&(*t)->noise);
     eve_free(&(*t)->eve);
     mem_free(*t);
     *t = NULL;
@@ -117,11 +125,37 @@ void teller_until(struct teller *t, uint64_t clock_us)
     }
 }
 
-void teller_see(struct teller *t, const struct event *event, bool told)
+/* There is room behind the text; what stands behind the number moves. */
+static void set_repeat(struct event *event, uint64_t n)
 {
-    if (!t->options.writes) {
-        return;
+    char digits[EVENT_REPEAT_DIGITS + 1];
+    size_t len = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, n);
+    size_t end = event->repeat_off + 1;
+    bytes_move(event->json + end + len - 1, event->json + end, event->len - end);
+    bytes_copy(event->json + event->repeat_off, digits, len);
+    event->len += len - 1;
+    for (size_t i = 0; i < event->n_pieces; i++) {
+        struct event_piece *p = &event->pieces[i];
+        if (p->off > event->repeat_off) {
+            p->off += len - 1;
+        } else if (p->off + p->len > event->repeat_off) {
+            p->len += len - 1;
+        }
     }
+}
+
+/* Whether it is written, and not just counted. */
+static bool count_repeat(struct teller *t, struct event *event)
+{
+    uint64_t n = noise_repeat(t->noise, event);
+    if (event->repeat_off > 0 && n > 1) {
+        set_repeat(event, n);
+    }
+    return !t->options.writes || t->options.full_alerts == 0 || n <= t->options.full_alerts;
+}
+
+static void count(struct teller *t, const struct event *event, bool told)
+{
     if (!t->started) {
         t->interval = event->key.clock_us / t->options.interval_us;
         t->started = true;
@@ -130,6 +164,17 @@ void teller_see(struct teller *t, const struct event *event, bool told)
     if (event->facts != NULL) {
         volume_add(t->volume, event, told);
     }
+}
+
+bool teller_see(struct teller *t, struct event *event, bool told)
+{
+    if (event->facts != NULL && event->facts->is_lookup) {
+        told = count_repeat(t, event) && told;
+    }
+    if (t->options.writes) {
+        count(t, event, told);
+    }
+    return told;
 }
 
 void teller_finish(struct teller *t, uint64_t clock_us)

@@ -8,7 +8,10 @@
 struct teller;
 
 struct teller_options {
-    bool writes; /* roll-ups and surges; else nothing is told, and nothing kept */
+    bool writes;          /* roll-ups and surges; else nothing is told, and nothing kept */
+    uint64_t full_alerts; /* repeats of one campaign against one target that are written as they
+                             are, while roll-ups are written; 0: all */
+    uint64_t quiet_us;    /* after which it is no repeat */
     uint64_t interval_us;
     struct volume_limits volume;
     struct surge_limits surge;
@@ -31,7 +34,8 @@ void teller_free(struct teller **t);
 
 /* All events before clock_us were seen: intervals that end there or earlier are told. */
 void teller_until(struct teller *t, uint64_t clock_us);
-/* The next event; `told`: it is written. */
-void teller_see(struct teller *t, const struct event *event, bool told);
+/* The next event; `told`: its rule wants it written. Writes into it which repeat it is. Whether it
+ * is to be written: false when a roll-up alone is to tell it. */
+bool teller_see(struct teller *t, struct event *event, bool told);
 /* No event follows: what there is of the last interval is told, as of clock_us. */
 void teller_finish(struct teller *t, uint64_t clock_us);

@@ -40,6 +40,7 @@ struct writer {
     struct teller *teller;
     uint64_t last_us; /* clock of the latest event */
     _Atomic uint64_t suppressed;
+    _Atomic uint64_t rolled_up;
 };
 
 /* --- outputs
@@ -62,14 +63,13 @@ static void give_out(struct writer *w, const struct event *event)
 /* The next one in order. */
 static void write_event(struct writer *w, struct event *event)
 {
-    bool told = limits_pass(w->limits, event);
+    bool wanted = limits_pass(w->limits, event);
     w->last_us = event->key.clock_us > w->last_us ? event->key.clock_us : w->last_us;
     teller_until(w->teller, event->key.clock_us);
-    teller_see(w->teller, event, told);
-    if (told) {
+    if (teller_see(w->teller, event, wanted)) {
         give_out(w, event);
     } else {
-        atomic_fetch_add_explicit(&w->suppressed, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(wanted ? &w->rolled_up : &w->suppressed, 1, memory_order_relaxed);
     }
     mem_free(event);
 }
@@ -325,7 +325,9 @@ void writer_hurry(struct writer *w)
 void writer_stats(const struct writer *w, struct writer_stats *ret_stats)
 {
     *ret_stats = (struct writer_stats){
-        .suppressed = atomic_load_explicit(&w->suppressed, memory_order_relaxed)};
+        .suppressed = atomic_load_explicit(&w->suppressed, memory_order_relaxed),
+        .rolled_up = atomic_load_explicit(&w->rolled_up, memory_order_relaxed),
+    };
     struct outlet_stats one;
     for (size_t i = 0; writer_output_stats(w, i, &one); i++) {
         ret_stats->written += one.written;

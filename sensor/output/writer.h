@@ -45,6 +45,7 @@ void writer_hurry(struct writer *w);
 struct writer_stats {
     uint64_t written;    /* events, counted once for each output that took them */
     uint64_t suppressed; /* alerts that their rules did not want told */
+    uint64_t rolled_up;  /* alerts that a roll-up alone tells */
     uint64_t lost;       /* not written, for whatever reason */
 };
 /* Any thread may ask. */

@@ -126,6 +126,50 @@ def surges(lab):
                 if event["alert"]["signature_id"] == SURGE], "fewer than the least")
 
 
+def wave(n, minute, server="192.0.2.10", name="wave"):
+    """n attacks of one campaign, one every half second."""
+    start = flows.START_US // MINUTE_US * MINUTE_US + minute * MINUTE_US
+    made = []
+    for i in range(n):
+        made += flows.exchange(("198.51.100.7", 20000 + minute % 10 * 1000 + i),
+                               start + i * 500000, f"/{i}", flows.lookup(name),
+                               server=(server, 80)).frames
+    return made
+
+
+def noise(lab):
+    """What is not told is counted: all of it, wherever it is looked up."""
+    made = (wave(150, 0) + wave(40, 0, "192.0.2.11") + wave(3, 1, name="another")
+            + wave(10, 125))  # two hours later it is news again
+    made.sort(key=lambda frame: frame.time_us)
+    lab.write("g", flows.pcap(made))
+    first = None
+    for workers in ("0", "4"):
+        events = run(lab, "-r", "g", *WRITE, "--set", "volume.full_alerts=5", "--workers", workers)
+        alerts, rollups = split(events)
+        totals = [one for one in rollups if one["scope"] == "total"]
+        told = {}
+        for event in alerts:
+            key = event["alert"]["context"]["jndi"]["campaign"], event["dest_ip"]
+            told.setdefault(key, []).append(event["alert"]["context"]["jndi"]["repeat"])
+        repeats = sorted(told.values())
+        demand(repeats == [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]],
+               f"told: {repeats}")
+        demand(sum(one["alerts"] for one in totals) == 203, f"{totals}")
+        demand(sum(one["told"] for one in totals) == len(alerts) == 18, f"{totals}")
+        demand(events[-1]["stats"]["detect"]["alert"] == 203, "the stats count less")
+        first = first or (alerts, rollups)
+        demand((alerts, rollups) == first, f"others with {workers} workers")
+    ended = lab.run("-r", "g", "-o", "more.json", *WRITE, "--set", "volume.full_alerts=5")
+    demand("Repeats told by roll-ups alone: 185 alerts." in ended.lines, ended.told())
+    for args in ((), ("--set", "volume.full_alerts=5"), (*WRITE, "--set", "volume.full_alerts=0")):
+        alerts, rollups = split(run(lab, "-r", "g", *args))
+        demand(len(alerts) == 203, f"{args}: {len(alerts)} alerts")
+        last = [event["alert"]["context"]["jndi"]["repeat"] for event in alerts
+                if event["timestamp"] < "2021-12-12T23:05:20"][-1]
+        demand(last > 100 and bool(rollups) == (WRITE[0] in args and WRITE[1] in args), f"{args}")
+
+
 def schema(lab):
     """Valid, where the schema is at hand."""
     check = replay.schema_check()
@@ -144,6 +188,7 @@ TESTS = [
     ("roll-ups of all captures add up", all_captures),
     ("what a roll-up tells", what_is_told),
     ("surges", surges),
+    ("repeats", noise),
     ("the schema", schema),
 ]
 
