@@ -99,7 +99,7 @@ void options_help(void)
     }
     printf(
         "\nSIGINT and SIGTERM end with everything written; SIGHUP opens the output anew; SIGUSR2 "
-        "reads the rules anew.\n"
+        "reads rules and geo databases anew.\n"
         "Exit codes: 0 all was read and written; 1 an input could not be read to its end; 2 "
         "usage, configuration, rules or\n"
         "databases are wrong; 3 output was lost; 4 capture could not be started, or ended by "

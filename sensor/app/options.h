@@ -32,6 +32,7 @@ struct options {
     const char *user;              /* --user, or NULL */
     const char *socket;            /* --socket, or NULL */
     char *filter;                  /* the trailing words, joined; or NULL; owned */
+    bool without_geo;              /* no option: databases are another's business */
     bool quiet;                    /* -q */
     bool wait;                     /* --wait */
     bool init_errors_fatal;        /* --init-errors-fatal */

@@ -68,6 +68,7 @@ struct reload *reload_new(const struct options *options, bool start_now)
     }
     r->options = *options;
     r->options.action = ACTION_TEST;
+    r->options.without_geo = true; /* databases are renewed one by one, and refuse nobody */
     atomic_init(&r->state, IDLE);
     (void)sem_init(&r->asked, 0, 0);
     if (start_now && !start(r)) {

@@ -82,12 +82,31 @@ static void take(struct sensor *s, struct packet_batch *batch)
     carry_out(s, batch);
 }
 
+/* Geo databases that were replaced; SIGUSR2 does not wait. */
+static void check_databases(struct sensor *s, bool at_once)
+{
+    uint64_t now = clock_monotonic_us();
+    struct errbuf warnings = {0};
+    struct errbuf notices = {0};
+    if (!at_once && now - s->checked_us < s->snapshot->config.geo_check) {
+        return;
+    }
+    geo_watch_check(s->snapshot->geo, at_once, &warnings, &notices);
+    log_lines(&warnings, LOG_LEVEL_WARNING);
+    log_lines(&notices, LOG_LEVEL_NOTICE);
+    errbuf_free(&warnings);
+    errbuf_free(&notices);
+    s->checked_us = now;
+}
+
 /* Rules that SIGUSR2 asked for: read aside, taken between batches. */
 static void keep_rules(struct sensor *s)
 {
-    if (signals_take_reload()) {
+    bool asked = signals_take_reload();
+    if (asked) {
         reload_ask(s->reload);
     }
+    check_databases(s, asked);
     struct engine *engine = reload_take(s->reload);
     if (engine != NULL) {
         if (s->patrol != NULL) {
@@ -282,6 +301,7 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
         }
     }
     s.started_us = clock_monotonic_us();
+    s.checked_us = s.started_us;
     signals_to(s.feeds.ops, is_live(&s) ? NULL : s.feeds.sources[0], s.writer);
     run_publish_metrics(&s);
     enum source_status status = is_live(&s) ? loop_live(&s, err) : loop_files(&s, err);

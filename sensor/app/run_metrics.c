@@ -63,10 +63,11 @@ static size_t list_outputs(const struct sensor *s, struct metrics_output ret[OUT
 
 static size_t list_databases(const struct sensor *s, struct metrics_database ret[DATABASES_MAX])
 {
-    size_t n = geo_n_databases(s->snapshot->geo);
+    const struct geo *geo = geo_watch_current(s->snapshot->geo);
+    size_t n = geo_n_databases(geo);
     n = n < DATABASES_MAX ? n : DATABASES_MAX;
     for (size_t i = 0; i < n; i++) {
-        struct geo_database d = geo_database(s->snapshot->geo, i);
+        struct geo_database d = geo_database(geo, i);
         ret[i] = (struct metrics_database){d.type, d.build_epoch_s};
     }
     return n;
@@ -114,6 +115,8 @@ static void publish(struct sensor *s, const struct tally *tally)
         .n_outputs = list_outputs(s, outputs),
         .databases = databases,
         .n_databases = list_databases(s, databases),
+        .databases_swapped = geo_watch_stats(s->snapshot->geo).swapped,
+        .databases_refused = geo_watch_stats(s->snapshot->geo).refused,
         .memory_limit = s->snapshot->config.memory_limit,
         .memory_resident = resident_bytes(),
         .live = s->patrol != NULL,

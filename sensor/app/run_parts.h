@@ -48,6 +48,7 @@ struct sensor {
     uint64_t flushed_us;
     uint64_t served_us;
     uint64_t published_us;
+    uint64_t checked_us; /* monotonic: files of databases */
     uint64_t fed_us;
     uint64_t n_unmade; /* stats events for which there was no memory */
 };

@@ -1,4 +1,6 @@
-/* run_say: what a run tells its operator at the start and at the end. */
+/* run_say: what a run tells its operator at the start and at the end.
+ *
+ * One line for each thing, on standard error. The sum itself is summary's. */
 #include "sensor/app/run_parts.h"
 #include "sensor/base/clock.h"
 #include "sensor/base/log.h"
@@ -10,8 +12,9 @@ void run_say_start(const struct sensor *s)
 {
     const struct snapshot *p = s->snapshot;
     struct sbuf geo = sbuf_with_cap(1024);
-    for (size_t i = 0; i < geo_n_databases(p->geo); i++) {
-        struct geo_database d = geo_database(p->geo, i);
+    const struct geo *databases = geo_watch_current(p->geo);
+    for (size_t i = 0; i < geo_n_databases(databases); i++) {
+        struct geo_database d = geo_database(databases, i);
         char date[CLOCK_TEXT_SIZE];
         bool sane = d.build_epoch_s < UINT64_MAX / 1000000;
         clock_format(sane ? d.build_epoch_s * 1000000 : 0, date, sizeof(date));

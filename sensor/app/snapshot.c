@@ -128,10 +128,18 @@ static int load_engine(struct snapshot *s, const struct options *o, struct errbu
 
 static int load_geo(struct snapshot *s, struct errbuf *err, struct errbuf *warnings)
 {
-    if (s->config.geo_databases.n > 0) {
-        return geo_open(&s->config.geo_databases, &s->geo, err);
+    struct geo *geo = NULL;
+    int rc = s->config.geo_databases.n > 0 ? geo_open(&s->config.geo_databases, &geo, err)
+                                           : geo_open_found(&geo, warnings);
+    if (rc != 0) {
+        return rc;
     }
-    return geo_open_found(&s->geo, warnings);
+    s->geo = geo_watch_new(geo, &s->config.geo_databases);
+    if (s->geo == NULL) {
+        geo_free(&geo);
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 /* Beyond the limit: the databases of the gate, tables of fixed size, the program itself. */
@@ -171,7 +179,7 @@ int snapshot_load(struct snapshot *ret_snapshot, const struct options *options, 
     rc = load_engine(s, options, err, warnings);
     rc = rc == 0 && !engine_self_test(s->engine, err) ? -EINVAL : rc;
     worst = worst != 0 ? worst : rc;
-    rc = load_geo(s, err, warnings);
+    rc = options->without_geo ? 0 : load_geo(s, err, warnings);
     worst = worst != 0 ? worst : rc;
     rc = client_policy_new(&s->config.client_trusted, &s->config.client_headers, &s->clients, err);
     return worst != 0 ? worst : rc;
@@ -180,7 +188,7 @@ int snapshot_load(struct snapshot *ret_snapshot, const struct options *options, 
 void snapshot_free(struct snapshot *s)
 {
     client_policy_free(&s->clients);
-    geo_free(&s->geo);
+    geo_watch_free(&s->geo);
     engine_unref(&s->engine);
     config_free(&s->config);
 }

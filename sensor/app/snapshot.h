@@ -2,7 +2,7 @@
 
 #include "sensor/core/config.h"
 #include "sensor/enrich/client.h"
-#include "sensor/enrich/geo.h"
+#include "sensor/enrich/geo_watch.h"
 #include "signatures/engine.h"
 
 /* Everything that is decided at start and then only read: configuration, rules, databases, trusted
@@ -10,7 +10,7 @@
 struct snapshot {
     struct config config;
     struct engine *engine;
-    struct geo *geo;
+    struct geo_watch *geo; /* renewed while it is in use */
     struct client_policy *clients;
 };
 

@@ -52,7 +52,7 @@ static bool make_report(struct worker *w, const struct worker_shared *shared, un
     };
     w->report = (struct report){
         .eve = eve_new(&options),
-        .geo = geo_cache_new(shared->geo, &w->stats),
+        .geo = geo_cache_new_watching(shared->geo, &w->stats),
         .clients = shared->clients,
         .writer = shared->writer,
         .producer = number,

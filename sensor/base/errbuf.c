@@ -75,3 +75,9 @@ const char *errbuf_text(const struct errbuf *e)
 {
     return e->text == NULL ? "" : e->text;
 }
+
+struct span errbuf_first(const struct errbuf *e)
+{
+    struct span lines = span_of(e->text, e->len);
+    return span_head(lines, span_find_byte(lines, 0, '\n'));
+}

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sensor/base/check.h"
+#include "sensor/base/span.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,5 +22,8 @@ void errbuf_add(struct errbuf *e, const char *format, ...) PRINTF(2, 3);
 /* Adds all lines of `from` to `to` and empties `from`. */
 void errbuf_move(struct errbuf *to, struct errbuf *from);
 bool errbuf_is_empty(const struct errbuf *e);
+/* The first line without its newline, to be told within another; empty when there is none. Owned
+ * by e. */
+struct span errbuf_first(const struct errbuf *e);
 /* The lines as one NUL-terminated text, "" when there are none; owned by e. */
 const char *errbuf_text(const struct errbuf *e);

@@ -17,7 +17,9 @@ extern const char *const geo_folders[];
 /* Opens what the usual directories hold, each database type once. Never fails for a bad file: it is
  * left out, with a line in err that is a warning. 0 or -ENOMEM. */
 MUST_USE int geo_open_found(struct geo **ret_geo, struct errbuf *err);
-/* Nulls *g; accepts NULL. */
+/* Another reference to the same. Any thread. */
+struct geo *geo_ref(struct geo *g);
+/* Lets go of a reference. Nulls *g; accepts NULL. Any thread. */
 void geo_free(struct geo **g);
 
 struct geo_database {
@@ -28,10 +30,13 @@ struct geo_database {
 size_t geo_n_databases(const struct geo *g);
 struct geo_database geo_database(const struct geo *g, size_t i);
 
-/* One worker's look-ups, with a small cache. The geo must outlive it; it may be NULL: then only the
- * scope is known. */
+/* One worker's look-ups, with a small cache. It takes a reference to the geo, which may be NULL:
+ * then only the scope is known. */
 struct geo_cache;
-struct geo_cache *geo_cache_new(const struct geo *g, struct stats *stats);
+struct geo_cache *geo_cache_new(struct geo *g, struct stats *stats);
+/* The same of the set in use, whichever that is; the watch, which may be NULL, outlives it. */
+struct geo_watch;
+struct geo_cache *geo_cache_new_watching(struct geo_watch *watch, struct stats *stats);
 void geo_cache_free(struct geo_cache **c);
 /* Always fills ret_place: the scope at least. A database that fails at this address is counted and
  * passed over. */

@@ -223,6 +223,10 @@ static void add_databases(struct sbuf *out, const struct metrics *m)
             labelled(out, name, "db", m->databases[i].type, m->databases[i].build_epoch_s);
         }
     }
+    name = "jndiwatch_geo_reloads_total";
+    family(out, name, COUNTER, "Files of geo databases that were others, by what became of them.");
+    labelled(out, name, "result", "used", m->databases_swapped);
+    labelled(out, name, "result", "refused", m->databases_refused);
 }
 
 static void add_memory(struct sbuf *out, const struct metrics *m)

@@ -29,6 +29,8 @@ struct metrics {
     size_t n_outputs;
     const struct metrics_database *databases;
     size_t n_databases;
+    uint64_t databases_swapped; /* put to use since the start */
+    uint64_t databases_refused;
     uint64_t memory_limit; /* bytes */
     uint64_t memory_resident;
     bool live;

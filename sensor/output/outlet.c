@@ -313,7 +313,8 @@ static void reopen_if_wanted(struct outlet *o)
     if (atomic_exchange_explicit(&o->reopen_wanted, false, memory_order_relaxed)) {
         struct errbuf err = {0};
         if (o->options.ops->reopen(o->sink, &err) != 0) {
-            log_error("%s; going on with the old one", errbuf_text(&err));
+            struct span why = errbuf_first(&err);
+            log_error("%.*s; going on with the old one", (int)why.len, (const char *)why.data);
         }
         errbuf_free(&err);
     }

@@ -2,12 +2,14 @@
 
 import glob
 import os
+import re
 import shutil
+import signal
 import subprocess
 
 import flows
 from harness import (Skip, demand, expect, expect_packets, expect_refused, figure, match_lines,
-                     of_type, unprivileged)
+                     of_type, unprivileged, waits_for_input)
 from rows_capture import OUT, expect_good, good_file
 
 SHIPPED = 'alert http any any -> any any (msg:"{}"; http.uri; content:"/good/"; sid:{}; rev:{};)\n'
@@ -353,6 +355,76 @@ def database_emptied_while_running(lab):
         demand("geo" in event["alert"]["context"]["source"], "no place on an alert")
 
 
+class Fed:
+    """A run that reads from a pipe, a few conversations at a time."""
+
+    def __init__(self, lab, database):
+        self.lab = lab
+        self.n = 0
+        self.running = lab.start("-r", "-", "--geoip", database, *OUT, stdin=subprocess.PIPE)
+        self.write(flows.pcap([]))
+        self.more()
+
+    def write(self, data):
+        self.running.process.stdin.write(data)
+        self.running.process.stdin.flush()
+
+    def more(self):
+        """One more conversation with an attack, which is read."""
+        file = flows.pcap(flows.good(1, 40000 + self.n, flows.START_US + self.n * 1000000))
+        self.write(file[24:])
+        self.n += 1
+        self.running.wait_for(lambda: waits_for_input(self.running.pid), "all to be read")
+
+    def renew(self, said):
+        """SIGUSR2; what it says comes with the next packets."""
+        n = len(re.findall(said, self.running.err()))
+        self.running.signal(signal.SIGUSR2)
+        self.more()
+        self.running.wait_for(lambda: len(re.findall(said, self.running.err())) > n, f"{said}")
+
+    def end(self):
+        """How it ended, and the source's places of all alerts."""
+        self.running.process.stdin.close()
+        self.running.process.stdin = None
+        ended = self.running.wait()
+        expect(ended, 0)
+        return ended, [event["alert"]["context"]["source"]
+                       for event in of_type(self.lab.events(), "alert")]
+
+
+def database_replaced_while_running(lab):
+    """SIGUSR2: what was renamed over the old one is put to use; nothing is lost meanwhile."""
+    shutil.copy(geo(lab, "maxmind-city.mmdb"), lab.path("c.mmdb"))
+    fed = Fed(lab, "c.mmdb")
+    shutil.copy(geo(lab, "maxmind-asn.mmdb"), lab.path("new.mmdb"))
+    os.rename(lab.path("new.mmdb"), lab.path("c.mmdb"))
+    fed.renew(rb"geo database 'c\.mmdb' put to use: GeoLite2-ASN of ")
+    fed.more()
+    ended, places = fed.end()
+    demand(len(places) == 3, f"{len(places)} alerts")
+    demand("geo" in places[0] and "as" not in places[0], f"first: {places[0]}")
+    demand("as" in places[-1] and "geo" not in places[-1], f"last: {places[-1]}")
+    demand(not ended.warnings, ended.told())
+
+
+def database_spoiled_while_running(lab):
+    """Whatever stands there instead, the old one stays in use, with a line."""
+    shutil.copy(geo(lab, "maxmind-city.mmdb"), lab.path("c.mmdb"))
+    fed = Fed(lab, "c.mmdb")
+    with open(lab.path("c.mmdb"), "r+b") as file:
+        file.truncate(1000)
+    fed.renew(rb"cannot use geo database 'c\.mmdb': .*; the old one stays in use")
+    os.unlink(lab.path("c.mmdb"))
+    fed.renew(rb"cannot open geo database 'c\.mmdb': No such file.*; the old one stays in use")
+    fed.more()
+    shutil.copy(geo(lab, "maxmind-city.mmdb"), lab.path("c.mmdb"))
+    fed.renew(rb"put to use: GeoLite2-City of ")
+    ended, places = fed.end()
+    demand(len(places) == 5 and all("geo" in place for place in places), f"{places}")
+    demand(len(ended.warnings) == 2, ended.told())
+
+
 TESTS = [
     ("row 21 config missing", config_missing),
     ("row 21 config not readable", config_not_readable),
@@ -385,4 +457,6 @@ TESTS = [
     ("row 31 database of another type", database_of_another_type),
     ("row 31 database with odd types", database_with_odd_types),
     ("row 32 database emptied while running", database_emptied_while_running),
+    ("row 32 database replaced while running", database_replaced_while_running),
+    ("row 32 database spoiled while running", database_spoiled_while_running),
 ]

@@ -2,13 +2,14 @@
  * JNDIWATCH_TEST_GEO (a folder); without them the tests that read one are left out and said to be.
  */
 #include "sensor/enrich/client.h"
-#include "sensor/enrich/geo.h"
+#include "sensor/enrich/geo_watch.h"
 #include "sensor/enrich/scope.h"
 #include "tests/unit/runner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct addr addr(const char *text)
 {
@@ -360,6 +361,147 @@ static void without_a_database_the_scope_is_known(void)
     geo_cache_free(&c);
 }
 
+/* --- databases that are replaced
+ * ------------------------------------------------------------------------- */
+
+enum { PATH_SIZE = 600 };
+
+static void copy_database(const char *name, const char *to)
+{
+    char from[PATH_SIZE];
+    char bytes[4096];
+    size_t n = 0;
+    (void)snprintf(from, sizeof(from), "%s/%s", geo_dir(), name);
+    FILE *in = fopen(from, "rb");
+    FILE *out = fopen(to, "wb");
+    CU_ASSERT_FATAL(in != NULL && out != NULL);
+    while ((n = fread(bytes, 1, sizeof(bytes), in)) > 0) {
+        CU_ASSERT_EQUAL(fwrite(bytes, 1, n, out), n);
+    }
+    (void)fclose(in);
+    CU_ASSERT_EQUAL(fclose(out), 0);
+}
+
+/* A folder with one file, a watch of it, and a worker's cache. */
+struct watched {
+    char path[PATH_SIZE];
+    char folder[64];
+    struct geo_watch *watch;
+    struct geo_cache *cache;
+    struct stats stats;
+    struct errbuf warnings;
+    struct errbuf notices;
+};
+
+static void begin_watch(struct watched *w, const char *name)
+{
+    struct config_list files = {0};
+    struct geo *geo = NULL;
+    *w = (struct watched){.folder = "/tmp/test-enrich-XXXXXX"};
+    CU_ASSERT_FATAL(mkdtemp(w->folder) != NULL);
+    (void)snprintf(w->path, sizeof(w->path), "%s/x.mmdb", w->folder);
+    copy_database(name, w->path);
+    CU_ASSERT_EQUAL(config_append(&files, span_str(w->path)), 0);
+    CU_ASSERT_EQUAL_FATAL(geo_open(&files, &geo, &w->warnings), 0);
+    w->watch = geo_watch_new(geo, &files);
+    CU_ASSERT_FATAL(w->watch != NULL);
+    w->cache = geo_cache_new_watching(w->watch, &w->stats);
+    config_list_free(&files);
+}
+
+/* Checks; how many lines of each kind there are since the last time. */
+static void check(struct watched *w, bool again, size_t n_warnings, size_t n_notices)
+{
+    errbuf_free(&w->warnings);
+    errbuf_free(&w->notices);
+    geo_watch_check(w->watch, again, &w->warnings, &w->notices);
+    CU_ASSERT_EQUAL(w->warnings.n_lines, n_warnings);
+    CU_ASSERT_EQUAL(w->notices.n_lines, n_notices);
+}
+
+static bool knows_as(struct watched *w)
+{
+    struct addr a = addr("192.0.2.1");
+    struct place got;
+    geo_find(w->cache, &a, &got);
+    return got.as_number != 0;
+}
+
+static void end_watch(struct watched *w)
+{
+    geo_cache_free(&w->cache);
+    geo_watch_free(&w->watch);
+    errbuf_free(&w->warnings);
+    errbuf_free(&w->notices);
+    (void)unlink(w->path);
+    CU_ASSERT_EQUAL(rmdir(w->folder), 0);
+}
+
+static void a_replaced_database_is_put_to_use(void)
+{
+    struct watched w;
+    char other[PATH_SIZE + 8];
+    if (geo_dir() == NULL) {
+        return;
+    }
+    begin_watch(&w, "maxmind-city.mmdb");
+    check(&w, false, 0, 0);
+    CU_ASSERT(!knows_as(&w));
+    (void)snprintf(other, sizeof(other), "%s.new", w.path);
+    copy_database("maxmind-asn.mmdb", other);
+    CU_ASSERT_EQUAL(rename(other, w.path), 0);
+    CU_ASSERT(!knows_as(&w)); /* nobody has looked yet */
+    check(&w, false, 0, 1);
+    CU_ASSERT(knows_as(&w));
+    check(&w, false, 0, 0);
+    CU_ASSERT_EQUAL(geo_watch_stats(w.watch).swapped, 1);
+    end_watch(&w);
+}
+
+static void a_bad_database_is_told_once_and_the_old_one_stays(void)
+{
+    struct watched w;
+    if (geo_dir() == NULL) {
+        return;
+    }
+    begin_watch(&w, "maxmind-asn.mmdb");
+    CU_ASSERT(knows_as(&w));
+    CU_ASSERT_EQUAL(truncate(w.path, 500), 0);
+    check(&w, false, 1, 0);
+    check(&w, false, 0, 0);
+    check(&w, true, 1, 0);
+    CU_ASSERT_EQUAL(unlink(w.path), 0);
+    check(&w, false, 1, 0);
+    check(&w, false, 0, 0);
+    CU_ASSERT(knows_as(&w));
+    copy_database("damaged-half.mmdb", w.path);
+    check(&w, false, 1, 0);
+    CU_ASSERT(knows_as(&w));
+    copy_database("maxmind-connection.mmdb", w.path);
+    check(&w, false, 1, 0);
+    CU_ASSERT(knows_as(&w));
+    copy_database("maxmind-asn.mmdb", w.path);
+    check(&w, false, 0, 1);
+    CU_ASSERT(knows_as(&w));
+    end_watch(&w);
+}
+
+static void a_set_lives_as_long_as_a_worker_has_it(void)
+{
+    struct watched w;
+    if (geo_dir() == NULL) {
+        return;
+    }
+    begin_watch(&w, "maxmind-asn.mmdb");
+    for (unsigned i = 0; i < 50; i++) {
+        copy_database(i % 2 == 0 ? "maxmind-city.mmdb" : "maxmind-asn.mmdb", w.path);
+        check(&w, false, 0, 1);
+        CU_ASSERT(i % 5 != 0 || knows_as(&w) == (i % 2 != 0));
+    }
+    CU_ASSERT_EQUAL(geo_watch_generation(w.watch), 50);
+    end_watch(&w);
+}
+
 static CU_TestInfo tests[] = {
     {"special_ranges_are_named", special_ranges_are_named},
     {"carried_addresses_are_unmapped", carried_addresses_are_unmapped},
@@ -372,6 +514,10 @@ static CU_TestInfo tests[] = {
     {"other_databases_are_refused_by_name", other_databases_are_refused_by_name},
     {"damaged_databases_cost_no_event", damaged_databases_cost_no_event},
     {"without_a_database_the_scope_is_known", without_a_database_the_scope_is_known},
+    {"a_replaced_database_is_put_to_use", a_replaced_database_is_put_to_use},
+    {"a_bad_database_is_told_once_and_the_old_one_stays",
+     a_bad_database_is_told_once_and_the_old_one_stays},
+    {"a_set_lives_as_long_as_a_worker_has_it", a_set_lives_as_long_as_a_worker_has_it},
     CU_TEST_INFO_NULL,
 };
 
