@@ -398,7 +398,9 @@ void writer_end(struct writer *w)
         return;
     }
     stop_thread(w);
-    write_rest(w);
+    if (w->teller != NULL) { /* else it is only half made, and nothing came */
+        write_rest(w);
+    }
     end_outlets(w);
     w->ended = true;
 }

@@ -107,14 +107,15 @@ static bool replay(struct trial *t, const char *capture)
     char *argv[] = {"jndiwatch", "-q",
                     "-r",        (char *)(uintptr_t)capture,
                     "--set",     "flow.ndpi_packets=0",
+                    "--set",     "volume.write=yes",
                     "--set",     "host=lab",
                     "-o",        NULL};
     struct options options;
     struct snapshot snapshot = {0};
     struct errbuf err = {0};
     struct errbuf warnings = {0};
-    argv[9] = (char *)(uintptr_t)t->output;
-    bool good = options_parse(10, argv, &options, &err) == 0 &&
+    argv[11] = (char *)(uintptr_t)t->output;
+    bool good = options_parse(12, argv, &options, &err) == 0 &&
                 snapshot_load(&snapshot, &options, &err, &warnings) == 0;
     t->snapshot = &snapshot;
     t->options = &options;
