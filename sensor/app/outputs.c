@@ -142,6 +142,40 @@ static const struct sink_ops *sink_of(const struct config_output *o, struct errb
     return ops;
 }
 
+/* Its own name, or its type with a number behind all but the first of that type. */
+static void name_of(const struct config *c, size_t number, char ret_name[NAME_SIZE])
+{
+    const struct config_output *o = &c->outputs[number];
+    size_t same = 1;
+    for (size_t i = 0; i < number; i++) {
+        same += strcmp(c->outputs[i].type, o->type) == 0 && c->outputs[i].name[0] == '\0';
+    }
+    if (o->name[0] != '\0') {
+        (void)snprintf(ret_name, NAME_SIZE, "%s", o->name);
+    } else if (same == 1) {
+        (void)snprintf(ret_name, NAME_SIZE, "%s", o->type);
+    } else {
+        (void)snprintf(ret_name, NAME_SIZE, "%s%zu", o->type, same);
+    }
+}
+
+/* Counters and messages go by the name. */
+static int check_name(const struct config *c, size_t number, struct errbuf *err)
+{
+    char own[NAME_SIZE];
+    char other[NAME_SIZE];
+    name_of(c, number, own);
+    for (size_t i = 0; i < number; i++) {
+        name_of(c, i, other);
+        if (strcmp(own, other) == 0) {
+            errbuf_add(err, "two outputs are named '%s'; set outputs[].name of one to another",
+                       own);
+            return -EEXIST;
+        }
+    }
+    return 0;
+}
+
 int outputs_check(const struct config *config, struct errbuf *err)
 {
     enum { LEAST_LINE = 2048 };
@@ -152,6 +186,8 @@ int outputs_check(const struct config *config, struct errbuf *err)
         int rc = ops == NULL ? -ENOTSUP : ops->check != NULL ? ops->check(o, err) : 0;
         worst = worst != 0 ? worst : rc;
         rc = check_prefix(o, err);
+        worst = worst != 0 ? worst : rc;
+        rc = check_name(config, i, err);
         worst = worst != 0 ? worst : rc;
         if (o->line > 0 && o->line < LEAST_LINE) {
             errbuf_add(err, "outputs[].line: at least 2 KiB, or 0");
@@ -212,23 +248,6 @@ unsigned outputs_rights(const struct config *config)
 bool outputs_start_threads(const struct config *config)
 {
     return (needs_of(config) & SINK_THREADS) != 0;
-}
-
-/* Its own name, or its type with a number behind all but the first of that type. */
-static void name_of(const struct config *c, size_t number, char ret_name[NAME_SIZE])
-{
-    const struct config_output *o = &c->outputs[number];
-    size_t same = 1;
-    for (size_t i = 0; i < number; i++) {
-        same += strcmp(c->outputs[i].type, o->type) == 0 && c->outputs[i].name[0] == '\0';
-    }
-    if (o->name[0] != '\0') {
-        (void)snprintf(ret_name, NAME_SIZE, "%s", o->name);
-    } else if (same == 1) {
-        (void)snprintf(ret_name, NAME_SIZE, "%s", o->type);
-    } else {
-        (void)snprintf(ret_name, NAME_SIZE, "%s%zu", o->type, same);
-    }
 }
 
 int outputs_open(const struct config *config, const char *host, struct writer *writer,

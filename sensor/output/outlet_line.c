@@ -74,6 +74,17 @@ int line_of_event(const struct line_form *form, const struct event *event, struc
     return rc;
 }
 
+struct span line_value(struct span line, struct span key)
+{
+    size_t at = span_find(line, 0, key);
+    struct span rest = at == SPAN_NONE ? span_of(NULL, 0) : span_from(line, at + key.len);
+    size_t len = 0;
+    while (len < rest.len && rest.data[len] != '"' && rest.data[len] != ',') {
+        len++;
+    }
+    return span_head(rest, len);
+}
+
 static void write_loss(struct json *j, const struct line_loss *loss)
 {
     char time[CLOCK_TEXT_SIZE];

@@ -19,6 +19,11 @@ struct line_form line_form_of(const struct config_output *config);
 MUST_USE int line_of_event(const struct line_form *form, const struct event *event,
                            struct sbuf *to);
 
+/* The first value of a key in a line that was made here: `key` is what stands before it, with its
+ * quotes and colon. Up to the next quote or comma: of texts in which neither can stand. Empty when
+ * there is no such key. */
+struct span line_value(struct span line, struct span key);
+
 struct line_loss {
     const char *host;
     const char *output;

@@ -7,6 +7,7 @@
  * the outlet's decision, which give_up() carries out. */
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
+#include "sensor/output/outlet_line.h"
 #include "sensor/output/sinks.h"
 
 #include <errno.h>
@@ -208,33 +209,20 @@ static int kafka_open(const struct sink_options *options, struct sink **ret_sink
 /* --- records
  * -------------------------------------------------------------------------------------------- */
 
-/* The value of the first `key` of a line: the envelope stands before all that came from the wire,
- * and no key can stand unescaped in a text. */
-static struct span value_of(struct span line, struct span key)
-{
-    size_t at = span_find(line, 0, key);
-    struct span rest = at == SPAN_NONE ? span_of(NULL, 0) : span_from(line, at + key.len);
-    size_t len = 0;
-    while (len < rest.len && rest.data[len] != '"' && rest.data[len] != ',') {
-        len++;
-    }
-    return span_head(rest, len);
-}
-
 static struct span key_of(const struct config_output *c, struct span line)
 {
     if (strcmp(c->kafka_partition_by, "source") == 0) {
-        return value_of(line, SPAN("\"src_ip\":\""));
+        return line_value(line, SPAN("\"src_ip\":\""));
     }
     if (strcmp(c->kafka_partition_by, "flow") == 0) {
-        return value_of(line, SPAN("\"flow_id\":"));
+        return line_value(line, SPAN("\"flow_id\":"));
     }
     return span_of(NULL, 0);
 }
 
 static void name_topic(const struct config_output *c, struct span line, char ret_topic[TOPIC_SIZE])
 {
-    struct span type = value_of(line, SPAN("\"event_type\":\""));
+    struct span type = line_value(line, SPAN("\"event_type\":\""));
     struct span pattern = span_str(c->kafka_topic);
     size_t at = span_find(pattern, 0, SPAN("%e"));
     if (at == SPAN_NONE) {

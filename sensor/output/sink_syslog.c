@@ -8,6 +8,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
+#include "sensor/output/outlet_line.h"
 #include "sensor/output/peer.h"
 #include "sensor/output/sinks.h"
 
@@ -126,25 +127,13 @@ static int syslog_open(const struct sink_options *options, struct sink **ret_sin
     return 0;
 }
 
-/* The text behind the first `key` (with its quotes and colon) up to the next quote or comma. */
-static struct span value_of(struct span line, struct span key)
-{
-    size_t at = span_find(line, 0, key);
-    struct span rest = at == SPAN_NONE ? span_of(NULL, 0) : span_from(line, at + key.len);
-    size_t len = 0;
-    while (len < rest.len && rest.data[len] != '"' && rest.data[len] != ',') {
-        len++;
-    }
-    return span_head(rest, len);
-}
-
 /* Alerts by their severity, 1 the worst; alert.severity stands before all that came from the wire
  * but the signature, in which no key can stand unescaped. */
 static unsigned level_of(const struct sink *s, struct span line, struct span type)
 {
     uint64_t severity = 0;
     if (!span_equal(type, SPAN("alert")) ||
-        !span_to_u64(value_of(line, SPAN("\"severity\":")), &severity) || severity == 0) {
+        !span_to_u64(line_value(line, SPAN("\"severity\":")), &severity) || severity == 0) {
         return s->level;
     }
     return severity < 4 ? 1 + (unsigned)severity : 5; /* crit, err, warning; notice */
@@ -165,10 +154,10 @@ static void add_time(struct sbuf *to, struct span time)
 /* The message of one line, in s->frame. */
 static bool make_message(struct sink *s, struct span line)
 {
-    struct span type = value_of(line, SPAN("\"event_type\":\""));
+    struct span type = line_value(line, SPAN("\"event_type\":\""));
     sbuf_reset(&s->frame);
     sbuf_add_format(&s->frame, "<%u>1 ", s->facility * 8 + level_of(s, line, type));
-    add_time(&s->frame, value_of(line, SPAN("\"timestamp\":\"")));
+    add_time(&s->frame, line_value(line, SPAN("\"timestamp\":\"")));
     sbuf_add_format(&s->frame, " %s %s %d %.*s - ", s->host, s->app, (int)getpid(), (int)type.len,
                     (const char *)type.data);
     return sbuf_add(&s->frame, line);

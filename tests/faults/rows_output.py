@@ -176,6 +176,19 @@ def log_renamed(lab):
     renamed_log(lab, None)
 
 
+def sighup_in_vain(lab):
+    """The name cannot be opened any more: one whole line says so, and the old file goes on."""
+    os.mkdir(lab.path("D"))
+    fed = Fed(lab, "-o", "D/out.json")
+    fed.until(has_lines(lab.path("D", "out.json")), "the first records")
+    os.rename(lab.path("D"), lab.path("E"))
+    fed.running.signal(signal.SIGHUP)
+    fed.until(lambda: b"going on with the old one" in fed.running.err(), "the complaint")
+    expect(fed.end(), 0, r"^(cannot write|output directory) '[^'?]*'[^?]*; going on with the old "
+           r"one$")
+    expect_fed(fed.n, lab.text(os.path.join("E", "out.json")))
+
+
 def log_deleted(lab):
     fed = Fed(lab, *OUT)
     path = lab.path("out.json")
@@ -578,6 +591,7 @@ TESTS = [
     ("row 34 output not writable", output_not_writable),
     ("row 35 log renamed, SIGHUP", log_renamed_and_sighup),
     ("row 35 log renamed, no signal", log_renamed),
+    ("row 35 SIGHUP in vain", sighup_in_vain),
     ("row 35 log deleted", log_deleted),
     ("row 36 rules reloaded", rules_reloaded),
     ("row 36 rules reloaded, two workers", rules_reloaded_by_workers),

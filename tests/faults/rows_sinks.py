@@ -689,7 +689,23 @@ KAFKA_TESTS = [
     ("hostile bytes everywhere", hostile_bytes_everywhere),
 ]
 
+
+def names_are_unique(lab):
+    """Of whom the counters tell must be clear; given and made names are alike."""
+    good_file(lab)
+    for outputs in (("name: x", "name: x"), ("target: a.json", "name: file"),
+                    ("target: a.json", "name: file2", "target: c.json")):
+        words = [f"type: file, {word}" + ("" if "target" in word else f", target: {i}.json")
+                 for i, word in enumerate(outputs)]
+        name = "x" if "name: x" in outputs else "file2" if len(outputs) > 2 else "file"
+        expect_refused(lab.run("-r", "good.pcap", *configure(lab, *words)),
+                       rf"^two outputs are named '{name}'; ")
+    expect(lab.run("-r", "good.pcap", *configure(lab, "type: file, target: a.json, name: x",
+                                                 "type: file, target: b.json")), 0)
+
+
 TESTS = [
+    ("names of outputs", names_are_unique),
     ("sockets get what the file gets", sockets_get_what_the_file_gets),
     ("each output has its events", each_output_has_its_events),
     ("nobody listens", nobody_listens),
