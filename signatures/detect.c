@@ -264,10 +264,12 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     h->bytes = region->bytes;
     h->kind = region->kind;
     h->field = region->field;
-    h->n_seen = 0;
-    h->n_copies = 0;
-    h->last_copy = (struct last_copy){0};
-    h->file_copy = (struct last_copy){0};
+    for (size_t i = 0; i < DETECT_DIALECTS; i++) {
+        h->known[i].n_seen = 0;
+        h->known[i].n_copies = 0;
+        h->known[i].last_copy = (struct last_copy){0};
+        h->known[i].file_copy = (struct last_copy){0};
+    }
     detect_scan(d, e, region->bytes, &h->hits);
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
     h->quiet = h->hits.n == 0 && !e->wants_all;

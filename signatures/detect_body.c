@@ -250,6 +250,17 @@ static void look_at_hits(struct detector *d, const struct window *w, const struc
     }
 }
 
+/* The same once more, for what Commons Text would do. */
+static void look_at_hits_as_commons(struct detector *d, const struct window *w,
+                                    const struct hits *hits, size_t cut)
+{
+    struct spot spot = *w->spot;
+    struct window window = *w;
+    spot.dialect = LOOKUP_COMMONS_TEXT;
+    window.spot = &spot;
+    look_at_hits(d, &window, hits, cut);
+}
+
 /* Looks at a window with the hits in it; returns the offset in the body up to which hits are dealt
  * with. */
 static uint64_t look_at_window(struct detector *d, const struct window *w, const struct hits *hits)
@@ -263,7 +274,11 @@ static uint64_t look_at_window(struct detector *d, const struct window *w, const
     detect_groups(d, w->spot, w->spot->field, &all, &view);
     detect_groups(d, w->spot, FIELD_N, &all, &view);
     size_t cut = cut_of(e, w, hits);
+    d->commons = false;
     look_at_hits(d, w, hits, cut);
+    if (d->commons) {
+        look_at_hits_as_commons(d, w, hits, cut);
+    }
     return w->off + cut;
 }
 

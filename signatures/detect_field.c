@@ -57,7 +57,13 @@ struct place {
     size_t off;  /* here */
 };
 
-static void remember(struct head *h, size_t from, size_t end, enum lookup_class class)
+/* What was found in the head in a spot's dialect. */
+static struct known *known_of(const struct place *p, const struct spot *spot)
+{
+    return &p->head->known[spot->dialect];
+}
+
+static void remember(struct known *h, size_t from, size_t end, enum lookup_class class)
 {
     if (class != LOOKUP_NONE && h->n_seen < DETECT_SEEN_MAX) {
         h->seen[h->n_seen++] = (struct seen){from, end, class};
@@ -65,7 +71,7 @@ static void remember(struct head *h, size_t from, size_t end, enum lookup_class 
 }
 
 /* The end of the known attack around an offset in the head, or 0. */
-static size_t known_attack(const struct head *h, size_t off)
+static size_t known_attack(const struct known *h, size_t off)
 {
     for (size_t i = 0; i < h->n_seen; i++) {
         const struct seen *s = &h->seen[i];
@@ -77,7 +83,7 @@ static size_t known_attack(const struct head *h, size_t off)
 }
 
 /* The highest class known of anything between two offsets in the head. */
-static enum lookup_class known_class(const struct head *h, size_t from, size_t end)
+static enum lookup_class known_class(const struct known *h, size_t from, size_t end)
 {
     enum lookup_class class = LOOKUP_NONE;
     for (size_t i = 0; i < h->n_seen; i++) {
@@ -90,7 +96,7 @@ static enum lookup_class known_class(const struct head *h, size_t from, size_t e
 }
 
 /* Whether these names were found in a decoded copy from this head; each copy answers once. */
-static bool told_by_copy(struct head *h, uint64_t names)
+static bool told_by_copy(struct known *h, uint64_t names)
 {
     for (size_t i = 0; i < h->n_copies; i++) {
         if (h->copies[i] == names) {
@@ -178,7 +184,8 @@ static bool is_other_form(const struct last_copy *c, const struct spot *spot,
 }
 
 /* A header whose parameters name a file, after that name was told, and nothing more than it. */
-static bool is_name_told(const struct head *h, const struct spot *spot, const struct answer *answer)
+static bool is_name_told(const struct known *h, const struct spot *spot,
+                         const struct answer *answer)
 {
     bool names_file =
         spot->field == FIELD_EMAIL_HEADER && (span_equal(spot->item, SPAN("content-disposition")) ||
@@ -192,7 +199,7 @@ static void look_at_copy(struct detector *d, const struct place *p, const struct
                          struct span value)
 {
     struct answer answer;
-    struct head *h = p->head;
+    struct known *h = known_of(p, spot);
     detect_evaluate(d, spot, value, &answer);
     if (p->owned && is_name_told(h, spot, &answer)) {
         return;
@@ -207,26 +214,26 @@ static void look_at_copy(struct detector *d, const struct place *p, const struct
     detect_report(d, spot, value, &answer);
 }
 
-static void remember_best(const struct place *p, struct span text, enum lookup_class class)
+static void remember_best(const struct place *p, const struct spot *spot, struct span text,
+                          enum lookup_class class)
 {
     size_t at = 0;
     if (p->inside && span_contains(p->head->bytes, text, &at)) {
-        remember(p->head, at, at + text.len, class);
+        remember(known_of(p, spot), at, at + text.len, class);
     }
 }
 
 static void look_at_value(struct detector *d, const struct place *p, const struct spot *spot,
                           struct span value)
 {
-    if (p->head->last_copy.place == place_key(spot) || p->head->file_copy.class != LOOKUP_NONE) {
+    struct known *h = known_of(p, spot);
+    if (h->last_copy.place == place_key(spot) || h->file_copy.class != LOOKUP_NONE) {
         struct answer answer;
         detect_evaluate(d, spot, value, &answer);
-        if (is_other_form(&p->head->last_copy, spot, &answer) ||
-            is_name_told(p->head, spot, &answer)) {
+        if (is_other_form(&h->last_copy, spot, &answer) || is_name_told(h, spot, &answer)) {
             remember_best(
-                p, value,
-                p->head->last_copy.class > p->head->file_copy.class ? p->head->last_copy.class
-                                                                    : p->head->file_copy.class);
+                p, spot, value,
+                h->last_copy.class > h->file_copy.class ? h->last_copy.class : h->file_copy.class);
             return;
         }
     }
@@ -234,12 +241,11 @@ static void look_at_value(struct detector *d, const struct place *p, const struc
     struct candidate c[2] = {{*spot, value, value.len}};
     size_t n = line_candidate(p, spot, value, &c[1]) ? 2 : 1;
     size_t best = detect_best(d, c, n, &class);
-    remember_best(p, c[best].text, class);
+    remember_best(p, spot, c[best].text, class);
     if (spot->field == FIELD_FILE_NAME && class != LOOKUP_NONE) {
         struct answer answer;
         detect_evaluate(d, spot, value, &answer);
-        p->head->file_copy =
-            (struct last_copy){place_key(spot), answer.class, answer.result.n_names};
+        h->file_copy = (struct last_copy){place_key(spot), answer.class, answer.result.n_names};
     }
 }
 
@@ -267,7 +273,7 @@ static void look_at_parts(struct detector *d, const struct place *p, const struc
         size_t n = l.value.len == value.len ? 1 : 2;
         n += line_candidate(p, spot, value, &c[n]);
         size_t best = detect_best(d, c, n, &class);
-        remember_best(p, c[best].text, class);
+        remember_best(p, spot, c[best].text, class);
         done = best > 0 ? value.len : limit;
     }
 }
@@ -286,8 +292,9 @@ static void look_at_line(struct detector *d, const struct place *p, const struct
     struct spot told = *spot;
     told.field = line_field(p, spot, at);
     detect_evaluate(d, &told, line, &answer);
-    if (answer.class <= known_class(p->head, at, at + line.len) ||
-        told_by_copy(p->head, detect_names_key(d, &answer))) {
+    struct known *h = known_of(p, spot);
+    if (answer.class <= known_class(h, at, at + line.len) ||
+        told_by_copy(h, detect_names_key(d, &answer))) {
         return;
     }
     detect_report(d, &told, line, &answer);
@@ -304,7 +311,7 @@ static void look_at_lines(struct detector *d, const struct place *p, const struc
         if (!detect_is_opener(e, hit) || end <= done) {
             continue;
         }
-        size_t known = known_attack(p->head, p->off + end - 1);
+        size_t known = known_attack(known_of(p, spot), p->off + end - 1);
         if (known > 0) {
             done = known - p->off;
             continue;
@@ -339,18 +346,10 @@ static bool any_worth_it(struct detector *d, const struct engine *e, const struc
     return worth;
 }
 
-static void look_for_lookups(struct detector *d, const struct place *p, const struct spot *spot,
-                             const struct hit_range *range, const struct field *f)
+static void look_by_sort(struct detector *d, const struct place *p, const struct spot *spot,
+                         const struct hit_range *range, const struct field *f)
 {
-    enum field_sort sort = sort_of(p->head, f);
-    if (sort == SORT_VALUE || sort == SORT_PARTS) {
-        detect_opened(d, spot->tx, spot->field, detect_n_opened(range));
-    }
-    if (!any_worth_it(d, detect_engine(d, spot->tx), range, f->value) ||
-        !detect_may_hide(f->value)) {
-        return;
-    }
-    switch (sort) {
+    switch (sort_of(p->head, f)) {
     case SORT_VALUE:
         if (p->inside) {
             look_at_value(d, p, spot, f->value);
@@ -366,6 +365,26 @@ static void look_for_lookups(struct detector *d, const struct place *p, const st
         break;
     case SORT_DERIVED:
         break;
+    }
+}
+
+static void look_for_lookups(struct detector *d, const struct place *p, const struct spot *spot,
+                             const struct hit_range *range, const struct field *f)
+{
+    enum field_sort sort = sort_of(p->head, f);
+    if (sort == SORT_VALUE || sort == SORT_PARTS) {
+        detect_opened(d, spot->tx, spot->field, detect_n_opened(range));
+    }
+    if (!any_worth_it(d, detect_engine(d, spot->tx), range, f->value) ||
+        !detect_may_hide(f->value)) {
+        return;
+    }
+    d->commons = false;
+    look_by_sort(d, p, spot, range, f);
+    if (d->commons) {
+        struct spot commons = *spot;
+        commons.dialect = LOOKUP_COMMONS_TEXT;
+        look_by_sort(d, p, &commons, range, f);
     }
 }
 

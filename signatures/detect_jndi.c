@@ -24,7 +24,8 @@ void detect_evaluate(struct detector *d, const struct spot *spot, struct span te
         return; /* told once for the region */
     }
     stats_add(d->stats, STAT_EVALUATIONS, 1);
-    const struct peel_hints hints = {.field = spot->field,
+    const struct peel_hints hints = {.dialect = spot->dialect,
+                                     .field = spot->field,
                                      .item = spot->item,
                                      .layers = spot->layers,
                                      .time_us = spot->tx->conn->last_us,
@@ -37,6 +38,10 @@ void detect_evaluate(struct detector *d, const struct spot *spot, struct span te
                            .encodings = result.encodings,
                            .raw = span_sub(text, result.raw_off, result.raw_len)};
     d->dry = d->fuel == 0;
+    d->commons = d->commons || result.commons;
+    if (spot->dialect == LOOKUP_COMMONS_TEXT && ret->class == LOOKUP_NONE) {
+        ret->over_budget = false; /* told of the text when Log4j was asked about it */
+    }
     if (ret->over_budget) {
         stats_add(d->stats, STAT_OVER_BUDGET, 1);
     }
@@ -62,8 +67,9 @@ static uint64_t told_key(struct detector *d, const struct spot *spot, const stru
 {
     uint64_t names = detect_names_key(d, answer);
     sbuf_reset(&d->key);
-    sbuf_add_format(&d->key, "%llx %d %d %d %d %d ", (unsigned long long)names, (int)answer->class,
-                    answer->over_budget, (int)spot->field, (int)spot->dir,
+    sbuf_add_format(&d->key, "%llx %d %d %d %d %d %d ", (unsigned long long)names,
+                    (int)spot->dialect, (int)answer->class, answer->over_budget, (int)spot->field,
+                    (int)spot->dir,
                     answer->result.n_names > 0 && answer->result.names[0].reaches_network);
     sbuf_add(&d->key, spot->item);
     return hash_fixed(sbuf_span(&d->key));
@@ -127,7 +133,9 @@ static void keep_names(struct detector *d, struct keeper *k, const struct lookup
     jndi->lookups = keep_list(k, r->n_names);
     for (size_t i = 0; jndi->lookups != NULL && i < r->n_names; i++) {
         sbuf_reset(&d->key);
-        sbuf_add(&d->key, SPAN("jndi:"));
+        if (r->dialect == LOOKUP_LOG4J) {
+            sbuf_add(&d->key, SPAN("jndi:"));
+        }
         sbuf_add(&d->key, r->names[i].text);
         jndi->lookups[jndi->n_lookups++] = keep(k, sbuf_span(&d->key));
     }
@@ -180,6 +188,7 @@ static struct jndi *keep_answer(struct detector *d, const struct spot *spot,
     if (jndi == NULL) {
         return NULL;
     }
+    jndi->dialect = r->dialect;
     jndi->class = answer->class;
     jndi->over_budget = answer->over_budget;
     jndi->raw_cut = answer->raw.len > RAW_MAX;
@@ -283,7 +292,8 @@ static bool result_matches(struct detector *d, const struct spot *spot,
                            const struct engine_rule *rule, const struct jndi *jndi)
 {
     const struct rule_jndi *asked = &rule->rule->jndi;
-    if ((asked->classes != 0 && (asked->classes & class_of(jndi)) == 0) ||
+    if (jndi->dialect != asked->dialect ||
+        (asked->classes != 0 && (asked->classes & class_of(jndi)) == 0) ||
         (asked->reach != RULE_REACH_ANY &&
          jndi->reaches_network != (asked->reach == RULE_REACH_YES)) ||
         !scheme_is(asked, jndi->scheme)) {

@@ -88,6 +88,19 @@ struct last_copy {
     size_t n_names;
 };
 
+/* What was found in a head so far. */
+struct known {
+    struct seen seen[DETECT_SEEN_MAX];
+    size_t n_seen;
+    /* Names found in decoded copies, which stand somewhere in it. */
+    uint64_t copies[DETECT_COPIES_MAX];
+    size_t n_copies;
+    struct last_copy last_copy;
+    struct last_copy file_copy; /* the name of a file, which stands in a header as well */
+};
+
+enum { DETECT_DIALECTS = LOOKUP_COMMONS_TEXT + 1 };
+
 /* The region announced last in a direction. */
 struct head {
     const struct tx *tx;
@@ -96,13 +109,7 @@ struct head {
     enum field_id field;
     bool quiet; /* nothing was hit, and no rule wants its fields all the same */
     struct hits hits;
-    struct seen seen[DETECT_SEEN_MAX];
-    size_t n_seen;
-    /* Names found in decoded copies, which stand somewhere in it. */
-    uint64_t copies[DETECT_COPIES_MAX];
-    size_t n_copies;
-    struct last_copy last_copy;
-    struct last_copy file_copy; /* the name of a file, which stands in a header as well */
+    struct known known[DETECT_DIALECTS];
 };
 
 struct detector {
@@ -120,6 +127,7 @@ struct detector {
     struct sbuf key; /* what is hashed */
     uint64_t fuel;   /* left for evaluations of this region */
     bool dry;        /* none is, and that was told */
+    bool commons;    /* what Log4j was asked about holds what Commons Text may act on */
     struct body *free_bodies;
     size_t n_free_bodies;
     size_t body_bytes; /* held by open bodies */
@@ -129,6 +137,7 @@ struct detector {
 /* Where something was found. */
 struct spot {
     struct tx *tx;
+    enum lookup_dialect dialect;
     enum field_id field;
     struct span item;
     enum direction dir;

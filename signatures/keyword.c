@@ -43,6 +43,7 @@ static const struct keyword keywords[] = {
     {"byte_test", KEYWORD_VALUE, keyword_byte_test},
     {"byte_jump", KEYWORD_VALUE, keyword_byte_jump},
     {"jndi.class", KEYWORD_VALUE, keyword_jndi_class},
+    {"jndi.dialect", KEYWORD_VALUE, keyword_jndi_dialect},
     {"jndi.scheme", KEYWORD_VALUE, keyword_jndi_scheme},
     {"jndi.reaches_network", KEYWORD_EITHER, keyword_jndi_reaches_network},
 };

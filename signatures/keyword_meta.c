@@ -248,6 +248,19 @@ bool keyword_jndi_class(struct rule_parse *p, struct span value)
     return true;
 }
 
+bool keyword_jndi_dialect(struct rule_parse *p, struct span value)
+{
+    p->rule->jndi.asked = true;
+    for (unsigned i = LOOKUP_LOG4J; i <= LOOKUP_COMMONS_TEXT; i++) {
+        if (span_equal(value, span_str(lookup_dialect_name((enum lookup_dialect)i)))) {
+            p->rule->jndi.dialect = (enum lookup_dialect)i;
+            return true;
+        }
+    }
+    return rule_mistake(p, "is log4j or commons-text, not '%.*s'",
+                        (int)(value.len < 60 ? value.len : 60), (const char *)value.data);
+}
+
 bool keyword_jndi_scheme(struct rule_parse *p, struct span value)
 {
     struct rule_jndi *j = &p->rule->jndi;

@@ -10,7 +10,9 @@
  * ones would ask the same names again. What JNDI gives is taken as nothing, as when the server it
  * asks does not answer.
  *
- * A text that asks nothing is then classified (lookup_classify.c). */
+ * A text that asks nothing is then classified (lookup_classify.c).
+ *
+ * Commons Text makes one pass (lookup_commons.c). */
 #include "signatures/lookup_machine.h"
 
 #include "sensor/base/bytes.h"
@@ -166,6 +168,7 @@ static void reset_found(struct lookup_found *found)
     found->thread_context = false;
     found->cycle = false;
     found->thrown = false;
+    found->refused = false;
 }
 
 bool lookup_read(struct lookup *l, struct span text, size_t ours)
@@ -176,6 +179,10 @@ bool lookup_read(struct lookup *l, struct span text, size_t ours)
     l->raw_limit = text.len - ours;
     l->first_pass = true;
     l->carried = 0;
+    if (l->commons) {
+        (void)pass_on(l); /* there is one only */
+        return !l->over_budget;
+    }
     bool ascii = is_ascii(text);
     size_t at = span_find(text, 0, SPAN("${"));
     bool more = at != SPAN_NONE && lookup_spend(l, text.len / 8);
@@ -190,6 +197,9 @@ bool lookup_read(struct lookup *l, struct span text, size_t ours)
 
 void lookup_read_on(struct lookup *l)
 {
+    if (l->commons) {
+        return;
+    }
     for (unsigned i = 0; i < ON_MAX && l->found.names.n == 0 && !l->found.thrown; i++) {
         if (l->over_budget || !pass_on(l)) {
             return;
@@ -214,7 +224,9 @@ static void fill_names(struct lookup *l, struct lookup_result *result)
     for (size_t i = 0; i < l->found.names.n; i++) {
         struct span text = lookup_list_at(&l->found.names, i);
         struct span scheme = lookup_scheme(text);
-        l->names[i] = (struct lookup_name){text, scheme, lookup_scheme_reaches_network(scheme)};
+        bool reaches = l->commons ? lookup_commons_reaches_network(text)
+                                  : lookup_scheme_reaches_network(scheme);
+        l->names[i] = (struct lookup_name){text, scheme, reaches};
     }
     for (size_t i = 0; i < l->found.variables.n; i++) {
         l->variables[i] = lookup_list_at(&l->found.variables, i);
@@ -224,7 +236,8 @@ static void fill_names(struct lookup *l, struct lookup_result *result)
     result->variables = l->variables;
     result->n_variables = l->found.variables.n;
     if (result->n_names > 0) {
-        struct lookup_callback c = lookup_callback(l->names[0].text);
+        struct lookup_callback c = l->commons ? lookup_commons_callback(l->names[0].text)
+                                              : lookup_callback(l->names[0].text);
         result->host = c.host;
         result->port = c.port;
         result->path = c.path;
@@ -244,8 +257,12 @@ static bool hides_host(const struct lookup_found *found)
     return false;
 }
 
-static uint32_t cves_of(const struct lookup_found *found, enum lookup_class class)
+static uint32_t cves_of(const struct lookup *l, enum lookup_class class)
 {
+    const struct lookup_found *found = &l->found;
+    if (l->commons) {
+        return class != LOOKUP_NONE ? 1u << CVE_2022_42889 : 0;
+    }
     uint32_t cves = found->cycle ? 1u << CVE_2021_45105 : 0;
     if (class != LOOKUP_NONE) {
         cves |= 1u << CVE_2021_44228;
@@ -258,16 +275,22 @@ void lookup_evaluate(struct lookup *l, struct span text, const struct lookup_opt
                      struct lookup_result *ret_result)
 {
     uint64_t fuel = LOOKUP_FUEL;
-    struct lookup_result result = {.class = LOOKUP_ATTACK};
+    struct lookup_result result = {.dialect = options->dialect, .class = LOOKUP_ATTACK};
     l->options = options;
+    l->commons = options->dialect == LOOKUP_COMMONS_TEXT;
+    l->nests = true;
     l->fuel = options->fuel != NULL ? options->fuel : &fuel;
     l->over_budget = text.len > LOOKUP_TEXT_MAX;
     text = span_head(text, LOOKUP_TEXT_MAX);
     l->mark = choose_mark(text);
-    lookup_tell_reading(l, "as it stands");
-    (void)lookup_read(l, text, 0);
-    if (l->found.names.n == 0) {
-        result.class = lookup_classify(l, text, &result.attempt);
+    if (l->commons) {
+        result.class = lookup_commons_read(l, text, &result.attempt);
+    } else {
+        lookup_tell_reading(l, "as it stands");
+        (void)lookup_read(l, text, 0);
+        if (l->found.names.n == 0) {
+            result.class = lookup_classify(l, text, &result.attempt);
+        }
     }
     struct lookup_found *found = &l->found;
     if (found->names.n > 0 && !found->has_raw) {
@@ -276,7 +299,7 @@ void lookup_evaluate(struct lookup *l, struct span text, const struct lookup_opt
     fill_names(l, &result);
     result.over_budget = l->over_budget;
     result.tricks = found->tricks;
-    result.cves = cves_of(found, result.class);
+    result.cves = cves_of(l, result.class);
     result.depth = found->depth;
     result.raw_off = found->has_raw ? found->raw_off : 0;
     result.raw_len = found->has_raw ? found->raw_len : 0;

@@ -3,7 +3,8 @@
 #include "sensor/core/finding.h"
 
 /* Carries out the look-ups in a text as Log4j 2.14.1 does when the text is logged, and says what
- * JNDI would have been asked. */
+ * JNDI would have been asked; or as Commons Text 1.9 does with its interpolating StringSubstitutor
+ * as it comes, and says which scripts, addresses and URLs it would have been after. */
 
 /* Work per text when the caller sets no limit. One unit is about a nanosecond. */
 enum {
@@ -11,6 +12,7 @@ enum {
     LOOKUP_TEXT_MAX = 1 << 18, /* longer texts are cut: over_budget */
     LOOKUP_DEPTH_MAX = 4096,   /* nesting beyond: over_budget; Java's stack ends at about 1,600 */
     LOOKUP_NAMES_MAX = 256,    /* different names kept; more: over_budget */
+    LOOKUP_COMMONS_LONGEST = sizeof("base64Decoder:") - 1,
 };
 
 /* The evaluator's memory: one per worker, used for text after text. */
@@ -42,6 +44,7 @@ struct lookup_step {
 };
 
 struct lookup_options {
+    enum lookup_dialect dialect;
     uint64_t time_us; /* of the event, for ${date:...} */
     uint64_t *fuel;   /* lowered by the work done; NULL: LOOKUP_FUEL for this text */
     void (*step)(void *context, const struct lookup_step *step); /* may be NULL */
@@ -49,22 +52,27 @@ struct lookup_options {
 };
 
 struct lookup_name {
-    struct span text;     /* as JNDI would be asked, without "jndi:" */
+    struct span text;     /* as JNDI would be asked, without "jndi:"; of Commons Text all of it */
     struct span scheme;   /* what stands before the first ':', or empty */
-    bool reaches_network; /* the scheme, case and all, is one that JDK 8 has a provider for */
+    bool reaches_network; /* the scheme, case and all, is one that JDK 8 has a provider for; of
+                             Commons Text: a script, a name to resolve, a URL that is no file */
 };
 
 /* Where a name would call; host is empty when it calls nobody. All are parts of the name, or
  * static. */
 struct lookup_callback {
+    struct span scheme; /* how: the name's own, or the URL's that stands in it */
     struct span host;
     uint16_t port;    /* the scheme's own when none is given; 0 when it has none, or without host */
     struct span path; /* what follows host and port, '/' in front */
 };
 struct lookup_callback lookup_callback(struct span name);
+/* The same of a name of Commons Text: "dns:address|x.example" (no port), "url:UTF-8:http://x/a". */
+struct lookup_callback lookup_commons_callback(struct span name);
 
 /* All spans belong to the evaluator and are valid until it is used again. */
 struct lookup_result {
+    enum lookup_dialect dialect;
     enum lookup_class class;
     bool over_budget; /* fuel, depth, names or text size ran out; what was found stands here */
     const struct lookup_name *names; /* in the order asked, each once; of a conditional one those
@@ -91,3 +99,10 @@ struct lookup_result {
  * look-up. */
 void lookup_evaluate(struct lookup *l, struct span text, const struct lookup_options *options,
                      struct lookup_result *ret_result);
+
+/* Whether the text behind a `${` begins with what Commons Text would act on, or decode to such;
+ * ASCII case is ignored. LOOKUP_COMMONS_LONGEST bytes are enough to tell. */
+bool lookup_commons_begins(struct span name);
+/* Whether such a `${` stands in a text: without one Commons Text, with names that do not nest, asks
+ * nothing. Linear, without memory. */
+bool lookup_commons_may_ask(struct span text);

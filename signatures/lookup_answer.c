@@ -20,13 +20,23 @@ static const struct {
     struct span name;
     bool colon; /* the value has a ':' in it */
 } host_values[] = {
-    {SPAN_LITERAL("hostName"), false},         {SPAN_LITERAL("contextName"), false},
-    {SPAN_LITERAL("java:version"), false},     {SPAN_LITERAL("java:runtime"), false},
-    {SPAN_LITERAL("java:vm"), false},          {SPAN_LITERAL("java:os"), true},
-    {SPAN_LITERAL("java:hw"), true},           {SPAN_LITERAL("java:locale"), true},
-    {SPAN_LITERAL("event:ThreadName"), false}, {SPAN_LITERAL("event:Level"), false},
-    {SPAN_LITERAL("event:ThreadId"), false},   {SPAN_LITERAL("event:Timestamp"), false},
+    {SPAN_LITERAL("hostName"), false},
+    {SPAN_LITERAL("contextName"), false},
+    {SPAN_LITERAL("java:version"), false},
+    {SPAN_LITERAL("java:runtime"), false},
+    {SPAN_LITERAL("java:vm"), false},
+    {SPAN_LITERAL("java:os"), true},
+    {SPAN_LITERAL("java:hw"), true},
+    {SPAN_LITERAL("java:locale"), true},
+    {SPAN_LITERAL("event:ThreadName"), false},
+    {SPAN_LITERAL("event:Level"), false},
+    {SPAN_LITERAL("event:ThreadId"), false},
+    {SPAN_LITERAL("event:Timestamp"), false},
     {SPAN_LITERAL("event:Logger"), false},
+    {SPAN_LITERAL("java:hardware"), true},
+    {SPAN_LITERAL("localhost:name"), false},
+    {SPAN_LITERAL("localhost:canonical-name"), false},
+    {SPAN_LITERAL("localhost:address"), false},
 };
 
 struct span lookup_host_variable(uint8_t id)
@@ -42,8 +52,7 @@ bool lookup_host_value_has_colon(uint8_t id)
     return id >= MARK_FIRST && i < ARRAY_LEN(host_values) && host_values[i].colon;
 }
 
-/* The mark of the host value whose name is `kind` and then `key`; false when there is none. */
-static bool host_value(struct lookup *l, struct span kind, struct span key)
+bool lookup_host_value(struct lookup *l, struct span kind, struct span key)
 {
     for (size_t i = 0; i < ARRAY_LEN(host_values) && l->mark != 0; i++) {
         struct span name = host_values[i].name;
@@ -148,7 +157,7 @@ static struct lookup_answer ask_java(struct lookup *l, struct span key)
     };
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         if (span_equal(key, keys[i])) {
-            return host_value(l, SPAN("java:"), key) ? text_value(0) : null_value();
+            return lookup_host_value(l, SPAN("java:"), key) ? text_value(0) : null_value();
         }
     }
     return (struct lookup_answer){.kind = LOOKUP_VALUE_THROWS};
@@ -160,7 +169,7 @@ static struct lookup_answer ask_event(struct lookup *l, struct span key)
         sbuf_add(&l->value, l->given);
         return text_value(0);
     }
-    return host_value(l, SPAN("event:"), key) ? text_value(0) : unset(l, key);
+    return lookup_host_value(l, SPAN("event:"), key) ? text_value(0) : unset(l, key);
 }
 
 static struct lookup_answer ask_jndi(struct lookup *l, struct span key)
@@ -230,11 +239,14 @@ static size_t find_colon(struct lookup *l, struct span name, bool *ret_hidden)
 static bool ask_default(struct lookup *l, struct span key)
 {
     return (span_equal(key, SPAN("hostName")) || span_equal(key, SPAN("contextName"))) &&
-           host_value(l, SPAN(""), key);
+           lookup_host_value(l, SPAN(""), key);
 }
 
 struct lookup_answer lookup_answer_to(struct lookup *l, struct span name)
 {
+    if (l->commons) {
+        return lookup_commons_answer_to(l, name);
+    }
     sbuf_reset(&l->value);
     bool hidden = false;
     size_t colon = find_colon(l, name, &hidden);

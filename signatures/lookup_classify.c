@@ -17,7 +17,6 @@
 
 enum {
     GAP_MAX = 8,
-    ATTEMPT_MAX = 256,
     WORDS_MAX = 4096, /* `jndi` behind an opener, before one that goes on; more: over_budget */
     STARTS_MAX = 256,
     LOST_MAX = 8,
@@ -33,8 +32,7 @@ static bool fires(struct lookup *l, struct span text, size_t ours)
     return l->found.names.n > 0;
 }
 
-/* The number of `${` in a text that have no end; l->openers holds all of them then. */
-static size_t count_unclosed(struct lookup *l, struct span text)
+size_t lookup_count_unclosed(struct lookup *l, struct span text)
 {
     l->n_openers = 0;
     if (!lookup_scan(l, text)) {
@@ -47,8 +45,7 @@ static size_t count_unclosed(struct lookup *l, struct span text)
     return n;
 }
 
-/* Whether the text asks something once n closing braces stand behind it. */
-static bool fires_closed(struct lookup *l, struct span text, size_t n)
+bool lookup_fires_closed(struct lookup *l, struct span text, size_t n)
 {
     sbuf_reset(&l->with_ends);
     sbuf_add(&l->with_ends, text);
@@ -70,7 +67,7 @@ static size_t find_escaped(struct span text, size_t off)
 static struct span expression_at(struct lookup *l, struct span text, size_t off, size_t *ret_n)
 {
     struct span rest = span_from(text, off);
-    *ret_n = count_unclosed(l, rest);
+    *ret_n = lookup_count_unclosed(l, rest);
     if (l->n_openers > 0 && l->openers[0].close != LOOKUP_UNCLOSED) {
         *ret_n = 0;
         return span_head(rest, (size_t)l->openers[0].close + 1);
@@ -78,14 +75,14 @@ static struct span expression_at(struct lookup *l, struct span text, size_t off,
     return rest;
 }
 
-static bool fires_unescaped(struct lookup *l, struct span text)
+bool lookup_fires_unescaped(struct lookup *l, struct span text)
 {
     size_t at = find_escaped(text, 0);
     for (unsigned i = 0; at != SPAN_NONE && i < STARTS_MAX && !l->over_budget; i++) {
         size_t n = 0;
         struct span expression = expression_at(l, text, at, &n);
         lookup_tell_reading(l, "the escaped look-up alone");
-        if (fires_closed(l, expression, n)) {
+        if (lookup_fires_closed(l, expression, n)) {
             l->found.tricks |= 1u << TRICK_ESCAPED;
             l->found.raw_off += at;
             return true;
@@ -192,8 +189,7 @@ static bool find_attempt(struct lookup *l, struct span s, size_t *ret_off, size_
     return false;
 }
 
-/* Look-ups behind an expression that threw. */
-static bool fires_behind_exception(struct lookup *l, struct span text)
+bool lookup_fires_behind_exception(struct lookup *l, struct span text)
 {
     size_t off = 0;
     for (unsigned i = 0; i < LOST_MAX && off < text.len && !l->over_budget; i++) {
@@ -219,12 +215,12 @@ static bool is_attempt(struct lookup *l, struct span text, struct span *ret_atte
     size_t off = 0;
     size_t len = 0;
     if (find_attempt(l, text, &off, &len)) {
-        *ret_attempt = span_head(span_sub(text, off, len), ATTEMPT_MAX);
+        *ret_attempt = span_head(span_sub(text, off, len), LOOKUP_ATTEMPT_MAX);
     } else if (!span_equal(text, l->source) && find_attempt(l, l->source, &off, &len)) {
-        *ret_attempt = span_head(span_sub(l->source, off, len), ATTEMPT_MAX);
+        *ret_attempt = span_head(span_sub(l->source, off, len), LOOKUP_ATTEMPT_MAX);
         off = 0;
         len = text.len;
-    } else if (found->thrown && fires_behind_exception(l, text)) {
+    } else if (found->thrown && lookup_fires_behind_exception(l, text)) {
         *ret_attempt = lookup_list_at(&found->names, 0);
         off = found->raw_off;
         len = found->raw_len;
@@ -245,11 +241,11 @@ enum lookup_class lookup_classify(struct lookup *l, struct span text, struct spa
         if (l->found.names.n > 0) {
             return LOOKUP_CONDITIONAL;
         }
-        size_t n = count_unclosed(l, text);
+        size_t n = lookup_count_unclosed(l, text);
         if (n > 0) {
             lookup_tell_reading(l, "with each missing '}' behind it");
         }
-        if ((n > 0 && fires_closed(l, text, n)) || fires_unescaped(l, text)) {
+        if ((n > 0 && lookup_fires_closed(l, text, n)) || lookup_fires_unescaped(l, text)) {
             return LOOKUP_CONDITIONAL;
         }
     }

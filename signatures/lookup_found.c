@@ -87,7 +87,8 @@ static bool has_colon(struct lookup *l, struct span key)
     return false;
 }
 
-static bool note_name(struct lookup *l, struct span key)
+/* Notes that JNDI is asked for a key; of Commons Text the look-up that is asked stands in front. */
+static bool note_name(struct lookup *l, struct span prefix, struct span key)
 {
     struct lookup_list *names = &l->found.names;
     size_t off = names->text.len;
@@ -95,7 +96,10 @@ static bool note_name(struct lookup *l, struct span key)
     if (!lookup_spend(l, key.len * (marks ? LOOKUP_COST_MARK : 1) / LOOKUP_SHARE_COPY)) {
         return false;
     }
-    if (!has_colon(l, key)) {
+    if (l->commons) {
+        sbuf_add(&names->text, prefix);
+        sbuf_add_byte(&names->text, ':');
+    } else if (!has_colon(l, key)) {
         sbuf_add(&names->text, container);
     }
     add_plain(l, key, &names->text);
@@ -186,7 +190,7 @@ void lookup_ask(struct lookup *l, const struct lookup_frame *e, struct span name
                 const struct lookup_answer *a)
 {
     struct lookup_found *found = &l->found;
-    if (!note_name(l, a->key)) {
+    if (!note_name(l, a->prefix, a->key)) {
         return;
     }
     lookup_tell(l, LOOKUP_STEP_ASK, lookup_list_at(&found->names, found->names.n - 1),

@@ -12,6 +12,8 @@ struct lookup_opener {
 };
 #define LOOKUP_UNCLOSED UINT32_MAX
 
+enum { LOOKUP_ATTEMPT_MAX = 256 }; /* bytes shown of one */
+
 enum lookup_frame_kind {
     LOOKUP_FRAME_TEXT,       /* the whole text */
     LOOKUP_FRAME_EXPRESSION, /* what stands between `${` and '}', substituted on its own */
@@ -76,12 +78,16 @@ struct lookup_found {
     bool thread_context; /* it was asked for something */
     bool cycle;          /* a look-up came to itself */
     bool thrown;
-    size_t thrown_end; /* behind the expression that threw, in the text of that pass */
+    bool refused;       /* it threw at what was meant as an attack */
+    size_t thrown_from; /* the expression that threw, in the text of that pass ... */
+    size_t thrown_end;  /* ... to behind it */
     struct sbuf exception;
 };
 
 struct lookup {
     const struct lookup_options *options;
+    bool commons; /* the dialect is Commons Text's; then: */
+    bool nests;   /* `${` in a name nest, as when an application has turned that on */
     uint64_t *fuel;
     bool over_budget;
     uint8_t mark; /* with a second byte it stands for a value of the host; 0: no byte is free */
@@ -123,6 +129,17 @@ bool lookup_read(struct lookup *l, struct span text, size_t ours);
 void lookup_read_on(struct lookup *l);
 /* A text that asks nothing by itself: the class, with what it would ask in l->found. */
 enum lookup_class lookup_classify(struct lookup *l, struct span text, struct span *ret_attempt);
+
+/* The same of Commons Text: reads the text, and classifies it. */
+enum lookup_class lookup_commons_read(struct lookup *l, struct span text, struct span *ret_attempt);
+/* Whether a text asks something once n closing braces stand behind it. */
+bool lookup_fires_closed(struct lookup *l, struct span text, size_t n);
+/* Whether one of its escaped look-ups does, alone. */
+bool lookup_fires_unescaped(struct lookup *l, struct span text);
+/* Whether one behind an expression that throws does. */
+bool lookup_fires_behind_exception(struct lookup *l, struct span text);
+/* The number of `${` in a text that have no end; l->openers holds all of them then. */
+size_t lookup_count_unclosed(struct lookup *l, struct span text);
 
 /* One pass over l->source, into l->out. false when it ended early: thrown, or over budget. */
 MUST_USE bool lookup_pass(struct lookup *l);
@@ -167,11 +184,13 @@ struct lookup_split {
 };
 /* Splits what `out` holds from `base` on, deleting what belongs to neither. */
 struct lookup_split lookup_split(struct sbuf *out, size_t base);
+/* The same as Commons Text does it, which deletes nothing. */
+struct lookup_split lookup_commons_split(const struct sbuf *out, size_t base, bool nests);
 
 enum lookup_value_kind {
     LOOKUP_VALUE_NULL,
     LOOKUP_VALUE_TEXT,
-    LOOKUP_VALUE_ASK, /* JNDI is asked, which gives nothing */
+    LOOKUP_VALUE_ASK, /* JNDI is asked, or what is like it, which gives nothing */
     LOOKUP_VALUE_THROWS,
 };
 
@@ -186,6 +205,10 @@ struct lookup_answer {
 };
 /* The answer to a name, by its prefix. */
 struct lookup_answer lookup_answer_to(struct lookup *l, struct span name);
+struct lookup_answer lookup_commons_answer_to(struct lookup *l, struct span name);
+/* Puts the mark of the host value whose name is `kind` and then `key` into l->value; false when
+ * there is none. */
+bool lookup_host_value(struct lookup *l, struct span kind, struct span key);
 
 /* The variable that a mark's second byte stands for ("hostName"), empty when it is none, and
  * whether its value has a ':' in it. */
@@ -201,3 +224,5 @@ struct span lookup_list_at(const struct lookup_list *list, size_t i);
 
 struct span lookup_scheme(struct span name);
 bool lookup_scheme_reaches_network(struct span scheme);
+/* The same of a name of Commons Text. */
+bool lookup_commons_reaches_network(struct span name);

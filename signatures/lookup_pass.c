@@ -9,7 +9,8 @@
  * ranges are frames on a stack of our own.
  *
  * An escaped `${` loses the '$' before it. As both are equal, the '$' that was copied already
- * stands for the one that stays, and only '{' is added.
+ * stands for the one that stays, and only '{' is added. Commons Text does the same, where the `${`
+ * has an end.
  *
  * Limits: depth, fuel (lookup_machine.h has the prices) and the caps of
  * the buffers. Reaching one ends the pass with over_budget. */
@@ -152,6 +153,7 @@ static void throw_exception(struct lookup *l, const char *kind, struct span text
     sbuf_add_str(&found->exception, kind);
     sbuf_add(&found->exception, span_head(text, EXCEPTION_TEXT_MAX));
     found->thrown = true;
+    found->thrown_from = l->frames[1].from;
     found->thrown_end = l->frames[1].to;
     lookup_tell(l, LOOKUP_STEP_EXCEPTION, text, sbuf_span(&found->exception));
 }
@@ -255,7 +257,8 @@ static bool put_value(struct lookup *l, const struct lookup_frame *e,
 static bool finish_expression(struct lookup *l)
 {
     struct lookup_frame e = l->frames[l->n_frames - 1];
-    struct lookup_split split = lookup_split(&l->out, e.out_base);
+    struct lookup_split split = l->commons ? lookup_commons_split(&l->out, e.out_base, l->nests)
+                                           : lookup_split(&l->out, e.out_base);
     struct span name = span_sub(sbuf_span(&l->out), e.out_base, split.name_len);
     uint64_t cost = LOOKUP_COST_STEP + split.cost + (l->out.len - e.out_base) / LOOKUP_SHARE_COPY;
     if (!lookup_spend(l, cost)) {
@@ -296,13 +299,24 @@ static void finish_value(struct lookup *l)
     l->n_frames--;
 }
 
+/* Where names do not nest, `${` in one are a part of it. */
+static void skip_inner(struct lookup *l, struct lookup_frame *f, size_t close)
+{
+    size_t from = f->opener;
+    while (f->opener < f->opener_end && l->openers[f->opener].at < close) {
+        f->opener++;
+    }
+    lookup_charge(l, (f->opener - from) * LOOKUP_COST_LIST);
+}
+
 /* The range on top has come to a `${`, and all before it is in `out`. */
 static bool meet_opener(struct lookup *l)
 {
     struct lookup_frame *f = &l->frames[l->n_frames - 1];
     struct lookup_opener o = l->openers[f->opener];
     f->opener++;
-    if (l->out.len > f->out_base && l->out.data[l->out.len - 1] == '$') {
+    bool escaped = l->out.len > f->out_base && l->out.data[l->out.len - 1] == '$';
+    if (escaped && !(l->commons && o.close == LOOKUP_UNCLOSED)) {
         lookup_tell(l, LOOKUP_STEP_ESCAPED, span_from(source_of(l, f), o.at),
                     (struct span){NULL, 0});
         f->tricks |= 1u << TRICK_ESCAPED;
@@ -315,6 +329,9 @@ static bool meet_opener(struct lookup *l)
                     (struct span){NULL, 0});
         f->opener = f->opener_end;
         return true;
+    }
+    if (l->commons && !l->nests) {
+        skip_inner(l, f, o.close);
     }
     bool in_text = !f->in_values;
     struct lookup_frame e = {

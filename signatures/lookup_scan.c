@@ -2,7 +2,8 @@
  *
  * Inside a `${` every further one nests and every '}' ends the innermost, whatever stands before
  * the '$'; outside, '}' is an ordinary character, and so is a lone '{' anywhere. That is what
- * Log4j's search from each `${` comes to, done for all of them in one go. */
+ * Log4j's search from each `${` comes to, done for all of them in one go. Commons Text searches the
+ * same way only where an application lets names nest; else the next '}' ends a `${`. */
 #include "signatures/lookup_machine.h"
 
 static bool add_opener(struct lookup *l, size_t at, uint32_t outer)
@@ -37,8 +38,27 @@ static bool next_brace(struct lookup *l, struct span source, bool inside, size_t
     return lookup_spend(l, at - from);
 }
 
+/* Without nesting each `${` ends at the next '}', whatever stands between. */
+static bool scan_flat(struct lookup *l, struct span source)
+{
+    size_t close = 0;
+    size_t at = span_find(source, 0, SPAN("${"));
+    bool ok = lookup_spend(l, source.len / LOOKUP_SHARE_COPY);
+    while (ok && at != SPAN_NONE) {
+        if (close < at + 2) {
+            close = span_find_byte(source, at + 2, '}');
+        }
+        ok = add_opener(l, at, close == SPAN_NONE ? LOOKUP_UNCLOSED : (uint32_t)close);
+        at = span_find(source, at + 2, SPAN("${"));
+    }
+    return ok;
+}
+
 bool lookup_scan(struct lookup *l, struct span source)
 {
+    if (l->commons && !l->nests) {
+        return scan_flat(l, source);
+    }
     /* The open ones are chained through `close` until their end is found. */
     uint32_t innermost = LOOKUP_UNCLOSED;
     size_t at = 0;

@@ -2,7 +2,8 @@
  *
  * Whichever of ":-" and ":\-" comes first decides. ":-" ends the name; the rest, further ":-" and
  * all, is the default. ":\-" escapes: where a ":-" follows, it is the delimiter and only the ':' of
- * the escaped one stays; where none follows there is no default and ":-" stays. */
+ * the escaped one stays; where none follows there is no default and ":-" stays. Commons Text knows
+ * only ":-", and where names do not nest it looks for it no further than to a `${`. */
 #include "signatures/lookup_machine.h"
 
 struct lookup_split lookup_split(struct sbuf *out, size_t base)
@@ -31,4 +32,16 @@ struct lookup_split lookup_split(struct sbuf *out, size_t base)
         .has_default = found,
         .cost = n_colons * LOOKUP_COST_COLON + (e.len - at) / LOOKUP_SHARE_SEARCH,
     };
+}
+
+struct lookup_split lookup_commons_split(const struct sbuf *out, size_t base, bool nests)
+{
+    struct span e = span_from(sbuf_span(out), base);
+    size_t at = span_find(e, 0, SPAN(":-"));
+    size_t nested = nests ? SPAN_NONE : span_find(e, 0, SPAN("${"));
+    uint64_t cost = e.len / LOOKUP_SHARE_SEARCH;
+    if (at == SPAN_NONE || nested < at) {
+        return (struct lookup_split){.name_len = e.len, .cost = cost};
+    }
+    return (struct lookup_split){at, base + at + 2, true, cost};
 }

@@ -8,8 +8,13 @@
  * 2089.
  *
  * A variable that only the host knows stands in the name as `${env:X}`; its ':' divides nothing.
+ * Of Commons Text: url names a character set and then a URL, with java.net.URL's ports (http 80,
+ * https 443, ftp 21); dns a host, behind '|' when there is one; a script's text is not read.
+ *
  * What a strict provider would refuse (user names, blanks, '#') is given as it stands. */
 #include "signatures/lookup_machine.h"
+
+#include "sensor/base/bytes.h"
 
 static const struct scheme {
     struct span name;
@@ -90,13 +95,15 @@ static struct lookup_callback parse_corbaname(struct span rest, uint16_t port)
 
 struct lookup_callback lookup_callback(struct span name)
 {
-    struct lookup_callback c = {.port = 0};
     struct span scheme = lookup_scheme(name);
+    struct lookup_callback c = {.scheme = scheme};
     const struct scheme *known = find_scheme(scheme);
     uint16_t port = known != NULL ? known->port : 0;
     struct span rest = scheme.len > 0 ? span_from(name, scheme.len + 1) : name;
     if (known != NULL && span_equal(scheme, SPAN("corbaname"))) {
-        return parse_corbaname(rest, port);
+        c = parse_corbaname(rest, port);
+        c.scheme = scheme;
+        return c;
     }
     if (scheme.len == 0 || !span_starts(rest, SPAN("//"))) {
         c.path = known != NULL ? rest : (struct span){NULL, 0};
@@ -112,6 +119,50 @@ struct lookup_callback lookup_callback(struct span name)
     parse_authority(span_head(authority, slash), port, &c);
     if (c.host.len == 0 && known != NULL) {
         c.host = SPAN("localhost");
+    }
+    return c;
+}
+
+/* "http://user@host:port/path?query" behind its protocol. */
+static struct lookup_callback parse_web(struct span url)
+{
+    static const struct scheme protocols[] = {
+        {SPAN_LITERAL("http:"), 80}, {SPAN_LITERAL("https:"), 443}, {SPAN_LITERAL("ftp:"), 21}};
+    struct lookup_callback c = {.port = 0};
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+        struct span rest = span_from(url, protocols[i].name.len);
+        if (span_starts_nocase(url, protocols[i].name) && span_starts(rest, SPAN("//"))) {
+            rest = span_from(rest, 2);
+            size_t end = find_outside(rest, 0, '/');
+            size_t query = find_outside(span_head(rest, end), 0, '?');
+            end = query < end ? query : end;
+            struct span authority = span_head(rest, end);
+            size_t at = span_rfind_byte(authority, '@');
+            parse_authority(at == SPAN_NONE ? authority : span_from(authority, at + 1),
+                            protocols[i].port, &c);
+            c.path = span_from(rest, end);
+            c.scheme = span_head(url, protocols[i].name.len - 1);
+        }
+    }
+    return c;
+}
+
+struct lookup_callback lookup_commons_callback(struct span name)
+{
+    struct lookup_callback c = {.port = 0};
+    struct span key = name;
+    struct span prefix = span_split(&key, ':');
+    if (span_equal(prefix, SPAN("dns"))) {
+        size_t bar = span_find_byte(key, 0, '|');
+        struct span host = bar == SPAN_NONE ? key : span_from(key, bar + 1);
+        c.host = span_trim(span_head(host, span_find_byte(host, 0, '|')));
+        c.scheme = prefix;
+    } else if (span_equal(prefix, SPAN("url"))) {
+        (void)span_split(&key, ':'); /* the character set */
+        key = span_trim(key);
+        key = span_starts_nocase(key, SPAN("url:")) ? span_from(key, 4) : key;
+        key = span_starts_nocase(key, SPAN("jar:")) ? span_from(key, 4) : key;
+        c = parse_web(key);
     }
     return c;
 }

@@ -133,15 +133,27 @@ void peel_add_spliced(struct peeler *p, struct peel_reading *r)
     peel_add(p, r);
 }
 
+/* Whether the look-ups asked for may be in a reading. */
+static bool may_ask(struct peeler *p, struct span text)
+{
+    bool commons = lookup_commons_may_ask(text);
+    p->commons = p->commons || commons;
+    if (p->hints->dialect == LOOKUP_COMMONS_TEXT) {
+        return commons;
+    }
+    return p->hints->forced || peel_may_spell(text);
+}
+
 static void evaluate(struct peeler *p, int i)
 {
     struct span text = p->readings[i].text;
-    if (!p->hints->forced && !peel_may_spell(text)) {
+    if (!may_ask(p, text)) {
         return;
     }
     uint64_t fuel = *p->fuel < LOOKUP_FUEL ? *p->fuel : LOOKUP_FUEL;
     uint64_t left = *p->fuel - fuel;
-    struct lookup_options options = {.time_us = p->hints->time_us, .fuel = &fuel};
+    struct lookup_options options = {
+        .dialect = p->hints->dialect, .time_us = p->hints->time_us, .fuel = &fuel};
     struct lookup_result result;
     lookup_evaluate(p->trial, text, &options, &result);
     *p->fuel = left + fuel;
@@ -262,6 +274,7 @@ enum lookup_class peel_and_evaluate(struct peeler *p, struct span text,
     p->hints = hints;
     p->fuel = hints->fuel != NULL ? hints->fuel : &fuel;
     p->over_budget = false;
+    p->commons = false;
     p->n_readings = 0;
     p->best_reading = PEEL_NOBODY;
     p->result = (struct lookup_result){.class = LOOKUP_NONE};
@@ -278,6 +291,7 @@ enum lookup_class peel_and_evaluate(struct peeler *p, struct span text,
     }
     result.lookup = p->result;
     result.lookup.over_budget = p->over_budget;
+    result.commons = p->commons;
     if (p->best_reading != PEEL_NOBODY) {
         result.encodings = p->readings[p->best_reading].encodings;
         result.text = p->readings[p->best_reading].text;

@@ -21,7 +21,8 @@ void peeler_free(struct peeler **p);
 
 /* What is known of the text; all-zero is nothing. */
 struct peel_hints {
-    enum field_id field;     /* where it stands: query and form parameters, JSON strings ... */
+    enum lookup_dialect dialect; /* whose look-ups */
+    enum field_id field;         /* where it stands: query and form parameters, JSON strings ... */
     struct span item;        /* ("form.q", "json.user.name") are first read as their reader would */
     struct encodings layers; /* undone so far */
     uint64_t time_us;        /* of the event */
@@ -35,6 +36,7 @@ struct peel_result {
     struct span text;            /* the reading that was evaluated */
     size_t raw_off;              /* where the look-up stands in the text that was given ... */
     size_t raw_len;              /* ... as it was encoded */
+    bool commons;                /* in a reading stands what Commons Text may act on */
 };
 
 /* Looks for the reading with the highest class and, among those, with the fewest layers; the first
@@ -44,8 +46,8 @@ struct peel_result {
 enum lookup_class peel_and_evaluate(struct peeler *p, struct span text,
                                     const struct peel_hints *hints, struct peel_result *ret_result);
 
-/* Whether peel_and_evaluate() could find anything: cheap, linear in text.len, without memory; never
- * false for a text in which it would. */
+/* Whether peel_and_evaluate() could find anything, in either dialect: cheap, linear in text.len,
+ * without memory; never false for a text in which it would. */
 bool peel_may_hide(struct span text);
 
 /* The gate: patterns one of which stands in every text that peel_may_hide() is true of, as far as a

@@ -1,6 +1,7 @@
 /* peel_read: a text with its escapes standing for what they stand for.
  *
- * A look-up has to spell `jndi` (peel_spell.c). Here each escape is read as what it stands for. One
+ * A look-up has to spell `jndi` (peel_spell.c), or is one of Commons Text, whose name stands right
+ * behind its `${`. Here each escape is read as what it stands for. One
  * that stands for the beginning of another one ("%25" for '%') may hide anything, if what follows
  * has the form of the rest; so may encoded words, UTF-7, and letters that nobody would escape. Soft
  * line breaks are read as if they were not there.
@@ -11,6 +12,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/sbuf.h"
 #include "sensor/codec/base64.h"
+#include "signatures/lookup.h"
 #include "signatures/peel_pieces.h"
 #include "signatures/peel_steps.h"
 
@@ -284,6 +286,24 @@ static bool note_coded(struct peel_walk *w, const struct peel_char *r)
     return w->n_coded >= CODED_MIN;
 }
 
+/* Whether a name begins at off that Commons Text would act on. */
+static bool begins_commons(struct span text, size_t off)
+{
+    uint8_t name[LOOKUP_COMMONS_LONGEST];
+    size_t n = 0;
+    while (n < sizeof(name) && off < text.len) {
+        struct peel_char r = read_at(text, off);
+        if (r.n > 1) {
+            return false;
+        }
+        if (r.n > 0 && r.bytes[0] != 0) {
+            name[n++] = r.bytes[0];
+        }
+        off += r.len;
+    }
+    return lookup_commons_begins(span_of(name, n));
+}
+
 static size_t skip_none(struct span text, size_t off, size_t end)
 {
     while (off < end && kinds[text.data[off]] == KIND_NONE) {
@@ -321,6 +341,9 @@ bool peel_walk_on(struct peel_walk *w, struct span text, size_t *ret_off, size_t
                 return true;
             }
             off += r.len;
+            if (s->entered && begins_commons(text, off)) {
+                return true;
+            }
         }
         w->active = peel_speller_idle(s) ? w->active : off;
         size_t last = w->active > w->settle ? w->active : w->settle;

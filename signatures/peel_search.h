@@ -42,6 +42,7 @@ struct peeler {
     const struct peel_hints *hints;
     uint64_t *fuel;
     bool over_budget;
+    bool commons; /* a reading has what Commons Text may act on */
     struct peel_reading readings[PEEL_READINGS_MAX];
     int n_readings;
     int best_reading;

@@ -51,6 +51,7 @@ void peel_speller_start(struct peel_speller *s)
     s->opened = false;
     s->dollar = false;
     s->escaped = false;
+    s->entered = false;
     s->splitter = 0;
     s->found = false;
     s->levels[0] = (struct peel_level){.here = {{NOTHING}}};
@@ -127,6 +128,7 @@ void peel_speller_skip(struct peel_speller *s)
 {
     s->dollar = false;
     s->escaped = false;
+    s->entered = false;
     s->splitter = 0;
     anything_else(innermost(s));
 }
@@ -161,6 +163,7 @@ void peel_speller_feed(struct peel_speller *s, uint8_t c)
     bool escaped = s->escaped;
     s->dollar = c == '$';
     s->escaped = dollar && s->dollar;
+    s->entered = dollar && c == '{';
     bool splits = note_splitter(s, c);
     s->opened = s->opened || s->dollar;
     if (!s->opened) {

@@ -25,6 +25,7 @@ struct peel_speller {
     bool opened;       /* a '$', or "#{" or "%{", has been seen */
     bool dollar;       /* the character before was '$', */
     bool escaped;      /* and so was the one before that */
+    bool entered;      /* the character before ended a `${` */
     unsigned splitter; /* characters of `:\-` that may stand before this place */
     bool found;
 };

@@ -134,8 +134,9 @@ enum rule_reach { RULE_REACH_ANY, RULE_REACH_YES, RULE_REACH_NO };
 
 /* Conditions on what an evaluation came to. */
 struct rule_jndi {
-    bool asked;       /* the rule has any of them, or a buffer of a result */
-    unsigned classes; /* enum rule_class; 0: any */
+    bool asked;                  /* the rule has any of them, or a buffer of a result */
+    enum lookup_dialect dialect; /* Log4j's, unless the rule says otherwise */
+    unsigned classes;            /* enum rule_class; 0: any */
     enum rule_reach reach;
     const struct span *schemes; /* none: any */
     size_t n_schemes;

@@ -82,6 +82,7 @@ bool keyword_metadata(struct rule_parse *p, struct span value);
 bool keyword_target(struct rule_parse *p, struct span value);
 bool keyword_flow(struct rule_parse *p, struct span value);
 bool keyword_jndi_class(struct rule_parse *p, struct span value);
+bool keyword_jndi_dialect(struct rule_parse *p, struct span value);
 bool keyword_jndi_scheme(struct rule_parse *p, struct span value);
 bool keyword_jndi_reaches_network(struct rule_parse *p, struct span value);
 

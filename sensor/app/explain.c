@@ -48,8 +48,8 @@ static void help(void)
     printf("Usage: jndiwatch explain [OPTION…] [TEXT…]\n\n"
            "Says what the sensor would say of a field that holds the text: which encodings were "
            "peeled off, how each look-up\n"
-           "in it evaluates, whom JNDI would ask. Without TEXT each line of standard input is "
-           "one.\n\n"
+           "in it evaluates, whom JNDI would ask; and what Commons Text would run, resolve or "
+           "fetch, if anything.\nWithout TEXT each line of standard input is one.\n\n"
            "  --json        answer with one JSON object a line\n"
            "  --jsonl       the same; each line of input is a JSON object with \"payload\", and "
            "\"id\" which is echoed\n"
@@ -75,7 +75,7 @@ static void flush(struct task *t)
 
 static void answer(struct task *t, struct span text, struct span id, bool id_is_text)
 {
-    struct explanation a;
+    struct explanations a;
     explainer_read(t->explainer, text, t->time_us, &a);
     t->n_answers++;
     if (t->form == FORM_PAGE) {

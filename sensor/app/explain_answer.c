@@ -21,7 +21,7 @@ struct explainer {
     struct peeler *peeler;
     struct arena *arena;
     struct sbuf line;
-    struct explanation answer;
+    struct explanation answer; /* the one that is being made */
 };
 
 struct explainer *explainer_new(void)
@@ -85,12 +85,14 @@ static void add(struct explainer *x, struct texts *texts, struct span text)
 
 static void add_callback(struct explainer *x, const struct lookup_name *name)
 {
-    struct lookup_callback c = lookup_callback(name->text);
+    bool commons = x->answer.dialect == LOOKUP_COMMONS_TEXT;
+    struct lookup_callback c =
+        commons ? lookup_commons_callback(name->text) : lookup_callback(name->text);
     if (c.host.len == 0) {
         return;
     }
     sbuf_reset(&x->line);
-    sbuf_add(&x->line, name->scheme);
+    sbuf_add(&x->line, c.scheme);
     sbuf_add_str(&x->line, "://");
     sbuf_add(&x->line, c.host);
     if (c.port > 0) {
@@ -107,7 +109,7 @@ static void add_names(struct explainer *x, const struct lookup_result *r)
 {
     for (size_t i = 0; i < r->n_names; i++) {
         sbuf_reset(&x->line);
-        sbuf_add_str(&x->line, "jndi:");
+        sbuf_add_str(&x->line, r->dialect == LOOKUP_LOG4J ? "jndi:" : "");
         sbuf_add(&x->line, r->names[i].text);
         add(x, &x->answer.lookups, sbuf_span(&x->line));
         add_callback(x, &r->names[i]);
@@ -130,6 +132,7 @@ static void join(struct explainer *x, struct span text, const struct peel_result
     if (r->lookup.class > a->class) {
         const struct explanation before = *a;
         *a = (struct explanation){
+            .dialect = before.dialect,
             .class = r->lookup.class,
             .over_budget = before.over_budget,
             .cves = before.cves,
@@ -143,21 +146,36 @@ static void join(struct explainer *x, struct span text, const struct peel_result
     add_names(x, &r->lookup);
 }
 
-void explainer_read(struct explainer *x, struct span text, uint64_t time_us,
-                    struct explanation *ret)
+/* What a text comes to in one dialect; tells in *ret_commons whether the other is worth asking. */
+static void read_in(struct explainer *x, struct span text, const struct peel_hints *hints,
+                    bool *ret_commons)
 {
-    const struct peel_hints hints = {.time_us = time_us};
     struct span rest = text;
-    arena_reset(x->arena);
-    x->answer = (struct explanation){.class = LOOKUP_NONE, .reading = text};
+    x->answer = (struct explanation){.dialect = hints->dialect, .reading = text};
     bool last = false;
     while (!last) {
         struct span window = span_head(rest, WINDOW);
         struct peel_result r;
-        (void)peel_and_evaluate(x->peeler, window, &hints, &r);
+        (void)peel_and_evaluate(x->peeler, window, hints, &r);
         join(x, window, &r);
+        *ret_commons = *ret_commons || r.commons;
         last = rest.len <= WINDOW;
         rest = span_from(rest, STEP);
     }
-    *ret = x->answer;
+}
+
+void explainer_read(struct explainer *x, struct span text, uint64_t time_us,
+                    struct explanations *ret)
+{
+    struct peel_hints hints = {.time_us = time_us};
+    bool commons = false;
+    arena_reset(x->arena);
+    read_in(x, text, &hints, &commons);
+    ret->log4j = x->answer;
+    ret->commons = (struct explanation){.dialect = LOOKUP_COMMONS_TEXT};
+    if (commons) {
+        hints.dialect = LOOKUP_COMMONS_TEXT;
+        read_in(x, text, &hints, &commons);
+        ret->commons = x->answer;
+    }
 }

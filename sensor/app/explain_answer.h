@@ -12,10 +12,11 @@ struct texts {
 
 /* All memory belongs to the explainer and is valid until the next text. */
 struct explanation {
+    enum lookup_dialect dialect;
     enum lookup_class class;
     bool over_budget;
     bool reaches_network;   /* of the first name that does, else false */
-    struct texts lookups;   /* "jndi:" in front, in the order asked, each once */
+    struct texts lookups;   /* "jndi:", or "script:" ..., in front, in the order asked, each once */
     struct texts callbacks; /* "ldap://host:port/path", likewise */
     struct texts variables;
     struct encodings encodings;
@@ -24,6 +25,12 @@ struct explanation {
     unsigned depth;
     struct span raw;     /* the look-up as it stands in the text */
     struct span reading; /* the text that was evaluated, outer encodings undone */
+};
+
+/* The same text to both. */
+struct explanations {
+    struct explanation log4j;
+    struct explanation commons; /* LOOKUP_NONE also where Commons Text was not asked */
 };
 
 struct explainer;
@@ -37,4 +44,4 @@ void explainer_free(struct explainer **x);
  * detection. A text longer than the evaluator takes is looked at in windows that overlap by half,
  * and what they come to is joined. */
 void explainer_read(struct explainer *x, struct span text, uint64_t time_us,
-                    struct explanation *ret);
+                    struct explanations *ret);

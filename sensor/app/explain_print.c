@@ -60,7 +60,23 @@ static void add_bits(struct json *j, const char *key, uint32_t bits,
     json_array_end(j);
 }
 
-void explain_print_json(const struct explanation *a, struct span id, bool id_is_text,
+static void add_answer(struct json *j, const struct explanation *a)
+{
+    json_text(j, "class", lookup_class_name(a->class));
+    json_bool(j, "reaches_network", a->reaches_network);
+    add_texts(j, "lookups", &a->lookups);
+    add_texts(j, "callbacks", &a->callbacks);
+    add_texts(j, "variables", &a->variables);
+    add_encodings(j, &a->encodings);
+    add_bits(j, "tricks", a->tricks, name_of_trick);
+    add_bits(j, "cves", a->cves, name_of_cve);
+    json_number(j, "depth", a->depth);
+    if (a->over_budget) {
+        json_bool(j, "over_budget", true);
+    }
+}
+
+void explain_print_json(const struct explanations *a, struct span id, bool id_is_text,
                         struct sbuf *line)
 {
     struct json j = json_begin(line, line->cap - LINE_SLACK);
@@ -71,18 +87,12 @@ void explain_print_json(const struct explanation *a, struct span id, bool id_is_
     } else {
         json_literal(&j, "id", id);
     }
-    json_bool(&j, "detected", a->class == LOOKUP_ATTACK);
-    json_text(&j, "class", lookup_class_name(a->class));
-    json_bool(&j, "reaches_network", a->reaches_network);
-    add_texts(&j, "lookups", &a->lookups);
-    add_texts(&j, "callbacks", &a->callbacks);
-    add_texts(&j, "variables", &a->variables);
-    add_encodings(&j, &a->encodings);
-    add_bits(&j, "tricks", a->tricks, name_of_trick);
-    add_bits(&j, "cves", a->cves, name_of_cve);
-    json_number(&j, "depth", a->depth);
-    if (a->over_budget) {
-        json_bool(&j, "over_budget", true);
+    json_bool(&j, "detected", a->log4j.class == LOOKUP_ATTACK);
+    add_answer(&j, &a->log4j);
+    if (a->commons.class != LOOKUP_NONE) {
+        json_object(&j, "commons_text");
+        add_answer(&j, &a->commons);
+        json_object_end(&j);
     }
     if (j.cut) {
         json_bool(&j, "cut", true);
@@ -124,6 +134,7 @@ static void put_text(FILE *out, struct span s, size_t max)
 
 struct page {
     FILE *out;
+    enum lookup_dialect dialect;
     unsigned n_passes;
     unsigned n_steps;
 };
@@ -153,9 +164,12 @@ static const char *verb_of(enum lookup_step_kind kind)
     return NULL;
 }
 
-static const char *noun_of(enum lookup_step_kind kind)
+static const char *noun_of(const struct page *p, enum lookup_step_kind kind)
 {
-    return kind == LOOKUP_STEP_ASK ? "asks JNDI for " : "";
+    if (kind != LOOKUP_STEP_ASK) {
+        return "";
+    }
+    return p->dialect == LOOKUP_COMMONS_TEXT ? "asks for " : "asks JNDI for ";
 }
 
 static void put_step(void *context, const struct lookup_step *step)
@@ -175,7 +189,7 @@ static void put_step(void *context, const struct lookup_step *step)
         put_text(p->out, step->text, STEP_TEXT_MAX);
     } else {
         unsigned depth = step->depth < 16 ? step->depth : 16;
-        fprintf(p->out, "    %*s%s", (int)(depth * INDENT), "", noun_of(step->kind));
+        fprintf(p->out, "    %*s%s", (int)(depth * INDENT), "", noun_of(p, step->kind));
         put_text(p->out, step->text, STEP_TEXT_MAX);
         fprintf(p->out, "%s", verb_of(step->kind));
         put_text(p->out, step->value, STEP_TEXT_MAX);
@@ -240,21 +254,31 @@ static void put_result(const struct explanation *a, FILE *out)
     }
 }
 
-void explain_print_steps(const struct explanation *a, struct span text, struct lookup *lookup,
-                         uint64_t time_us, FILE *out)
+static void put_explanation(const struct explanation *a, struct lookup *lookup, uint64_t time_us,
+                            FILE *out)
 {
-    struct page page = {.out = out};
+    struct page page = {.out = out, .dialect = a->dialect};
     struct lookup_result result;
     const struct lookup_options options = {
-        .time_us = time_us, .step = put_step, .step_context = &page};
-    fprintf(out, "%-10s", "text");
-    put_text(out, text, TEXT_MAX);
-    fputc('\n', out);
+        .dialect = a->dialect, .time_us = time_us, .step = put_step, .step_context = &page};
     put_layers(a, out);
     lookup_evaluate(lookup, a->reading, &options, &result);
     if (page.n_steps > STEPS_MAX) {
         fprintf(out, "    … and %u more steps\n", page.n_steps - STEPS_MAX);
     }
     put_result(a, out);
+}
+
+void explain_print_steps(const struct explanations *a, struct span text, struct lookup *lookup,
+                         uint64_t time_us, FILE *out)
+{
+    fprintf(out, "%-10s", "text");
+    put_text(out, text, TEXT_MAX);
+    fputc('\n', out);
+    put_explanation(&a->log4j, lookup, time_us, out);
+    if (a->commons.class != LOOKUP_NONE) {
+        fprintf(out, "%-10s%s\n", "dialect", "Commons Text");
+        put_explanation(&a->commons, lookup, time_us, out);
+    }
     fputc('\n', out);
 }

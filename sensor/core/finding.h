@@ -5,7 +5,9 @@
 #include "sensor/core/field.h"
 #include "sensor/core/signature.h"
 
-/* How sure it is that Log4j would ask JNDI. Ordered. */
+/* How sure it is that Log4j would ask JNDI, or Commons Text what runs scripts or calls out.
+ * Ordered.
+ */
 enum lookup_class {
     LOOKUP_NONE,
     LOOKUP_ATTEMPT,     /* meant as a look-up, but Log4j does nothing with it */
@@ -13,6 +15,13 @@ enum lookup_class {
     LOOKUP_ATTACK,      /* the field alone makes Log4j ask JNDI */
 };
 const char *lookup_class_name(enum lookup_class class);
+
+/* Whose look-ups. */
+enum lookup_dialect {
+    LOOKUP_LOG4J,        /* Log4j 2.14.1, in a logged message */
+    LOOKUP_COMMONS_TEXT, /* Commons Text 1.5 to 1.9, in a text that is interpolated */
+};
+const char *lookup_dialect_name(enum lookup_dialect dialect);
 
 /* Rows of trick.def. */
 enum trick {
@@ -42,12 +51,15 @@ struct callback {
 
 /* What carrying out a field's look-ups comes to. All memory lies in the transaction's arena. */
 struct jndi {
+    enum lookup_dialect dialect;
     enum lookup_class class;
     bool
         over_budget; /* the evaluator or the peeler gave up; what it had found so far stands here */
     struct span raw; /* from the opener to its end, before peeling, capped */
     bool raw_cut;
-    struct span *lookups; /* names in the order asked, each once, "jndi:" in front */
+    struct span
+        *lookups; /* names in the order asked, each once, "jndi:", or "script:" ..., in front
+                   */
     size_t n_lookups;
     struct span scheme; /* of the first name; empty when it has none */
     bool reaches_network;

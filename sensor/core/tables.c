@@ -135,6 +135,13 @@ const char *lookup_class_name(enum lookup_class class)
     return names[class];
 }
 
+const char *lookup_dialect_name(enum lookup_dialect dialect)
+{
+    static const char *const names[] = {"log4j", "commons-text"};
+    CHECK(dialect <= LOOKUP_COMMONS_TEXT);
+    return names[dialect];
+}
+
 const char *drop_reason_name(enum drop_reason reason)
 {
     static const char *const names[DROP_N] = {

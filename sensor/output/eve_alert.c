@@ -91,6 +91,9 @@ static void add_jndi(struct eve *e, struct json *j, const struct finding *findin
 {
     const struct jndi *jndi = finding->jndi;
     json_object(j, "jndi");
+    if (jndi->dialect != LOOKUP_LOG4J) {
+        json_text(j, "dialect", lookup_dialect_name(jndi->dialect));
+    }
     json_text(j, "class", lookup_class_name(jndi->class));
     add_field(j, finding);
     json_string(j, "raw", jndi->raw);

@@ -31,7 +31,8 @@ static const char rules[] =
     "alert ip any any -> any any (msg:\"none\"; http.request_body; pcre:\"/(x+)+y/\"; "
     "content:\"end\"; endswith; sid:10;)\n"
     "pass ip any any -> any any (msg:\"pass\"; http.user_agent; content:\"our scanner\"; "
-    "sid:11;)\n";
+    "sid:11;)\n"
+    "alert ip any any -> any any (msg:\"commons\"; jndi.dialect:commons-text; sid:12;)\n";
 
 /* A detector with what it found. */
 struct run {

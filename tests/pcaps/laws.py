@@ -18,7 +18,14 @@ LOOKUPS = {
     9000110: ("attack", 2, None),
     9000120: ("conditional", 2, None),
     9000130: ("attempt", 3, None),
+    9001101: ("attack", 1, {"script"}),
+    9001102: ("attack", 1, {"dns"}),
+    9001103: ("attack", 1, {"url"}),
+    9001110: ("attack", 2, None),
+    9001120: ("conditional", 2, None),
+    9001130: ("attempt", 3, None),
 }
+COMMONS_TEXT = 9001000  # ids of its look-ups are above
 
 
 def names_in(file, macro):
@@ -68,6 +75,8 @@ def look_up(event):
         yield f"direction {event.get('direction')} of {alert['signature_id']}"
     if jndi.get("class") != kind:
         yield f"class {jndi.get('class')} of {alert['signature_id']}"
+    if jndi.get("dialect") != ("commons-text" if base > COMMONS_TEXT else None):
+        yield f"dialect {jndi.get('dialect')} of {alert['signature_id']}"
     if schemes and jndi.get("scheme") not in schemes:
         yield f"scheme {jndi.get('scheme')} of {alert['signature_id']}"
     if kind == "attack" and jndi.get("reaches_network") is not bool(schemes):

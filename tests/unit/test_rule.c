@@ -99,6 +99,8 @@ static void mistakes_name_file_line_sid_and_keyword(void)
 {
     expect_mistakes(RULE("pcre:\"/(/\";"), "t.rules:1: sid 7: pcre: missing closing parenthesis at "
                                            "character 1 of '('\n");
+    expect_mistakes(RULE("jndi.dialect:velocity;"),
+                    "t.rules:1: sid 7: jndi.dialect: is log4j or commons-text, not 'velocity'\n");
     expect_mistakes("\n" RULE("nosuch:\"a\"; content:\"a\";"),
                     "t.rules:2: sid 7: unknown keyword 'nosuch'\n");
     expect_mistakes(RULE("nosuch.buffer; dotprefix; content:\"a\";"),
