@@ -250,17 +250,6 @@ static void look_at_hits(struct detector *d, const struct window *w, const struc
     }
 }
 
-/* The same once more, for what Commons Text would do. */
-static void look_at_hits_as_commons(struct detector *d, const struct window *w,
-                                    const struct hits *hits, size_t cut)
-{
-    struct spot spot = *w->spot;
-    struct window window = *w;
-    spot.dialect = LOOKUP_COMMONS_TEXT;
-    window.spot = &spot;
-    look_at_hits(d, &window, hits, cut);
-}
-
 /* Looks at a window with the hits in it; returns the offset in the body up to which hits are dealt
  * with. */
 static uint64_t look_at_window(struct detector *d, const struct window *w, const struct hits *hits)
@@ -277,7 +266,11 @@ static uint64_t look_at_window(struct detector *d, const struct window *w, const
     d->commons = false;
     look_at_hits(d, w, hits, cut);
     if (d->commons) {
-        look_at_hits_as_commons(d, w, hits, cut);
+        struct spot spot = *w->spot;
+        struct window again = *w;
+        spot.dialect = LOOKUP_COMMONS_TEXT;
+        again.spot = &spot;
+        look_at_hits(d, &again, hits, cut);
     }
     return w->off + cut;
 }
@@ -376,10 +369,17 @@ static void keep(struct body *b, struct span slice, bool has_hits)
     sbuf_add(&b->text, slice);
 }
 
-/* Fills a window from this hit on, or from the first that waits. */
+/* Fills a window from this hit on, or from the first that waits; what is behind the window is the
+ * first of the next one. */
 static void arm(struct body *b, uint64_t end)
 {
-    b->armed = b->n_pending > 0 ? b->pending[0].end : end;
+    if (b->armed == NO_HIT) {
+        b->armed = b->n_pending > 0 ? b->pending[0].end : end;
+    }
+    for (size_t i = 0; i <= b->n_pending && b->later == NO_HIT; i++) {
+        uint64_t hit = i < b->n_pending ? b->pending[i].end : end;
+        b->later = hit > b->armed + b->after ? hit : NO_HIT;
+    }
     b->n_pending = 0;
 }
 
@@ -404,9 +404,7 @@ static bool glance_at(struct body *b, uint32_t pattern, uint64_t end)
 static void consider(struct detector *d, const struct engine *e, struct body *b, uint32_t pattern,
                      uint64_t end)
 {
-    if (b->armed != NO_HIT) {
-        b->later = b->later == NO_HIT && end > b->armed + b->after ? end : b->later;
-    } else if (pattern >= e->n_openers || b->n_pending == PENDING_MAX) {
+    if (b->armed != NO_HIT || pattern >= e->n_openers || b->n_pending == PENDING_MAX) {
         arm(b, end);
     } else if (!b->ended && b->end < end + PEEL_GLANCE_AFTER) {
         b->pending[b->n_pending++] = (struct pending){end, pattern};
@@ -482,7 +480,7 @@ static void fill_window(struct detector *d, struct tx *tx, struct body *b)
     b->n_tries = 0;
     b->glance = (struct peel_glance){{0}};
     consider_hits(d, state, b, w.off);
-    if (b->armed == NO_HIT && later != NO_HIT) {
+    if (later != NO_HIT) {
         arm(b, later);
     }
     forget(d, b);
