@@ -327,15 +327,18 @@ enum engine_cost engine_rule_cost(const struct engine *e, const struct engine_ru
     return reads_bodies(g) ? ENGINE_COST_BYTES : ENGINE_COST_FIELD;
 }
 
+/* Rules that no pattern of the gate holds back, and on what they are tried instead. */
 static void warn_of_costs(const struct engine *e, struct errbuf *warnings)
 {
     for (uint32_t i = 0; i < e->n_rules && warnings != NULL; i++) {
         const struct engine_rule *r = &e->rules[i];
-        if (engine_rule_cost(e, r) == ENGINE_COST_BYTES) {
+        enum engine_cost cost = engine_rule_cost(e, r);
+        if (cost == ENGINE_COST_BYTES || cost == ENGINE_COST_FIELD) {
             errbuf_add(warnings,
                        "%s:%zu: sid %u: no content of %d or more bytes must be there, so it is "
-                       "tried on all bytes of %s",
+                       "tried on %s of %s",
                        r->rule->file, r->rule->line, (unsigned)r->rule->signature.sid, LITERAL_MIN,
+                       cost == ENGINE_COST_BYTES ? "all bytes" : "every value",
                        buffer_info(e->groups[r->deciding].group->buffer).name);
         }
     }

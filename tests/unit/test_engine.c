@@ -93,9 +93,18 @@ static void what_is_wrong_with_rules_is_told(void)
     CU_ASSERT_EQUAL(t.result, 0);
     CU_ASSERT_STRING_EQUAL(errbuf_text(&t.warnings), "rule file '/dev/null' has no rules\n");
     trial_free(&t);
-    t = try_engine(NULL, ANY "(msg:\"m\"; pcre:\"/x/\"; sid:1;)\n", true);
+    t = try_engine(NULL,
+                   ANY "(msg:\"m\"; pcre:\"/x/\"; sid:1;)\n" ANY
+                       "(msg:\"m\"; http.method; content:!\"GET\"; sid:2;)\n" ANY
+                       "(msg:\"m\"; http.method; content:!\"GET\"; http.uri; content:\"/ab\"; "
+                       "sid:3;)\n" ANY "(msg:\"m\"; jndi.class:attack; sid:4;)\n",
+                   true);
     CU_ASSERT_EQUAL(t.result, 0);
-    CU_ASSERT_EQUAL(t.warnings.n_lines, 1);
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&t.warnings),
+                           "t.rules:1: sid 1: no content of 2 or more bytes must be there, so it "
+                           "is tried on all bytes of pkt_data\n"
+                           "t.rules:2: sid 2: no content of 2 or more bytes must be there, so it "
+                           "is tried on every value of http.method\n");
     trial_free(&t);
 }
 
