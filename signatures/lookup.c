@@ -213,7 +213,7 @@ static void guess_raw(struct span text, struct lookup_found *found)
 {
     size_t from = span_find_byte(text, 0, '$');
     size_t to = span_rfind_byte(text, '}');
-    size_t end = to == SPAN_NONE ? text.len : to + 1;
+    size_t end = to == SPAN_NONE || to < from ? text.len : to + 1;
     found->has_raw = from < end;
     found->raw_off = from;
     found->raw_len = end - from;
