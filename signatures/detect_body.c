@@ -400,13 +400,19 @@ static bool glance_at(struct body *b, uint32_t pattern, uint64_t end)
     return peel_glance(&b->glance, &hit);
 }
 
+/* How much a hit waits for: no more than a window, of which `later` knows one hit behind it. */
+static uint64_t glance_after(const struct body *b)
+{
+    return b->after < PEEL_GLANCE_AFTER ? b->after : PEEL_GLANCE_AFTER;
+}
+
 /* Decides what is done about a hit; they come in their order. */
 static void consider(struct detector *d, const struct engine *e, struct body *b, uint32_t pattern,
                      uint64_t end)
 {
     if (b->armed != NO_HIT || pattern >= e->n_openers || b->n_pending == PENDING_MAX) {
         arm(b, end);
-    } else if (!b->ended && b->end < end + PEEL_GLANCE_AFTER) {
+    } else if (!b->ended && b->end < end + glance_after(b)) {
         b->pending[b->n_pending++] = (struct pending){end, pattern};
     } else {
         stats_add(d->stats, STAT_GATE_HITS, 1);
