@@ -1,11 +1,19 @@
-/* forge: packets of our own, RFC 791, RFC 8200 and RFC 9293.
+/* forge: packets of our own, RFC 768, RFC 791, RFC 8200 and RFC 9293.
  *
  * No options, no fragments. The window is that of an end that takes nothing more. */
 #include "sensor/packet/forge.h"
 
 #include "sensor/base/wire.h"
 
-enum { TTL = 64, IPV4_HEADER = 20, TCP_HEADER = 20, DONT_FRAGMENT = 0x4000, CHECKSUM_AT = 16 };
+enum {
+    TTL = 64,
+    IPV4_HEADER = 20,
+    TCP_HEADER = 20,
+    UDP_HEADER = 8,
+    DONT_FRAGMENT = 0x4000,
+    TCP_CHECKSUM_AT = 16,
+    UDP_CHECKSUM_AT = 6,
+};
 
 static void put16(struct sbuf *out, unsigned value)
 {
@@ -38,30 +46,42 @@ static void put_addresses(struct sbuf *out, const struct forged *f)
     (void)sbuf_add(out, span_of(f->dst.bytes, addr_len(&f->dst)));
 }
 
-static void put_ipv4(struct sbuf *out, const struct forged *f)
+static void put_ipv4(struct sbuf *out, const struct forged *f, unsigned proto, size_t len)
 {
     put16(out, 0x4500);
-    put16(out, (unsigned)(IPV4_HEADER + TCP_HEADER + f->payload.len));
+    put16(out, (unsigned)(IPV4_HEADER + len));
     put16(out, 0);
     put16(out, DONT_FRAGMENT);
-    put16(out, TTL << 8 | IP_PROTO_TCP);
+    put16(out, TTL << 8 | proto);
     put16(out, 0);
     put_addresses(out, f);
     set16(out, 10, ~wire_sum(sbuf_span(out), 0) & 0xffff);
 }
 
-static void put_ipv6(struct sbuf *out, const struct forged *f)
+static void put_ipv6(struct sbuf *out, const struct forged *f, unsigned proto, size_t len)
 {
     put32(out, 0x60000000);
-    put16(out, (unsigned)(TCP_HEADER + f->payload.len));
-    put16(out, IP_PROTO_TCP << 8 | TTL);
+    put16(out, (unsigned)len);
+    put16(out, proto << 8 | TTL);
     put_addresses(out, f);
 }
 
-/* With the pseudo header (RFC 9293, section 3.1; RFC 8200, section 8.1). */
-static unsigned checksum(const struct forged *f, struct span segment)
+/* `len`: of the transport's header and the payload. */
+static void put_ip(struct sbuf *out, const struct forged *f, unsigned proto, size_t len)
 {
-    uint32_t sum = IP_PROTO_TCP + (uint32_t)segment.len;
+    if (f->src.family == 4) {
+        put_ipv4(out, f, proto, len);
+    } else {
+        put_ipv6(out, f, proto, len);
+    }
+    put16(out, f->src_port);
+    put16(out, f->dst_port);
+}
+
+/* With the pseudo header (RFC 9293, section 3.1; RFC 8200, section 8.1). */
+static unsigned checksum(const struct forged *f, unsigned proto, struct span segment)
+{
+    uint32_t sum = proto + (uint32_t)segment.len;
     sum = wire_sum(span_of(f->src.bytes, addr_len(&f->src)), sum);
     sum = wire_sum(span_of(f->dst.bytes, addr_len(&f->dst)), sum);
     return ~wire_sum(segment, sum) & 0xffff;
@@ -73,14 +93,8 @@ bool forge_tcp(const struct forged *f, struct sbuf *out)
     if (f->payload.len > FORGED_PAYLOAD_MAX) {
         return false;
     }
-    if (f->src.family == 4) {
-        put_ipv4(out, f);
-    } else {
-        put_ipv6(out, f);
-    }
-    size_t at = out->len;
-    put16(out, f->src_port);
-    put16(out, f->dst_port);
+    put_ip(out, f, IP_PROTO_TCP, TCP_HEADER + f->payload.len);
+    size_t at = out->len - 4;
     put32(out, f->seq);
     put32(out, f->ack);
     put16(out, (TCP_HEADER / 4) << 12 | f->flags);
@@ -90,6 +104,26 @@ bool forge_tcp(const struct forged *f, struct sbuf *out)
     if (out->cut) {
         return false;
     }
-    set16(out, at + CHECKSUM_AT, checksum(f, span_from(sbuf_span(out), at)));
+    set16(out, at + TCP_CHECKSUM_AT, checksum(f, IP_PROTO_TCP, span_from(sbuf_span(out), at)));
+    return true;
+}
+
+/* A sum of zero is written as its complement: zero would say that there is none (RFC 768). */
+bool forge_udp(const struct forged *f, struct sbuf *out)
+{
+    sbuf_reset(out);
+    if (f->payload.len > FORGED_DATAGRAM_MAX) {
+        return false;
+    }
+    put_ip(out, f, IP_PROTO_UDP, UDP_HEADER + f->payload.len);
+    size_t at = out->len - 4;
+    put16(out, (unsigned)(UDP_HEADER + f->payload.len));
+    put16(out, 0);
+    (void)sbuf_add(out, f->payload);
+    if (out->cut) {
+        return false;
+    }
+    unsigned sum = checksum(f, IP_PROTO_UDP, span_from(sbuf_span(out), at));
+    set16(out, at + UDP_CHECKSUM_AT, sum == 0 ? 0xffff : sum);
     return true;
 }

@@ -54,6 +54,45 @@ static void a_segment_over_ipv6_is_whole_and_sums_up(void)
     sbuf_free(&out);
 }
 
+static void expect_udp(const struct forged *f, struct span udp)
+{
+    CU_ASSERT_EQUAL(wire_be16(udp, 0), 80);
+    CU_ASSERT_EQUAL(wire_be16(udp, 2), 40000);
+    CU_ASSERT_EQUAL(wire_be16(udp, 4), udp.len);
+    CU_ASSERT_TRUE(span_equal(span_from(udp, 8), f->payload));
+    CU_ASSERT_EQUAL(checksum_transport(&f->src, &f->dst, IP_PROTO_UDP, udp), CHECKSUM_GOOD);
+}
+
+static void a_datagram_is_whole_and_sums_up(void)
+{
+    static const uint8_t much[FORGED_DATAGRAM_MAX];
+    struct sbuf out = sbuf_with_cap(128 * 1024);
+    struct forged f = segment_between("198.51.100.7", "192.0.2.4");
+    CU_ASSERT_TRUE_FATAL(forge_udp(&f, &out));
+    CU_ASSERT_EQUAL(wire_be16(sbuf_span(&out), 2), out.len);
+    expect_udp(&f, span_from(sbuf_span(&out), 20));
+    f.payload = span_of(much, sizeof(much));
+    CU_ASSERT_TRUE_FATAL(forge_udp(&f, &out));
+    CU_ASSERT_EQUAL(wire_be16(sbuf_span(&out), 2), UINT16_MAX);
+    f = segment_between("2001:db8::7", "2001:db8::4");
+    CU_ASSERT_TRUE_FATAL(forge_udp(&f, &out));
+    CU_ASSERT_EQUAL(wire_be16(sbuf_span(&out), 4), out.len - 40);
+    expect_udp(&f, span_from(sbuf_span(&out), 40));
+    sbuf_free(&out);
+}
+
+static void a_sum_of_zero_is_not_written_as_none(void)
+{
+    struct sbuf out = sbuf_with_cap(1500);
+    struct forged f = segment_between("0.0.0.0", "0.0.0.0");
+    f.src_port = 0;
+    f.dst_port = 0;
+    f.payload = SPAN("\xff\xda"); /* with 17 and twice the length 10: 0xffff */
+    CU_ASSERT_TRUE_FATAL(forge_udp(&f, &out));
+    CU_ASSERT_EQUAL(wire_be16(sbuf_span(&out), 20 + 6), 0xffff);
+    sbuf_free(&out);
+}
+
 static void what_has_no_room_is_not_made(void)
 {
     static const uint8_t much[FORGED_PAYLOAD_MAX + 1];
@@ -77,6 +116,8 @@ static void what_has_no_room_is_not_made(void)
 static CU_TestInfo forge_tests[] = {
     TEST(a_segment_over_ipv4_is_whole_and_sums_up),
     TEST(a_segment_over_ipv6_is_whole_and_sums_up),
+    TEST(a_datagram_is_whole_and_sums_up),
+    TEST(a_sum_of_zero_is_not_written_as_none),
     TEST(what_has_no_room_is_not_made),
     CU_TEST_INFO_NULL,
 };
