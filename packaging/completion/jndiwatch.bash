@@ -6,8 +6,8 @@ _jndiwatch_keys() {
 
 _jndiwatch() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local options='--read --interface --nfqueue --bridge --config --rules --log-dir --output --events --geoip
-        --checksums --workers --socket --user --set --test --wait --quiet --init-errors-fatal
+    local options='--read --interface --nfqueue --bridge --listen --config --rules --log-dir --output --events
+        --geoip --checksums --workers --socket --user --set --test --wait --quiet --init-errors-fatal
         --list-fields --list-rules --list-keys --build-info --version --help'
     local types='alert http smtp dns ldap fileinfo flow anomaly drop stats'
     COMPREPLY=()
@@ -33,7 +33,7 @@ _jndiwatch() {
         mapfile -t COMPREPLY < <(compgen -S = -W "$(_jndiwatch_keys)" -- "$current")
         compopt -o nospace
         ;;
-    --workers | --nfqueue | --bridge)
+    --workers | --nfqueue | --bridge | --listen)
         ;;
     -r | --read | -c | --config | -S | --rules | -o | --output | --geoip | --socket)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
@@ -43,7 +43,7 @@ _jndiwatch() {
         if [[ $current == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
         elif [[ $COMP_CWORD -eq 1 ]]; then
-            mapfile -t COMPREPLY < <(compgen -W explain -- "$current")
+            mapfile -t COMPREPLY < <(compgen -W 'explain honeypot' -- "$current")
         fi
         ;;
     esac

@@ -37,7 +37,8 @@ static struct source_options options_of(const struct options *o, const struct co
 
 static const struct source_ops *ops_of(const struct options *o)
 {
-    return o->nfqueue != NULL    ? &source_nfqueue
+    return o->honeypot           ? &source_decoy
+           : o->nfqueue != NULL  ? &source_nfqueue
            : o->bridge != NULL   ? &source_bridge
            : o->interfaces.n > 0 ? &source_live
                                  : &source_file;
@@ -80,14 +81,15 @@ int feeds_open(struct feeds *f, const struct options *options, const struct conf
 {
     char names[2][NAME_SIZE];
     const char *const ends[] = {names[0], names[1]};
-    *f = (struct feeds){.ops = ops_of(options)};
-    bool none = options->interfaces.n + options->files.n == 0;
+    *f = (struct feeds){.ops = ops_of(options), .decoys = f->decoys};
+    bool none = options->interfaces.n + options->files.n == 0 && f->decoys == NULL;
     /* A queue that is only checked would be taken from the sensor that runs. */
     bool checks_queue = options->nfqueue != NULL && options->action == ACTION_TEST;
     if (checks_queue || (none && !feeds_are_inline(f))) {
         return 0;
     }
     struct source_options o = options_of(options, config, feeds_are_live(f));
+    o.decoys = f->decoys;
     if (options->bridge != NULL) {
         CHECK(options_bridge(options->bridge, names[0], names[1], sizeof(names[0])));
         o.inputs = ends;

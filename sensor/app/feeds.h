@@ -10,6 +10,7 @@ struct feeds {
     const struct source_ops *ops;
     struct source *sources[PATROL_MAX];
     size_t n;
+    const struct decoy_plan *decoys; /* for feeds_open(), which keeps it; NULL: none */
 };
 
 /* Opens what the options name, or nothing when they name nothing. n_workers counts for live capture

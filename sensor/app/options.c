@@ -40,6 +40,9 @@ static const struct option_row rows[] = {
     {0, "nfqueue", "N[:M]", TEXT_OF(nfqueue),
      "inline: give verdicts on the packets of netfilter queue N, or of N to M, a worker for each"},
     {0, "bridge", "A:B", TEXT_OF(bridge), "inline: join two interfaces, and let go on what may"},
+    {0, "listen", "KIND:ADDRESS:PORT[:PERSONA]", LIST_OF(listen),
+     "honeypot: listen here (kinds: http, tcp; address *: all), instead of where the configuration "
+     "says; may be given several times"},
     {'c', "config", "FILE", TEXT_OF(config),
      "configuration (YAML); without it the built-in defaults are used"},
     {'S', "rules", "FILE", LIST_OF(rules),
@@ -83,6 +86,7 @@ void options_help(void)
     printf("Usage: jndiwatch -r FILE|DIR|- [OPTION…] [BPF EXPRESSION]\n"
            "       jndiwatch -i NAME [OPTION…] [BPF EXPRESSION]\n"
            "       jndiwatch --nfqueue N[:M] | --bridge A:B [OPTION…]\n"
+           "       jndiwatch honeypot [--listen KIND:ADDRESS:PORT]… [OPTION…]\n"
            "       jndiwatch explain [TEXT…]   (explain --help says more)\n\n"
            "Finds ${jndi:…} attacks in HTTP and SMTP, evaluates what Log4j would have asked, and "
            "writes EVE JSON.\n\n");
@@ -307,20 +311,36 @@ static void check_inline(const struct options *o, struct errbuf *err)
     }
 }
 
+static void check_honeypot(const struct options *o, size_t n_kinds, struct errbuf *err)
+{
+    if (o->honeypot && n_kinds > 1) {
+        errbuf_add(err, "honeypot does not go with -r, -i, --nfqueue and --bridge");
+    }
+    if (o->honeypot && o->filter != NULL) {
+        errbuf_add(err, "a filter expression does not go with honeypot; '%s' is no option",
+                   o->filter);
+    }
+    if (!o->honeypot && o->listen.n > 0) {
+        errbuf_add(err, "--listen goes with honeypot: jndiwatch honeypot --listen %s",
+                   o->listen.items[0]);
+    }
+}
+
 static void check(const struct options *o, struct errbuf *err)
 {
     const bool kinds[] = {o->files.n > 0, o->interfaces.n > 0, o->nfqueue != NULL,
-                          o->bridge != NULL};
+                          o->bridge != NULL, o->honeypot};
     size_t n_kinds = 0;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         n_kinds += kinds[i];
     }
     if (o->files.n > 0 && o->interfaces.n > 0) {
         errbuf_add(err, "-r and -i exclude each other");
-    } else if (n_kinds > 1) {
+    } else if (n_kinds > 1 && !o->honeypot) {
         errbuf_add(err, "-r, -i, --nfqueue and --bridge exclude each other");
     }
     check_inline(o, err);
+    check_honeypot(o, n_kinds, err);
     if (errbuf_is_empty(err) && o->action == ACTION_RUN && n_kinds == 0) {
         errbuf_add(err, "nothing to read: give -r FILE or -i INTERFACE; --help lists all options");
     }
@@ -330,6 +350,10 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 {
     struct words w = {.argv = argv, .argc = argc, .at = 1};
     *ret_options = (struct options){.action = ACTION_RUN};
+    if (argc > 1 && strcmp(argv[1], "honeypot") == 0) {
+        ret_options->honeypot = true;
+        w.at++;
+    }
     while (w.at < argc) {
         const char *word = argv[w.at];
         if (word[0] != '-' || word[1] == '\0') {
@@ -354,8 +378,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 
 void options_free(struct options *o)
 {
-    struct config_list *lists[] = {&o->files, &o->interfaces, &o->rules,
-                                   &o->geo,   &o->settings,   &o->outputs};
+    struct config_list *lists[] = {&o->files,    &o->interfaces, &o->rules, &o->geo,
+                                   &o->settings, &o->outputs,    &o->listen};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         config_list_free(lists[i]);
     }

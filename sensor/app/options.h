@@ -24,6 +24,8 @@ struct options {
     struct config_list geo;        /* --geoip */
     struct config_list settings;   /* --set KEY=VALUE */
     struct config_list outputs;    /* -o */
+    bool honeypot;                 /* the first word */
+    struct config_list listen;     /* --listen */
     const char *config;            /* -c, or NULL */
     const char *log_dir;           /* -l, or NULL */
     const char *events;            /* --events, or NULL */

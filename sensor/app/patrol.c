@@ -16,6 +16,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+enum { REST_MAX = 4096 }; /* batches */
+
 struct post {
     struct worker *worker;
     const struct source_ops *ops;
@@ -78,6 +80,11 @@ static void take_rules(struct post *p)
     engine_unref(&engine);
 }
 
+static void tell_clock(struct post *p)
+{
+    atomic_store_explicit(&p->told_clock_us, p->clock_us, memory_order_relaxed);
+}
+
 /* One receive and what comes of it; false when the source has ended. */
 static bool step(struct post *p, struct errbuf *err)
 {
@@ -90,10 +97,23 @@ static bool step(struct post *p, struct errbuf *err)
     }
     worker_advance(p->worker, p->clock_us);
     worker_gauge(p->worker);
-    atomic_store_explicit(&p->told_clock_us, p->clock_us, memory_order_relaxed);
+    tell_clock(p);
     atomic_store_explicit(&p->stepped_us, clock_monotonic_us(), memory_order_relaxed);
     take_rules(p);
     return status == SOURCE_OK || status == SOURCE_TIMEOUT || status == SOURCE_INTERRUPTED;
+}
+
+/* What had come when it was stopped is told, too. */
+static void take_rest(struct post *p, struct errbuf *err)
+{
+    for (unsigned i = 0; (p->ops->caps & SOURCE_GIVES_REST) != 0 && i < REST_MAX; i++) {
+        (void)p->ops->receive(p->source, &p->batch, err);
+        if (p->batch.n == 0) {
+            return;
+        }
+        carry_out(p);
+        tell_clock(p);
+    }
 }
 
 static void *run(void *arg)
@@ -106,6 +126,9 @@ static void *run(void *arg)
                                        : 0); /* who started it has told when there is none */
     }
     while (!atomic_load_explicit(&p->stop, memory_order_acquire) && step(p, &err)) {
+    }
+    if (atomic_load_explicit(&p->stop, memory_order_acquire)) {
+        take_rest(p, &err);
     }
     worker_finish(p->worker, p->clock_us);
     log_lines(&err, LOG_LEVEL_ERROR);

@@ -7,6 +7,7 @@
 #include "sensor/app/pipeline.h"
 
 #include "sensor/app/pipeline_parts.h"
+#include "sensor/app/touch.h"
 #include "sensor/base/hash.h"
 #include "sensor/base/mem.h"
 #include "sensor/flow/flow.h"
@@ -266,6 +267,9 @@ static bool is_worth_probing(const struct flow_app *app, enum direction dir)
 static int on_open(void *ctx, struct conn *conn)
 {
     struct pipeline *p = ctx;
+    if (p->options.decoys != NULL) {
+        touch_flow(p->options.decoys, &p->options.report, conn);
+    }
     if (p->options.sightings.seen != NULL) {
         struct sighting s = sighting_of_flow(conn);
         p->options.sightings.seen(p->options.sightings.ctx, &s);

@@ -10,6 +10,7 @@
  * fields, when that is told. It is the stream user of whoever has streams. One for each worker, on
  * its thread. */
 struct pipeline;
+struct decoys;
 
 /* Inline: what is found decides over its flow. All-zero: nothing does. */
 struct pipeline_block {
@@ -29,6 +30,7 @@ struct pipeline_options {
     const char *file_hash;          /* "md5", "sha1" or "sha256"; NULL: none. Static */
     struct sighting_user sightings; /* seen may be NULL */
     struct evidence *evidence;      /* told of flows that are told of; NULL: none is kept */
+    const struct decoys *decoys;    /* NULL: there are none */
 };
 
 /* NULL when there is no memory. */

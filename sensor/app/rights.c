@@ -175,13 +175,19 @@ static void warn(const struct rights_needs *needs, const struct privs *p)
 /* --- giving up
  * -------------------------------------------------------------------------------------------- */
 
+static bool captures(const struct rights_needs *needs)
+{
+    return needs->live && !needs->listens;
+}
+
 static int enter(const struct rights_needs *needs, unsigned *ret_walls)
 {
     struct list list = {0};
     list_paths(&list, needs);
     struct sandbox plan = {
         .rights = SANDBOX_FILES | SANDBOX_THREADS | SANDBOX_CODE | needs->more |
-                  (needs->live ? SANDBOX_CAPTURE : 0u) | (needs->inlined ? SANDBOX_SEND : 0u),
+                  (captures(needs) ? SANDBOX_CAPTURE : 0u) | (needs->listens ? SANDBOX_WAIT : 0u) |
+                  (needs->inlined ? SANDBOX_SEND : 0u),
         .paths = list.paths,
         .n_paths = list.names.n,
     };
@@ -208,7 +214,7 @@ int rights_give_up(const struct rights_needs *needs, const struct privs *privs, 
 {
     const struct config *c = &needs->snapshot->config;
     *ret_walls = 0;
-    unsigned keep = (needs->live ? (unsigned)PRIVS_NET_RAW : 0) |
+    unsigned keep = (captures(needs) ? (unsigned)PRIVS_NET_RAW : 0) |
                     (needs->inlined ? (unsigned)PRIVS_NET_ADMIN : 0);
     int rc = privs_drop(privs, keep, err);
     if (rc != 0) {

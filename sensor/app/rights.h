@@ -10,6 +10,7 @@ struct rights_needs {
     const struct snapshot *snapshot;
     const struct options *options;
     bool live;
+    bool listens;  /* a honeypot: it captures nothing, and waits for its processes */
     bool inlined;  /* gives verdicts, and sends packets of its own */
     unsigned more; /* of enum sandbox_right: what outputs and servers need */
 };

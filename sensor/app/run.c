@@ -174,6 +174,7 @@ static enum source_status loop_live(struct sensor *s, struct errbuf *err)
         uint64_t now = clock_wall_us();
         uint64_t packets = patrol_clock_us(s->patrol);
         s->clock_us = now > packets ? now : packets;
+        run_tell_restarts(s, s->clock_us);
         run_stats_until(s, s->clock_us);
         feeds_tend(&s->feeds, err);
         keep_rules(s);
@@ -252,6 +253,11 @@ static enum exit_code refuse(struct sensor *s, struct errbuf *err, enum exit_cod
 static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *err)
 {
     int rc_output = outputs_check(&s->snapshot->config, err);
+    if (s->options->honeypot &&
+        decoys_new(&s->snapshot->config, s->options, &s->decoys, err) != 0) {
+        return EXIT_NOT_STARTED;
+    }
+    s->feeds.decoys = s->decoys != NULL ? decoys_plan(s->decoys) : NULL;
     int rc_source = feeds_open(&s->feeds, s->options, &s->snapshot->config, s->n_workers, err);
     int rc_metrics = run_check_metrics(&s->snapshot->config, err);
     int rc_user = privs_find(s->snapshot->config.rights_user, is_live(s), &s->privs, err);
@@ -282,7 +288,8 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
     if (is_live(&s)) {
         s.n_workers = (unsigned)s.feeds.n; /* threads from which rights can be taken */
     }
-    if (run_open_command(&s, err) != 0 || run_open_metrics(&s, err) != 0 ||
+    if (run_start_honeypot(&s, err) != 0 || run_open_command(&s, err) != 0 ||
+        run_open_metrics(&s, err) != 0 ||
         run_open_evidence(&s, err) != 0 || run_open_writer(&s, err) != 0 ||
         run_give_up_rights(&s, err) != 0) {
         return refuse(&s, err, EXIT_NOT_STARTED);
@@ -298,6 +305,9 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
         run_say_start(&s);
         if (feeds_are_inline(&s.feeds)) {
             run_say_inline(&s);
+        }
+        if (s.decoys != NULL) {
+            run_say_honeypot(&s);
         }
     }
     s.started_us = clock_monotonic_us();

@@ -1,5 +1,9 @@
-/* run_figures: what a run counts, and the stats events. */
+/* run_figures: what a run counts, and the stats events.
+ *
+ * Figures of workers, source, outputs and honeypot are put together here alone, so that events,
+ * the command socket and the sum at the end tell the same. */
 #include "sensor/app/run_parts.h"
+#include "sensor/base/log.h"
 
 enum { FIGURES_MAX = 64 };
 
@@ -27,6 +31,10 @@ void run_stats(struct sensor *s, struct stats *ret)
     stats_set(ret, STAT_CAPTURE_KERNEL_PACKETS, source.packets);
     stats_set(ret, STAT_CAPTURE_KERNEL_DROPS, source.kernel_drops);
     stats_set(ret, STAT_CAPTURE_KERNEL_IFDROPS, source.iface_drops);
+    if (s->keeper.pid > 0) {
+        source_decoy_add_stats(s->feeds.sources[0], ret);
+        stats_set(ret, STAT_DECOY_RESTARTS, s->n_restarts);
+    }
     stats_set(ret, STAT_EVIDENCE_LOST, s->evidence != NULL ? evidence_store_lost(s->evidence) : 0);
     stats_set(ret, STAT_RULES_LOADED, engine_n_loaded(s->engine));
     stats_set(ret, STAT_RULES_FAILED, engine_n_failed(s->engine));
@@ -68,6 +76,23 @@ void run_put_stats(struct sensor *s, uint64_t clock_us)
         return;
     }
     writer_put(s->writer, stats_producer(s), event);
+}
+
+void run_tell_restarts(struct sensor *s, uint64_t clock_us)
+{
+    unsigned n = s->keeper.pid > 0 ? source_decoy_take_restarts(s->feeds.sources[0]) : 0;
+    for (unsigned i = 0; i < n; i++) {
+        s->n_restarts++;
+        log_warning("the honeypot's listening process ended, and was started anew");
+        struct event *event = NULL;
+        if ((s->types & (1u << EVENT_ANOMALY)) != 0) {
+            event = eve_own_anomaly(s->eve, clock_us, ANOMALY_DECOY_RESTARTED);
+            s->n_unmade += event == NULL;
+        }
+        if (event != NULL) {
+            writer_put(s->writer, stats_producer(s), event);
+        }
+    }
 }
 
 /* stats stand at whole intervals of packet time; after a pause there is one, not one for each

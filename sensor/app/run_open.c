@@ -90,6 +90,17 @@ int run_open_evidence(struct sensor *s, struct errbuf *err)
     return rc;
 }
 
+/* First of all: what is opened later is none of its business. */
+int run_start_honeypot(struct sensor *s, struct errbuf *err)
+{
+    const struct keeper_needs needs = {
+        .decoys = s->decoys,
+        .privs = &s->privs,
+        .sandbox = s->snapshot->config.rights_sandbox,
+    };
+    return s->decoys != NULL ? keeper_start(&s->keeper, s->feeds.sources[0], &needs, err) : 0;
+}
+
 static void stop_by_command(void *ctx)
 {
     (void)ctx;
@@ -142,6 +153,7 @@ int run_give_up_rights(struct sensor *s, struct errbuf *err)
         .snapshot = s->snapshot,
         .options = s->options,
         .live = feeds_are_live(&s->feeds),
+        .listens = s->decoys != NULL,
         .more = outputs_rights(&s->snapshot->config) |
                 (s->command != NULL || s->metrics != NULL ? SANDBOX_ACCEPT : 0u) |
                 (notify_is_wanted() ? SANDBOX_LOCAL : 0u),
@@ -172,6 +184,7 @@ int run_start_workers(struct sensor *s)
         .evidence = s->evidence,
         .opened_us = volume_is_written(s) ? s->snapshot->config.volume_interval : 0,
         .tallies = s->metrics != NULL,
+        .decoys = s->decoys,
         .inlined = feeds_are_inline(&s->feeds),
         .tighten = (s->walls & SANDBOX_SECCOMP) != 0,
     };
@@ -240,4 +253,6 @@ void run_close(struct sensor *s)
     checksum_policy_free(&s->checksums);
     eve_free(&s->eve);
     feeds_close(&s->feeds);
+    keeper_end(&s->keeper);
+    decoys_free(&s->decoys);
 }

@@ -5,7 +5,9 @@
 #include "sensor/app/answers.h"
 #include "sensor/app/command.h"
 #include "sensor/app/crew.h"
+#include "sensor/app/decoys.h"
 #include "sensor/app/feeds.h"
+#include "sensor/app/keeper.h"
 #include "sensor/app/patrol.h"
 #include "sensor/app/privs.h"
 #include "sensor/app/reload.h"
@@ -30,6 +32,9 @@ struct sensor {
     struct metrics_server *metrics;  /* NULL: none */
     struct answers answers;
     struct reload *reload;
+    struct decoys *decoys;         /* NULL: no honeypot */
+    struct keeper keeper;          /* of the honeypot's processes */
+    uint64_t n_restarts;           /* of the one that listens */
     struct privs privs;            /* who it is to be */
     struct charset_hold *charsets; /* for workers that open no files */
     unsigned walls;                /* enum sandbox_wall */
@@ -55,6 +60,7 @@ struct sensor {
 
 /* The order in which a run is opened. Each 0, or negative errno with a line in err; what is open
  * is closed by run_close(). */
+MUST_USE int run_start_honeypot(struct sensor *s, struct errbuf *err);
 MUST_USE int run_open_command(struct sensor *s, struct errbuf *err);
 /* Whether metrics.listen is an address, before anything is opened. */
 MUST_USE int run_check_metrics(const struct config *config, struct errbuf *err);
@@ -77,6 +83,8 @@ void run_stats(struct sensor *s, struct stats *ret);
 void run_worker_stats(struct sensor *s, struct stats *ret);
 /* Puts a stats event where stats are written. */
 void run_put_stats(struct sensor *s, uint64_t clock_us);
+/* Tells of a listening process that was started anew since this was called last. */
+void run_tell_restarts(struct sensor *s, uint64_t clock_us);
 /* stats stand at whole intervals of packet time; after a pause there is one, not one for each
  * interval that passed. */
 void run_stats_until(struct sensor *s, uint64_t clock_us);
@@ -86,6 +94,8 @@ void run_publish_metrics(struct sensor *s);
 
 /* One line: what the run goes by. */
 void run_say_start(const struct sensor *s);
+/* Where the honeypot listens, and as what. */
+void run_say_honeypot(const struct sensor *s);
 /* What is blocked, and what becomes of what cannot be inspected. */
 void run_say_inline(const struct sensor *s);
 /* Adds to err where a signal stopped it. */

@@ -27,6 +27,24 @@ void run_say_start(const struct sensor *s)
     sbuf_free(&geo);
 }
 
+void run_say_honeypot(const struct sensor *s)
+{
+    const struct decoy_plan *plan = decoys_plan(s->decoys);
+    struct sbuf line = sbuf_with_cap(8192);
+    bool everywhere = false;
+    for (size_t i = 0; i < plan->n_spots; i++) {
+        sbuf_add_format(&line, "%s%s (%s)", i > 0 ? ", " : "", plan->spots[i].name,
+                        decoys_personas(s->decoys)[i]->name);
+        everywhere = everywhere || plan->spots[i].addr.family == 0;
+    }
+    log_notice("honeypot: listens at %.*s", (int)line.len, (const char *)line.data);
+    if (everywhere) {
+        log_notice("honeypot: * is every address of this machine, those to the outside too; "
+                   "--listen KIND:ADDRESS:PORT names one");
+    }
+    sbuf_free(&line);
+}
+
 /* Classes of look-ups, "attack, attempt"; "" for none. */
 static void name_classes(unsigned classes, char *text, size_t size)
 {

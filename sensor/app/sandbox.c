@@ -138,6 +138,14 @@ static const int answer_calls[] = {
     CALL(getpeername), CALL(setsockopt), CALL(sendmmsg),
 };
 
+/* sendmsg() and sendto() with an address are not among them: nothing goes anywhere but back. */
+static const int listen_calls[] = {CALL(accept4), CALL(shutdown), CALL(getsockname)};
+
+static const int wait_calls[] = {CALL(wait4)};
+
+static const int keep_calls[] = {CALL(epoll_create1), CALL(wait4), CALL(seccomp), CALL(setrlimit),
+                                 CALL(getppid)};
+
 static const int capture_calls[] = {CALL(bind), CALL(setsockopt), CALL(getsockname), CALL(ioctl)};
 
 static const int connect_calls[] = {
@@ -211,6 +219,21 @@ static int allow_threads(scmp_filter_ctx filter)
     return rc == 0 ? allow_if(filter, CALL(prlimit64), argument_is(0, 0)) : rc;
 }
 
+/* Processes as they are, without a namespace or a thread of their own. */
+static int allow_processes(scmp_filter_ctx filter)
+{
+    const scmp_datum_t special = CLONE_THREAD | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+                                 CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+    const int harmless[] = {PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_SET_PDEATHSIG};
+    int rc = allow(filter, keep_calls, ARRAY_LEN(keep_calls));
+    rc = rc == 0 ? allow_if(filter, CALL(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, special, 0)) : rc;
+    rc = rc == 0 ? allow_if(filter, CALL(prlimit64), argument_is(0, 0)) : rc;
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(harmless); i++) {
+        rc = allow_if(filter, CALL(prctl), argument_is(0, (scmp_datum_t)harmless[i]));
+    }
+    return rc == 0 ? seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0) : rc;
+}
+
 static int allow_sockets(scmp_filter_ctx filter, const int *families, size_t n)
 {
     int rc = 0;
@@ -241,6 +264,15 @@ static int allow_rights(scmp_filter_ctx filter, unsigned rights)
     }
     if (rc == 0 && (rights & SANDBOX_SEND) != 0) {
         rc = allow(filter, to_anybody, ARRAY_LEN(to_anybody));
+    }
+    if (rc == 0 && (rights & SANDBOX_LISTEN) != 0) {
+        rc = allow(filter, listen_calls, ARRAY_LEN(listen_calls));
+    }
+    if (rc == 0 && (rights & SANDBOX_KEEP) != 0) {
+        rc = allow_processes(filter);
+    }
+    if (rc == 0 && (rights & SANDBOX_WAIT) != 0) {
+        rc = allow(filter, wait_calls, ARRAY_LEN(wait_calls));
     }
     if (rc == 0 && (rights & SANDBOX_ACCEPT) != 0) {
         rc = allow(filter, answer_calls, ARRAY_LEN(answer_calls));
@@ -362,7 +394,7 @@ unsigned sandbox_enter(const struct sandbox *plan)
 
 bool sandbox_tighten(unsigned rights)
 {
-    return load(rights & SANDBOX_SEND, false);
+    return load(rights & (SANDBOX_SEND | SANDBOX_LISTEN), false);
 }
 
 void sandbox_close_door(void)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* What a process may do behind sandbox_enter(), besides computing, and reading and writing what is
- * open. Never: run a program, fork, trace or signal another process. */
+ * open. Never: run a program, trace or signal another process; fork only where it is said. */
 enum sandbox_right {
     SANDBOX_FILES = 1 << 0,   /* open, make, rename and remove files, below the paths given */
     SANDBOX_THREADS = 1 << 1, /* start threads, and tighten them */
@@ -16,6 +16,10 @@ enum sandbox_right {
     SANDBOX_LOCAL = 1 << 5,   /* connect to sockets of this machine: a service manager, syslog */
     SANDBOX_SEND = 1 << 7,    /* send through sockets that are open, wherever to */
     SANDBOX_CONNECT = 1 << 6, /* connect anywhere, and look names up */
+    SANDBOX_LISTEN = 1 << 8,  /* take connections of sockets that listen already; no more */
+    SANDBOX_KEEP = 1 << 9,    /* start processes of its own kind, that have no more rights than it,
+                                 and wait for their end */
+    SANDBOX_WAIT = 1 << 10,   /* wait for the end of processes that it started before */
 };
 
 struct sandbox_path {
@@ -41,8 +45,8 @@ enum sandbox_wall {
 unsigned sandbox_enter(const struct sandbox *plan);
 
 /* For the calling thread alone: nothing is left but computing, and reading, writing and waiting for
- * what is open. No file, no socket, no thread, no executable memory; of `rights`, SANDBOX_SEND may
- * be left. false without seccomp. */
+ * what is open. No file, no socket, no thread, no executable memory; of `rights`, SANDBOX_SEND and
+ * SANDBOX_LISTEN may be left. false without seccomp. */
 bool sandbox_tighten(unsigned rights);
 
 /* For the whole process: all threads are started, none can be added (RLIMIT_NPROC, which does not

@@ -78,6 +78,7 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
     struct pipeline_options options = {
         .report = w->report,
         .evidence = w->evidence,
+        .decoys = shared->decoys,
         .engine = shared->engine,
         .detect = detect_limits_default(),
         .limits =

@@ -2,6 +2,7 @@
 
 #include "sensor/core/addr.h"
 #include "sensor/core/anomaly.h"
+#include "sensor/core/decoy.h"
 #include "sensor/core/direction.h"
 #include "sensor/core/packet.h"
 
@@ -55,11 +56,12 @@ struct conn {
     bool opaque; /* nothing in it can be inspected any more (TLS): the stream need not be put
                     together, and its payload counts as lost for opaque_reason */
     enum lost opaque_reason;
-    enum verdict verdict;    /* raised by findings that are to be blocked; inline alone */
-    uint64_t blocked_number; /* of the packet that was held back first; 0: none */
-    unsigned marks;          /* enum conn_mark */
-    bool swapped;            /* first packet went to the client (mid-stream) */
-    const char *iface;       /* owned by the source; outlives the flow */
+    enum verdict verdict;      /* raised by findings that are to be blocked; inline alone */
+    uint64_t blocked_number;   /* of the packet that was held back first; 0: none */
+    unsigned marks;            /* enum conn_mark */
+    bool swapped;              /* first packet went to the client (mid-stream) */
+    const char *iface;         /* owned by the source; outlives the flow */
+    const struct decoy *decoy; /* what it touched that is there for that alone; NULL: none */
     struct tunnel *tunnel; /* of the first packet, src being the client's side; NULL: none. Owned by
                               who feeds the conn */
     uint64_t start_us;     /* packet time of the first packet */

@@ -14,8 +14,10 @@ enum source_status {
 };
 
 enum source_cap {
-    SOURCE_LIVE = 1 << 0,   /* time is now; events may be dropped, packets never waited for */
-    SOURCE_INLINE = 1 << 1, /* verdicts matter */
+    SOURCE_LIVE = 1 << 0,       /* time is now; events may be dropped, packets never waited for */
+    SOURCE_INLINE = 1 << 1,     /* verdicts matter */
+    SOURCE_GIVES_REST = 1 << 2, /* after interrupt() receive() gives what has come already, and
+                                   then nothing, without waiting */
 };
 
 /* Loss and progress. Counters since open. */
@@ -45,6 +47,8 @@ struct source_port {
  * fragments, tunnels and both directions stay together; or by its own hash of a flow. */
 enum source_fanout { SOURCE_FANOUT_ADDRESSES, SOURCE_FANOUT_FLOWS };
 
+struct decoy_plan;
+
 struct source_options {
     const char *const *inputs; /* files, directories, "-"; or interface names */
     size_t n_inputs;
@@ -62,12 +66,13 @@ struct source_options {
     enum source_fanout fanout_by;
     uint32_t snaplen;
     bool promiscuous;
-    size_t buffer_bytes;    /* kernel buffer of a live source */
-    uint16_t queue;         /* nfqueue: its number */
-    uint32_t queue_packets; /* how many may wait in it */
-    uint32_t mark;          /* netfilter mark of what the source sends itself; 0: none */
-    bool fail_open;         /* what it is too late for goes on */
-    unsigned poll_ms;       /* longest wait of one receive() */
+    size_t buffer_bytes;             /* kernel buffer of a live source */
+    uint16_t queue;                  /* nfqueue: its number */
+    uint32_t queue_packets;          /* how many may wait in it */
+    uint32_t mark;                   /* netfilter mark of what the source sends itself; 0: none */
+    bool fail_open;                  /* what it is too late for goes on */
+    const struct decoy_plan *decoys; /* honeypot: where to listen */
+    unsigned poll_ms;                /* longest wait of one receive() */
 };
 
 struct source;
@@ -108,3 +113,4 @@ extern const struct source_ops source_file;
 extern const struct source_ops source_live;
 extern const struct source_ops source_nfqueue;
 extern const struct source_ops source_bridge;
+extern const struct source_ops source_decoy;

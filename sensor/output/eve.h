@@ -62,6 +62,8 @@ struct event *eve_anomaly(struct eve *e, struct conn *conn, const struct tx *tx,
 /* An anomaly of a packet that was not given to a flow; of the headers what could be read. */
 struct event *eve_packet_anomaly(struct eve *e, const struct packet *packet,
                                  const struct headers *headers, enum anomaly anomaly);
+/* An anomaly of the sensor's own, at that time. */
+struct event *eve_own_anomaly(struct eve *e, uint64_t time_us, enum anomaly anomaly);
 /* A figure that is not of stats.def: one of an output. */
 struct eve_figure {
     const char *name;  /* "lost" */

@@ -1,8 +1,8 @@
 /* eve_alert: one alert, with everything that is known of it.
  *
  * alert.context is the schema's open object: the look-up goes to context.jndi, the real client to
- * context.client, the packet's two addresses to context.source and context.destination. A key
- * without a value is left out. */
+ * context.client, the packet's two addresses to context.source and context.destination, a decoy
+ * that was touched to context.honeypot. A key without a value is left out. */
 #include "sensor/base/hash.h"
 #include "sensor/core/decoder.h"
 #include "sensor/output/eve_parts.h"
@@ -156,12 +156,25 @@ static void add_sides(struct json *j, const struct finding *finding,
     add_side(j, "destination", finding->dir == TO_SERVER ? places->destination : places->source);
 }
 
-/* The two addresses and the client are of one layout, the look-up is of all. */
-static void add_context(struct eve *e, struct json *j, const struct finding *finding,
-                        const struct eve_places *places)
+/* `session` is of one connection, or of one sender's datagrams, and the same in all its alerts. */
+static void add_honeypot(struct json *j, const struct conn *conn)
+{
+    json_object(j, "honeypot");
+    json_text(j, "listener", conn->decoy->listener);
+    if (conn->decoy->persona[0] != '\0') {
+        json_text(j, "persona", conn->decoy->persona);
+    }
+    add_id(j, "session", 's', hash_words_fixed(&conn->id, 1));
+    json_object_end(j);
+}
+
+/* The two addresses and the client are of one layout, the look-up and the decoy are of all. */
+static void add_context(struct eve *e, struct json *j, const struct conn *conn,
+                        const struct finding *finding, const struct eve_places *places)
 {
     bool with_sides = eve_wants(e, LAYOUT_CONTEXT);
-    if (finding->jndi == NULL && !with_sides) {
+    bool for_all = finding->jndi != NULL || conn->decoy != NULL;
+    if (!for_all && !with_sides) {
         return;
     }
     size_t whole = eve_piece_begin(e);
@@ -169,15 +182,18 @@ static void add_context(struct eve *e, struct json *j, const struct finding *fin
     if (finding->jndi != NULL) {
         add_jndi(e, j, finding, places->callback);
     }
+    if (conn->decoy != NULL) {
+        add_honeypot(j, conn);
+    }
     size_t sides = eve_piece_begin(e);
     if (with_sides) {
         add_sides(j, finding, places);
     }
-    if (finding->jndi != NULL) {
+    if (for_all) {
         eve_piece_end(e, sides, LAYOUT_CONTEXT);
     }
     json_object_end(j);
-    if (finding->jndi == NULL) {
+    if (!for_all) {
         eve_piece_end(e, whole, LAYOUT_CONTEXT);
     }
 }
@@ -247,7 +263,7 @@ static void add_alert(struct eve *e, struct json *j, const struct tx *tx,
     }
     add_spans(j, "references", s->references, s->n_references);
     add_metadata(j, s);
-    add_context(e, j, finding, places);
+    add_context(e, j, tx->conn, finding, places);
     json_object_end(j);
 }
 

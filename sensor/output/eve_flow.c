@@ -171,6 +171,15 @@ struct event *eve_packet_anomaly(struct eve *e, const struct packet *packet,
     return eve_finish(e, &j, EVENT_ANOMALY, &key);
 }
 
+struct event *eve_own_anomaly(struct eve *e, uint64_t time_us, enum anomaly anomaly)
+{
+    struct json j;
+    struct event_key key = {time_us, 0, e->n_stats++};
+    eve_begin(e, &j, EVENT_ANOMALY, time_us);
+    add_anomaly(&j, anomaly, NULL);
+    return eve_finish(e, &j, EVENT_ANOMALY, &key);
+}
+
 /* --- stats
  * ---------------------------------------------------------------------------------------- */
 

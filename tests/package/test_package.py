@@ -137,11 +137,12 @@ def complete(lab, *words):
 
 
 def completion_works(lab):
-    demand(complete(lab, "--li") == ["--list-fields", "--list-rules", "--list-keys"], "options")
+    demand(complete(lab, "--list-") == ["--list-fields", "--list-rules", "--list-keys"], "options")
     demand(complete(lab, "-k", "n") == ["none"], "choices")
     demand(complete(lab, "--events", "alert,ht") == ["alert,http"], "lists")
     demand("memory.limit=" in complete(lab, "--set", "mem"), "keys")
     demand("explain" in complete(lab, "e"), "explain")
+    demand("honeypot" in complete(lab, "h"), "honeypot")
 
 
 def configuration_is_right(lab):

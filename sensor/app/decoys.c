@@ -1,0 +1,242 @@
+/* decoys: the list of what is there to be touched.
+ *
+ * The usual listeners are the ports where Java applications are looked for. */
+#include "sensor/app/decoys.h"
+
+#include "sensor/base/arena.h"
+#include "sensor/base/mem.h"
+#include "sensor/enrich/scope.h"
+#include "signatures/net.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { ARENA_BYTES = 64 * 1024, SECOND_US = 1000000 };
+enum { SID_TOUCHED = 9000401, SID_ALARM = 9000402, SEVERE = 1, SLIGHT = 3 };
+
+struct decoys {
+    struct decoy_spot spots[DECOY_SPOTS_MAX];
+    const struct persona *personas[DECOY_SPOTS_MAX];
+    struct decoy list[DECOY_SPOTS_MAX];
+    struct decoy_plan plan;
+    struct decoy_limits limits;
+    struct decoy_signatures signatures;
+    struct arena *arena;
+    struct net_addrs home;
+    bool home_is_any;
+};
+
+static const char *const usual[] = {
+    "http:*:8080", "http:*:8000", "http:*:8888", "http:*:8983",
+    "http:*:9200", "http:*:7001", "tcp:*:25565",
+};
+
+static const char *persona_of_kind(enum decoy_kind kind)
+{
+    switch (kind) {
+    case DECOY_HTTP:
+        return "tomcat";
+    case DECOY_TCP:
+    case DECOY_KIND_N:
+        break;
+    }
+    return "silent";
+}
+
+static bool find_persona(struct decoys *d, size_t n, struct errbuf *err)
+{
+    struct decoy_spot *spot = &d->spots[n];
+    const char *name = spot->persona[0] != '\0' ? spot->persona : persona_of_kind(spot->kind);
+    d->personas[n] = persona_by_name(name);
+    if (d->personas[n] == NULL) {
+        errbuf_add(err, "listener '%s': no persona '%s'", spot->name, name);
+    } else if (spot->kind == DECOY_HTTP && d->personas[n]->n_pages == 0) {
+        errbuf_add(err, "listener '%s': persona '%s' has no pages to answer with", spot->name,
+                   name);
+        return false;
+    }
+    return d->personas[n] != NULL;
+}
+
+/* Two listeners of one place: the second could not be opened, and the message would be misleading.
+ */
+static bool is_new(const struct decoys *d, const struct decoy_spot *spot)
+{
+    for (size_t i = 0; i < d->plan.n_spots; i++) {
+        if (spot->port != 0 && strcmp(d->spots[i].name, spot->name) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int add_spot(struct decoys *d, const char *text, struct errbuf *err)
+{
+    char why[DECOY_WHY_SIZE];
+    struct decoy_spot spot;
+    if (d->plan.n_spots == DECOY_SPOTS_MAX) {
+        errbuf_add(err, "listener '%s' is one too many: %d are possible", text, DECOY_SPOTS_MAX);
+        return -E2BIG;
+    }
+    if (!decoy_spot_parse(text, &spot, why)) {
+        errbuf_add(err, "listener '%s' %s; example: http:*:8080", text, why);
+        return -EINVAL;
+    }
+    if (!is_new(d, &spot)) {
+        errbuf_add(err, "listener '%s' is there twice", spot.name);
+        return -EINVAL;
+    }
+    d->spots[d->plan.n_spots] = spot;
+    return find_persona(d, d->plan.n_spots++, err) ? 0 : -EINVAL;
+}
+
+static int add_spots(struct decoys *d, const struct config *c, const struct options *o,
+                     struct errbuf *err)
+{
+    const struct config_list *given = o->listen.n > 0 ? &o->listen : &c->honeypot_listen;
+    int worst = 0;
+    for (size_t i = 0; i < given->n; i++) {
+        int rc = add_spot(d, given->items[i], err);
+        worst = rc != 0 ? rc : worst;
+    }
+    for (size_t i = 0; given->n == 0 && i < ARRAY_LEN(usual); i++) {
+        int rc = add_spot(d, usual[i], err);
+        worst = rc != 0 ? rc : worst;
+    }
+    return worst;
+}
+
+/* The rules' reader has complained of what is wrong with it. */
+static void find_home(struct decoys *d, const struct config *c)
+{
+    char why[NET_WHY_SIZE];
+    const struct net_variable variables[] = {
+        {SPAN("HOME_NET"), span_str(c->home_net)},
+        {SPAN("EXTERNAL_NET"), span_str(c->external_net)},
+    };
+    const struct net_variables all = {variables, ARRAY_LEN(variables)};
+    d->home_is_any = strcmp(c->home_net, "any") == 0 ||
+                     !net_addrs_parse(span_str(c->home_net), &all, d->arena, &d->home, why);
+}
+
+static struct signature named(uint32_t sid, uint8_t severity, struct span msg)
+{
+    return (struct signature){
+        .action = SIGNATURE_ALERT,
+        .gid = 1,
+        .sid = sid,
+        .rev = 1,
+        .severity = severity,
+        .msg = msg,
+        .category = SPAN("Attempted Information Leak"),
+        .classtype = SPAN("attempted-recon"),
+    };
+}
+
+static void make_signatures(struct decoys *d, const struct config *c)
+{
+    d->signatures = (struct decoy_signatures){
+        .outside = named(SID_TOUCHED, SLIGHT, SPAN("Honeypot touched")),
+        .inside = named(SID_TOUCHED, SEVERE, SPAN("Honeypot touched")),
+        .alarm = named(SID_ALARM, SEVERE, SPAN("Honeypot touched from inside")),
+    };
+    d->signatures.alarm.limit = (struct signature_limit){
+        .kind = SIGNATURE_LIMIT_FIRST,
+        .track = SIGNATURE_BY_SRC,
+        .count = 1,
+        .seconds = (uint32_t)(c->honeypot_alarm_interval / SECOND_US),
+    };
+}
+
+int decoys_new(const struct config *config, const struct options *options,
+               struct decoys **ret_decoys, struct errbuf *err)
+{
+    struct decoys *d = mem_alloc(sizeof(*d));
+    struct arena *arena = arena_new(ARENA_BYTES);
+    if (d == NULL || arena == NULL) {
+        mem_free(d);
+        arena_free(&arena);
+        return -ENOMEM;
+    }
+    d->arena = arena;
+    d->limits = (struct decoy_limits){
+        .connections = (unsigned)config->honeypot_connections,
+        .per_source = (unsigned)config->honeypot_per_source,
+        .header_us = config->honeypot_timeout_header,
+        .idle_us = config->honeypot_timeout_idle,
+        .total_us = config->honeypot_timeout_total,
+        .head_bytes = config->honeypot_head,
+        .body_bytes = config->honeypot_body,
+        .memory = config->honeypot_memory,
+    };
+    d->plan = (struct decoy_plan){.spots = d->spots, .connections = d->limits.connections};
+    find_home(d, config);
+    make_signatures(d, config);
+    int rc = add_spots(d, config, options, err);
+    if (rc != 0) {
+        decoys_free(&d);
+        return rc;
+    }
+    *ret_decoys = d;
+    return 0;
+}
+
+void decoys_free(struct decoys **d)
+{
+    if (*d == NULL) {
+        return;
+    }
+    arena_free(&(*d)->arena);
+    mem_free(*d);
+    *d = NULL;
+}
+
+const struct decoy_plan *decoys_plan(const struct decoys *d)
+{
+    return &d->plan;
+}
+
+const struct decoy_limits *decoys_limits(const struct decoys *d)
+{
+    return &d->limits;
+}
+
+const struct persona *const *decoys_personas(const struct decoys *d)
+{
+    return d->personas;
+}
+
+const struct decoy_signatures *decoys_signatures(const struct decoys *d)
+{
+    return &d->signatures;
+}
+
+void decoys_learn(struct decoys *d, const struct decoy_listeners *listeners)
+{
+    CHECK(listeners->n == d->plan.n_spots);
+    for (size_t i = 0; i < listeners->n; i++) {
+        d->spots[i] = listeners->spots[i];
+        d->list[i] = (struct decoy){.listener = d->spots[i].name, .persona = d->personas[i]->name};
+    }
+}
+
+const struct decoy *decoys_touched(const struct decoys *d, const struct conn *conn)
+{
+    for (size_t i = 0; i < d->plan.n_spots; i++) {
+        if (strcmp(conn->iface, d->spots[i].name) == 0) {
+            return &d->list[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_public(enum scope scope)
+{
+    return scope == SCOPE_GLOBAL || scope == SCOPE_DOCUMENTATION || scope == SCOPE_RESERVED ||
+           scope == SCOPE_MULTICAST;
+}
+
+bool decoys_is_inside(const struct decoys *d, const struct addr *addr)
+{
+    return d->home_is_any ? !is_public(scope_of(addr)) : net_addrs_have(&d->home, addr);
+}

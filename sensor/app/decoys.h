@@ -1,0 +1,40 @@
+#pragma once
+
+#include "sensor/app/options.h"
+#include "sensor/core/conn.h"
+#include "sensor/core/signature.h"
+#include "sensor/decoy/persona.h"
+#include "sensor/decoy/source_decoy.h"
+
+/* The decoys of a run: where to listen, posing as what, and what a touch of one is called. Made at
+ * the start, then only read. */
+struct decoys;
+
+/* As options and configuration name them; without any name the usual ones. 0, or a negative errno
+ * with a line in err for each mistake. */
+MUST_USE int decoys_new(const struct config *config, const struct options *options,
+                        struct decoys **ret_decoys, struct errbuf *err);
+/* Nulls *d; accepts NULL. */
+void decoys_free(struct decoys **d);
+
+const struct decoy_plan *decoys_plan(const struct decoys *d);
+const struct decoy_limits *decoys_limits(const struct decoys *d);
+/* One for each listener of the plan. */
+const struct persona *const *decoys_personas(const struct decoys *d);
+/* The ports are open: events name listeners as these do. */
+void decoys_learn(struct decoys *d, const struct decoy_listeners *listeners);
+
+/* What the flow touched, or NULL. */
+const struct decoy *decoys_touched(const struct decoys *d, const struct conn *conn);
+/* Whether somebody inside touched it: an address of HOME_NET; where that says "any", one that is
+ * not of the public Internet. */
+bool decoys_is_inside(const struct decoys *d, const struct addr *addr);
+
+/* What a touch is called: every one; and the alarm that is told once for each source of ours and
+ * interval. */
+struct decoy_signatures {
+    struct signature outside;
+    struct signature inside;
+    struct signature alarm;
+};
+const struct decoy_signatures *decoys_signatures(const struct decoys *d);

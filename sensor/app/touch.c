@@ -1,0 +1,29 @@
+/* touch: the alerts of a decoy, which need no contents. */
+#include "sensor/app/touch.h"
+
+static void tell(const struct report *report, struct conn *conn, const struct signature *signature)
+{
+    struct tx tx = {.conn = conn, .dir = TO_SERVER};
+    const struct finding finding = {
+        .signature = signature,
+        .dir = TO_SERVER,
+        .time_us = conn->last_us,
+        .clock_us = conn->clock_us,
+        .number = conn->number,
+    };
+    report_alert(report, &tx, &finding, conn->clock_us);
+}
+
+void touch_flow(const struct decoys *decoys, const struct report *report, struct conn *conn)
+{
+    conn->decoy = decoys_touched(decoys, conn);
+    if (conn->decoy == NULL) {
+        return;
+    }
+    const struct decoy_signatures *signatures = decoys_signatures(decoys);
+    bool inside = decoys_is_inside(decoys, &conn->addr[TO_SERVER]);
+    tell(report, conn, inside ? &signatures->inside : &signatures->outside);
+    if (inside) {
+        tell(report, conn, &signatures->alarm);
+    }
+}

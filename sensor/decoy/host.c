@@ -1,0 +1,405 @@
+/* host: the connections of a honeypot, all in one loop.
+ *
+ * What came is told before it is answered, so that whoever has an answer was seen. Records are
+ * written to a socket that blocks: when their reader is slow, visitors wait. There are as many
+ * places as connections are allowed; who comes beyond that, or too often from one address, is
+ * closed at once and counted. Each visitor has a time for a head, for silence, and in all. Who was
+ * told everything may still send for a while: a server that closes on what is on its way would
+ * reset, and not see it. */
+#include "sensor/decoy/host.h"
+
+#include "sensor/base/clock.h"
+#include "sensor/base/mem.h"
+#include "sensor/decoy/record.h"
+#include "sensor/decoy/talk.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    EVENTS = 64,
+    ACCEPT_AT_ONCE = 16,
+    PIECE = 16 * 1024,
+    SWEEP_MS = 50,
+    LINGER_BYTES = 256 * 1024,
+    CHANNEL = 0xffffff, /* what an event is about: below it connections, above it listeners */
+};
+
+struct visit {
+    int fd; /* -1: the place is free */
+    uint32_t id;
+    struct addr peer;
+    uint64_t began_us; /* monotonic, as the next two */
+    uint64_t heard_us;
+    uint64_t head_us; /* since when a head is awaited; 0: none is */
+    uint32_t waits_for;
+    bool told_all; /* our side has ended */
+    size_t lingered;
+    struct talk talk;
+};
+
+struct decoy_host {
+    const struct decoy_host_setup *setup;
+    int epoll;
+    struct visit *visits;
+    size_t n_visits; /* places */
+    size_t n_open;   /* of them taken */
+    size_t answers;  /* bytes of memory that answers take */
+    uint64_t swept_us;
+    uint64_t now_us; /* monotonic */
+    bool paused;     /* nothing is accepted until the next sweep */
+    int error;       /* the channel's */
+    uint8_t piece[PIECE];
+};
+
+static void count(_Atomic uint64_t *counter)
+{
+    (void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/* --- telling
+ * ----------------------------------------------------------------------------------------- */
+
+static void tell(struct decoy_host *h, struct record *r)
+{
+    uint8_t head[RECORD_HEAD_MAX];
+    r->time_us = clock_wall_us();
+    struct iovec parts[2] = {
+        {.iov_base = head, .iov_len = record_write(r, head)},
+        {.iov_base = (void *)(uintptr_t)r->bytes.data, .iov_len = r->bytes.len},
+    };
+    ssize_t n;
+    do {
+        n = writev(h->setup->channel, parts, r->bytes.len > 0 ? 2 : 1);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && h->error == 0) {
+        h->error = -errno;
+    }
+}
+
+static void tell_of(struct decoy_host *h, const struct visit *v, enum record_kind kind,
+                    enum direction dir)
+{
+    struct record r = {.kind = kind, .id = v->id, .dir = dir};
+    tell(h, &r);
+}
+
+static void tell_bytes(struct decoy_host *h, const struct visit *v, enum direction dir,
+                       struct span bytes)
+{
+    struct record r = {.kind = RECORD_DATA, .id = v->id, .dir = dir, .bytes = bytes};
+    tell(h, &r);
+}
+
+/* --- one visit
+ * --------------------------------------------------------------------------------------- */
+
+static void wait_for(struct decoy_host *h, struct visit *v, uint32_t events)
+{
+    if (v->waits_for != events) {
+        struct epoll_event event = {.events = events, .data.u32 = v->id};
+        (void)epoll_ctl(h->epoll, EPOLL_CTL_MOD, v->fd, &event);
+        v->waits_for = events;
+    }
+}
+
+static void leave(struct decoy_host *h, struct visit *v)
+{
+    (void)close(v->fd);
+    v->fd = -1;
+    h->answers -= v->talk.out.room;
+    talk_close(&v->talk);
+    h->n_open--;
+}
+
+/* Our side ends, and with it the visit. */
+static void end_visit(struct decoy_host *h, struct visit *v)
+{
+    if (!v->told_all) {
+        tell_of(h, v, RECORD_END, TO_CLIENT);
+    }
+    leave(h, v);
+}
+
+static void break_off(struct decoy_host *h, struct visit *v, enum direction dir)
+{
+    tell_of(h, v, RECORD_RESET, dir);
+    leave(h, v);
+}
+
+/* Sends what fits; false when the visit is over. */
+static bool send_answers(struct decoy_host *h, struct visit *v)
+{
+    while (v->talk.out.len > 0) {
+        struct span some = span_head(sbuf_span(&v->talk.out), PIECE);
+        ssize_t n = send(v->fd, some.data, some.len, MSG_NOSIGNAL);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            wait_for(h, v, EPOLLOUT); /* and nothing more is read until it went */
+            return true;
+        }
+        if (n < 0) {
+            break_off(h, v, TO_SERVER);
+            return false;
+        }
+        tell_bytes(h, v, TO_CLIENT, span_head(some, (size_t)n));
+        sbuf_drop(&v->talk.out, (size_t)n);
+    }
+    wait_for(h, v, EPOLLIN);
+    if (v->talk.over && !v->told_all) {
+        (void)shutdown(v->fd, SHUT_WR);
+        tell_of(h, v, RECORD_END, TO_CLIENT);
+        v->told_all = true;
+    }
+    return true;
+}
+
+static void take_piece(struct decoy_host *h, struct visit *v, struct span bytes)
+{
+    bool was_cut = v->talk.cut;
+    size_t room = v->talk.out.room;
+    tell_bytes(h, v, TO_SERVER, bytes);
+    v->heard_us = h->now_us;
+    talk_data(&v->talk, bytes, clock_wall_us());
+    h->answers += v->talk.out.room - room;
+    v->head_us = !v->talk.in_head ? 0 : v->head_us != 0 ? v->head_us : h->now_us;
+    v->lingered += v->told_all ? bytes.len : 0;
+    if (v->talk.cut && !was_cut) {
+        count(&h->setup->counts->cut);
+    }
+    if (h->answers > h->setup->limits->memory || v->lingered > LINGER_BYTES) {
+        count(&h->setup->counts->cut);
+        end_visit(h, v);
+        return;
+    }
+    (void)send_answers(h, v);
+}
+
+static void read_visit(struct decoy_host *h, struct visit *v)
+{
+    ssize_t n = recv(v->fd, h->piece, sizeof(h->piece), 0);
+    if (n > 0) {
+        take_piece(h, v, span_of(h->piece, (size_t)n));
+    } else if (n == 0) {
+        tell_of(h, v, RECORD_END, TO_SERVER);
+        end_visit(h, v);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        break_off(h, v, TO_SERVER);
+    }
+}
+
+static void serve_visit(struct decoy_host *h, struct visit *v, uint32_t events)
+{
+    if (v->fd < 0) {
+        return; /* ended by an event before this one */
+    }
+    if ((events & EPOLLOUT) != 0) {
+        (void)send_answers(h, v);
+    } else {
+        read_visit(h, v);
+    }
+}
+
+/* --- the door
+ * ---------------------------------------------------------------------------------------- */
+
+static struct visit *free_place(struct decoy_host *h)
+{
+    for (size_t i = 0; h->n_open < h->n_visits && i < h->n_visits; i++) {
+        if (h->visits[i].fd < 0) {
+            return &h->visits[i];
+        }
+    }
+    return NULL;
+}
+
+static unsigned visits_of(const struct decoy_host *h, const struct addr *peer)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < h->n_visits; i++) {
+        n += h->visits[i].fd >= 0 && addr_equal(&h->visits[i].peer, peer);
+    }
+    return n;
+}
+
+static void begin_visit(struct decoy_host *h, struct visit *v, struct record *opened, int fd)
+{
+    size_t at = opened->listener;
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = v->id};
+    *v = (struct visit){.fd = fd, .id = v->id, .peer = opened->peer, .waits_for = EPOLLIN};
+    v->began_us = v->heard_us = h->now_us;
+    v->talk = (struct talk){.kind = h->setup->listeners->spots[at].kind,
+                            .persona = h->setup->personas[at],
+                            .limits = h->setup->limits};
+    h->n_open++;
+    opened->id = v->id;
+    tell(h, opened);
+    talk_open(&v->talk);
+    h->answers += v->talk.out.room;
+    v->head_us = v->talk.in_head ? h->now_us : 0;
+    if (epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+        break_off(h, v, TO_CLIENT);
+    } else {
+        (void)send_answers(h, v);
+    }
+}
+
+static void welcome(struct decoy_host *h, size_t listener, int fd,
+                    const struct sockaddr_storage *from)
+{
+    struct sockaddr_storage here = {0};
+    socklen_t len = sizeof(here);
+    struct record opened = {.kind = RECORD_OPEN, .listener = (uint16_t)listener};
+    opened.peer = decoy_addr_of(from, &opened.peer_port);
+    if (getsockname(fd, (struct sockaddr *)&here, &len) == 0) {
+        opened.local = decoy_addr_of(&here, &opened.local_port);
+    }
+    struct visit *v = free_place(h);
+    bool too_many = visits_of(h, &opened.peer) >= h->setup->limits->per_source;
+    if (v == NULL || too_many || opened.local.family == 0) {
+        count(v == NULL ? &h->setup->counts->refused_total : &h->setup->counts->refused_source);
+        (void)close(fd);
+        return;
+    }
+    count(&h->setup->counts->accepted);
+    begin_visit(h, v, &opened, fd);
+}
+
+static void arm_listeners(struct decoy_host *h, int operation, uint32_t events)
+{
+    for (size_t i = 0; i < h->setup->listeners->n; i++) {
+        struct epoll_event event = {.events = events, .data.u32 = CHANNEL + 1 + (uint32_t)i};
+        (void)epoll_ctl(h->epoll, operation, h->setup->listeners->fds[i], &event);
+    }
+}
+
+/* Where the machine has no descriptor left, nothing is accepted for a moment. */
+static void pause_door(struct decoy_host *h)
+{
+    count(&h->setup->counts->refused_total);
+    arm_listeners(h, EPOLL_CTL_MOD, 0);
+    h->paused = true;
+}
+
+static void open_door(struct decoy_host *h, size_t listener)
+{
+    for (unsigned i = 0; i < ACCEPT_AT_ONCE && !h->paused; i++) {
+        struct sockaddr_storage from = {0};
+        socklen_t len = sizeof(from);
+        int fd = accept4(h->setup->listeners->fds[listener], (struct sockaddr *)&from, &len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            welcome(h, listener, fd, &from);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            pause_door(h);
+        } else {
+            return;
+        }
+    }
+}
+
+/* --- time
+ * -------------------------------------------------------------------------------------------- */
+
+static bool is_late(const struct decoy_host *h, const struct visit *v)
+{
+    const struct decoy_limits *l = h->setup->limits;
+    return h->now_us - v->began_us > l->total_us || h->now_us - v->heard_us > l->idle_us ||
+           (v->head_us != 0 && h->now_us - v->head_us > l->header_us);
+}
+
+static void sweep(struct decoy_host *h)
+{
+    if (h->now_us - h->swept_us < SWEEP_MS * UINT64_C(1000)) {
+        return;
+    }
+    h->swept_us = h->now_us;
+    for (size_t i = 0; i < h->n_visits && h->n_open > 0; i++) {
+        struct visit *v = &h->visits[i];
+        if (v->fd >= 0 && is_late(h, v)) {
+            count(&h->setup->counts->timed_out);
+            end_visit(h, v);
+        }
+    }
+    if (h->paused) {
+        h->paused = false;
+        arm_listeners(h, EPOLL_CTL_MOD, EPOLLIN);
+    }
+}
+
+/* --- life
+ * -------------------------------------------------------------------------------------------- */
+
+struct decoy_host *decoy_host_new(const struct decoy_host_setup *setup)
+{
+    struct decoy_host *h = mem_alloc(sizeof(*h));
+    if (h == NULL) {
+        return NULL;
+    }
+    h->setup = setup;
+    h->n_visits = setup->limits->connections;
+    h->visits = mem_alloc_array(h->n_visits, sizeof(*h->visits));
+    h->epoll = epoll_create1(EPOLL_CLOEXEC);
+    for (size_t i = 0; h->visits != NULL && i < h->n_visits; i++) {
+        h->visits[i].fd = -1;
+        h->visits[i].id = (uint32_t)i;
+    }
+    struct epoll_event event = {.events = EPOLLHUP | EPOLLRDHUP, .data.u32 = CHANNEL};
+    if (h->visits == NULL || h->epoll < 0 ||
+        epoll_ctl(h->epoll, EPOLL_CTL_ADD, setup->channel, &event) != 0) {
+        decoy_host_free(&h);
+        return NULL;
+    }
+    arm_listeners(h, EPOLL_CTL_ADD, EPOLLIN);
+    return h;
+}
+
+void decoy_host_free(struct decoy_host **h)
+{
+    if (*h == NULL) {
+        return;
+    }
+    for (size_t i = 0; (*h)->visits != NULL && i < (*h)->n_visits; i++) {
+        if ((*h)->visits[i].fd >= 0) {
+            leave(*h, &(*h)->visits[i]);
+        }
+    }
+    if ((*h)->epoll >= 0) {
+        (void)close((*h)->epoll);
+    }
+    mem_free((*h)->visits);
+    mem_free(*h);
+    *h = NULL;
+}
+
+static void serve(struct decoy_host *h, const struct epoll_event *event)
+{
+    uint32_t about = event->data.u32;
+    if (about < CHANNEL) {
+        serve_visit(h, &h->visits[about], event->events);
+    } else if (about > CHANNEL) {
+        open_door(h, about - CHANNEL - 1);
+    } else if (h->error == 0) {
+        h->error = -EPIPE;
+    }
+}
+
+int decoy_host_run(struct decoy_host *h)
+{
+    struct epoll_event events[EVENTS];
+    while (h->error == 0) {
+        int timeout = h->n_open > 0 || h->paused ? SWEEP_MS : -1;
+        int n = epoll_wait(h->epoll, events, EVENTS, timeout);
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        h->now_us = clock_monotonic_us();
+        for (int i = 0; i < n && h->error == 0; i++) {
+            serve(h, &events[i]);
+        }
+        sweep(h);
+    }
+    return h->error == -EPIPE || h->error == -ECONNRESET ? 0 : h->error;
+}

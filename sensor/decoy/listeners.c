@@ -1,0 +1,146 @@
+/* listeners: opening the ports of a honeypot, before rights are given up.
+ *
+ * A spot of every address is one socket of IPv6 that takes IPv4 as well, or of IPv4 alone where the
+ * kernel has no IPv6. SO_REUSEADDR only lets old connections of an earlier run be; a port that
+ * somebody else listens at stays theirs. */
+#include "sensor/decoy/listeners.h"
+
+#include "sensor/base/bytes.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BACKLOG = 256 };
+
+static struct sockaddr_storage name_of(const struct decoy_spot *s, bool v6, socklen_t *ret_len)
+{
+    struct sockaddr_storage name = {0};
+    if (v6) {
+        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(s->port)};
+        bytes_copy(&in6.sin6_addr, s->addr.bytes, sizeof(in6.sin6_addr));
+        bytes_copy(&name, &in6, sizeof(in6));
+        *ret_len = sizeof(in6);
+    } else {
+        struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(s->port)};
+        bytes_copy(&in.sin_addr, s->addr.bytes, sizeof(in.sin_addr));
+        bytes_copy(&name, &in, sizeof(in));
+        *ret_len = sizeof(in);
+    }
+    return name;
+}
+
+struct addr decoy_addr_of(const struct sockaddr_storage *name, uint16_t *ret_port)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    if (name->ss_family == AF_INET) {
+        bytes_copy(&in, name, sizeof(in));
+        *ret_port = ntohs(in.sin_port);
+        return addr_v4(span_of(&in.sin_addr, sizeof(in.sin_addr)));
+    }
+    if (name->ss_family != AF_INET6) {
+        *ret_port = 0;
+        return (struct addr){.family = 0};
+    }
+    bytes_copy(&in6, name, sizeof(in6));
+    *ret_port = ntohs(in6.sin6_port);
+    struct span all = span_of(&in6.sin6_addr, sizeof(in6.sin6_addr));
+    bool is_v4 = span_starts(all, span_of(mapped, sizeof(mapped)));
+    return is_v4 ? addr_v4(span_from(all, sizeof(mapped))) : addr_v6(all);
+}
+
+static int set_up(int fd, const struct decoy_spot *s, bool v6)
+{
+    const int one = 1;
+    const int both = s->addr.family == 0 ? 0 : 1;
+    socklen_t len;
+    struct sockaddr_storage name = name_of(s, v6, &len);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+        (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both)) != 0) ||
+        bind(fd, (struct sockaddr *)&name, len) != 0 || listen(fd, BACKLOG) != 0) {
+        return -errno;
+    }
+    return 0;
+}
+
+static int open_family(const struct decoy_spot *s, bool v6, int *ret_fd)
+{
+    int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int rc = fd < 0 ? -errno : set_up(fd, s, v6);
+    if (rc != 0) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return rc;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static int open_spot(const struct decoy_spot *s, int *ret_fd)
+{
+    int rc = -EAFNOSUPPORT;
+    if (s->addr.family != 4) {
+        rc = open_family(s, true, ret_fd);
+    }
+    bool without_v6 = s->addr.family == 0 && (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL);
+    return s->addr.family == 4 || without_v6 ? open_family(s, false, ret_fd) : rc;
+}
+
+/* The port that the kernel chose. */
+static void learn_port(struct decoy_spot *s, int fd)
+{
+    struct sockaddr_storage name = {0};
+    socklen_t len = sizeof(name);
+    if (s->port == 0 && getsockname(fd, (struct sockaddr *)&name, &len) == 0) {
+        (void)decoy_addr_of(&name, &s->port);
+        decoy_spot_rename(s);
+    }
+}
+
+static void explain(const struct decoy_spot *s, int rc, struct errbuf *err)
+{
+    const char *fix = "";
+    if (rc == -EADDRINUSE) {
+        fix = ". Another program listens there: end it, or choose another port";
+    } else if (rc == -EACCES || rc == -EPERM) {
+        fix = ". Ports below 1024 need CAP_NET_BIND_SERVICE: start as root, or choose another port";
+    } else if (rc == -EADDRNOTAVAIL) {
+        fix = ". This machine has no such address";
+    }
+    errbuf_add(err, "cannot listen at '%s': %s%s", s->name, strerror(-rc), fix);
+}
+
+void decoy_listeners_close(struct decoy_listeners *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        (void)close(l->fds[i]);
+    }
+    l->n = 0;
+}
+
+int decoy_listen(struct decoy_listeners *l, const struct decoy_spot *spots, size_t n,
+                 struct errbuf *err)
+{
+    int worst = 0;
+    CHECK(n <= DECOY_SPOTS_MAX);
+    *l = (struct decoy_listeners){.n = 0};
+    for (size_t i = 0; i < n; i++) {
+        int rc = open_spot(&spots[i], &l->fds[l->n]);
+        if (rc != 0) {
+            explain(&spots[i], rc, err);
+            worst = rc;
+            continue;
+        }
+        l->spots[l->n] = spots[i];
+        learn_port(&l->spots[l->n], l->fds[l->n]);
+        l->n++;
+    }
+    if (worst != 0) {
+        decoy_listeners_close(l);
+    }
+    return worst;
+}

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "sensor/decoy/plan.h"
+
+#include <sys/socket.h>
+
+/* Sockets that listen, one for each spot. All-zero is none. */
+struct decoy_listeners {
+    struct decoy_spot spots[DECOY_SPOTS_MAX]; /* with the port that a spot of port 0 was given */
+    int fds[DECOY_SPOTS_MAX];
+    size_t n;
+};
+
+/* Opens all, tries the rest when one fails, and then closes all. 0, or a negative errno with a line
+ * in err for each that failed. */
+MUST_USE int decoy_listen(struct decoy_listeners *l, const struct decoy_spot *spots, size_t n,
+                          struct errbuf *err);
+void decoy_listeners_close(struct decoy_listeners *l);
+
+/* The address in a socket's name; IPv4 in IPv6 is IPv4. Family 0 for any other. */
+struct addr decoy_addr_of(const struct sockaddr_storage *name, uint16_t *ret_port);

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "sensor/base/sbuf.h"
+#include "sensor/decoy/persona.h"
+#include "sensor/decoy/plan.h"
+
+/* One conversation: what came in goes to talk_data(), what is to be answered stands in `out`. It
+ * understands no more of the protocol than a plausible answer needs; finding anything in it is not
+ * its business. */
+
+enum { TALK_LINE_MAX = 512, TALK_ANSWERS_MAX = 64 * 1024 };
+
+enum http_state { HTTP_LINE, HTTP_HEADERS, HTTP_BODY, HTTP_SIZE, HTTP_CHUNK, HTTP_TRAILERS };
+
+/* The request at hand. */
+struct http_talk {
+    enum http_state state;
+    uint64_t left; /* of the body, or of the chunk */
+    uint64_t body; /* so far */
+    bool chunked;
+    bool sized; /* a length was given */
+    bool keeps; /* the connection stays open */
+    bool heads; /* HEAD: answered without a body */
+    bool waits; /* for 100 Continue */
+    uint8_t path[128];
+    size_t path_len;
+};
+
+struct talk {
+    enum decoy_kind kind;
+    const struct persona *persona;
+    const struct decoy_limits *limits;
+    struct sbuf out;             /* who sends it drops it from the front */
+    bool in_head;                /* a message has begun and its head is not complete */
+    bool over;                   /* nothing more is said once `out` is sent */
+    bool cut;                    /* a limit was reached */
+    size_t head;                 /* bytes of the head at hand */
+    uint8_t line[TALK_LINE_MAX]; /* its start, when it is longer */
+    size_t line_len;
+    struct http_talk http;
+    uint64_t received;
+};
+
+/* All-zero but for kind, persona and limits, which outlive it. */
+void talk_open(struct talk *t);
+/* `now_us` goes into dates. */
+void talk_data(struct talk *t, struct span bytes, uint64_t now_us);
+void talk_close(struct talk *t);

