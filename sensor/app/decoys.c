@@ -28,7 +28,7 @@ struct decoys {
 
 static const char *const usual[] = {
     "http:*:8080", "http:*:8000", "http:*:8888", "http:*:8983",
-    "http:*:9200", "http:*:7001", "tcp:*:25565",
+    "http:*:9200", "http:*:7001", "smtp:*:2525", "tcp:*:25565",
 };
 
 static const char *persona_of_kind(enum decoy_kind kind)
@@ -36,6 +36,8 @@ static const char *persona_of_kind(enum decoy_kind kind)
     switch (kind) {
     case DECOY_HTTP:
         return "tomcat";
+    case DECOY_SMTP:
+        return "postfix";
     case DECOY_TCP:
     case DECOY_KIND_N:
         break;
@@ -53,6 +55,9 @@ static bool find_persona(struct decoys *d, size_t n, struct errbuf *err)
     } else if (spot->kind == DECOY_HTTP && d->personas[n]->n_pages == 0) {
         errbuf_add(err, "listener '%s': persona '%s' has no pages to answer with", spot->name,
                    name);
+        return false;
+    } else if (spot->kind == DECOY_SMTP && d->personas[n]->host.len == 0) {
+        errbuf_add(err, "listener '%s': persona '%s' is no mail server", spot->name, name);
         return false;
     }
     return d->personas[n] != NULL;

@@ -23,6 +23,9 @@ static const struct persona personas[] = {
      .server = SPAN_LITERAL("Apache-Coyote/1.1"),
      .pages = tomcat_pages,
      .n_pages = ARRAY_LEN(tomcat_pages)},
+    {.name = "postfix",
+     .greeting = SPAN_LITERAL("220 mail.internal ESMTP Postfix\r\n"),
+     .host = SPAN_LITERAL("mail.internal")},
     {.name = "silent"},
 };
 

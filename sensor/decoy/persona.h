@@ -15,8 +15,9 @@ struct persona_page {
 
 struct persona {
     const char *name;
-    struct span server;               /* the Server header; empty: none is sent */
-    struct span greeting;             /* what a raw connection is told first; may be empty */
+    struct span server;   /* the Server header; empty: none is sent */
+    struct span greeting; /* what a connection other than HTTP is told first; may be empty */
+    struct span host;     /* what a mail server is called */
     const struct persona_page *pages; /* the first that fits counts; the last fits all */
     size_t n_pages;
 };

@@ -9,6 +9,7 @@
 enum decoy_kind {
     DECOY_HTTP, /* HTTP/1 */
     DECOY_TCP,  /* nothing: takes whatever comes */
+    DECOY_SMTP, /* mail, of which none is delivered */
     DECOY_KIND_N
 };
 const char *decoy_kind_name(enum decoy_kind kind);

@@ -43,7 +43,9 @@ void talk_open(struct talk *t)
 {
     t->out = sbuf_with_cap(TALK_ANSWERS_MAX);
     t->in_head = t->kind == DECOY_HTTP;
-    talk_say(t, t->persona->greeting);
+    if (t->kind != DECOY_HTTP) {
+        talk_say(t, t->persona->greeting);
+    }
 }
 
 static void talk_tcp(struct talk *t)
@@ -63,6 +65,9 @@ void talk_data(struct talk *t, struct span bytes, uint64_t now_us)
     switch (t->kind) {
     case DECOY_HTTP:
         talk_http(t, bytes, now_us);
+        break;
+    case DECOY_SMTP:
+        talk_smtp(t, bytes, now_us);
         break;
     case DECOY_TCP:
     case DECOY_KIND_N:

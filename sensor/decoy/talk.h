@@ -26,6 +26,16 @@ struct http_talk {
     size_t path_len;
 };
 
+/* The mail at hand. */
+struct smtp_talk {
+    bool greeted;
+    bool has_sender;
+    bool in_data;
+    unsigned n_recipients;
+    unsigned mistakes;
+    uint64_t body; /* whole lines so far */
+};
+
 struct talk {
     enum decoy_kind kind;
     const struct persona *persona;
@@ -38,6 +48,7 @@ struct talk {
     uint8_t line[TALK_LINE_MAX]; /* its start, when it is longer */
     size_t line_len;
     struct http_talk http;
+    struct smtp_talk smtp;
     uint64_t received;
 };
 

@@ -13,9 +13,8 @@ static const struct decoy_limits limits = {.head_bytes = 1024, .body_bytes = 204
 
 static struct talk begin(enum decoy_kind kind)
 {
-    struct talk t = {.kind = kind,
-                     .persona = persona_by_name(kind == DECOY_HTTP ? "tomcat" : "silent"),
-                     .limits = &limits};
+    const char *persona = kind == DECOY_HTTP ? "tomcat" : kind == DECOY_SMTP ? "postfix" : "silent";
+    struct talk t = {.kind = kind, .persona = persona_by_name(persona), .limits = &limits};
     talk_open(&t);
     return t;
 }

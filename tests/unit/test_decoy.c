@@ -212,6 +212,84 @@ static void what_is_no_request_ends_it(void)
     EXPECT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "400", true);
 }
 
+/* The codes of all replies, "220 250 250". */
+static void codes(const struct talk *t, char *ret_text, size_t size)
+{
+    struct span out = sbuf_span(&t->out);
+    size_t len = 0;
+    ret_text[0] = '\0';
+    while (out.len > 0 && len + 5 < size) {
+        struct span line = span_split(&out, '\n');
+        CU_ASSERT_TRUE(span_ends(line, SPAN("\r")));
+        if (span_at(line, 3) == ' ') {
+            len += (size_t)snprintf(ret_text + len, size - len, "%s%.3s", len > 0 ? " " : "",
+                                    (const char *)line.data);
+        }
+    }
+}
+
+static void expect_mail(struct span said, const char *wanted, bool over)
+{
+    for (size_t step = 1; step <= said.len; step++) {
+        char got[256];
+        struct talk t = begin(DECOY_SMTP, "postfix");
+        for (size_t at = 0; at < said.len; at += step) {
+            talk_data(&t, span_sub(said, at, step), NOW_US);
+        }
+        codes(&t, got, sizeof(got));
+        CU_ASSERT_STRING_EQUAL(got, wanted);
+        CU_ASSERT_EQUAL(t.over, over);
+        talk_close(&t);
+    }
+}
+
+#define EXPECT_MAIL(said, wanted, over) expect_mail(SPAN(said), wanted, over)
+
+static void mails_are_taken(void)
+{
+    EXPECT_MAIL("EHLO x\r\nmail FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\n"
+                "Subject: x\r\n\r\n..\r\n. \r\nQUIT\r\n.\r\nQUIT\r\nNOOP\r\n",
+                "220 250 250 250 250 354 250 221", true);
+    EXPECT_MAIL("HELO x\nMAIL FROM:<>\nRSET\nMAIL FROM:<>\nRCPT TO:<a>\nDATA\n.\n"
+                "MAIL FROM:<>\nVRFY a\n",
+                "220 250 250 250 250 250 354 250 250 252", false);
+}
+
+static void wrong_orders_are_mistakes(void)
+{
+    EXPECT_MAIL("MAIL FROM:<a>\r\nHELO x\r\nRCPT TO:<a>\r\nDATA\r\nMAIL FROM:<a>\r\n"
+                "MAIL FROM:<b>\r\nDATA\r\nSTARTTLS\r\nGET / HTTP/1.1\r\n\r\n",
+                "220 503 250 503 503 250 503 503 502 502 502", false);
+}
+
+static void who_only_makes_mistakes_is_sent_away(void)
+{
+    struct talk t = begin(DECOY_SMTP, "postfix");
+    for (unsigned i = 0; i < 100; i++) {
+        talk_data(&t, SPAN("x\r\n"), NOW_US);
+    }
+    CU_ASSERT_TRUE(t.over);
+    CU_ASSERT_TRUE(span_ends(sbuf_span(&t.out), SPAN("\r\n421 4.7.0 Too many errors\r\n")));
+    talk_close(&t);
+}
+
+static void mails_have_a_limit(void)
+{
+    static const uint8_t much[3000] = {0};
+    struct talk t = begin(DECOY_SMTP, "postfix");
+    talk_data(&t, SPAN("HELO x\r\nMAIL FROM:<a>\r\nRCPT TO:<a>\r\nDATA\r\n"), NOW_US);
+    talk_data(&t, span_of(much, 3000), NOW_US);
+    talk_data(&t, SPAN("\r\n"), NOW_US);
+    CU_ASSERT_FALSE(t.over);
+    talk_data(&t, span_of(much, 3000), NOW_US);
+    CU_ASSERT_TRUE(t.over && t.cut);
+    talk_close(&t);
+    t = begin(DECOY_SMTP, "postfix");
+    talk_data(&t, span_of(much, 3000), NOW_US);
+    CU_ASSERT_TRUE(t.over && t.cut);
+    talk_close(&t);
+}
+
 static void nothing_of_the_visitor_is_in_the_answer(void)
 {
     struct talk t = begin(DECOY_HTTP, "tomcat");
@@ -284,6 +362,10 @@ static CU_TestInfo decoy_tests[] = {
     TEST(several_requests_are_answered_in_order),
     TEST(bodies_are_waited_for),
     TEST(what_is_no_request_ends_it),
+    TEST(mails_are_taken),
+    TEST(wrong_orders_are_mistakes),
+    TEST(who_only_makes_mistakes_is_sent_away),
+    TEST(mails_have_a_limit),
     TEST(nothing_of_the_visitor_is_in_the_answer),
     TEST(limits_cut),
     TEST(answers_that_nobody_fetches_have_a_limit),
