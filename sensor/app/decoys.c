@@ -27,8 +27,8 @@ struct decoys {
 };
 
 static const char *const usual[] = {
-    "http:*:8080", "http:*:8000", "http:*:8888", "http:*:8983",
-    "http:*:9200", "http:*:7001", "smtp:*:2525", "tcp:*:25565",
+    "http:*:8080", "http:*:8000", "http:*:8888",   "http:*:8983", "http:*:9200",
+    "http:*:7001", "smtp:*:2525", "syslog:*:5514", "tcp:*:25565",
 };
 
 static const char *persona_of_kind(enum decoy_kind kind)
@@ -39,6 +39,7 @@ static const char *persona_of_kind(enum decoy_kind kind)
     case DECOY_SMTP:
         return "postfix";
     case DECOY_TCP:
+    case DECOY_SYSLOG:
     case DECOY_KIND_N:
         break;
     }

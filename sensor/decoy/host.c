@@ -10,7 +10,7 @@
 
 #include "sensor/base/clock.h"
 #include "sensor/base/mem.h"
-#include "sensor/decoy/record.h"
+#include "sensor/decoy/datagrams.h"
 #include "sensor/decoy/talk.h"
 
 #include <errno.h>
@@ -53,11 +53,17 @@ struct decoy_host {
     bool paused;     /* nothing is accepted until the next sweep */
     int error;       /* the channel's */
     uint8_t piece[PIECE];
+    uint8_t datagram[DECOY_DATAGRAM_MAX];
 };
+
+static void add_count(_Atomic uint64_t *counter, uint64_t n)
+{
+    (void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
 
 static void count(_Atomic uint64_t *counter)
 {
-    (void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    add_count(counter, 1);
 }
 
 /* --- telling
@@ -283,8 +289,33 @@ static void pause_door(struct decoy_host *h)
     h->paused = true;
 }
 
+static void take_datagrams(struct decoy_host *h, size_t listener)
+{
+    for (unsigned i = 0; i < ACCEPT_AT_ONCE; i++) {
+        struct record r;
+        uint32_t before = atomic_load(&h->setup->counts->lost_of[listener]);
+        uint32_t lost = before;
+        if (!decoy_datagram_take(h->setup->listeners->fds[listener], h->datagram, &r, &lost)) {
+            return;
+        }
+        add_count(&h->setup->counts->datagrams, 1);
+        add_count(&h->setup->counts->datagrams_lost, lost - before);
+        atomic_store(&h->setup->counts->lost_of[listener], lost);
+        r.kind = RECORD_DATAGRAM;
+        r.listener = (uint16_t)listener;
+        r.local_port = h->setup->listeners->spots[listener].port;
+        if (r.local.family == r.peer.family) {
+            tell(h, &r);
+        }
+    }
+}
+
 static void open_door(struct decoy_host *h, size_t listener)
 {
+    if (decoy_kind_is_datagrams(h->setup->listeners->spots[listener].kind)) {
+        take_datagrams(h, listener);
+        return;
+    }
     for (unsigned i = 0; i < ACCEPT_AT_ONCE && !h->paused; i++) {
         struct sockaddr_storage from = {0};
         socklen_t len = sizeof(from);

@@ -6,6 +6,7 @@
 #include "sensor/decoy/listeners.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/decoy/datagrams.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -58,17 +59,22 @@ static int set_up(int fd, const struct decoy_spot *s, bool v6)
     const int both = s->addr.family == 0 ? 0 : 1;
     socklen_t len;
     struct sockaddr_storage name = name_of(s, v6, &len);
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+    bool shares = !decoy_kind_is_datagrams(s->kind); /* with UDP it would be a port of two */
+    if ((shares && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0) ||
         (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both)) != 0) ||
-        bind(fd, (struct sockaddr *)&name, len) != 0 || listen(fd, BACKLOG) != 0) {
+        bind(fd, (struct sockaddr *)&name, len) != 0) {
         return -errno;
     }
-    return 0;
+    if (decoy_kind_is_datagrams(s->kind)) {
+        return decoy_datagrams_set_up(fd, v6);
+    }
+    return listen(fd, BACKLOG) == 0 ? 0 : -errno;
 }
 
 static int open_family(const struct decoy_spot *s, bool v6, int *ret_fd)
 {
-    int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int type = decoy_kind_is_datagrams(s->kind) ? SOCK_DGRAM : SOCK_STREAM;
+    int fd = socket(v6 ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int rc = fd < 0 ? -errno : set_up(fd, s, v6);
     if (rc != 0) {
         if (fd >= 0) {

@@ -7,12 +7,15 @@
 
 /* What a listener speaks. */
 enum decoy_kind {
-    DECOY_HTTP, /* HTTP/1 */
-    DECOY_TCP,  /* nothing: takes whatever comes */
-    DECOY_SMTP, /* mail, of which none is delivered */
+    DECOY_HTTP,   /* HTTP/1 */
+    DECOY_TCP,    /* nothing: takes whatever comes */
+    DECOY_SMTP,   /* mail, of which none is delivered */
+    DECOY_SYSLOG, /* messages by UDP (RFC 5426); nothing is answered */
     DECOY_KIND_N
 };
 const char *decoy_kind_name(enum decoy_kind kind);
+/* By UDP, else by TCP. */
+bool decoy_kind_is_datagrams(enum decoy_kind kind);
 
 enum { DECOY_SPOTS_MAX = 64, DECOY_NAME_SIZE = 80, DECOY_PERSONA_SIZE = 32 };
 
@@ -52,5 +55,9 @@ struct decoy_counts {
     _Atomic uint64_t refused_total;  /* beyond limits.connections, or the descriptors there are */
     _Atomic uint64_t refused_source; /* beyond limits.per_source */
     _Atomic uint64_t timed_out;
-    _Atomic uint64_t cut; /* a head, a body or answers beyond their limit */
+    _Atomic uint64_t datagrams;
+    _Atomic uint64_t datagrams_lost;           /* did not fit while they waited */
+    _Atomic uint32_t lost_of[DECOY_SPOTS_MAX]; /* of them, what each socket told last; a process
+                                                  that is started anew goes on from there */
+    _Atomic uint64_t cut;                      /* a head, a body or answers beyond their limit */
 };

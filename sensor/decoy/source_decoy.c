@@ -421,6 +421,8 @@ void source_decoy_add_stats(const struct source *s, struct stats *sum)
     stats_add(sum, STAT_DECOY_REFUSED_TOTAL, figure(&s->counts->refused_total));
     stats_add(sum, STAT_DECOY_REFUSED_SOURCE, figure(&s->counts->refused_source));
     stats_add(sum, STAT_DECOY_TIMED_OUT, figure(&s->counts->timed_out));
+    stats_add(sum, STAT_DECOY_DATAGRAMS, figure(&s->counts->datagrams));
+    stats_add(sum, STAT_DECOY_DATAGRAMS_LOST, figure(&s->counts->datagrams_lost));
     stats_add(sum, STAT_DECOY_CUT, figure(&s->counts->cut));
 }
 

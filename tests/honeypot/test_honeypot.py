@@ -153,6 +153,38 @@ def swaks_is_answered(lab):
     demand([one["field"] for one in lookups(pot.stop())] == ["email.subject"], "not found")
 
 
+def syslog_is_taken(lab):
+    """Messages in both formats of syslog, and one that is none; each sender is a touch."""
+    if shutil.which("logger") is None:
+        raise Skip("logger is not installed")
+    pot = Honeypot(lab, spots=("syslog:127.0.0.1:0", "syslog:[::1]:0", "http:127.0.0.1:0"))
+    for number, words in enumerate((["--rfc3164"], ["--rfc5424"], ["--rfc5424", "--octet-count"])):
+        subprocess.run(["logger", "-d", "-n", pot.first.host, "-P", str(pot.first.port), *words,
+                        "login of " + flows.lookup(f"s{number}").decode()], check=True)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"", pot.spots[1].place)
+        sender.sendto(b"x" * 60000 + flows.lookup("six"), pot.spots[1].place)
+    wait_for(lambda: lab.text("out.json").count(b'"udp.payload"') >= 4, "the look-ups")
+    get(pot.spots[2])
+    events = pot.stop()
+    demand([one["field"] for one in lookups(events)] == ["udp.payload"] * 4, f"{lookups(events)}")
+    touched = [honeypot_of(event)["listener"] for event in alerts(events, TOUCHED)]
+    wanted = [pot.first.name] * 3 + [pot.spots[1].name, pot.spots[2].name]
+    demand(sorted(touched) == sorted(wanted), f"touched: {touched}")
+    demand(figure(events, "decoy_datagrams") == 5, "not counted")
+    demand(figure(events, "decoy_datagrams_lost") == 0, "something was lost")
+
+
+def datagrams_to_every_address(lab):
+    """Are told with the one that was meant."""
+    pot = Honeypot(lab, spots=("syslog:*:0",))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(flows.lookup("a"), ("127.0.0.77", pot.first.port))
+    wait_for(lambda: lab.text("out.json").count(b'"udp.payload"') >= 1, "the look-up")
+    told = {event["dest_ip"] for event in alerts(pot.stop())}
+    demand(told == {"127.0.0.77"}, f"sent to {told}")
+
+
 def both_families(lab):
     """At * both, and their addresses are told as what they are."""
     if not os.path.exists("/proc/net/if_inet6"):
@@ -380,11 +412,15 @@ def makes_no_connection(lab):
 
 def in_use(lab):
     """Nothing is started: also not what could be."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as other, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as third:
+        third.bind(("127.0.0.1", 0))
+        port, log_port = other.getsockname()[1], third.getsockname()[1]
         ended = lab.run("honeypot", "--listen", f"http:127.0.0.1:{port}", "--listen",
-                        "tcp:127.0.0.1:0", "-o", "out.json", "--set", "cache=none")
-    expect(ended, 4, rf"^cannot listen at 'http:127.0.0.1:{port}': Address already in use\. ")
+                        "tcp:127.0.0.1:0", "--listen", f"syslog:127.0.0.1:{log_port}", "-o",
+                        "out.json", "--set", "cache=none")
+    expect(ended, 4, rf"^cannot listen at 'http:127.0.0.1:{port}': Address already in use\. ",
+           rf"^cannot listen at 'syslog:127.0.0.1:{log_port}': Address already in use\. ")
     demand(not os.path.exists(lab.path("out.json")), "an output was made")
 
 
@@ -443,6 +479,8 @@ TESTS = [
     ("raw bytes are scanned", raw_bytes_are_scanned),
     ("mail is taken", mail_is_taken),
     ("swaks is answered", swaks_is_answered),
+    ("syslog is taken", syslog_is_taken),
+    ("datagrams to every address", datagrams_to_every_address),
     ("IPv4 and IPv6", both_families),
     ("curl is answered", curl_is_answered),
     ("late heads and silence are ended", late_heads_are_ended),
