@@ -16,6 +16,7 @@ enum { SID_TOUCHED = 9000401, SID_ALARM = 9000402, SEVERE = 1, SLIGHT = 3 };
 
 struct decoys {
     struct decoy_spot spots[DECOY_SPOTS_MAX];
+    struct personas *known;
     const struct persona *personas[DECOY_SPOTS_MAX];
     struct decoy list[DECOY_SPOTS_MAX];
     struct decoy_plan plan;
@@ -27,8 +28,15 @@ struct decoys {
 };
 
 static const char *const usual[] = {
-    "http:*:8080", "http:*:8000", "http:*:8888",   "http:*:8983", "http:*:9200",
-    "http:*:7001", "smtp:*:2525", "syslog:*:5514", "tcp:*:25565",
+    "http:*:8080:tomcat",
+    "http:*:8000:login",
+    "http:*:8888:jenkins",
+    "http:*:8983:solr",
+    "http:*:9200:elasticsearch",
+    "http:*:7001:weblogic",
+    "smtp:*:2525",
+    "syslog:*:5514",
+    "tcp:*:25565",
 };
 
 static const char *persona_of_kind(enum decoy_kind kind)
@@ -46,22 +54,33 @@ static const char *persona_of_kind(enum decoy_kind kind)
     return "silent";
 }
 
+/* Why a persona cannot be that of a listener of this kind, or NULL. */
+static const char *misfit(enum decoy_kind kind, const struct persona *p)
+{
+    if (kind == DECOY_HTTP && p->n_pages == 0) {
+        return "has no pages to answer with";
+    }
+    bool is_mail = p->host.len > 0 && span_starts(p->greeting, SPAN("220 "));
+    if (kind == DECOY_SMTP && !is_mail) {
+        return "is no mail server: it has no host, or no greeting that begins with 220";
+    }
+    return NULL;
+}
+
 static bool find_persona(struct decoys *d, size_t n, struct errbuf *err)
 {
     struct decoy_spot *spot = &d->spots[n];
     const char *name = spot->persona[0] != '\0' ? spot->persona : persona_of_kind(spot->kind);
-    d->personas[n] = persona_by_name(name);
+    d->personas[n] = personas_find(d->known, name);
     if (d->personas[n] == NULL) {
         errbuf_add(err, "listener '%s': no persona '%s'", spot->name, name);
-    } else if (spot->kind == DECOY_HTTP && d->personas[n]->n_pages == 0) {
-        errbuf_add(err, "listener '%s': persona '%s' has no pages to answer with", spot->name,
-                   name);
-        return false;
-    } else if (spot->kind == DECOY_SMTP && d->personas[n]->host.len == 0) {
-        errbuf_add(err, "listener '%s': persona '%s' is no mail server", spot->name, name);
         return false;
     }
-    return d->personas[n] != NULL;
+    const char *why = misfit(spot->kind, d->personas[n]);
+    if (why != NULL) {
+        errbuf_add(err, "listener '%s': persona '%s' %s", spot->name, name, why);
+    }
+    return why == NULL;
 }
 
 /* Two listeners of one place: the second could not be opened, and the message would be misleading.
@@ -94,6 +113,16 @@ static int add_spot(struct decoys *d, const char *text, struct errbuf *err)
     }
     d->spots[d->plan.n_spots] = spot;
     return find_persona(d, d->plan.n_spots++, err) ? 0 : -EINVAL;
+}
+
+static int add_personas(struct decoys *d, const struct config *c, struct errbuf *err)
+{
+    int worst = 0;
+    for (size_t i = 0; i < c->honeypot_personas.n; i++) {
+        int rc = personas_add(d->known, c->honeypot_personas.items[i], err);
+        worst = rc != 0 ? rc : worst;
+    }
+    return worst;
 }
 
 static int add_spots(struct decoys *d, const struct config *c, const struct options *o,
@@ -158,13 +187,15 @@ int decoys_new(const struct config *config, const struct options *options,
                struct decoys **ret_decoys, struct errbuf *err)
 {
     struct decoys *d = mem_alloc(sizeof(*d));
-    struct arena *arena = arena_new(ARENA_BYTES);
-    if (d == NULL || arena == NULL) {
-        mem_free(d);
-        arena_free(&arena);
+    if (d == NULL) {
         return -ENOMEM;
     }
-    d->arena = arena;
+    d->arena = arena_new(ARENA_BYTES);
+    d->known = personas_new();
+    if (d->arena == NULL || d->known == NULL) {
+        decoys_free(&d);
+        return -ENOMEM;
+    }
     d->limits = (struct decoy_limits){
         .connections = (unsigned)config->honeypot_connections,
         .per_source = (unsigned)config->honeypot_per_source,
@@ -178,7 +209,8 @@ int decoys_new(const struct config *config, const struct options *options,
     d->plan = (struct decoy_plan){.spots = d->spots, .connections = d->limits.connections};
     find_home(d, config);
     make_signatures(d, config);
-    int rc = add_spots(d, config, options, err);
+    int rc = add_personas(d, config, err);
+    rc = rc == 0 ? add_spots(d, config, options, err) : rc;
     if (rc != 0) {
         decoys_free(&d);
         return rc;
@@ -193,6 +225,7 @@ void decoys_free(struct decoys **d)
         return;
     }
     arena_free(&(*d)->arena);
+    personas_free(&(*d)->known);
     mem_free(*d);
     *d = NULL;
 }

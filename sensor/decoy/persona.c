@@ -1,47 +1,32 @@
 /* persona: what listeners pose as, and which of its pages a path is answered with.
  *
- * Nothing of a request ever stands in an answer. */
+ * Nothing of a request ever stands in an answer. The shipped personas are texts in the program,
+ * read as files are; a file of the same name takes their place. */
 #include "sensor/decoy/persona.h"
 
-static const struct persona_page tomcat_pages[] = {
-    {.path = SPAN_LITERAL("/manager*"),
-     .status = 401,
-     .type = SPAN_LITERAL("text/html;charset=UTF-8"),
-     .header = SPAN_LITERAL("WWW-Authenticate: Basic realm=\"Tomcat Manager Application\""),
-     .body = SPAN_LITERAL("<!doctype html><html lang=\"en\"><head><title>401 Unauthorized</title>"
-                          "</head><body><h1>401 Unauthorized</h1></body></html>\n")},
-    {.path = SPAN_LITERAL("*"),
-     .status = 200,
-     .type = SPAN_LITERAL("text/html;charset=UTF-8"),
-     .body = SPAN_LITERAL("<!doctype html><html lang=\"en\"><head><title>Application</title>"
-                          "</head><body><h1>It works</h1><p>The application is being set up.</p>"
-                          "</body></html>\n")},
-};
+#include "sensor/base/arena.h"
+#include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
 
-static const struct persona personas[] = {
-    {.name = "tomcat",
-     .server = SPAN_LITERAL("Apache-Coyote/1.1"),
-     .pages = tomcat_pages,
-     .n_pages = ARRAY_LEN(tomcat_pages)},
-    {.name = "postfix",
-     .greeting = SPAN_LITERAL("220 mail.internal ESMTP Postfix\r\n"),
-     .host = SPAN_LITERAL("mail.internal")},
-    {.name = "silent"},
-};
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-const struct persona *persona_by_name(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(personas); i++) {
-        if (span_equal(span_str(personas[i].name), span_str(name))) {
-            return &personas[i];
-        }
-    }
-    return NULL;
-}
+enum { NAME_SIZE = 32, ARENA_BYTES = 64 * 1024 * 1024 };
+
+struct personas {
+    struct persona list[PERSONAS_MAX];
+    char names[PERSONAS_MAX][NAME_SIZE];
+    size_t n;
+    struct arena *arena;
+};
 
 static bool fits(struct span pattern, struct span path)
 {
-    if (pattern.len > 0 && span_at(pattern, pattern.len - 1) == '*') {
+    if (span_ends(pattern, SPAN("*"))) {
         return span_starts(path, span_head(pattern, pattern.len - 1));
     }
     return span_equal(pattern, path);
@@ -55,6 +40,131 @@ const struct persona_page *persona_page(const struct persona *p, struct span pat
             return &p->pages[i];
         }
     }
-    CHECK(p->n_pages > 0);
-    return &p->pages[p->n_pages - 1];
+    return NULL;
+}
+
+/* --- all of them
+ * ------------------------------------------------------------------------------------- */
+
+/* A text as the next persona. */
+static int add(struct personas *p, struct span name, const char *file, struct span text,
+               struct errbuf *err)
+{
+    if (p->n == PERSONAS_MAX) {
+        errbuf_add(err, "persona '%s' is one too many: %d are possible", file, PERSONAS_MAX);
+        return -E2BIG;
+    }
+    if (!persona_read(text, file, p->arena, &p->list[p->n], err)) {
+        return -EINVAL;
+    }
+    (void)snprintf(p->names[p->n], NAME_SIZE, "%.*s", (int)name.len, (const char *)name.data);
+    p->list[p->n].name = p->names[p->n];
+    p->n++;
+    return 0;
+}
+
+/* "tomcat" of "/etc/jndiwatch/tomcat.persona"; empty when it is none that a name can be. */
+static struct span name_of(const char *path)
+{
+    struct span name = span_str(path);
+    size_t slash = span_rfind_byte(name, '/');
+    name = slash != SPAN_NONE ? span_from(name, slash + 1) : name;
+    if (!span_ends(name, SPAN(".persona"))) {
+        return span_of(NULL, 0);
+    }
+    name = span_head(name, name.len - SPAN(".persona").len);
+    for (size_t i = 0; i < name.len; i++) {
+        if (!byte_is_alnum(name.data[i]) && name.data[i] != '-' && name.data[i] != '_') {
+            return span_of(NULL, 0);
+        }
+    }
+    return name.len < NAME_SIZE ? name : span_of(NULL, 0);
+}
+
+/* The whole file, or one byte more than is allowed. */
+static int read_file(const char *path, struct sbuf *ret_text)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return -errno;
+    }
+    ssize_t n = 1;
+    int rc = 0;
+    while (n > 0 && !ret_text->cut) {
+        uint8_t piece[4096];
+        n = read(fd, piece, sizeof(piece));
+        rc = n < 0 ? -errno : 0;
+        (void)sbuf_add(ret_text, span_of(piece, n > 0 ? (size_t)n : 0));
+    }
+    (void)close(fd);
+    return rc;
+}
+
+int personas_add(struct personas *p, const char *path, struct errbuf *err)
+{
+    struct span name = name_of(path);
+    if (name.len == 0) {
+        errbuf_add(err,
+                   "persona '%s': its file is to be called NAME.persona, with letters, digits, "
+                   "- and _, at most %d",
+                   path, NAME_SIZE - 1);
+        return -EINVAL;
+    }
+    struct sbuf text = sbuf_with_cap(PERSONA_FILE_MAX);
+    int rc = read_file(path, &text);
+    if (rc != 0) {
+        errbuf_add(err, "cannot read persona '%s': %s", path, strerror(-rc));
+    } else if (text.cut) {
+        errbuf_add(err, "persona '%s' is longer than %d KiB", path, PERSONA_FILE_MAX / 1024);
+        rc = -EFBIG;
+    } else {
+        rc = add(p, name, path, sbuf_span(&text), err);
+    }
+    sbuf_free(&text);
+    return rc;
+}
+
+/* The shipped ones, behind those of files. Their mistakes would be ours. */
+static const struct persona *find_shipped(struct personas *p, const char *name)
+{
+    struct errbuf err = {0};
+    for (size_t i = 0; i < shipped_personas_n; i++) {
+        if (strcmp(shipped_personas[i].name, name) == 0) {
+            int rc = add(p, span_str(name), name, shipped_personas[i].text, &err);
+            errbuf_free(&err);
+            return rc == 0 ? &p->list[p->n - 1] : NULL;
+        }
+    }
+    return NULL;
+}
+
+const struct persona *personas_find(struct personas *p, const char *name)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        if (strcmp(p->names[i], name) == 0) {
+            return &p->list[i];
+        }
+    }
+    return find_shipped(p, name);
+}
+
+struct personas *personas_new(void)
+{
+    struct personas *p = mem_alloc(sizeof(*p));
+    if (p != NULL) {
+        p->arena = arena_new(ARENA_BYTES);
+    }
+    if (p != NULL && p->arena == NULL) {
+        personas_free(&p);
+    }
+    return p;
+}
+
+void personas_free(struct personas **p)
+{
+    if (*p != NULL) {
+        arena_free(&(*p)->arena);
+        mem_free(*p);
+    }
+    *p = NULL;
 }

@@ -43,8 +43,9 @@ void talk_open(struct talk *t)
 {
     t->out = sbuf_with_cap(TALK_ANSWERS_MAX);
     t->in_head = t->kind == DECOY_HTTP;
-    if (t->kind != DECOY_HTTP) {
+    if (t->kind != DECOY_HTTP && t->persona->greeting.len > 0) {
         talk_say(t, t->persona->greeting);
+        talk_say(t, SPAN("\r\n"));
     }
 }
 

@@ -83,7 +83,7 @@ static void answer_with(struct talk *t, const struct persona_page *page, uint64_
     say_header(t, "Date: ", span_str(date));
     say_header(t, "Server: ", t->persona->server);
     say_header(t, "Content-Type: ", page->type);
-    say_header(t, "", page->header);
+    talk_say(t, page->headers);
     (void)snprintf(text, sizeof(text), "Content-Length: %zu\r\n%s\r\n", page->body.len,
                    t->http.keeps ? "" : "Connection: close\r\n");
     say_text(t, text);
@@ -112,7 +112,9 @@ static void next_request(struct talk *t)
 static void answer(struct talk *t, uint64_t now_us)
 {
     const struct http_talk *h = &t->http;
-    answer_with(t, persona_page(t->persona, span_of(h->path, h->path_len)), now_us);
+    static const struct persona_page none = {.status = 404};
+    const struct persona_page *page = persona_page(t->persona, span_of(h->path, h->path_len));
+    answer_with(t, page != NULL ? page : &none, now_us);
     next_request(t);
 }
 

@@ -3,6 +3,7 @@
  * The first byte says what the rest is. Answers hold nothing but what a persona has, and stay
  * within their limit; bytes that are taken whole or one by one are answered alike; a record that is
  * read is written as it came. */
+#include "sensor/base/arena.h"
 #include "sensor/base/bytes.h"
 #include "sensor/decoy/record.h"
 #include "sensor/decoy/talk.h"
@@ -11,18 +12,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct decoy_limits limits = {.head_bytes = 1024, .body_bytes = 2048};
 
-static struct talk begin(enum decoy_kind kind)
+static struct talk begin(struct personas *shipped, enum decoy_kind kind)
 {
     const char *persona = kind == DECOY_HTTP ? "tomcat" : kind == DECOY_SMTP ? "postfix" : "silent";
-    struct talk t = {.kind = kind, .persona = persona_by_name(persona), .limits = &limits};
+    struct talk t = {.kind = kind, .persona = personas_find(shipped, persona), .limits = &limits};
     talk_open(&t);
     return t;
 }
 
 static void talk(enum decoy_kind kind, struct span input)
 {
-    struct talk whole = begin(kind);
-    struct talk slow = begin(kind);
+    struct personas *shipped = personas_new();
+    struct talk whole = begin(shipped, kind);
+    struct talk slow = begin(shipped, kind);
     talk_data(&whole, input, 0);
     for (size_t i = 0; i < input.len; i++) {
         talk_data(&slow, span_sub(input, i, 1), 0);
@@ -32,6 +34,25 @@ static void talk(enum decoy_kind kind, struct span input)
     CHECK(span_equal(sbuf_span(&whole.out), sbuf_span(&slow.out)));
     talk_close(&whole);
     talk_close(&slow);
+    personas_free(&shipped);
+}
+
+/* What is read can be answered with: no line of a head ends early, and each page fits. */
+static void persona(struct span input)
+{
+    struct errbuf err = {0};
+    struct persona p;
+    struct arena *arena = arena_new(PERSONA_FILE_MAX * 4);
+    bool good = persona_read(input, "x", arena, &p, &err);
+    CHECK(good == errbuf_is_empty(&err) && err.n_lines <= 1);
+    for (size_t i = 0; good && i < p.n_pages; i++) {
+        const struct persona_page *page = &p.pages[i];
+        CHECK(page->status >= 200 && page->status <= 599);
+        CHECK(span_find(page->headers, 0, SPAN("\r\n\r\n")) == SPAN_NONE);
+        CHECK(page->headers.len + page->body.len <= PERSONA_PAGE_MAX);
+    }
+    errbuf_free(&err);
+    arena_free(&arena);
 }
 
 static void record(struct span input)
@@ -53,6 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input = span_from(input, 1);
     if (first == 'R') {
         record(input);
+    } else if (first == 'P') {
+        persona(input);
     } else {
         talk((enum decoy_kind)(first % DECOY_KIND_N), input);
     }

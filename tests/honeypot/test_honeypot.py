@@ -199,6 +199,42 @@ def both_families(lab):
     demand(sorted(seen) == [("127.0.0.1",) * 2, ("::1",) * 2, ("::1",) * 2], f"{seen}")
 
 
+def poses_as_it_is_told(lab):
+    """A persona of a file, one in place of a shipped one, and the shipped ones of others."""
+    lab.write("p/house.persona", "server House/1\npage /a* 503 text/plain\nheader Retry-After: 9\n"
+              "| later\n")
+    lab.write("p/postfix.persona", "host mx.house\ngreeting 220 mx.house ready\n")
+    pot = Honeypot(lab, "--set", "honeypot.personas=p/house.persona,p/postfix.persona",
+                   spots=("http:127.0.0.1:0:house", "smtp:127.0.0.1:0", "http:127.0.0.1:0:solr"))
+    answer = get(pot.first, b"/abc")
+    demand(answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n"), f"{answer}")
+    for part in (b"\r\nServer: House/1\r\n", b"\r\nRetry-After: 9\r\n", b"\r\n\r\nlater\n"):
+        demand(part in answer, f"no {part} in {answer}")
+    demand(get(pot.first, b"/b").startswith(b"HTTP/1.1 404 Not Found\r\n"), "no 404")
+    demand(ask(pot.spots[1], b"QUIT\r\n").startswith(b"220 mx.house ready\r\n"), "the shipped one")
+    demand(b"\r\nLocation: /solr/\r\n" in get(pot.spots[2]), "no redirection")
+    told = {honeypot_of(event)["persona"] for event in alerts(pot.stop(), TOUCHED)}
+    demand(told == {"house", "postfix", "solr"}, f"told as {told}")
+
+
+def wrong_personas(lab):
+    """One clear line each, with file and line, and nothing is started."""
+    lab.write("a.persona", "server x\npage /a\n")
+    lab.write("b.persona", "page * 200\n" + "| " + "x" * 5000 + "\n")
+    lab.write("c.txt", "")
+    lab.write("d.persona", b"#" * 300000)
+    files = "a.persona,b.persona,c.txt,d.persona,nosuch.persona"
+    expect_refused(lab.run("honeypot", "--set", f"honeypot.personas={files}", "-o", "-"),
+                   r"^a.persona:2: 'page' has no status", r"^b.persona:2: the line is longer",
+                   r"^persona 'c.txt': its file is to be called NAME.persona",
+                   r"^persona 'd.persona' is longer than 256 KiB",
+                   r"^cannot read persona 'nosuch.persona': No such file")
+    expect_refused(lab.run("honeypot", "--listen", "smtp:*:0:tomcat", "--listen", "http:*:0:silent",
+                           "-o", "-"),
+                   r"^listener 'smtp:\*:0': persona 'tomcat' is no mail server",
+                   r"^listener 'http:\*:0': persona 'silent' has no pages")
+
+
 def curl_is_answered(lab):
     """Keep-alive, Expect, a chunked upload and HEAD, by a client that knows HTTP."""
     if shutil.which("curl") is None:
@@ -482,6 +518,8 @@ TESTS = [
     ("syslog is taken", syslog_is_taken),
     ("datagrams to every address", datagrams_to_every_address),
     ("IPv4 and IPv6", both_families),
+    ("poses as it is told", poses_as_it_is_told),
+    ("wrong personas", wrong_personas),
     ("curl is answered", curl_is_answered),
     ("late heads and silence are ended", late_heads_are_ended),
     ("long lives are ended", long_lives_are_ended),

@@ -1,4 +1,5 @@
 /* Tests of sensor/decoy: names of listeners, records, and what is answered. */
+#include "sensor/base/arena.h"
 #include "sensor/decoy/record.h"
 #include "sensor/decoy/talk.h"
 #include "tests/unit/runner.h"
@@ -126,9 +127,11 @@ static void what_is_no_record_is_refused(void)
 
 static const struct decoy_limits limits = {.head_bytes = 2048, .body_bytes = 4096};
 
+static struct personas *shipped;
+
 static struct talk begin(enum decoy_kind kind, const char *persona)
 {
-    struct talk t = {.kind = kind, .persona = persona_by_name(persona), .limits = &limits};
+    struct talk t = {.kind = kind, .persona = personas_find(shipped, persona), .limits = &limits};
     CU_ASSERT_PTR_NOT_NULL_FATAL(t.persona);
     talk_open(&t);
     return t;
@@ -353,6 +356,140 @@ static void answers_that_nobody_fetches_have_a_limit(void)
 #name, name                                                                                \
     }
 
+/* --- personas
+ * ---------------------------------------------------------------------------------------- */
+
+struct reading {
+    struct arena *arena;
+    struct persona persona;
+    struct errbuf err;
+    bool good;
+};
+
+static struct reading read_text(struct span text)
+{
+    struct reading r = {.arena = arena_new(PERSONA_FILE_MAX * 4)};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r.arena);
+    r.good = persona_read(text, "x.persona", r.arena, &r.persona, &r.err);
+    return r;
+}
+
+static void forget(struct reading *r)
+{
+    arena_free(&r->arena);
+    errbuf_free(&r->err);
+}
+
+static void all_shipped_personas_are_right(void)
+{
+    CU_ASSERT(shipped_personas_n >= 10);
+    for (size_t i = 0; i < shipped_personas_n; i++) {
+        struct reading r = read_text(shipped_personas[i].text);
+        CU_ASSERT_TRUE(r.good);
+        CU_ASSERT_STRING_EQUAL(errbuf_text(&r.err), "");
+        CU_ASSERT_PTR_NOT_NULL(personas_find(shipped, shipped_personas[i].name));
+        forget(&r);
+    }
+    CU_ASSERT_PTR_NULL(personas_find(shipped, "nosuch"));
+}
+
+static void a_persona_is_read_as_it_stands(void)
+{
+    struct reading r = read_text(SPAN("\xef\xbb\xbf# a comment\r\n"
+                                      "server  A/1  \n"
+                                      "host h\n\n"
+                                      "  page /a* 401 text/html; charset=x\n"
+                                      "header X: 1\nheader Y: 2\n| one\n|two\n|\n|  three\n"
+                                      "page * 204"));
+    CU_ASSERT_TRUE_FATAL(r.good);
+    CU_ASSERT_TRUE(span_equal(r.persona.server, SPAN("A/1")));
+    CU_ASSERT_TRUE(span_equal(r.persona.host, SPAN("h")));
+    CU_ASSERT_EQUAL_FATAL(r.persona.n_pages, 2);
+    const struct persona_page *page = persona_page(&r.persona, SPAN("/abc?d"));
+    CU_ASSERT_EQUAL(page->status, 401);
+    CU_ASSERT_TRUE(span_equal(page->type, SPAN("text/html; charset=x")));
+    CU_ASSERT_TRUE(span_equal(page->headers, SPAN("X: 1\r\nY: 2\r\n")));
+    CU_ASSERT_TRUE(span_equal(page->body, SPAN("one\ntwo\n\n three\n")));
+    page = persona_page(&r.persona, SPAN("/b"));
+    CU_ASSERT_EQUAL(page->status, 204);
+    CU_ASSERT_EQUAL(page->body.len + page->headers.len + page->type.len, 0);
+    forget(&r);
+}
+
+static void the_first_mistake_is_told(void)
+{
+    static const struct {
+        struct span text;
+        const char *wanted;
+    } bad[] = {
+        {SPAN_LITERAL("# x\nsever a\n"), "x.persona:2: 'sever' is no word of a persona: server, "
+                                         "greeting, host, page, header, |\n"},
+        {SPAN_LITERAL("server a\nserver b\n"), "x.persona:2: 'server' is there twice\n"},
+        {SPAN_LITERAL("server\n"), "x.persona:1: 'server' has no value\n"},
+        {SPAN_LITERAL("page a 200\n"), "x.persona:1: 'page' has no path that begins with / or *\n"},
+        {SPAN_LITERAL("page / 99\n"), "x.persona:1: 'page' has no status from 200 to 599\n"},
+        {SPAN_LITERAL("page /\n"), "x.persona:1: 'page' has no status from 200 to 599\n"},
+        {SPAN_LITERAL("header X: 1\n"), "x.persona:1: 'header' belongs to no page\n"},
+        {SPAN_LITERAL("| x\n"), "x.persona:1: '|' belongs to no page\n"},
+        {SPAN_LITERAL("page / 200\nheader X y: 1\n"), "x.persona:2: 'header' is no NAME: VALUE\n"},
+        {SPAN_LITERAL("page / 200\nheader Content-Length: 1\n"),
+         "x.persona:2: 'header' is one that the honeypot writes itself\n"},
+        {SPAN_LITERAL("page / 200\n| a\tb\n"), "x.persona:2: a control character\n"},
+        {SPAN_LITERAL("server a\0b\n"), "x.persona:1: a control character\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct reading r = read_text(bad[i].text);
+        CU_ASSERT_FALSE(r.good);
+        CU_ASSERT_STRING_EQUAL(errbuf_text(&r.err), bad[i].wanted);
+        forget(&r);
+    }
+}
+
+static void add_line(struct sbuf *text, uint8_t first, size_t n)
+{
+    sbuf_add_byte(text, first);
+    for (size_t i = 0; i < n; i++) {
+        sbuf_add_byte(text, 'x');
+    }
+    sbuf_add_byte(text, '\n');
+}
+
+static void personas_have_limits(void)
+{
+    struct sbuf text = sbuf_with_cap(PERSONA_FILE_MAX);
+    for (unsigned i = 0; i < PERSONA_PAGES_MAX; i++) {
+        sbuf_add_format(&text, "page /%u 200\n", i);
+    }
+    struct reading r = read_text(sbuf_span(&text));
+    CU_ASSERT_TRUE(r.good);
+    forget(&r);
+    sbuf_add_str(&text, "page /more 200\n");
+    r = read_text(sbuf_span(&text));
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&r.err),
+                           "x.persona:65: 'page' is one too many: 64 are possible\n");
+    forget(&r);
+    sbuf_reset(&text);
+    sbuf_add_str(&text, "page / 200\n");
+    for (unsigned i = 0; i < PERSONA_PAGE_MAX / 1024; i++) {
+        add_line(&text, '|', 1023);
+    }
+    r = read_text(sbuf_span(&text));
+    CU_ASSERT_TRUE(r.good);
+    forget(&r);
+    sbuf_add_str(&text, "|\n");
+    r = read_text(sbuf_span(&text));
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&r.err),
+                           "x.persona:34: '|' the page is longer than 32 KiB\n");
+    forget(&r);
+    sbuf_reset(&text);
+    add_line(&text, '#', PERSONA_LINE_MAX);
+    r = read_text(sbuf_span(&text));
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&r.err),
+                           "x.persona:1: the line is longer than 4096 bytes\n");
+    forget(&r);
+    sbuf_free(&text);
+}
+
 static CU_TestInfo decoy_tests[] = {
     TEST(listeners_are_read_and_named),
     TEST(what_is_no_listener_is_told),
@@ -369,6 +506,10 @@ static CU_TestInfo decoy_tests[] = {
     TEST(nothing_of_the_visitor_is_in_the_answer),
     TEST(limits_cut),
     TEST(answers_that_nobody_fetches_have_a_limit),
+    TEST(all_shipped_personas_are_right),
+    TEST(a_persona_is_read_as_it_stands),
+    TEST(the_first_mistake_is_told),
+    TEST(personas_have_limits),
     CU_TEST_INFO_NULL,
 };
 
@@ -379,5 +520,8 @@ static CU_SuiteInfo suites[] = {
 
 int main(void)
 {
-    return run_suites(suites);
+    shipped = personas_new();
+    int code = shipped != NULL ? run_suites(suites) : 1;
+    personas_free(&shipped);
+    return code;
 }
