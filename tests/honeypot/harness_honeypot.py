@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "faults"))
 
 import flows  # noqa: E402
-from harness import demand, expect, match_lines, of_type, wait_for  # noqa: E402
+from harness import demand, expect, match_lines, of_type, replay, wait_for  # noqa: E402
 
 TOUCHED, ALARM = 9000401, 9000402
 OUT = "out.json"
@@ -18,6 +18,8 @@ SPOT = re.compile(rb"(\w+):(\[[^]]*\]|[^:\[]*):(\d+) \((\S*)\)")
 USUAL = re.compile(r"goes on as root, as it was told to|no seccomp in this kernel or program"
                    r"|no Landlock in this kernel")
 STOPPED = 15
+VALIDATED = 100  # events of a run
+validate = replay.schema_check()
 
 
 class Spot:
@@ -86,7 +88,11 @@ class Honeypot:
         match_lines(unusual, warnings, "warning", ended)
         for pid in processes:
             wait_for(lambda pid=pid: not pid or has_ended(pid), "its processes to end")
-        return self.lab.events(OUT)
+        events = self.lab.events(OUT)
+        for event in events[:VALIDATED] if validate else ():
+            faults = validate(event)
+            demand(not faults, f"{event['event_type']}: {faults[:1]}")
+        return events
 
 
 def has_ended(pid):

@@ -3,6 +3,7 @@
 
 usage: test_honeypot.py PROGRAM
 """
+import json
 import os
 import re
 import shutil
@@ -113,6 +114,30 @@ def finds_what_a_capture_shows(lab):
     there = sorted(map(str, lookups(from_capture(lab, forms()))))
     demand(len(here) >= len(forms()), f"{len(here)} look-ups of {len(forms())}")
     demand(here == there, f"differ: {set(here) ^ set(there)}")
+
+
+def public_forms():
+    """What was published of the attack, as far as a header holds it."""
+    folder = os.environ.get("JNDIWATCH_SHARED")
+    path = os.path.join(folder or "", "data", "payloads-public.jsonl")
+    if not folder or not os.path.exists(path):
+        raise Skip("JNDIWATCH_SHARED does not name a folder with data/payloads-public.jsonl")
+    with open(path, encoding="utf-8") as file:
+        texts = [json.loads(line)["payload"].encode() for line in file]
+    return [text for text in texts if not {0, 10, 13} & set(text)]
+
+
+def finds_what_was_published(lab):
+    """Every public form, through a listener and from a capture."""
+    requests = [flows.request(headers=[(b"X-Api-Version", text)]) for text in public_forms()]
+    pot = Honeypot(lab)
+    for request in requests:
+        ask(pot.first, request)
+    here = sorted(map(str, lookups(pot.stop())))
+    there = sorted(map(str, lookups(from_capture(lab, requests))))
+    demand(len(here) > len(requests) / 2, f"{len(here)} look-ups in {len(requests)} forms")
+    differ = sorted(set(here) ^ set(there))
+    demand(here == there, f"{len(differ)} differ: {differ[:1]}")
 
 
 def raw_bytes_are_scanned(lab):
@@ -512,6 +537,7 @@ TESTS = [
     ("the alarm is told once", the_alarm_is_told_once),
     ("HTTP is told as from a capture", http_is_told_as_from_a_capture),
     ("finds what a capture shows", finds_what_a_capture_shows),
+    ("finds what was published", finds_what_was_published),
     ("raw bytes are scanned", raw_bytes_are_scanned),
     ("mail is taken", mail_is_taken),
     ("swaks is answered", swaks_is_answered),
