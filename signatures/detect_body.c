@@ -96,8 +96,7 @@ struct window {
     struct span boundary;
 };
 
-/* --- windows -----------------------------------------------------------------------------------
- */
+/* --- windows --- */
 
 /* Where what belongs to an earlier hit may end: behind the last byte between two hits that no
  * opener is made of; without one, at the later hit. */
@@ -275,8 +274,7 @@ static uint64_t look_at_window(struct detector *d, const struct window *w, const
     return w->off + cut;
 }
 
-/* --- streams -----------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 static struct spot spot_of(struct tx *tx, const struct body *b)
 {
@@ -614,8 +612,7 @@ static void start_over(const struct engine *e, struct body *b, bool whole)
     b->judge_cost = 0;
 }
 
-/* --- open bodies -------------------------------------------------------------------------------
- */
+/* --- open bodies --- */
 
 static struct body **find(struct tx_state *state, const struct region *region)
 {

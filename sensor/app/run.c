@@ -289,9 +289,8 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
         s.n_workers = (unsigned)s.feeds.n; /* threads from which rights can be taken */
     }
     if (run_start_honeypot(&s, err) != 0 || run_open_command(&s, err) != 0 ||
-        run_open_metrics(&s, err) != 0 ||
-        run_open_evidence(&s, err) != 0 || run_open_writer(&s, err) != 0 ||
-        run_give_up_rights(&s, err) != 0) {
+        run_open_metrics(&s, err) != 0 || run_open_evidence(&s, err) != 0 ||
+        run_open_writer(&s, err) != 0 || run_give_up_rights(&s, err) != 0) {
         return refuse(&s, err, EXIT_NOT_STARTED);
     }
     if (run_start_workers(&s) != 0 || run_start_survey(&s) != 0) {

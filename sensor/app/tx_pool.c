@@ -91,13 +91,14 @@ void tx_keep(struct tx *tx, const struct field *field, size_t max)
         tx->flags |= TX_TRUNCATED;
         return;
     }
-    uint8_t *bytes = (uint8_t *)(kept + 1);
-    bytes_copy(bytes, item.data, item.len);
-    bytes_copy(bytes + item.len, value.data, value.len);
+    uint8_t *room = (uint8_t *)(kept + 1);
+    uint8_t *behind = &room[item.len];
+    bytes_copy(room, item.data, item.len);
+    bytes_copy(behind, value.data, value.len);
     kept->id = field->id;
     kept->dir = field->dir;
-    kept->item = span_of(bytes, item.len);
-    kept->value = span_of(bytes + item.len, value.len);
+    kept->item = span_of(room, item.len);
+    kept->value = span_of(behind, value.len);
     kept->cut = value.len < field->value.len;
     *tx->kept_end = kept;
     tx->kept_end = &kept->next;

@@ -26,8 +26,8 @@ struct worker_shared {
     struct evidence_store *evidence; /* NULL: none is kept */
     uint64_t opened_us; /* openers are told to the writer, by intervals of this length; 0: not */
     bool tallies;       /* count by protocol, field, scheme and class */
-    const struct decoys *decoys;     /* NULL: there are none */
-    bool tighten; /* threads of workers give up all but computing on what is there */
+    const struct decoys *decoys; /* NULL: there are none */
+    bool tighten;                /* threads of workers give up all but computing on what is there */
 };
 
 /* `number`: the worker's, and its producer's at the writer. NULL when there is no memory. */
