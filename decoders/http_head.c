@@ -361,9 +361,10 @@ static struct field long_line_field(struct http_out *out, const struct http_line
     }
     size_t colon = span_find_byte(lines->bytes, 0, ':');
     struct span name = span_trim(span_head(lines->bytes, colon == SPAN_NONE ? 0 : colon));
+    uint8_t room[ITEM_MAX];
     sbuf_reset(&out->name); /* it outlives this call */
-    uint8_t *room = http_is_token(name) ? sbuf_reserve(&out->name, ITEM_MAX) : NULL;
-    name = room != NULL ? item_of(room, name) : (struct span){0};
+    sbuf_add(&out->name, http_is_token(name) ? item_of(room, name) : (struct span){0});
+    name = sbuf_span(&out->name);
     const struct http_header *known = lines->trailers ? NULL : http_header_find(name);
     field.id = known != NULL ? known->fields[out->dir] : FIELD_N;
     if (field.id == FIELD_N) {
