@@ -48,7 +48,8 @@ uint32_t wire_sum(struct span s, uint32_t sum)
     size_t n_words = s.len / sizeof(uint32_t);
     uint8_t tail[sizeof(uint32_t)] = {0};
     uint32_t last;
-    bytes_copy(tail, s.data + n_words * sizeof(uint32_t), s.len % sizeof(uint32_t));
+    struct span rest = span_from(s, n_words * sizeof(uint32_t));
+    bytes_copy(tail, rest.data, rest.len);
     __builtin_memcpy(&last, tail, sizeof(last));
     uint64_t total = sum_words(s.data, n_words) + last;
     return fold((uint64_t)machine_to_big(fold(total)) + sum);

@@ -599,6 +599,7 @@ static void the_sum_is_that_of_rfc_1071_at_every_length(void)
         }
     }
     static const uint8_t example[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
+    CU_ASSERT_EQUAL(wire_sum(span_of(NULL, 0), 0x1234), 0x1234);
     CU_ASSERT_EQUAL(wire_sum(span_of(example, sizeof(example)), 0), 0xddf2);
     static uint8_t large[700001]; /* lanes would overflow if they were not folded on the way */
     memset(large, 0xff, sizeof(large));
