@@ -50,7 +50,8 @@ class Honeypot:
         self.lab = lab
         words = [word for spot in spots for word in ("--listen", spot)]
         user = ("--user", "root") if os.geteuid() == 0 and "--user" not in args else ()
-        self.run = lab.start("honeypot", *words, "-o", OUT, "--set", "cache=none", *user, *args,
+        quiet = ("--set", "cache=none", "--set", "volume.write=no")
+        self.run = lab.start("honeypot", *words, "-o", OUT, *quiet, *user, *args,
                              before=before)
         self.run.wait_for(lambda: LISTENS.search(self.run.err()), "the listeners")
         told = LISTENS.search(self.run.err())[1]
