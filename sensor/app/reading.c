@@ -8,6 +8,7 @@
 
 #include "sensor/app/pipeline_parts.h"
 #include "sensor/base/mem.h"
+#include "sensor/enrich/client_mail.h"
 
 enum { ALTERNATES_MAX = 4 };
 
@@ -87,6 +88,10 @@ static void emit_field(void *ctx, struct tx *tx, const struct field *field)
     }
     if (!r->alternate && is_kept(p, field)) {
         tx_keep(tx, field, p->options.kept_field_bytes);
+    }
+    if (field->id == FIELD_SMTP_XCLIENT && !r->alternate && span_equal(field->item, SPAN("addr"))) {
+        tx->conn->xclient = (struct addr){0};
+        (void)xclient_addr(field->value, &tx->conn->xclient);
     }
     if (field->id == FIELD_EMAIL_ATTACHMENT && !r->alternate && p->wants_files) {
         files_name(&tx_slot_of(tx)->files[field->dir], field->value);

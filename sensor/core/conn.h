@@ -41,6 +41,7 @@ struct conn {
     struct addr addr[2];
     uint16_t port[2];
     struct addr told_client; /* by a proxy in front of the flow (PROXY protocol); family 0: none */
+    struct addr xclient;     /* by a mail relay in the flow (XCLIENT); family 0: none */
     uint8_t proto;           /* enum ip_proto */
     uint8_t n_vlans;
     uint16_t vlans[HEADERS_MAX_VLANS];

@@ -5,11 +5,14 @@
  * read from its right end, and the first address that is not trusted is the client. What stands
  * left of it may be invented. What a PROXY protocol header in front of the flow says stands in the
  * place of the packet's source: it is nearer than any header. X-Forwarded-For and Forwarded (RFC
- * 7239) are lists, over several header lines too; the others hold one address. */
+ * 7239) are lists, over several header lines too; the others hold one address. Of mail it is what
+ * the relay says of its own client (XCLIENT, XFORWARD), and then the Received headers, the newest
+ * of which stands first. */
 #include "sensor/enrich/client.h"
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
+#include "sensor/enrich/client_mail.h"
 
 #include <errno.h>
 
@@ -214,17 +217,52 @@ static bool find_in_headers(const struct client_policy *p, const struct tx *tx, 
     return false;
 }
 
+/* What is known so far, the nearest first: each is believed because the one before is trusted.
+ * true when it is trusted itself, and who it names may be believed. */
+static bool step(const struct client_policy *p, const struct addr *addr, const char *from,
+                 struct client *client)
+{
+    client->addr = *addr;
+    client->from = from;
+    client->trusted_hops++;
+    return is_trusted(p, addr);
+}
+
+/* The relay's own header stands first, those of the relays before it follow. */
+static void find_in_received(const struct client_policy *p, const struct tx *tx,
+                             struct client *client)
+{
+    bool trusted = true;
+    for (const struct kept_field *k = tx_field(tx, FIELD_EMAIL_RECEIVED); trusted && k != NULL;
+         k = tx_next_field(k)) {
+        struct addr addr;
+        trusted = received_from(k->value, &addr) && step(p, &addr, "received", client);
+    }
+}
+
+/* A mail's, behind `client`, whom proxies told, or nobody yet. */
+static void find_in_mail(const struct client_policy *p, const struct tx *tx, struct client *client)
+{
+    const struct addr *told = &tx->conn->xclient;
+    if (told->family == 0 || step(p, told, "xclient", client)) {
+        find_in_received(p, tx, client);
+    }
+}
+
 bool client_find(const struct client_policy *p, const struct tx *tx, struct client *ret_client)
 {
     const struct addr *told = &tx->conn->told_client;
+    struct client client = {0};
     if (!is_trusted(p, &tx->conn->addr[TO_SERVER])) {
         return false;
     }
-    if (told->family == 0) {
-        return find_in_headers(p, tx, 1, ret_client);
+    bool trusted = told->family == 0 || step(p, told, "proxy-protocol", &client);
+    if (trusted && !find_in_headers(p, tx, client.trusted_hops + 1, &client)) {
+        find_in_mail(p, tx, &client);
     }
-    if (!is_trusted(p, told) || !find_in_headers(p, tx, 2, ret_client)) {
-        *ret_client = (struct client){.addr = *told, .from = "proxy-protocol", .trusted_hops = 1};
+    if (client.from == NULL) {
+        return false;
     }
+    *ret_client = client;
     return true;
 }

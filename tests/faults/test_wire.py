@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Nothing hides below the application: link layers, tunnels, fragments, segments.
+"""Nothing hides below the application: link layers, tunnels, fragments, segments; nor behind
+mail relays.
 
 test_wire.py PROGRAM [--only PART]...
 
@@ -12,6 +13,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
+import rows_clients  # noqa: E402
 import rows_fragments  # noqa: E402
 import rows_links  # noqa: E402
 import rows_names  # noqa: E402
@@ -19,4 +21,4 @@ import rows_streams  # noqa: E402
 
 if __name__ == "__main__":
     harness.main(__doc__, rows_links.TESTS + rows_fragments.TESTS + rows_streams.TESTS
-                 + rows_names.TESTS)
+                 + rows_names.TESTS + rows_clients.TESTS)

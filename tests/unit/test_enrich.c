@@ -2,6 +2,7 @@
  * JNDIWATCH_TEST_GEO (a folder); without them the tests that read one are left out and said to be.
  */
 #include "sensor/enrich/client.h"
+#include "sensor/enrich/client_mail.h"
 #include "sensor/enrich/geo_watch.h"
 #include "sensor/enrich/scope.h"
 #include "tests/unit/runner.h"
@@ -174,6 +175,108 @@ static void a_proxy_header_counts_as_the_nearest_hop(void)
         }
     }
     client_policy_free(&p);
+}
+
+static void a_relay_tells_whom_it_had_a_mail_from(void)
+{
+    static const struct {
+        const char *value;
+        const char *want; /* NULL: none */
+    } cases[] = {
+        {"from helo.example (name.example [203.0.113.7]) by mx.example (Postfix) with ESMTP",
+         "203.0.113.7"},
+        {"from [198.51.100.66] (unknown [203.0.113.7])\r\n\tby mx.example", "203.0.113.7"},
+        {"from name.example ([203.0.113.7] helo=[198.51.100.66]) by mx.example with smtp",
+         "203.0.113.7"},
+        {"from [203.0.113.7] (helo=x [198.51.100.66]) by mx.example", "203.0.113.7"},
+        {"from unknown (HELO [198.51.100.66]) (203.0.113.7)\r\n  by mx.example with SMTP",
+         "203.0.113.7"},
+        {"from a.example (203.0.113.7) by b.example (10.0.0.1) with Microsoft SMTP Server",
+         "203.0.113.7"},
+        {"from h (n [IPv6:2001:db8::7]) by mx", "2001:db8::7"},
+        {"from by.example (by.example [203.0.113.7]) by mx", "203.0.113.7"},
+        {"from h (n [203.0.113.7] (may be forged)) by mx", "203.0.113.7"},
+        {"by mx.example (Postfix, from userid 0) id 1", NULL},
+        {"from localhost by mx.example ([203.0.113.7])", NULL},
+        {"from h (n [${jndi:ldap://203.0.113.9/a}]) by mx", NULL},
+        {"from h (", NULL},
+        {"from", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct addr got = {0};
+        bool found = received_from(span_str(cases[i].value), &got);
+        CU_ASSERT_EQUAL(found, cases[i].want != NULL);
+        if (found && cases[i].want != NULL) {
+            struct addr want = addr(cases[i].want);
+            CU_ASSERT(addr_equal(&got, &want));
+        }
+    }
+}
+
+/* The packet comes from the trusted relay 192.0.2.1 unless said otherwise. */
+static void relays_are_passed_as_far_as_they_are_trusted(void)
+{
+    static const struct {
+        const char *source;
+        const char *xclient; /* or NULL */
+        const char *newest;  /* Received, or NULL */
+        const char *older;
+        const char *client; /* NULL: not found */
+        const char *from;
+        unsigned hops;
+    } cases[] = {
+        {"192.0.2.1", "203.0.113.7", NULL, NULL, "203.0.113.7", "xclient", 1},
+        {"192.0.2.1", "203.0.113.7", "from x (y [1.1.1.1]) by z", NULL, "203.0.113.7", "xclient",
+         1},
+        {"192.0.2.1", "192.0.2.2", "from x (y [203.0.113.8]) by z", NULL, "203.0.113.8", "received",
+         2},
+        {"192.0.2.1", NULL, "from x (y [203.0.113.8]) by z", "from x (y [1.1.1.1]) by z",
+         "203.0.113.8", "received", 1},
+        {"192.0.2.1", NULL, "from x (y [192.0.2.3]) by z", "from x (y [203.0.113.8]) by z",
+         "203.0.113.8", "received", 2},
+        {"192.0.2.1", NULL, "from x (y [192.0.2.3]) by z", "nonsense", "192.0.2.3", "received", 1},
+        {"192.0.2.1", NULL, "nonsense", "from x (y [203.0.113.8]) by z", NULL, NULL, 0},
+        {"198.51.100.1", "203.0.113.7", "from x (y [1.1.1.1]) by z", NULL, NULL, NULL, 0},
+        {"192.0.2.1", NULL, NULL, NULL, NULL, NULL, 0},
+    };
+    struct client_policy *p = policy();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct conn conn = {.addr[TO_SERVER] = addr(cases[i].source)};
+        struct kept_field older = {.id = FIELD_EMAIL_RECEIVED};
+        struct kept_field newest = {.id = FIELD_EMAIL_RECEIVED};
+        struct tx tx = {.conn = &conn};
+        if (cases[i].xclient != NULL) {
+            CU_ASSERT(xclient_addr(span_str(cases[i].xclient), &conn.xclient));
+        }
+        if (cases[i].newest != NULL) {
+            newest.value = span_str(cases[i].newest);
+            tx.kept = &newest;
+        }
+        if (cases[i].older != NULL) {
+            older.value = span_str(cases[i].older);
+            newest.next = &older;
+        }
+        struct client got = {0};
+        CU_ASSERT_EQUAL_FATAL(client_find(p, &tx, &got), cases[i].client != NULL);
+        if (cases[i].client != NULL) {
+            struct addr want = addr(cases[i].client);
+            CU_ASSERT(addr_equal(&got.addr, &want));
+            CU_ASSERT_EQUAL(got.trusted_hops, cases[i].hops);
+            CU_ASSERT_STRING_EQUAL(got.from, cases[i].from);
+        }
+    }
+    client_policy_free(&p);
+}
+
+static void what_is_unavailable_is_no_address(void)
+{
+    struct addr got = {0};
+    CU_ASSERT(!xclient_addr(SPAN("[UNAVAILABLE]"), &got));
+    CU_ASSERT(!xclient_addr(SPAN("[TEMPUNAVAIL]"), &got));
+    CU_ASSERT_EQUAL(got.family, 0);
+    CU_ASSERT(xclient_addr(SPAN("IPV6:2001:db8::7"), &got));
+    CU_ASSERT_EQUAL(got.family, 6);
 }
 
 static void wrong_networks_and_headers_are_told(void)
@@ -508,6 +611,9 @@ static CU_TestInfo tests[] = {
     {"the_rightmost_untrusted_address_is_the_client",
      the_rightmost_untrusted_address_is_the_client},
     {"a_proxy_header_counts_as_the_nearest_hop", a_proxy_header_counts_as_the_nearest_hop},
+    {"a_relay_tells_whom_it_had_a_mail_from", a_relay_tells_whom_it_had_a_mail_from},
+    {"relays_are_passed_as_far_as_they_are_trusted", relays_are_passed_as_far_as_they_are_trusted},
+    {"what_is_unavailable_is_no_address", what_is_unavailable_is_no_address},
     {"wrong_networks_and_headers_are_told", wrong_networks_and_headers_are_told},
     {"every_vendors_layout_is_read", every_vendors_layout_is_read},
     {"several_databases_complete_each_other", several_databases_complete_each_other},

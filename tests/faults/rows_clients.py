@@ -1,0 +1,60 @@
+"""Who a mail is really from, behind relays that are trusted and others that are not."""
+
+import flows
+from harness import demand, expect, of_type, parse
+
+RELAY, SERVER = ("198.51.100.7", 40000), ("192.0.2.25", 25)
+
+
+def session(*mails, xclient=None):
+    """A relay gives these mails, each the lines of its Received headers."""
+    talk = flows.Talk(RELAY, SERVER).open().server(b"220 mx ESMTP\r\n")
+
+    def ask(line, answer=b"250 ok"):
+        talk.client(line + b"\r\n").server(answer + b"\r\n")
+    ask(b"EHLO relay.example")
+    if xclient:
+        ask(b"XCLIENT NAME=x ADDR=" + xclient, b"220 mx ESMTP")
+        ask(b"EHLO x.example")
+    for i, received in enumerate(mails):
+        ask(b"MAIL FROM:<a@b.example>")
+        ask(b"RCPT TO:<c@d.example>")
+        ask(b"DATA", b"354 go on")
+        heads = b"".join(b"Received: from h.example (n.example [" + one
+                         + b"])\r\n\tby r.example with ESMTP; Sun, 12 Dec 2021 23:04:16 +0000\r\n"
+                         for one in received)
+        ask(heads + b"Subject: " + flows.lookup(f"mail-{i}") + b"\r\n\r\nhello\r\n.")
+    ask(b"QUIT", b"221 bye")
+    return flows.pcap(talk.close().frames)
+
+
+def clients(lab, capture, trusted):
+    """Address and witness of each alert's client; the address is on the smtp event, too."""
+    lab.write("mail.pcap", capture)
+    ended = lab.run("-r", "mail.pcap", "-o", "-", "--set", f"client.trusted={trusted}")
+    expect(ended, 0)
+    events = parse(ended.out)
+    alerts = [event["alert"]["context"].get("client", {}) for event in of_type(events, "alert")]
+    vars_of = [{key: value for var in event.get("metadata", {}).get("flowvars", [])
+                for key, value in var.items()} for event in of_type(events, "smtp")]
+    demand(sorted(one.get("ip", "") for one in alerts)
+           == sorted(one.get("client_ip", "") for one in vars_of), f"{alerts} and {vars_of}")
+    return [(one.get("ip"), one.get("from"), one.get("trusted_hops")) for one in alerts]
+
+
+def mail_clients(lab):
+    nobody, near, far = (None, None, None), b"198.51.100.9", b"203.0.113.77"
+    for i, (capture, trusted, wanted) in enumerate((
+            (session([far], xclient=near), "192.0.2.0/24", [nobody]),
+            (session([far], xclient=near), "198.51.100.7", [("198.51.100.9", "xclient", 1)]),
+            (session([far], xclient=near), "198.51.100.0/24", [("203.0.113.77", "received", 2)]),
+            (session([far], [far], xclient=near), "198.51.100.7",
+             [("198.51.100.9", "xclient", 1)] * 2),
+            (session([far, b"1.1.1.1"]), "198.51.100.7", [("203.0.113.77", "received", 1)]),
+            (session([near, far]), "198.51.100.0/24", [("203.0.113.77", "received", 2)]),
+            (session([]), "198.51.100.7", [nobody]))):
+        found = clients(lab, capture, trusted)
+        demand(found == wanted, f"case {i}: {found}")
+
+
+TESTS = [("clients of mail relays", mail_clients)]
