@@ -104,6 +104,9 @@ static void list_paths(struct list *l, const struct rights_needs *needs)
     if (needs->options->config != NULL) {
         add_file(l, needs->options->config, false);
     }
+    if (c->assets[0] != '\0') {
+        add_file(l, c->assets, false);
+    }
     if (c->classification[0] != '\0') {
         add_file(l, c->classification, false);
     }

@@ -175,6 +175,7 @@ int run_start_workers(struct sensor *s)
         .config = &s->snapshot->config,
         .engine = s->snapshot->engine,
         .geo = s->snapshot->geo,
+        .assets = s->snapshot->assets,
         .clients = s->snapshot->clients,
         .writer = s->writer,
         .host = s->host,

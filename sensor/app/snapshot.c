@@ -181,6 +181,10 @@ int snapshot_load(struct snapshot *ret_snapshot, const struct options *options, 
     worst = worst != 0 ? worst : rc;
     rc = options->without_geo ? 0 : load_geo(s, err, warnings);
     worst = worst != 0 ? worst : rc;
+    if (s->config.assets[0] != '\0') {
+        rc = assets_read(s->config.assets, &s->assets, err);
+        worst = worst != 0 ? worst : rc;
+    }
     rc = client_policy_new(&s->config.client_trusted, &s->config.client_headers, &s->clients, err);
     return worst != 0 ? worst : rc;
 }
@@ -188,6 +192,7 @@ int snapshot_load(struct snapshot *ret_snapshot, const struct options *options, 
 void snapshot_free(struct snapshot *s)
 {
     client_policy_free(&s->clients);
+    assets_free(&s->assets);
     geo_watch_free(&s->geo);
     engine_unref(&s->engine);
     config_free(&s->config);

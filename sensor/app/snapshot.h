@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensor/core/config.h"
+#include "sensor/enrich/assets.h"
 #include "sensor/enrich/client.h"
 #include "sensor/enrich/geo_watch.h"
 #include "signatures/engine.h"
@@ -12,6 +13,7 @@ struct snapshot {
     struct engine *engine;
     struct geo_watch *geo; /* renewed while it is in use */
     struct client_policy *clients;
+    struct assets *assets; /* NULL: none */
 };
 
 struct options;

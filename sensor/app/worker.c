@@ -62,6 +62,9 @@ static bool make_report(struct worker *w, const struct worker_shared *shared, un
         .opened = shared->opened_us > 0 ? &w->opened : NULL,
     };
     w->opened.interval_us = shared->opened_us;
+    if (w->report.geo != NULL) {
+        geo_cache_name(w->report.geo, shared->assets);
+    }
     return w->report.eve != NULL && w->report.geo != NULL;
 }
 

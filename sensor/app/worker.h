@@ -14,6 +14,7 @@ struct worker;
 struct worker_shared {
     const struct config *config;
     struct engine *engine;
+    const struct assets *assets; /* NULL: none */
     struct geo_watch *geo;
     const struct client_policy *clients;
     struct checksum_policy *checksums;

@@ -31,6 +31,18 @@ const struct kept_field *tx_next_field(const struct kept_field *at)
     return first_of(at->next, at->id);
 }
 
+const char *exposure_name(enum exposure exposure)
+{
+    static const char *const names[EXPOSURE_N] = {
+        [EXPOSURE_UNKNOWN] = "",
+        [EXPOSURE_INTERNET] = "internet",
+        [EXPOSURE_PARTNER] = "partner",
+        [EXPOSURE_INTERNAL] = "internal",
+    };
+    CHECK(exposure < EXPOSURE_N);
+    return names[exposure];
+}
+
 const char *scope_name(enum scope scope)
 {
     static const char *const names[] = {

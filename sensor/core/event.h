@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sensor/core/asset.h"
 #include "sensor/core/finding.h"
 #include "sensor/core/scheme.h"
 
@@ -55,7 +56,8 @@ struct alert_facts {
     uint64_t time_us;   /* packet time of the finding */
     struct addr client; /* the real one, where it is known */
     struct addr target;
-    char country[4]; /* of the client; "": unknown */
+    const struct asset *asset; /* of the target; NULL: none */
+    char country[4];           /* of the client; "": unknown */
     uint32_t as_number;
     char callback[EVENT_CALLBACK_SIZE]; /* "host:port", cut; from traffic */
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensor/core/addr.h"
+#include "sensor/core/asset.h"
 
 enum scope {
     SCOPE_GLOBAL,
@@ -19,6 +20,7 @@ enum { PLACE_NAME_SIZE = 96 };
  * a character; "" is unknown. */
 struct place {
     enum scope scope;
+    const struct asset *asset; /* which of one's own it is; NULL: none that is known */
     char country_iso_code[4];
     char country_name[PLACE_NAME_SIZE];
     char continent_code[4];

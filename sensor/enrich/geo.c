@@ -7,6 +7,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/hash.h"
 #include "sensor/base/mem.h"
+#include "sensor/enrich/assets.h"
 #include "sensor/enrich/geo_parts.h"
 #include "sensor/enrich/geo_watch.h"
 #include "sensor/enrich/scope.h"
@@ -23,6 +24,7 @@ struct cached {
 struct geo_cache {
     struct geo *geo; /* a reference, or NULL */
     struct geo_watch *watch;
+    const struct assets *assets;
     uint64_t generation; /* of the set it has */
     struct stats *stats;
     struct cached *entries;
@@ -63,6 +65,11 @@ void geo_cache_free(struct geo_cache **c)
     *c = NULL;
 }
 
+void geo_cache_name(struct geo_cache *c, const struct assets *assets)
+{
+    c->assets = assets;
+}
+
 static void to_sockaddr(const struct addr *a, struct sockaddr_storage *ret)
 {
     *ret = (struct sockaddr_storage){0};
@@ -97,7 +104,7 @@ static void ask(const struct geo_db *d, const struct addr *a, struct stats *stat
 static void look_up(struct geo_cache *c, const struct addr *addr, struct place *place)
 {
     struct addr a = addr_unmapped(addr);
-    *place = (struct place){.scope = scope_of(&a)};
+    *place = (struct place){.scope = scope_of(&a), .asset = assets_find(c->assets, &a)};
     if (c->geo == NULL || a.family == 0 || place->scope == SCOPE_PRIVATE ||
         place->scope == SCOPE_LOOPBACK) {
         return;

@@ -38,6 +38,9 @@ struct geo_cache *geo_cache_new(struct geo *g, struct stats *stats);
 struct geo_watch;
 struct geo_cache *geo_cache_new_watching(struct geo_watch *watch, struct stats *stats);
 void geo_cache_free(struct geo_cache **c);
+/* Names of addresses of one's own, too; before the first look-up. They outlive it. */
+struct assets;
+void geo_cache_name(struct geo_cache *c, const struct assets *assets);
 /* Always fills ret_place: the scope at least. A database that fails at this address is counted and
  * passed over. */
 void geo_find(struct geo_cache *c, const struct addr *addr, struct place *ret_place);

@@ -263,7 +263,7 @@ static void add_var(struct json *j, const char *key, const char *value)
 }
 
 static void add_place_vars(struct json *j, const struct place *place, const char *country,
-                           const char *as)
+                           const char *as, const char *asset)
 {
     if (place == NULL) {
         return;
@@ -274,11 +274,13 @@ static void add_place_vars(struct json *j, const struct place *place, const char
     }
     add_var(j, country, place->country_iso_code);
     add_var(j, as, number);
+    add_var(j, asset, place->asset != NULL ? place->asset->name : "");
 }
 
 static bool place_is_known(const struct place *place)
 {
-    return place != NULL && (place->country_iso_code[0] != '\0' || place->as_number != 0);
+    return place != NULL &&
+           (place->country_iso_code[0] != '\0' || place->as_number != 0 || place->asset != NULL);
 }
 
 /* Geo data of events that are no alerts, some of which is known: the schema has no other place for
@@ -290,10 +292,10 @@ static void add_vars(struct json *j, const struct eve_places *p)
         char text[ADDR_TEXT_SIZE];
         addr_format(&p->client->addr, text, sizeof(text));
         add_var(j, "client_ip", text);
-        add_place_vars(j, p->client_place, "client_country", "client_asn");
+        add_place_vars(j, p->client_place, "client_country", "client_asn", "client_asset");
     }
-    add_place_vars(j, p->source, "src_country", "src_asn");
-    add_place_vars(j, p->destination, "dest_country", "dest_asn");
+    add_place_vars(j, p->source, "src_country", "src_asn", "src_asset");
+    add_place_vars(j, p->destination, "dest_country", "dest_asn", "dest_asset");
     json_array_end(j);
 }
 

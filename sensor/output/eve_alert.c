@@ -244,6 +244,26 @@ static bool is_blocked(const struct conn *conn, const struct finding *finding)
            (conn->verdict != VERDICT_PASS && finding->number > conn->blocked_number);
 }
 
+/* The rule's, one worse against what is known to be vulnerable, one better against what is not. */
+static unsigned severity_of(const struct finding *finding, const struct eve_places *places)
+{
+    enum { WORST = 1, LEAST = 4 };
+    unsigned severity = finding->signature->severity;
+    const struct place *target = finding->dir == TO_SERVER ? places->destination : places->source;
+    if (finding->jndi == NULL || target == NULL || target->asset == NULL) {
+        return severity;
+    }
+    switch (target->asset->vulnerable) {
+    case VULNERABLE_YES:
+        return severity > WORST ? severity - 1 : severity;
+    case VULNERABLE_NO:
+        return severity < LEAST ? severity + 1 : severity;
+    case VULNERABLE_UNKNOWN:
+        break;
+    }
+    return severity;
+}
+
 static void add_alert(struct eve *e, struct json *j, const struct tx *tx,
                       const struct finding *finding, const struct eve_places *places)
 {
@@ -255,7 +275,7 @@ static void add_alert(struct eve *e, struct json *j, const struct tx *tx,
     json_number(j, "rev", s->rev);
     json_string(j, "signature", s->msg);
     json_string(j, "category", s->category);
-    json_number(j, "severity", s->severity);
+    json_number(j, "severity", severity_of(finding, places));
     add_endpoint(j, "source", tx->conn, finding->dir);
     add_endpoint(j, "target", tx->conn, direction_other(finding->dir));
     if (places->client != NULL) {
@@ -312,6 +332,8 @@ static void note_facts(struct alert_facts *f, const struct tx *tx, const struct 
         f->scheme = scheme_of(jndi->scheme);
         name_callback(&jndi->callback, f->callback);
     }
+    const struct place *target = finding->dir == TO_SERVER ? places->destination : places->source;
+    f->asset = target != NULL ? target->asset : NULL;
     if (place != NULL) {
         (void)snprintf(f->country, sizeof(f->country), "%s", place->country_iso_code);
         f->as_number = place->as_number;

@@ -1,7 +1,8 @@
-"""Who a mail is really from, behind relays that are trusted and others that are not."""
+"""Who a mail is really from, behind relays that are trusted and others that are not; and what is
+whose among the addresses of one's own."""
 
 import flows
-from harness import demand, expect, of_type, parse
+from harness import demand, expect, expect_refused, of_type, parse
 
 RELAY, SERVER = ("198.51.100.7", 40000), ("192.0.2.25", 25)
 
@@ -57,4 +58,42 @@ def mail_clients(lab):
         demand(found == wanted, f"case {i}: {found}")
 
 
-TESTS = [("clients of mail relays", mail_clients)]
+ASSETS = """
+# network, name, owner, exposure, vulnerable
+192.0.2.0/24, server room, it@example.com
+192.0.2.10, web shop, shop@example.com, internet, {}
+198.51.100.0/24, guests
+"""
+
+
+def assets(lab):
+    """Both ends are named, the severity follows what is known of the target."""
+    lab.write("g", flows.pcap(flows.good(1)))
+    for known, severity in (("yes", 1), ("no", 2), ("", 1)):
+        lab.write("assets", ASSETS.format(known))
+        ended = lab.run("-r", "g", "-o", "-", "--set", "assets=assets")
+        expect(ended, 0)
+        events = parse(ended.out)
+        alert = of_type(events, "alert")[0]["alert"]
+        demand(alert["severity"] == severity, f"{known}: severity {alert['severity']}")
+        wanted = {"name": "web shop", "owner": "shop@example.com", "exposure": "internet",
+                  **({"vulnerable": known == "yes"} if known else {})}
+        context = alert["context"]
+        demand(context["destination"]["asset"] == wanted, f"{context['destination']}")
+        demand(context["source"]["asset"] == {"name": "guests"}, f"{context['source']}")
+        found = of_type(events, "http")[0]["metadata"]["flowvars"]
+        demand({"dest_asset": "web shop"} in found and {"src_asset": "guests"} in found, f"{found}")
+
+
+def wrong_assets(lab):
+    lab.write("g", flows.pcap(flows.good(1)))
+    lab.write("assets", "10.0.0.0/8,x\n10.0.0.0/88,y\n10.1.0.0/16,z,,street\n")
+    expect_refused(lab.run("-r", "g", "-o", "-", "--set", "assets=assets"),
+                   r"^assets:2: '10\.0\.0\.0/88' is not a network; example: ",
+                   r"^assets:3: 'street' is not internet, partner, internal or nothing")
+    expect_refused(lab.run("-r", "g", "-o", "-", "--set", "assets=none"),
+                   r"^cannot open file of assets 'none': No such file or directory")
+
+
+TESTS = [("assets", assets), ("wrong assets", wrong_assets),
+         ("clients of mail relays", mail_clients)]

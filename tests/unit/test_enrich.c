@@ -1,6 +1,7 @@
 /* Tests of sensor/enrich: who the client is and where an address lies. The databases are given by
  * JNDIWATCH_TEST_GEO (a folder); without them the tests that read one are left out and said to be.
  */
+#include "sensor/enrich/assets.h"
 #include "sensor/enrich/client.h"
 #include "sensor/enrich/client_mail.h"
 #include "sensor/enrich/geo_watch.h"
@@ -464,6 +465,73 @@ static void without_a_database_the_scope_is_known(void)
     geo_cache_free(&c);
 }
 
+/* --- assets
+ * ------------------------------------------------------------------------------------------ */
+
+/* Reads a file of that text; its mistakes are in err. */
+static int read_assets(const char *text, struct assets **ret, struct errbuf *err)
+{
+    char path[] = "/tmp/test-enrich-XXXXXX";
+    int fd = mkstemp(path);
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    (void)close(fd);
+    int rc = assets_read(path, ret, err);
+    (void)unlink(path);
+    return rc;
+}
+
+static void the_smallest_network_names_an_address(void)
+{
+    struct assets *a = NULL;
+    struct errbuf err = {0};
+    const char *text = "# network, name\n"
+                       "10.0.0.0/8, all\r\n\n"
+                       "  10.1.2.0/24 , shops , team , internet , yes\n"
+                       "10.1.2.3,one,,,no\n"
+                       "10.1.0.0/16,city,owner\n"
+                       "2001:db8:1::/48,six,,partner\n"
+                       "0.0.0.0/0,rest";
+    static const char *const cases[][2] = {
+        {"10.1.2.3", "one"},     {"10.1.2.4", "shops"},   {"10.1.3.4", "city"},
+        {"10.2.0.0", "all"},     {"11.0.0.1", "rest"},    {"2001:db8:1:2::7", "six"},
+        {"2001:db8:2::1", NULL}, {"10.1.2.255", "shops"}, {"10.255.255.255", "all"},
+    };
+    CU_ASSERT_EQUAL_FATAL(read_assets(text, &a, &err), 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct addr at = addr(cases[i][0]);
+        const struct asset *got = assets_find(a, &at);
+        CU_ASSERT_EQUAL_FATAL(got != NULL, cases[i][1] != NULL);
+        if (got != NULL) {
+            CU_ASSERT_STRING_EQUAL(got->name, cases[i][1]);
+        }
+    }
+    struct addr at = addr("10.1.2.77");
+    const struct asset *shops = assets_find(a, &at);
+    CU_ASSERT_STRING_EQUAL(shops->owner, "team");
+    CU_ASSERT_EQUAL(shops->exposure, EXPOSURE_INTERNET);
+    CU_ASSERT_EQUAL(shops->vulnerable, VULNERABLE_YES);
+    CU_ASSERT_EQUAL(assets_find(NULL, &at), NULL);
+    assets_free(&a);
+}
+
+static void every_mistake_of_a_file_of_assets_is_told(void)
+{
+    struct assets *a = NULL;
+    struct errbuf err = {0};
+    CU_ASSERT(read_assets("10.0.0.0/33,x\n10.0.0.0/8\n10.0.0.0/8,x,y,street\n"
+                          "10.0.0.0/8,x,,,perhaps\n1.1.1.1,a,b,,,c\n"
+                          "10.9.0.0/8,x\n10.0.0.0/8,y\n",
+                          &a, &err) < 0);
+    CU_ASSERT_EQUAL(err.n_lines, 6);
+    CU_ASSERT(strstr(errbuf_text(&err), ":1: '10.0.0.0/33' is not a network") != NULL);
+    CU_ASSERT(strstr(errbuf_text(&err), ":7: this network stands at line 6 already") != NULL);
+    CU_ASSERT_EQUAL(a, NULL);
+    errbuf_free(&err);
+    CU_ASSERT_EQUAL(read_assets("", &a, &err), 0);
+    assets_free(&a);
+}
+
 /* --- databases that are replaced
  * ------------------------------------------------------------------------- */
 
@@ -620,6 +688,8 @@ static CU_TestInfo tests[] = {
     {"other_databases_are_refused_by_name", other_databases_are_refused_by_name},
     {"damaged_databases_cost_no_event", damaged_databases_cost_no_event},
     {"without_a_database_the_scope_is_known", without_a_database_the_scope_is_known},
+    {"the_smallest_network_names_an_address", the_smallest_network_names_an_address},
+    {"every_mistake_of_a_file_of_assets_is_told", every_mistake_of_a_file_of_assets_is_told},
     {"a_replaced_database_is_put_to_use", a_replaced_database_is_put_to_use},
     {"a_bad_database_is_told_once_and_the_old_one_stays",
      a_bad_database_is_told_once_and_the_old_one_stays},
