@@ -6,8 +6,8 @@ _jndiwatch_keys() {
 
 _jndiwatch() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local options='--read --interface --nfqueue --bridge --listen --config --rules --log-dir --output --events
-        --geoip --checksums --workers --socket --user --set --test --wait --quiet --init-errors-fatal
+    local options='--read --interface --nfqueue --bridge --listen --config --rules --log-dir --output
+        --exposure --events --geoip --checksums --workers --socket --user --set --test --wait --quiet --init-errors-fatal
         --list-fields --list-rules --list-keys --build-info --version --help'
     local types='alert http smtp dns ldap fileinfo flow anomaly drop stats'
     COMPREPLY=()
@@ -35,7 +35,7 @@ _jndiwatch() {
         ;;
     --workers | --nfqueue | --bridge | --listen)
         ;;
-    -r | --read | -c | --config | -S | --rules | -o | --output | --geoip | --socket)
+    -r | --read | -c | --config | -S | --rules | -o | --output | --exposure | --geoip | --socket)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         compopt -o filenames
         ;;

@@ -5,6 +5,7 @@
  * in a Suricata without it. */
 #include "sensor/app/answers.h"
 
+#include "sensor/app/exposure_print.h"
 #include "sensor/base/clock.h"
 #include "sensor/codec/jsonread.h"
 
@@ -242,6 +243,33 @@ static enum command_answer memcap_list(struct answers *a, struct span arguments,
     return COMMAND_OK;
 }
 
+/* What fits an answer; --exposure has all. */
+enum { HOSTS_TOLD = 128, CAMPAIGNS_TOLD = 256 };
+
+static enum command_answer print_exposure(struct answers *a, struct json *j, size_t most,
+                                          bool (*print)(struct json *j, const struct exposure *e,
+                                                        size_t most))
+{
+    struct exposure *sum = a->exposure(a->ctx);
+    json_object(j, "message");
+    bool good = sum != NULL && print(j, sum, most);
+    json_object_end(j);
+    exposure_free(&sum);
+    return good ? COMMAND_OK : COMMAND_NOK;
+}
+
+static enum command_answer exposure(struct answers *a, struct span arguments, struct json *j)
+{
+    (void)arguments;
+    return print_exposure(a, j, HOSTS_TOLD, exposure_print);
+}
+
+static enum command_answer campaigns(struct answers *a, struct span arguments, struct json *j)
+{
+    (void)arguments;
+    return print_exposure(a, j, CAMPAIGNS_TOLD, exposure_print_campaigns);
+}
+
 static enum command_answer shut_down(struct answers *a, struct span arguments, struct json *j)
 {
     (void)arguments;
@@ -269,6 +297,8 @@ static const struct command_row rows[] = {
     {"ruleset-stats", ruleset_stats},
     {"ruleset-failed-rules", failed_rules},
     {"memcap-list", memcap_list},
+    {"exposure", exposure},
+    {"campaigns", campaigns},
     {"shutdown", shut_down},
 };
 

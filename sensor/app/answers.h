@@ -20,6 +20,7 @@ struct answers {
     uint64_t reloaded_us;     /* wall clock */
     void *ctx;
     void (*sum)(void *ctx, struct stats *ret_sum); /* all counters now */
+    struct exposure *(*exposure)(void *ctx);       /* to be freed; NULL without memory */
     void (*stop)(void *ctx);                       /* ends the run */
 };
 

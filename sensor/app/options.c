@@ -53,6 +53,8 @@ static const struct option_row rows[] = {
     {'o', "output", "FILE|-|TYPE:TARGET", LIST_OF(outputs),
      "write events to this file, to standard output (-), or to a TARGET of type redis, kafka, "
      "syslog, unix_stream or unix_dgram; may be given several times"},
+    {0, "exposure", "FILE|-", TEXT_OF(exposure),
+     "at the end, write what was tried against which host to this file or standard output (JSON)"},
     {0, "events", "LIST", TEXT_OF(events),
      "event types to write: alert,http,smtp,dns,ldap,fileinfo,flow,anomaly,drop,stats (default: "
      "all)"},

@@ -27,6 +27,7 @@ struct options {
     bool honeypot;                 /* the first word */
     struct config_list listen;     /* --listen */
     const char *config;            /* -c, or NULL */
+    const char *exposure;          /* --exposure, or NULL */
     const char *log_dir;           /* -l, or NULL */
     const char *events;            /* --events, or NULL */
     const char *checksums;         /* -k, or NULL */

@@ -125,6 +125,16 @@ static void count_alert(const struct report *r, const struct finding *finding)
     }
 }
 
+static void expose_alert(const struct report *r, const struct tx *tx, const struct finding *finding,
+                         const struct known_places *k)
+{
+    struct alert_facts facts;
+    if (r->exposure != NULL) {
+        eve_alert_facts(tx, finding, &k->eve, &facts);
+        exposure_alert(r->exposure, &facts);
+    }
+}
+
 void report_alert(const struct report *r, struct tx *tx, const struct finding *finding,
                   uint64_t clock_us)
 {
@@ -132,12 +142,16 @@ void report_alert(const struct report *r, struct tx *tx, const struct finding *f
     conn->n_alerts++;
     count_alert(r, finding);
     tally_alert(r, tx, finding);
-    if (!wanted(r, EVENT_ALERT)) {
+    if (!wanted(r, EVENT_ALERT) && r->exposure == NULL) {
         return;
     }
     struct known_places k = {0};
     find_sides(r, conn, &k);
     find_client(r, tx, &k);
+    expose_alert(r, tx, finding, &k);
+    if (!wanted(r, EVENT_ALERT)) {
+        return;
+    }
     if (finding->jndi != NULL && finding->jndi->callback.ip.family != 0) {
         geo_find(r->geo, &finding->jndi->callback.ip, &k.callback);
         k.eve.callback = &k.callback;
@@ -176,8 +190,19 @@ void report_file(const struct report *r, struct tx *tx, const struct file_seen *
     }
 }
 
+static void expose_flow(const struct report *r, const struct conn *conn)
+{
+    struct place server;
+    if (r->exposure != NULL) {
+        geo_find(r->geo, &conn->addr[TO_CLIENT], &server);
+        exposure_flow(r->exposure, conn, server.asset,
+                      server.asset != NULL || server.scope != SCOPE_GLOBAL);
+    }
+}
+
 void report_flow(const struct report *r, struct conn *conn, enum close_reason reason)
 {
+    expose_flow(r, conn);
     if (wanted(r, EVENT_FLOW)) {
         struct known_places k = {0};
         find_sides(r, conn, &k);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sensor/app/exposure.h"
 #include "sensor/core/event.h"
 #include "sensor/core/sighting.h"
 #include "sensor/core/tally.h"
@@ -26,8 +27,9 @@ struct report {
     unsigned producer; /* of the writer */
     unsigned types;    /* bit set of enum event_type that somebody wants */
     struct stats *stats;
-    struct tally *tally;   /* NULL: nobody wants it */
-    struct opened *opened; /* NULL: nobody wants it */
+    struct tally *tally;       /* NULL: nobody wants it */
+    struct opened *opened;     /* NULL: nobody wants it */
+    struct exposure *exposure; /* NULL: nobody wants it */
 };
 
 /* Counts look-ups that were opened in a field, whatever they are. */

@@ -235,6 +235,7 @@ static enum exit_code finish(struct sensor *s, enum source_status status, struct
         log_error("the counters do not add up: this is a bug in jndiwatch");
     }
     code = run_tell_lost_events(s, n_unmade + s->n_unmade) ? EXIT_OUTPUT_LOST : code;
+    code = run_write_exposure(s) ? code : EXIT_OUTPUT_LOST;
     run_close(s);
     return code;
 }
@@ -275,6 +276,7 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
 {
     struct sensor s = {.snapshot = snapshot,
                        .options = options,
+                       .exposure_fd = -1,
                        .n_workers = (unsigned)snapshot->config.workers,
                        .failed_rules = sbuf_with_cap(FAILED_CAP),
                        .shows_progress = !options->quiet && isatty(STDERR_FILENO),
@@ -289,8 +291,9 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
         s.n_workers = (unsigned)s.feeds.n; /* threads from which rights can be taken */
     }
     if (run_start_honeypot(&s, err) != 0 || run_open_command(&s, err) != 0 ||
-        run_open_metrics(&s, err) != 0 || run_open_evidence(&s, err) != 0 ||
-        run_open_writer(&s, err) != 0 || run_give_up_rights(&s, err) != 0) {
+        run_open_metrics(&s, err) != 0 || run_open_exposure(&s, err) != 0 ||
+        run_open_evidence(&s, err) != 0 || run_open_writer(&s, err) != 0 ||
+        run_give_up_rights(&s, err) != 0) {
         return refuse(&s, err, EXIT_NOT_STARTED);
     }
     if (run_start_workers(&s) != 0 || run_start_survey(&s) != 0) {

@@ -36,7 +36,7 @@ int run_open_metrics(struct sensor *s, struct errbuf *err)
     return address[0] == '\0' ? 0 : metrics_server_open(address, &s->metrics, err);
 }
 
-static const struct worker *worker_at(const struct sensor *s, size_t i)
+const struct worker *run_worker(const struct sensor *s, size_t i)
 {
     return s->patrol != NULL ? patrol_worker(s->patrol, i) : crew_worker(s->crew, i);
 }
@@ -45,7 +45,7 @@ static struct tally *sum_tallies(const struct sensor *s)
 {
     struct tally *sum = tally_new();
     const struct worker *w;
-    for (size_t i = 0; sum != NULL && (w = worker_at(s, i)) != NULL; i++) {
+    for (size_t i = 0; sum != NULL && (w = run_worker(s, i)) != NULL; i++) {
         tally_sum(sum, worker_tally(w));
     }
     return sum;

@@ -126,6 +126,11 @@ static void sum_for_answers(void *ctx, struct stats *ret_sum)
     run_stats(ctx, ret_sum);
 }
 
+static struct exposure *exposure_for_answers(void *ctx)
+{
+    return run_sum_exposure(ctx);
+}
+
 void run_prepare_answers(struct sensor *s, const struct errbuf *failed_rules)
 {
     const char *text = errbuf_text(failed_rules);
@@ -143,6 +148,7 @@ void run_prepare_answers(struct sensor *s, const struct errbuf *failed_rules)
         .reloaded_us = clock_wall_us(),
         .ctx = s,
         .sum = sum_for_answers,
+        .exposure = exposure_for_answers,
         .stop = stop_by_command,
     };
 }
@@ -184,6 +190,7 @@ int run_start_workers(struct sensor *s)
         .n_workers = s->n_workers > 0 ? s->n_workers : 1,
         .evidence = s->evidence,
         .opened_us = volume_is_written(s) ? s->snapshot->config.volume_interval : 0,
+        .exposes = s->options->exposure != NULL || s->command != NULL,
         .tallies = s->metrics != NULL,
         .decoys = s->decoys,
         .inlined = feeds_are_inline(&s->feeds),
@@ -242,6 +249,9 @@ void run_close(struct sensor *s)
     signals_off();
     command_close(&s->command);
     metrics_server_close(&s->metrics);
+    if (s->exposure_fd >= 0) {
+        (void)close(s->exposure_fd);
+    }
     sbuf_free(&s->failed_rules);
     reload_free(&s->reload);
     crew_free(&s->crew);

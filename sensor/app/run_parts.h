@@ -30,6 +30,7 @@ struct sensor {
     struct evidence_store *evidence; /* NULL: none is kept */
     struct command *command;         /* NULL: no socket */
     struct metrics_server *metrics;  /* NULL: none */
+    int exposure_fd;                 /* of --exposure; -1: none */
     struct answers answers;
     struct reload *reload;
     struct decoys *decoys;         /* NULL: no honeypot */
@@ -88,6 +89,15 @@ void run_tell_restarts(struct sensor *s, uint64_t clock_us);
 /* stats stand at whole intervals of packet time; after a pause there is one, not one for each
  * interval that passed. */
 void run_stats_until(struct sensor *s, uint64_t clock_us);
+
+/* Opens what --exposure names. */
+MUST_USE int run_open_exposure(struct sensor *s, struct errbuf *err);
+/* The sum of all workers', to be freed; NULL without memory. */
+MUST_USE struct exposure *run_sum_exposure(const struct sensor *s);
+/* Writes it once all is seen; false, after a line in the log, when that failed. */
+bool run_write_exposure(struct sensor *s);
+/* Worker i, or NULL behind the last. */
+const struct worker *run_worker(const struct sensor *s, size_t i);
 
 /* Brings what a scrape is answered up to date, a few times a second; nothing without a server. */
 void run_publish_metrics(struct sensor *s);

@@ -20,7 +20,8 @@ enum { TRIM_PART = 16 };
 
 struct worker {
     struct stats stats;
-    struct tally *tally; /* NULL: nobody wants it */
+    struct tally *tally;       /* NULL: nobody wants it */
+    struct exposure *exposure; /* NULL: nobody wants it */
     struct opened opened;
     struct report report;
     struct pipeline *pipeline;
@@ -59,6 +60,7 @@ static bool make_report(struct worker *w, const struct worker_shared *shared, un
         .types = shared->types,
         .stats = &w->stats,
         .tally = w->tally,
+        .exposure = w->exposure,
         .opened = shared->opened_us > 0 ? &w->opened : NULL,
     };
     w->opened.interval_us = shared->opened_us;
@@ -180,14 +182,23 @@ static bool make_gatekeeper(struct worker *w, const struct worker_shared *shared
     return w->gatekeeper != NULL || !shared->inlined;
 }
 
+/* What is counted when somebody asks. */
+static bool make_counts(struct worker *w, const struct worker_shared *shared)
+{
+    const struct exposure_limits limits = {shared->config->exposure_hosts,
+                                           shared->config->exposure_campaigns};
+    w->tally = shared->tallies ? tally_new() : NULL;
+    w->exposure = shared->exposes ? exposure_new(&limits) : NULL;
+    return (w->tally != NULL || !shared->tallies) && (w->exposure != NULL || !shared->exposes);
+}
+
 struct worker *worker_new(const struct worker_shared *shared, unsigned number)
 {
     struct worker *w = mem_alloc(sizeof(*w));
     if (w == NULL) {
         return NULL;
     }
-    w->tally = shared->tallies ? tally_new() : NULL;
-    if ((shared->tallies && w->tally == NULL) || !make_report(w, shared, number) ||
+    if (!make_counts(w, shared) || !make_report(w, shared, number) ||
         !make_evidence(w, shared, number) || !make_pipeline(w, shared) ||
         !make_decoder(w, shared) || !make_flows(w, shared) || !make_gatekeeper(w, shared)) {
         worker_free(&w);
@@ -208,6 +219,7 @@ void worker_free(struct worker **w)
     geo_cache_free(&(*w)->report.geo);
     eve_free(&(*w)->report.eve);
     tally_free(&(*w)->tally);
+    exposure_free(&(*w)->exposure);
     mem_free(*w);
     *w = NULL;
 }
@@ -333,6 +345,11 @@ void worker_gauge(struct worker *w)
 {
     stats_set(&w->stats, STAT_FLOW_ACTIVE, flow_table_n(w->flows));
     stats_set(&w->stats, STAT_FLOW_MEMUSE, w->started ? budget_used(&w->budget) : 0);
+}
+
+struct exposure *worker_exposure(const struct worker *w)
+{
+    return w->exposure;
 }
 
 const struct tally *worker_tally(const struct worker *w)

@@ -26,6 +26,7 @@ struct worker_shared {
     unsigned n_workers;              /* they share memory.limit and flow.max */
     struct evidence_store *evidence; /* NULL: none is kept */
     uint64_t opened_us; /* openers are told to the writer, by intervals of this length; 0: not */
+    bool exposes;       /* counts what was tried against whom */
     bool tallies;       /* count by protocol, field, scheme and class */
     const struct decoys *decoys; /* NULL: there are none */
     bool tighten;                /* threads of workers give up all but computing on what is there */
@@ -53,6 +54,8 @@ void worker_gauge(struct worker *w);
 /* Bytes that receivers acknowledged and that never came to the interface of that name. Any thread
  * may ask. */
 uint64_t worker_upstream_lost(const struct worker *w, const char *iface);
+/* NULL when nobody wants it. Any thread may take its sum. */
+struct exposure *worker_exposure(const struct worker *w);
 /* NULL when nobody wants them. Any thread may read them. */
 const struct tally *worker_tally(const struct worker *w);
 /* Any thread may read them. */

@@ -5,15 +5,15 @@
 enum { ASSET_TEXT_SIZE = 64 };
 
 /* Who can reach it, as far as its owner knows. */
-enum exposure {
-    EXPOSURE_UNKNOWN,
-    EXPOSURE_INTERNET,
-    EXPOSURE_PARTNER,
-    EXPOSURE_INTERNAL,
-    EXPOSURE_N,
+enum reach {
+    REACH_UNKNOWN,
+    REACH_INTERNET,
+    REACH_PARTNER,
+    REACH_INTERNAL,
+    REACH_N,
 };
 /* "internet" …; "" for unknown. */
-const char *exposure_name(enum exposure exposure);
+const char *reach_name(enum reach reach);
 
 enum vulnerable { VULNERABLE_UNKNOWN, VULNERABLE_NO, VULNERABLE_YES };
 
@@ -21,6 +21,6 @@ enum vulnerable { VULNERABLE_UNKNOWN, VULNERABLE_NO, VULNERABLE_YES };
 struct asset {
     char name[ASSET_TEXT_SIZE];
     char owner[ASSET_TEXT_SIZE]; /* "": unknown */
-    enum exposure exposure;
+    enum reach exposure;
     enum vulnerable vulnerable; /* to look-ups, as far as its owner knows */
 };

@@ -31,16 +31,16 @@ const struct kept_field *tx_next_field(const struct kept_field *at)
     return first_of(at->next, at->id);
 }
 
-const char *exposure_name(enum exposure exposure)
+const char *reach_name(enum reach reach)
 {
-    static const char *const names[EXPOSURE_N] = {
-        [EXPOSURE_UNKNOWN] = "",
-        [EXPOSURE_INTERNET] = "internet",
-        [EXPOSURE_PARTNER] = "partner",
-        [EXPOSURE_INTERNAL] = "internal",
+    static const char *const names[REACH_N] = {
+        [REACH_UNKNOWN] = "",
+        [REACH_INTERNET] = "internet",
+        [REACH_PARTNER] = "partner",
+        [REACH_INTERNAL] = "internal",
     };
-    CHECK(exposure < EXPOSURE_N);
-    return names[exposure];
+    CHECK(reach < REACH_N);
+    return names[reach];
 }
 
 const char *scope_name(enum scope scope)

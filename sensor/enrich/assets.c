@@ -50,11 +50,11 @@ static bool complain(const struct place_in_file *at, const char *what, struct sp
     return false;
 }
 
-static bool read_exposure(const struct place_in_file *at, struct span text, enum exposure *ret)
+static bool read_exposure(const struct place_in_file *at, struct span text, enum reach *ret)
 {
-    for (unsigned i = 0; i < EXPOSURE_N; i++) {
-        if (span_equal_nocase(text, span_str(exposure_name((enum exposure)i)))) {
-            *ret = (enum exposure)i;
+    for (unsigned i = 0; i < REACH_N; i++) {
+        if (span_equal_nocase(text, span_str(reach_name((enum reach)i)))) {
+            *ret = (enum reach)i;
             return true;
         }
     }

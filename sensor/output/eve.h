@@ -37,6 +37,9 @@ struct eve_places {
 /* conn->n_events is counted up: it numbers the events of a flow. */
 struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *finding,
                         const struct eve_places *places);
+/* What who counts alerts goes by. */
+void eve_alert_facts(const struct tx *tx, const struct finding *finding,
+                     const struct eve_places *places, struct alert_facts *ret_facts);
 /* Event number `part`, from 0, of a transaction: by its decoder an http, smtp or ldap event, or the
  * dns events of question and answer. NULL without an event when there is none of that number (of
  * dns, the other may be there): *ret_has_event tells that from memory that is short. */

@@ -313,9 +313,10 @@ static void name_callback(const struct callback *callback, char ret_text[EVENT_C
     }
 }
 
-static void note_facts(struct alert_facts *f, const struct tx *tx, const struct finding *finding,
-                       const struct eve_places *places)
+void eve_alert_facts(const struct tx *tx, const struct finding *finding,
+                     const struct eve_places *places, struct alert_facts *ret_facts)
 {
+    struct alert_facts *f = ret_facts;
     const struct jndi *jndi = finding->jndi;
     const struct place *place = finding->dir == TO_SERVER ? places->source : places->destination;
     place = places->client_place != NULL ? places->client_place : place;
@@ -347,7 +348,7 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
     struct conn *conn = tx->conn;
     struct event_key key = eve_key(conn);
     struct alert_facts facts;
-    note_facts(&facts, tx, finding, places);
+    eve_alert_facts(tx, finding, places, &facts);
     eve_begin(e, &j, EVENT_ALERT, finding->time_us);
     e->facts = &facts;
     eve_envelope(&j, conn, finding->dir);

@@ -47,7 +47,7 @@ static void add_asset(struct json *j, const struct asset *a)
     json_object(j, "asset");
     json_text(j, "name", a->name);
     json_text_if(j, "owner", a->owner);
-    json_text_if(j, "exposure", exposure_name(a->exposure));
+    json_text_if(j, "exposure", reach_name(a->exposure));
     if (a->vulnerable != VULNERABLE_UNKNOWN) {
         json_bool(j, "vulnerable", a->vulnerable == VULNERABLE_YES);
     }

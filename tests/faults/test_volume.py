@@ -4,10 +4,11 @@ was.
 
 usage: test_volume.py PROGRAM
 """
+import json
 import os
 
 import flows
-from harness import Skip, TOP, demand, expect, main, of_type, replay
+from harness import Skip, TOP, demand, expect, expect_refused, main, of_type, replay
 
 MINUTE_US = 60 * 1000000
 WRITE = ("--set", "volume.write=yes")
@@ -170,6 +171,70 @@ def noise(lab):
         demand(last > 100 and bool(rollups) == (WRITE[0] in args and WRITE[1] in args), f"{args}")
 
 
+def exposure(lab, *args):
+    """What --exposure writes."""
+    expect(lab.run("-o", "/dev/null", "--exposure", "x.json", *args), 0)
+    return json.loads(lab.text("x.json"))
+
+
+def who_is_exposed(lab):
+    """Attempts by host, field and campaign, and how much of the host's traffic was seen."""
+    talk = flows.Talk(("198.51.100.7", 33333), ("192.0.2.12", 443), flows.START_US).open()
+    hello = bytes.fromhex("16030100c8010000c40303") + bytes(194)
+    talk.client(hello).server(bytes.fromhex("160303007a020000760303") + bytes(116))
+    talk.client(bytes.fromhex("1703030400") + bytes(1024)).close()
+    made = (wave(5, 0) + wave(2, 0, "192.0.2.11", "other") + wave(1, 1, "192.0.2.11")
+            + talk.frames)
+    made.sort(key=lambda frame: frame.time_us)
+    lab.write("g", flows.pcap(made))
+    lab.write("assets", "192.0.2.10,shop,team,internet,yes\n192.0.2.11,shop 2,team\n")
+    first = None
+    for workers in ("0", "1", "4"):
+        found = exposure(lab, "-r", "g", "--set", "assets=assets", "--workers", workers)
+        first = first or found
+        demand(found == first, f"another exposure with {workers} workers")
+    hosts = {host["ip"]: host for host in first["hosts"]}
+    demand([host["ip"] for host in first["hosts"]] == ["192.0.2.10", "192.0.2.11", "192.0.2.12"],
+           f"{list(hosts)}")
+    shop, dark = hosts["192.0.2.10"], hosts["192.0.2.12"]
+    demand((shop["asset"], shop["attempts"], shop["flows"], shop["inspected_share"])
+           == ("shop", 5, 5, 1), f"{shop}")
+    demand(counts(shop, "field") == {"http.user_agent": 5} and len(shop["campaigns"]) == 1,
+           f"{shop}")
+    demand(len(hosts["192.0.2.11"]["campaigns"]) == 2, f"{hosts['192.0.2.11']}")
+    demand(dark["attempts"] == 0 and dark["inspected_share"] < 0.5, f"{dark}")
+    demand([(one["asset"], one["hosts"], one["attempts"]) for one in first["assets"]]
+           == [("shop", 1, 5), ("shop 2", 1, 3)], f"{first['assets']}")
+    campaigns = first["campaigns"]["campaigns"]
+    demand(sorted((one["attempts"], one["targets"]) for one in campaigns) == [(2, 1), (6, 2)],
+           f"{campaigns}")
+
+
+def exposure_is_bounded(lab):
+    """What has no row is in the sum of the others, at any number of workers."""
+    made = [frame for i in range(100) for frame in wave(1, i % 10, f"192.0.2.{i + 1}", f"n{i}")]
+    lab.write("g", flows.pcap(made))
+    for workers in ("0", "4"):
+        found = exposure(lab, "-r", "g", "--set", "exposure.hosts=16", "--set",
+                         "exposure.campaigns=16", "--workers", workers)
+        demand(len(found["hosts"]) == 16 and found["count"] == 16, "more than the limit")
+        alerts = sum(host["attempts"] for host in found["hosts"])
+        demand(alerts + found["other_hosts"]["attempts"] == 100, f"{alerts} and {found}")
+        campaigns = found["campaigns"]
+        demand(sum(one["attempts"] for one in campaigns["campaigns"])
+               + campaigns["other_campaigns"]["attempts"] == 100, f"{campaigns}")
+    expect_refused(lab.run("-r", "g", "-o", "-", "--exposure", "none/x"),
+                   r"^cannot write 'none/x': No such file or directory")
+    expect_refused(lab.run("-r", "g", "-o", "-", "--exposure", "-"),
+                   r"^--exposure - and events on standard output exclude each other$")
+    ended = lab.run("-r", "g", "-o", "out.json", "--exposure", "-")
+    demand(ended.code == 0 and json.loads(ended.out)["count"] == 100, ended.told())
+    expect(lab.run("-r", "g", "-o", "out.json", "--exposure", "/dev/full"), 3,
+           r"^cannot write '/dev/full': No space left on device; the exposure is lost")
+    told = exposure(lab, "-r", "g", "--events", "flow")
+    demand(sum(host["attempts"] for host in told["hosts"]) == 100, "without alerts")
+
+
 def schema(lab):
     """Valid, where the schema is at hand."""
     check = replay.schema_check()
@@ -189,6 +254,8 @@ TESTS = [
     ("what a roll-up tells", what_is_told),
     ("surges", surges),
     ("repeats", noise),
+    ("exposure", who_is_exposed),
+    ("exposure is bounded", exposure_is_bounded),
     ("the schema", schema),
 ]
 

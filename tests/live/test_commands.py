@@ -16,7 +16,8 @@ from harness import Skip, demand, expect, expect_refused, figure, main, wait_for
 
 COMMANDS = ("version", "uptime", "running-mode", "capture-mode", "iface-list", "iface-stat",
             "dump-counters", "reopen-log-files", "ruleset-reload-rules", "ruleset-stats",
-            "ruleset-failed-rules", "memcap-list", "shutdown", "command-list")
+            "ruleset-failed-rules", "memcap-list", "exposure", "campaigns", "shutdown",
+            "command-list")
 RULE = 'alert tcp any any -> any any (msg:"m"; content:"never-sent"; sid:{}; rev:1;)\n'
 BROKEN = 'alert tcp any any -> any any (msg:"m"; nosuch:1; sid:{};)\n'
 
@@ -54,6 +55,10 @@ def all_commands(lab):
     demand(client.ok("ruleset-failed-rules") == [], "no rule failed")
     names = {row["name"]: row["value"] for row in client.ok("memcap-list")}
     demand(names["memory.limit"] == "256mb", f"{names}")
+    hosts = client.ok("exposure")["hosts"]
+    demand([(one["ip"], one["attempts"]) for one in hosts] == [("192.0.2.10", 3)], f"{hosts}")
+    campaigns = client.ok("campaigns")
+    demand(campaigns["count"] == 3 and campaigns["campaigns"][0]["targets"] == 1, f"{campaigns}")
     for command, arguments in (("no-such-command", {}), ("iface-stat", {"iface": "nosuch0"}),
                                ("iface-stat", {}), ("iface-stat", {"iface": 7})):
         answer = client.ask(command, **arguments)

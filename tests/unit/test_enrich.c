@@ -509,7 +509,7 @@ static void the_smallest_network_names_an_address(void)
     struct addr at = addr("10.1.2.77");
     const struct asset *shops = assets_find(a, &at);
     CU_ASSERT_STRING_EQUAL(shops->owner, "team");
-    CU_ASSERT_EQUAL(shops->exposure, EXPOSURE_INTERNET);
+    CU_ASSERT_EQUAL(shops->exposure, REACH_INTERNET);
     CU_ASSERT_EQUAL(shops->vulnerable, VULNERABLE_YES);
     CU_ASSERT_EQUAL(assets_find(NULL, &at), NULL);
     assets_free(&a);
