@@ -66,7 +66,7 @@ struct body {
     uint64_t end;   /* bytes that have come */
     uint64_t done;  /* hits that end up to here are dealt with */
     uint64_t armed; /* end of the hit whose window is being filled */
-    uint64_t later; /* end of the first hit behind that window */
+    bool later;     /* there was a hit behind that window */
     struct pending pending[PENDING_MAX]; /* when no window is being filled */
     size_t n_pending;
     struct peel_glance glance;
@@ -367,25 +367,25 @@ static void keep(struct body *b, struct span slice, bool has_hits)
     sbuf_add(&b->text, slice);
 }
 
-/* Fills a window from this hit on, or from the first that waits; what is behind the window is the
- * first of the next one. */
+/* Fills a window from this hit on, or from the first that waits. */
 static void arm(struct body *b, uint64_t end)
 {
-    if (b->armed == NO_HIT) {
-        b->armed = b->n_pending > 0 ? b->pending[0].end : end;
-    }
-    for (size_t i = 0; i <= b->n_pending && b->later == NO_HIT; i++) {
-        uint64_t hit = i < b->n_pending ? b->pending[i].end : end;
-        b->later = hit > b->armed + b->after ? hit : NO_HIT;
-    }
+    b->armed = b->n_pending > 0 ? b->pending[0].end : end;
+    b->later = end > b->armed + b->after;
     b->n_pending = 0;
+}
+
+/* How much a hit waits for. */
+static uint64_t glance_after(const struct body *b)
+{
+    return b->after < PEEL_GLANCE_AFTER ? b->after : PEEL_GLANCE_AFTER;
 }
 
 static bool glance_at(struct body *b, uint32_t pattern, uint64_t end)
 {
     uint64_t from = end < PEEL_GLANCE_BEFORE ? 0 : end - PEEL_GLANCE_BEFORE;
     from = from > b->off ? from : b->off;
-    uint64_t to = end + PEEL_GLANCE_AFTER < b->end ? end + PEEL_GLANCE_AFTER : b->end;
+    uint64_t to = end + glance_after(b) < b->end ? end + glance_after(b) : b->end;
     const struct peel_hit hit = {
         .pattern = pattern,
         .text = span_sub(sbuf_span(&b->text), (size_t)(from - b->off), (size_t)(to - from)),
@@ -398,17 +398,13 @@ static bool glance_at(struct body *b, uint32_t pattern, uint64_t end)
     return peel_glance(&b->glance, &hit);
 }
 
-/* How much a hit waits for: no more than a window, of which `later` knows one hit behind it. */
-static uint64_t glance_after(const struct body *b)
-{
-    return b->after < PEEL_GLANCE_AFTER ? b->after : PEEL_GLANCE_AFTER;
-}
-
 /* Decides what is done about a hit; they come in their order. */
 static void consider(struct detector *d, const struct engine *e, struct body *b, uint32_t pattern,
                      uint64_t end)
 {
-    if (b->armed != NO_HIT || pattern >= e->n_openers || b->n_pending == PENDING_MAX) {
+    if (b->armed != NO_HIT) {
+        b->later = b->later || end > b->armed + b->after;
+    } else if (pattern >= e->n_openers || b->n_pending == PENDING_MAX) {
         arm(b, end);
     } else if (!b->ended && b->end < end + glance_after(b)) {
         b->pending[b->n_pending++] = (struct pending){end, pattern};
@@ -477,16 +473,17 @@ static void fill_window(struct detector *d, struct tx *tx, struct body *b)
     detect_scan(d, state->edition->engine, w.text, &d->hits);
     uint64_t done = look_at_window(d, &w, &d->hits);
     b->done = done > b->armed ? done : b->armed;
-    uint64_t later = b->later;
+    bool later = b->later;
     b->armed = NO_HIT;
-    b->later = NO_HIT;
+    b->later = false;
     b->rule_hit = NO_HIT;
     b->n_tries = 0;
     b->glance = (struct peel_glance){{0}};
-    consider_hits(d, state, b, w.off);
-    if (later != NO_HIT) {
-        arm(b, later);
+    if (later) { /* what has come since was not kept hit by hit */
+        struct span rest = span_from(sbuf_span(&b->text), (size_t)(w.off - b->off));
+        detect_scan(d, state->edition->engine, rest, &d->hits);
     }
+    consider_hits(d, state, b, w.off);
     forget(d, b);
 }
 
@@ -599,7 +596,7 @@ static void start_over(const struct engine *e, struct body *b, bool whole)
     b->off = 0;
     b->end = 0;
     b->done = 0;
-    b->later = NO_HIT;
+    b->later = false;
     b->rule_hit = NO_HIT;
     b->n_tries = 0;
     b->armed = always ? 0 : NO_HIT;
