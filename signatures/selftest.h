@@ -1,11 +1,15 @@
 #pragma once
 
+#include "sensor/core/finding.h"
 #include "signatures/engine.h"
 
-/* A value, and a name that JNDI is asked for by it, without "jndi:"; NULL: it is no attack. */
+/* A value, and what it must come to. */
 struct golden {
+    enum lookup_dialect dialect;
+    enum lookup_class class;
+    const char *lookup; /* a name that is asked for, without "jndi:"; NULL: none is */
     const char *text;
-    const char *lookup;
+    bool over_budget; /* it is given up */
 };
 
 /* Whether the engine reads all of them so; the first that it does not is a line in err. */

@@ -194,18 +194,33 @@ static void memory_that_runs_out_for_a_detector_leaks_nothing(void)
 
 static void a_rule_set_is_tried_before_it_is_used(void)
 {
-    static const struct golden wrong[] = {
-        {"${jndi:ldap://h/a}", "ldap://h/b"}, /* asks for another name */
-        {"jndi:ldap://h/a", "ldap://h/a"},    /* is none */
-        {"${jndi:ldap://h/a}", NULL},         /* is one */
+    static const struct golden right[] = {
+#define GOLDEN(dialect, class, lookup, text)                                                       \
+    {LOOKUP_##dialect, LOOKUP_##class, lookup, text, false},
+#define GOLDEN_OVER(text) {LOOKUP_LOG4J, LOOKUP_NONE, NULL, text, true},
+#include "signatures/golden.def"
+#undef GOLDEN
+#undef GOLDEN_OVER
     };
     struct engine *e = engine_of(ANY "(msg:\"m\"; http.uri; content:\"abc\"; sid:1;)\n");
     struct errbuf err = {0};
     CU_ASSERT(engine_self_test(e, &err));
     CU_ASSERT(errbuf_is_empty(&err));
-    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-        CU_ASSERT_FALSE(engine_reads(e, &wrong[i], 1, &err));
-        CU_ASSERT_EQUAL(err.n_lines, i + 1);
+    for (size_t i = 0; i < ARRAY_LEN(right); i++) {
+        struct golden wrong = right[i];
+        CU_ASSERT(engine_reads(e, &wrong, 1, &err));
+        CU_ASSERT_EQUAL(err.n_lines, 0);
+        wrong.class = wrong.class == LOOKUP_NONE ? LOOKUP_ATTEMPT : LOOKUP_NONE;
+        CU_ASSERT_FALSE(engine_reads(e, &wrong, 1, &err));
+        wrong = right[i];
+        wrong.over_budget = !wrong.over_budget;
+        CU_ASSERT_FALSE(engine_reads(e, &wrong, 1, &err));
+        wrong = right[i];
+        wrong.lookup = "ldap://203.0.113.9/other";
+        CU_ASSERT_FALSE(engine_reads(e, &wrong, 1, &err));
+        CU_ASSERT_EQUAL(err.n_lines, 3);
+        errbuf_free(&err);
+        err = (struct errbuf){0};
     }
     errbuf_free(&err);
     engine_unref(&e);
