@@ -145,6 +145,47 @@ class Output(unittest.TestCase):
                      "carries env:A", "depth 2"):
             self.assertIn(line, lines)
 
+    def page(self, text):
+        """The lines of a page, blanks joined."""
+        code, out, err = run(feed=text.encode() + b"\n")
+        self.assertEqual((code, err), (0, []))
+        return [" ".join(line.split()) for line in out.decode().splitlines()]
+
+    def test_the_page_tells_what_keeps_a_look_up_from_firing(self):
+        lines = self.page("$${jndi:x} ${java:q}")
+        for line in ("pass 1 $${jndi:x} ${java:q}",
+                     "${jndi:x} ${java:q} is escaped: one $ before it goes",
+                     "q ends it all: IllegalArgumentException: q",
+                     "evaluated the escaped look-up alone", "class conditional",
+                     "would ask jndi:java:comp/env/x", "nothing of this leaves the machine",
+                     "tricks escaped", "points at CVE-2021-44228"):
+            self.assertIn(line, lines)
+        lines = self.page("a ${ ${jndi:ldap://x/a}")
+        for line in ("${ ${jndi:ldap://x/a} has no end: nothing from here on is looked at",
+                     "evaluated as if a further look-up stood behind it",
+                     "evaluated with each missing '}' behind it", "calls ldap://x:389/a",
+                     "tricks nested, shielded"):
+            self.assertIn(line, lines)
+        self.assertNotIn("nothing of this leaves the machine", lines)
+        lines = self.page("#{jndi:ldap://x/a}")
+        self.assertIn("evaluated for what was meant as a look-up", lines)
+        self.assertEqual([line for line in lines if "ask" in line], [])
+
+    def test_the_page_tells_values_and_passes(self):
+        lines = self.page("$${lower:${upper:a}} ${date:'j'}${sys:file.separator} ${z}")
+        for line in ("upper:a gives A", "date:'j' gives j", "sys:file.separator gives /",
+                     "z gives nothing and stays", "class none"):
+            self.assertIn(line, lines)
+        self.assertTrue([line for line in lines if line.startswith("pass 2 ")], lines)
+
+    def test_the_page_tells_what_it_leaves_out(self):
+        lines = self.page("${a}" * 300)
+        self.assertTrue([line for line in lines if line.endswith("… (800 more bytes)")], lines)
+        self.assertTrue([line for line in lines
+                         if line.startswith("… and ") and line.endswith(" more steps")], lines)
+        lines = self.page("${jndi:" * 30_000)
+        self.assertIn("class attempt, given up: too costly to evaluate to its end", lines)
+
     def test_a_page_has_an_end(self):
         _, out, _ = run("${a}" * 20_000)
         self.assertLess(len(out), 100_000)
