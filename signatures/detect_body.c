@@ -398,37 +398,39 @@ static bool glance_at(struct body *b, uint32_t pattern, uint64_t end)
     return peel_glance(&b->glance, &hit);
 }
 
+/* Looks at the hits that have waited enough once the body has come to `until`: the same hits, in
+ * the same order, however it was cut. */
+static void settle(struct detector *d, struct body *b, uint64_t until)
+{
+    size_t n = 0;
+    bool worth = false;
+    while (n < b->n_pending && !worth && b->pending[n].end + glance_after(b) <= until) {
+        stats_add(d->stats, STAT_GATE_HITS, 1);
+        worth = glance_at(b, b->pending[n].pattern, b->pending[n].end);
+        n += !worth;
+    }
+    b->n_pending -= n;
+    bytes_move(b->pending, b->pending + n, b->n_pending * sizeof(*b->pending));
+    if (worth) {
+        arm(b, b->pending[b->n_pending - 1].end);
+    }
+}
+
 /* Decides what is done about a hit; they come in their order. */
 static void consider(struct detector *d, const struct engine *e, struct body *b, uint32_t pattern,
                      uint64_t end)
 {
+    settle(d, b, end);
     if (b->armed != NO_HIT) {
         b->later = b->later || end > b->armed + b->after;
     } else if (pattern >= e->n_openers || b->n_pending == PENDING_MAX) {
         arm(b, end);
-    } else if (!b->ended && b->end < end + glance_after(b)) {
-        b->pending[b->n_pending++] = (struct pending){end, pattern};
     } else {
-        stats_add(d->stats, STAT_GATE_HITS, 1);
-        if (glance_at(b, pattern, end)) {
-            arm(b, end);
-        }
+        b->pending[b->n_pending++] = (struct pending){end, pattern};
     }
 }
 
-/* Considers again what waits. */
-static void consider_pending(struct detector *d, const struct engine *e, struct body *b)
-{
-    struct pending waiting[PENDING_MAX];
-    size_t n = b->n_pending;
-    bytes_copy(waiting, b->pending, n * sizeof(*waiting));
-    b->n_pending = 0;
-    for (size_t i = 0; i < n; i++) {
-        consider(d, e, b, waiting[i].pattern, waiting[i].end);
-    }
-}
-
-/* Considers the hits of what begins at `base` in the body. */
+/* Considers the hits of what begins at `base` in the body, and those that waited for it. */
 static void consider_hits(struct detector *d, const struct tx_state *state, struct body *b,
                           uint64_t base)
 {
@@ -438,6 +440,7 @@ static void consider_hits(struct detector *d, const struct tx_state *state, stru
             consider(d, state->edition->engine, b, hit->pattern, base + hit->end);
         }
     }
+    settle(d, b, b->ended ? NO_HIT : b->end);
     if (d->hits.overflow && b->armed == NO_HIT) {
         uint64_t last = base + d->hits.list[d->hits.n - 1].end;
         uint64_t next = last > b->done ? last : b->done + 1;
@@ -500,7 +503,6 @@ static void feed(struct detector *d, struct tx *tx, struct body *b, struct span 
         detect_opened(d, tx, b->field, scan.n_opened);
         b->end += slice.len;
         keep(b, slice, d->hits.n > 0);
-        consider_pending(d, state->edition->engine, b);
         consider_hits(d, state, b, scan.base);
         forget(d, b);
         while (b->armed != NO_HIT && b->end > b->armed + b->after) {
@@ -541,9 +543,8 @@ void detect_bodies_judge(struct detector *d, struct tx *tx)
 /* Looks at what is still waited for. */
 static void drain(struct detector *d, struct tx *tx, struct body *b)
 {
-    const struct tx_state *state = tx->detect;
     b->ended = true;
-    consider_pending(d, state->edition->engine, b);
+    settle(d, b, NO_HIT);
     while (b->armed != NO_HIT) {
         fill_window(d, tx, b);
     }
