@@ -22,6 +22,8 @@ struct decoys {
     struct decoy_plan plan;
     struct decoy_limits limits;
     struct decoy_signatures signatures;
+    struct decoy_tls *tls;
+    const char *tls_words;
     struct arena *arena;
     struct net_addrs home;
     bool home_is_any;
@@ -183,6 +185,23 @@ static void make_signatures(struct decoys *d, const struct config *c)
     };
 }
 
+/* Before rights are given up: the key may be one that nobody else may read. */
+static int open_tls(struct decoys *d, const struct config *c, struct errbuf *err)
+{
+    bool has_files = c->honeypot_certificate[0] != '\0' || c->honeypot_key[0] != '\0';
+    d->tls_words = "without TLS";
+    if (!c->honeypot_tls || (!has_files && !decoy_tls_is_there())) {
+        return 0;
+    }
+    if (has_files && (c->honeypot_certificate[0] == '\0' || c->honeypot_key[0] == '\0')) {
+        errbuf_add(err, "honeypot.certificate and honeypot.key go together: one of them is empty");
+        return -EINVAL;
+    }
+    d->tls_words =
+        has_files ? "TLS with the configured certificate" : "TLS with a certificate of its own";
+    return decoy_tls_new(c->honeypot_certificate, c->honeypot_key, &d->tls, err);
+}
+
 int decoys_new(const struct config *config, const struct options *options,
                struct decoys **ret_decoys, struct errbuf *err)
 {
@@ -211,6 +230,8 @@ int decoys_new(const struct config *config, const struct options *options,
     make_signatures(d, config);
     int rc = add_personas(d, config, err);
     rc = rc == 0 ? add_spots(d, config, options, err) : rc;
+    int rc_tls = open_tls(d, config, err);
+    rc = rc == 0 ? rc_tls : rc;
     if (rc != 0) {
         decoys_free(&d);
         return rc;
@@ -226,6 +247,7 @@ void decoys_free(struct decoys **d)
     }
     arena_free(&(*d)->arena);
     personas_free(&(*d)->known);
+    decoy_tls_free(&(*d)->tls);
     mem_free(*d);
     *d = NULL;
 }
@@ -238,6 +260,21 @@ const struct decoy_plan *decoys_plan(const struct decoys *d)
 const struct decoy_limits *decoys_limits(const struct decoys *d)
 {
     return &d->limits;
+}
+
+const struct decoy_tls *decoys_tls(const struct decoys *d)
+{
+    return d->tls;
+}
+
+void decoys_forget_tls(struct decoys *d)
+{
+    decoy_tls_free(&d->tls);
+}
+
+const char *decoys_tls_words(const struct decoys *d)
+{
+    return d->tls_words;
 }
 
 const struct persona *const *decoys_personas(const struct decoys *d)

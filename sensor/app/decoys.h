@@ -5,6 +5,7 @@
 #include "sensor/core/signature.h"
 #include "sensor/decoy/persona.h"
 #include "sensor/decoy/source_decoy.h"
+#include "sensor/decoy/tls.h"
 
 /* The decoys of a run: where to listen, posing as what, and what a touch of one is called. Made at
  * the start, then only read. */
@@ -19,6 +20,12 @@ void decoys_free(struct decoys **d);
 
 const struct decoy_plan *decoys_plan(const struct decoys *d);
 const struct decoy_limits *decoys_limits(const struct decoys *d);
+/* NULL where TLS is not spoken. */
+const struct decoy_tls *decoys_tls(const struct decoys *d);
+/* The process that speaks it has its own copy: the key goes. */
+void decoys_forget_tls(struct decoys *d);
+/* In words: "TLS with a certificate of its own" … */
+const char *decoys_tls_words(const struct decoys *d);
 /* One for each listener of the plan. */
 const struct persona *const *decoys_personas(const struct decoys *d);
 /* The ports are open: events name listeners as these do. */

@@ -163,6 +163,7 @@ static int be_keeper(const struct source *source, const struct keeper_needs *nee
         .listeners = source_decoy_listeners(source),
         .personas = decoys_personas(needs->decoys),
         .limits = &limits,
+        .tls = decoys_tls(needs->decoys),
         .counts = source_decoy_counts(source),
         .channel = source_decoy_channel(source),
     };
@@ -203,6 +204,7 @@ int keeper_start(struct keeper *k, struct source *source, const struct keeper_ne
     }
     k->pid = pid;
     source_decoy_started(source);
+    decoys_forget_tls(needs->decoys);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "sensor/core/decoder.h"
 #include "sensor/core/field.h"
 #include "sensor/core/source.h"
+#include "sensor/decoy/tls.h"
 #include "sensor/output/sinks.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -81,6 +82,7 @@ void list_build_info(void)
     printf("inline: %s, %s\n", source_nfqueue.name, source_bridge.name);
     printf("sandbox: %s\n", sandbox_about());
     printf("metrics: libmicrohttpd %s\n", metrics_server_about());
+    printf("honeypot: TLS by %s\n", decoy_tls_about());
     printf("service manager: %s\n", notify_about());
     printf("default geo data, where scripts/geo made it: IPFire Location Database, "
            "https://location.ipfire.org, CC BY-SA 4.0\n");

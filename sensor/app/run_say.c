@@ -37,7 +37,8 @@ void run_say_honeypot(const struct sensor *s)
                         decoys_personas(s->decoys)[i]->name);
         everywhere = everywhere || plan->spots[i].addr.family == 0;
     }
-    log_notice("honeypot: listens at %.*s", (int)line.len, (const char *)line.data);
+    log_notice("honeypot: listens at %.*s; %s", (int)line.len, (const char *)line.data,
+               decoys_tls_words(s->decoys));
     if (everywhere) {
         log_notice("honeypot: * is every address of this machine, those to the outside too; "
                    "--listen KIND:ADDRESS:PORT names one");

@@ -25,7 +25,9 @@ enum {
     PIECE = 16 * 1024,
     SWEEP_MS = 50,
     LINGER_BYTES = 256 * 1024,
-    CHANNEL = 0xffffff, /* what an event is about: below it connections, above it listeners */
+    WIRE_MAX = 128 * 1024,
+    LINK_BYTES = 48 * 1024, /* what the memory of a TLS connection is taken for */
+    CHANNEL = 0xffffff,     /* what an event is about: below it connections, above it listeners */
 };
 
 struct visit {
@@ -38,6 +40,11 @@ struct visit {
     uint32_t waits_for;
     bool told_all; /* our side has ended */
     size_t lingered;
+    size_t held;                 /* memory that counts */
+    bool began;                  /* a byte has come */
+    bool read;                   /* something of what was encrypted could be */
+    struct decoy_tls_link *link; /* NULL: speaks plainly */
+    struct sbuf wire;            /* encrypted, to be sent */
     struct talk talk;
 };
 
@@ -49,9 +56,10 @@ struct decoy_host {
     size_t n_open;   /* of them taken */
     size_t answers;  /* bytes of memory that answers take */
     uint64_t swept_us;
-    uint64_t now_us; /* monotonic */
-    bool paused;     /* nothing is accepted until the next sweep */
-    int error;       /* the channel's */
+    uint64_t now_us;   /* monotonic */
+    bool paused;       /* nothing is accepted until the next sweep */
+    int error;         /* the channel's */
+    struct sbuf plain; /* of the piece at hand */
     uint8_t piece[PIECE];
     uint8_t datagram[DECOY_DATAGRAM_MAX];
 };
@@ -112,11 +120,21 @@ static void wait_for(struct decoy_host *h, struct visit *v, uint32_t events)
     }
 }
 
+/* Brings the sum of memory up to date with what this one has. */
+static void account(struct decoy_host *h, struct visit *v)
+{
+    size_t held = v->talk.out.room + v->wire.room + (v->link != NULL ? LINK_BYTES : 0);
+    h->answers = h->answers - v->held + held;
+    v->held = held;
+}
+
 static void leave(struct decoy_host *h, struct visit *v)
 {
     (void)close(v->fd);
     v->fd = -1;
-    h->answers -= v->talk.out.room;
+    h->answers -= v->held;
+    decoy_tls_leave(&v->link);
+    sbuf_free(&v->wire);
     talk_close(&v->talk);
     h->n_open--;
 }
@@ -136,11 +154,28 @@ static void break_off(struct decoy_host *h, struct visit *v, enum direction dir)
     leave(h, v);
 }
 
-/* Sends what fits; false when the visit is over. */
-static bool send_answers(struct decoy_host *h, struct visit *v)
+/* Answers become what is sent. They are told here, since what is sent cannot be read. */
+static bool encrypt_answers(struct decoy_host *h, struct visit *v)
 {
     while (v->talk.out.len > 0) {
         struct span some = span_head(sbuf_span(&v->talk.out), PIECE);
+        if (!decoy_tls_give(v->link, some, &v->wire) || v->wire.cut) {
+            return false;
+        }
+        tell_bytes(h, v, TO_CLIENT, some);
+        sbuf_drop(&v->talk.out, some.len);
+    }
+    if (v->talk.over && !v->told_all) {
+        decoy_tls_end(v->link, &v->wire);
+    }
+    return !v->wire.cut;
+}
+
+/* Sends what fits; false when the visit is over. */
+static bool send_waiting(struct decoy_host *h, struct visit *v, struct sbuf *waiting)
+{
+    while (waiting->len > 0) {
+        struct span some = span_head(sbuf_span(waiting), PIECE);
         ssize_t n = send(v->fd, some.data, some.len, MSG_NOSIGNAL);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             wait_for(h, v, EPOLLOUT); /* and nothing more is read until it went */
@@ -150,44 +185,107 @@ static bool send_answers(struct decoy_host *h, struct visit *v)
             break_off(h, v, TO_SERVER);
             return false;
         }
-        tell_bytes(h, v, TO_CLIENT, span_head(some, (size_t)n));
-        sbuf_drop(&v->talk.out, (size_t)n);
+        if (v->link == NULL) {
+            tell_bytes(h, v, TO_CLIENT, span_head(some, (size_t)n));
+        }
+        sbuf_drop(waiting, (size_t)n);
     }
     wait_for(h, v, EPOLLIN);
-    if (v->talk.over && !v->told_all) {
+    return true;
+}
+
+static void send_answers(struct decoy_host *h, struct visit *v)
+{
+    struct sbuf *waiting = v->link != NULL ? &v->wire : &v->talk.out;
+    if (v->link != NULL && !encrypt_answers(h, v)) {
+        break_off(h, v, TO_CLIENT);
+        return;
+    }
+    if (send_waiting(h, v, waiting) && waiting->len == 0 && v->talk.over && !v->told_all) {
         (void)shutdown(v->fd, SHUT_WR);
         tell_of(h, v, RECORD_END, TO_CLIENT);
         v->told_all = true;
     }
-    return true;
 }
 
-static void take_piece(struct decoy_host *h, struct visit *v, struct span bytes)
+/* What can be read of what came; false when the visit is over. */
+static bool take_piece(struct decoy_host *h, struct visit *v, struct span bytes)
 {
     bool was_cut = v->talk.cut;
-    size_t room = v->talk.out.room;
     tell_bytes(h, v, TO_SERVER, bytes);
-    v->heard_us = h->now_us;
     talk_data(&v->talk, bytes, clock_wall_us());
-    h->answers += v->talk.out.room - room;
     v->head_us = !v->talk.in_head ? 0 : v->head_us != 0 ? v->head_us : h->now_us;
     v->lingered += v->told_all ? bytes.len : 0;
     if (v->talk.cut && !was_cut) {
         count(&h->setup->counts->cut);
     }
+    account(h, v);
     if (h->answers > h->setup->limits->memory || v->lingered > LINGER_BYTES) {
         count(&h->setup->counts->cut);
         end_visit(h, v);
-        return;
+        return false;
     }
-    (void)send_answers(h, v);
+    return true;
+}
+
+/* A handshake that comes to nothing is told as it came: then what it was stays encrypted. */
+static void fail_link(struct decoy_host *h, struct visit *v, struct span bytes)
+{
+    if (!v->read) {
+        tell_bytes(h, v, TO_SERVER, bytes);
+    }
+    if (send_waiting(h, v, &v->wire)) { /* an alert that says why */
+        end_visit(h, v);
+    }
+}
+
+static void decrypt_piece(struct decoy_host *h, struct visit *v, struct span bytes)
+{
+    sbuf_reset(&h->plain);
+    bool good = decoy_tls_take(v->link, bytes, &h->plain, &v->wire) && !v->wire.cut;
+    v->read = v->read || h->plain.len > 0;
+    for (size_t at = 0; at < h->plain.len; at += PIECE) {
+        if (!take_piece(h, v, span_sub(sbuf_span(&h->plain), at, PIECE))) {
+            return;
+        }
+    }
+    account(h, v);
+    v->talk.over = v->talk.over || decoy_tls_ended(v->link);
+    if (!good) {
+        fail_link(h, v, bytes);
+    } else {
+        send_answers(h, v);
+    }
+}
+
+/* Whoever is greeted first speaks plainly, and so does who does not begin with a handshake. */
+static void begin_link(const struct decoy_host *h, struct visit *v, struct span bytes)
+{
+    const struct talk *t = &v->talk;
+    bool may = t->kind == DECOY_HTTP || (t->kind == DECOY_TCP && t->persona->greeting.len == 0);
+    if (!v->began && may && h->setup->tls != NULL && decoy_tls_begins(bytes)) {
+        v->link = decoy_tls_accept(h->setup->tls);
+        v->wire = sbuf_with_cap(WIRE_MAX);
+    }
+    v->began = true;
+}
+
+static void take_bytes(struct decoy_host *h, struct visit *v, struct span bytes)
+{
+    v->heard_us = h->now_us;
+    begin_link(h, v, bytes);
+    if (v->link != NULL) {
+        decrypt_piece(h, v, bytes);
+    } else if (take_piece(h, v, bytes)) {
+        send_answers(h, v);
+    }
 }
 
 static void read_visit(struct decoy_host *h, struct visit *v)
 {
     ssize_t n = recv(v->fd, h->piece, sizeof(h->piece), 0);
     if (n > 0) {
-        take_piece(h, v, span_of(h->piece, (size_t)n));
+        take_bytes(h, v, span_of(h->piece, (size_t)n));
     } else if (n == 0) {
         tell_of(h, v, RECORD_END, TO_SERVER);
         end_visit(h, v);
@@ -202,7 +300,7 @@ static void serve_visit(struct decoy_host *h, struct visit *v, uint32_t events)
         return; /* ended by an event before this one */
     }
     if ((events & EPOLLOUT) != 0) {
-        (void)send_answers(h, v);
+        send_answers(h, v);
     } else {
         read_visit(h, v);
     }
@@ -243,12 +341,12 @@ static void begin_visit(struct decoy_host *h, struct visit *v, struct record *op
     opened->id = v->id;
     tell(h, opened);
     talk_open(&v->talk);
-    h->answers += v->talk.out.room;
+    account(h, v);
     v->head_us = v->talk.in_head ? h->now_us : 0;
     if (epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
         break_off(h, v, TO_CLIENT);
     } else {
-        (void)send_answers(h, v);
+        send_answers(h, v);
     }
 }
 
@@ -370,6 +468,7 @@ struct decoy_host *decoy_host_new(const struct decoy_host_setup *setup)
         return NULL;
     }
     h->setup = setup;
+    h->plain = sbuf_with_cap(4 * PIECE);
     h->n_visits = setup->limits->connections;
     h->visits = mem_alloc_array(h->n_visits, sizeof(*h->visits));
     h->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -400,6 +499,7 @@ void decoy_host_free(struct decoy_host **h)
     if ((*h)->epoll >= 0) {
         (void)close((*h)->epoll);
     }
+    sbuf_free(&(*h)->plain);
     mem_free((*h)->visits);
     mem_free(*h);
     *h = NULL;

@@ -2,6 +2,7 @@
 
 #include "sensor/decoy/listeners.h"
 #include "sensor/decoy/persona.h"
+#include "sensor/decoy/tls.h"
 
 /* The process that listens: takes connections, answers, and tells what came. It needs no right but
  * to accept, read, write and wait for what is open. */
@@ -11,6 +12,7 @@ struct decoy_host_setup {
     const struct decoy_listeners *listeners;
     const struct persona *const *personas; /* one for each */
     const struct decoy_limits *limits;
+    const struct decoy_tls *tls; /* for visitors that begin so; NULL: none is spoken */
     struct decoy_counts *counts;
     int channel; /* where records go; the host ends when nobody reads them any more */
 };

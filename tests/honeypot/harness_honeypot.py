@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import ssl
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "faults"))
@@ -109,6 +110,14 @@ def connect(spot, source=None):
     address = (source, 0) if source else None
     made = socket.create_connection(spot.place, timeout=30, source_address=address)
     return made
+
+
+def encrypted(connection):
+    """The same connection, in TLS with whoever it is."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(connection)
 
 
 def read_all(connection):

@@ -10,11 +10,12 @@ import shutil
 import signal
 import smtplib
 import socket
+import ssl
 import subprocess
 
 from harness_honeypot import (  # first: it sets where the others are
-    ALARM, TOUCHED, Honeypot, alerts, ask, connect, from_capture, get, has_ended, lookups, read_all,
-    touch)
+    ALARM, TOUCHED, Honeypot, alerts, ask, connect, encrypted, from_capture, get, has_ended,
+    lookups, read_all, touch)
 import flows
 from harness import (Skip, arguments, demand, expect, expect_refused, figure, main, of_type,
                      unprivileged, wait_for)
@@ -258,6 +259,140 @@ def wrong_personas(lab):
                            "-o", "-"),
                    r"^listener 'smtp:\*:0': persona 'tomcat' is no mail server",
                    r"^listener 'http:\*:0': persona 'silent' has no pages")
+
+
+def needs_tls(lab):
+    about = subprocess.run([lab.program, "--build-info"], capture_output=True, check=True).stdout
+    if b"honeypot: TLS by none" in about:
+        raise Skip("the program was built without TLS")
+
+
+def tls_is_seen_as_text(lab):
+    """At one port with what comes as text, in one connection many times, and at a raw listener."""
+    needs_tls(lab)
+    pot = Honeypot(lab, spots=("http:127.0.0.1:0", "tcp:127.0.0.1:0"))
+    large = flows.request(url="/large", method="POST", body=b"x" * 200000)
+    with encrypted(connect(pot.first)) as connection:
+        for number in range(3):
+            connection.sendall(flows.request(url=f"/{number}",
+                                             headers=[(b"X-A", flows.lookup(f"t{number}"))]))
+            demand(connection.recv(65536).startswith(b"HTTP/1.1 200"), "no answer")
+        connection.sendall(large.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+        demand(read_all(connection).startswith(b"HTTP/1.1 200"), "no answer to much")
+    with encrypted(connect(pot.spots[1])) as connection:
+        connection.sendall(flows.lookup("raw"))
+        connection.unwrap()
+    demand(b" 200 OK" in get(pot.first, b"/plain"), "no answer to text")
+    events = pot.stop()
+    seen = [event["http"]["url"] for event in of_type(events, "http")]
+    demand(seen == ["/0", "/1", "/2", "/large", "/plain"], f"{seen}")
+    fields = [one["field"] for one in lookups(events)]
+    demand(fields == ["http.request_header.x-a"] * 3 + ["tcp.payload"], f"{fields}")
+    demand(figure(events, "lost_tls") == 0, "something stayed encrypted")
+
+
+def tls_that_fails_is_told(lab):
+    """A handshake that is none, a broken record, and TLS where none is spoken."""
+    needs_tls(lab)
+    pot = Honeypot(lab)
+    ask(pot.first, b"\x16\x03\x01\x00\x05nothi")
+    ask(pot.first, b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")
+    with encrypted(connect(pot.first)) as connection:
+        raw = socket.socket(fileno=os.dup(connection.fileno()))
+        raw.sendall(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+        raw.close()
+        try:
+            demand(connection.recv(10) == b"", "was answered")
+        except OSError:
+            pass
+    demand(b" 200 OK" in get(pot.first), "no answer")
+    events = pot.stop()
+    demand(len(alerts(events, TOUCHED)) == 4, "not all were told")
+
+
+def tls_that_is_not_spoken(lab):
+    """Is told as what it is."""
+    pot = Honeypot(lab, "--set", "honeypot.tls=no", "--set", "honeypot.timeout.header=200ms")
+    try:
+        encrypted(connect(pot.first)).close()
+        demand(False, "TLS was spoken")
+    except OSError:
+        pass
+    events = pot.stop()
+    demand([event["app_proto"] for event in of_type(events, "flow")] == ["tls"], "not as TLS")
+    demand(figure(events, "lost_tls") > 100, "not counted")
+
+
+def openssl_is_answered(lab):
+    """An old client and a new one."""
+    if shutil.which("openssl") is None:
+        raise Skip("openssl is not installed")
+    needs_tls(lab)
+    pot = Honeypot(lab)
+    for version in ("-tls1", "-tls1_2", "-tls1_3"):
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"{pot.first.host}:{pot.first.port}", version,
+             "-cipher", "ALL:@SECLEVEL=0", "-quiet", "-ign_eof"], capture_output=True, check=False,
+            input=b"GET /" + version.encode() + b" HTTP/1.0\r\nX: " + flows.lookup("s")
+            + b"\r\n\r\n", timeout=60)
+        demand(b"HTTP/1.1 200 OK" in done.stdout, f"{version}: {done.stderr[-300:]}")
+    events = pot.stop()
+    demand(len(lookups(events)) == 3 and len(of_type(events, "http")) == 3, "not seen")
+
+
+def make_certificate(lab, name):
+    """A certificate of that name and its key: paths in the lab's folder."""
+    if shutil.which("openssl") is None:
+        raise Skip("openssl is not installed")
+    paths = lab.path(f"{name}.crt"), lab.path(f"{name}.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-days", "30",
+                    "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
+    return paths
+
+
+def certificate_is_the_given_one(lab):
+    """And its key, which only root may read, is asked for but at the start."""
+    needs_tls(lab)
+    paths = make_certificate(lab, "decoy.example")
+    os.chmod(paths[1], 0o400)
+    os.chmod(lab.folder, 0o777)
+    user = ("--user", "nobody") if os.geteuid() == 0 else ()
+    pot = Honeypot(lab, "--set", f"honeypot.certificate={paths[0]}", "--set",
+                   f"honeypot.key={paths[1]}", *user)
+    os.unlink(paths[1])
+    os.kill(pot.decoy, signal.SIGKILL)
+    pot.run.wait_for(lambda: b"started anew" in pot.run.err(), "another process")
+    with encrypted(connect(pot.first)) as connection:
+        shown = ssl.DER_cert_to_PEM_cert(connection.getpeercert(True))
+    demand(shown.encode() == lab.text("decoy.example.crt"), "another certificate")
+    pot.stop(warnings=[ANEW])
+
+
+def wrong_certificates(lab):
+    needs_tls(lab)
+    paths, others = make_certificate(lab, "a"), make_certificate(lab, "b")
+    lab.write("none.pem", "no certificate\n")
+    where = re.escape(lab.folder)
+    rows = [
+        (("nosuch.crt", paths[1]), r"^cannot use certificate 'nosuch.crt': No such file"),
+        ((paths[0], "nosuch.key"), r"^cannot use key 'nosuch.key': No such file"),
+        (("none.pem", paths[1]), r"^cannot use certificate 'none.pem': no start line"),
+        ((paths[0], "none.pem"), r"^cannot use key 'none.pem': "),
+        ((paths[0], others[1]), rf"^key '{where}/b.key' is not that of certificate '{where}/a"),
+        ((paths[0], ""), r"^honeypot.certificate and honeypot.key go together"),
+    ]
+    for (certificate, key), wanted in rows:
+        ended = lab.run("honeypot", "--listen", "http:127.0.0.1:0", "-o", "-", "--set",
+                        f"honeypot.certificate={certificate}", "--set", f"honeypot.key={key}")
+        expect_refused(ended, wanted)
+    before = unprivileged(lab)
+    if before:
+        os.chmod(paths[1], 0o400)
+        ended = lab.run("honeypot", "--listen", "http:127.0.0.1:0", "-o", "-", "--set",
+                        f"honeypot.certificate={paths[0]}", "--set", f"honeypot.key={paths[1]}",
+                        before=before)
+        expect_refused(ended, rf"^cannot use key '{where}/a.key': Permission denied")
 
 
 def curl_is_answered(lab):
@@ -546,6 +681,12 @@ TESTS = [
     ("IPv4 and IPv6", both_families),
     ("poses as it is told", poses_as_it_is_told),
     ("wrong personas", wrong_personas),
+    ("TLS is seen as text", tls_is_seen_as_text),
+    ("TLS that fails is told", tls_that_fails_is_told),
+    ("TLS that is not spoken", tls_that_is_not_spoken),
+    ("openssl is answered", openssl_is_answered),
+    ("the certificate is the given one", certificate_is_the_given_one),
+    ("wrong certificates", wrong_certificates),
     ("curl is answered", curl_is_answered),
     ("late heads and silence are ended", late_heads_are_ended),
     ("long lives are ended", long_lives_are_ended),
