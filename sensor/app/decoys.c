@@ -9,12 +9,31 @@
 #include "signatures/net.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ARENA_BYTES = 64 * 1024, SECOND_US = 1000000 };
-enum { SID_TOUCHED = 9000401, SID_ALARM = 9000402, SEVERE = 1, SLIGHT = 3 };
+enum {
+    SID_TOUCHED = 9000401,
+    SID_ALARM = 9000402,
+    SID_SCANNER = 9000403,
+    SEVERE = 1,
+    SLIGHT = 3,
+    EXPECTED = 4,
+};
+enum { NETS_MAX = 256, NET_NAME_SIZE = 64 };
+
+/* Networks, as they were named. */
+struct nets {
+    struct addr_net list[NETS_MAX];
+    size_t n;
+};
 
 struct decoys {
+    struct nets passive;
+    char passive_names[NETS_MAX][NET_NAME_SIZE]; /* "passive:10.0.9.0/24" */
+    struct decoy passive_list[NETS_MAX];
+    struct nets scanners;
     struct decoy_spot spots[DECOY_SPOTS_MAX];
     struct personas *known;
     const struct persona *personas[DECOY_SPOTS_MAX];
@@ -143,6 +162,50 @@ static int add_spots(struct decoys *d, const struct config *c, const struct opti
     return worst;
 }
 
+static int add_nets(struct nets *nets, const struct config_list *texts, const char *key,
+                    struct errbuf *err)
+{
+    int worst = 0;
+    for (size_t i = 0; i < texts->n; i++) {
+        const char *text = texts->items[i];
+        if (nets->n == NETS_MAX) {
+            errbuf_add(err, "%s: more than %d networks", key, NETS_MAX);
+            return -E2BIG;
+        }
+        if (!addr_net_parse(span_str(text), &nets->list[nets->n])) {
+            errbuf_add(err, "%s: '%s' is not a network; example: 192.0.2.0/24", key, text);
+            worst = -EINVAL;
+            continue;
+        }
+        nets->n++;
+    }
+    return worst;
+}
+
+/* The first that holds the address; nets->n when none does. */
+static size_t net_of(const struct nets *nets, const struct addr *addr)
+{
+    size_t i = 0;
+    while (i < nets->n && !addr_in_net(addr, &nets->list[i].addr, nets->list[i].prefix_len)) {
+        i++;
+    }
+    return i;
+}
+
+static int add_networks(struct decoys *d, const struct config *c, struct errbuf *err)
+{
+    int rc = add_nets(&d->passive, &c->honeypot_passive, "honeypot.passive", err);
+    int rc_scanners = add_nets(&d->scanners, &c->honeypot_scanners, "honeypot.scanners", err);
+    for (size_t i = 0; i < d->passive.n; i++) {
+        char text[ADDR_TEXT_SIZE];
+        addr_format(&d->passive.list[i].addr, text, sizeof(text));
+        (void)snprintf(d->passive_names[i], NET_NAME_SIZE, "passive:%s/%u", text,
+                       d->passive.list[i].prefix_len);
+        d->passive_list[i] = (struct decoy){.listener = d->passive_names[i], .persona = ""};
+    }
+    return rc != 0 ? rc : rc_scanners;
+}
+
 /* The rules' reader has complained of what is wrong with it. */
 static void find_home(struct decoys *d, const struct config *c)
 {
@@ -176,6 +239,7 @@ static void make_signatures(struct decoys *d, const struct config *c)
         .outside = named(SID_TOUCHED, SLIGHT, SPAN("Honeypot touched")),
         .inside = named(SID_TOUCHED, SEVERE, SPAN("Honeypot touched")),
         .alarm = named(SID_ALARM, SEVERE, SPAN("Honeypot touched from inside")),
+        .scanner = named(SID_SCANNER, EXPECTED, SPAN("Honeypot touched by a known scanner")),
     };
     d->signatures.alarm.limit = (struct signature_limit){
         .kind = SIGNATURE_LIMIT_FIRST,
@@ -202,6 +266,16 @@ static int open_tls(struct decoys *d, const struct config *c, struct errbuf *err
     return decoy_tls_new(c->honeypot_certificate, c->honeypot_key, &d->tls, err);
 }
 
+static int add_listeners(struct decoys *d, const struct config *c, const struct options *o,
+                         struct errbuf *err)
+{
+    d->plan = (struct decoy_plan){.spots = d->spots, .connections = d->limits.connections};
+    int rc = add_personas(d, c, err);
+    rc = rc == 0 ? add_spots(d, c, o, err) : rc;
+    int rc_tls = open_tls(d, c, err);
+    return rc != 0 ? rc : rc_tls;
+}
+
 int decoys_new(const struct config *config, const struct options *options,
                struct decoys **ret_decoys, struct errbuf *err)
 {
@@ -225,13 +299,11 @@ int decoys_new(const struct config *config, const struct options *options,
         .body_bytes = config->honeypot_body,
         .memory = config->honeypot_memory,
     };
-    d->plan = (struct decoy_plan){.spots = d->spots, .connections = d->limits.connections};
     find_home(d, config);
     make_signatures(d, config);
-    int rc = add_personas(d, config, err);
-    rc = rc == 0 ? add_spots(d, config, options, err) : rc;
-    int rc_tls = open_tls(d, config, err);
-    rc = rc == 0 ? rc_tls : rc;
+    int rc = add_networks(d, config, err);
+    int rc_listen = options->honeypot ? add_listeners(d, config, options, err) : 0;
+    rc = rc == 0 ? rc_listen : rc;
     if (rc != 0) {
         decoys_free(&d);
         return rc;
@@ -303,7 +375,13 @@ const struct decoy *decoys_touched(const struct decoys *d, const struct conn *co
             return &d->list[i];
         }
     }
-    return NULL;
+    size_t n = net_of(&d->passive, &conn->addr[TO_CLIENT]);
+    return n < d->passive.n ? &d->passive_list[n] : NULL;
+}
+
+bool decoys_is_scanner(const struct decoys *d, const struct addr *addr)
+{
+    return net_of(&d->scanners, addr) < d->scanners.n;
 }
 
 static bool is_public(enum scope scope)

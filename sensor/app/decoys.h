@@ -11,7 +11,8 @@
  * the start, then only read. */
 struct decoys;
 
-/* As options and configuration name them; without any name the usual ones. 0, or a negative errno
+/* As options and configuration name them: networks without a listener, and of a honeypot the
+ * listeners; without any name the usual ones. 0, or a negative errno
  * with a line in err for each mistake. */
 MUST_USE int decoys_new(const struct config *config, const struct options *options,
                         struct decoys **ret_decoys, struct errbuf *err);
@@ -37,11 +38,15 @@ const struct decoy *decoys_touched(const struct decoys *d, const struct conn *co
  * not of the public Internet. */
 bool decoys_is_inside(const struct decoys *d, const struct addr *addr);
 
+/* Whether it is one of those who look for such things with our leave. */
+bool decoys_is_scanner(const struct decoys *d, const struct addr *addr);
+
 /* What a touch is called: every one; and the alarm that is told once for each source of ours and
  * interval. */
 struct decoy_signatures {
     struct signature outside;
     struct signature inside;
     struct signature alarm;
+    struct signature scanner;
 };
 const struct decoy_signatures *decoys_signatures(const struct decoys *d);

@@ -254,11 +254,11 @@ static enum exit_code refuse(struct sensor *s, struct errbuf *err, enum exit_cod
 static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *err)
 {
     int rc_output = outputs_check(&s->snapshot->config, err);
-    if (s->options->honeypot &&
-        decoys_new(&s->snapshot->config, s->options, &s->decoys, err) != 0) {
+    bool has_decoys = s->options->honeypot || s->snapshot->config.honeypot_passive.n > 0;
+    if (has_decoys && decoys_new(&s->snapshot->config, s->options, &s->decoys, err) != 0) {
         return EXIT_NOT_STARTED;
     }
-    s->feeds.decoys = s->decoys != NULL ? decoys_plan(s->decoys) : NULL;
+    s->feeds.decoys = s->options->honeypot ? decoys_plan(s->decoys) : NULL;
     int rc_source = feeds_open(&s->feeds, s->options, &s->snapshot->config, s->n_workers, err);
     int rc_metrics = run_check_metrics(&s->snapshot->config, err);
     int rc_user = privs_find(s->snapshot->config.rights_user, is_live(s), &s->privs, err);
@@ -308,7 +308,7 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
         if (feeds_are_inline(&s.feeds)) {
             run_say_inline(&s);
         }
-        if (s.decoys != NULL) {
+        if (options->honeypot) {
             run_say_honeypot(&s);
         }
     }

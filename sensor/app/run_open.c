@@ -98,7 +98,7 @@ int run_start_honeypot(struct sensor *s, struct errbuf *err)
         .privs = &s->privs,
         .sandbox = s->snapshot->config.rights_sandbox,
     };
-    return s->decoys != NULL ? keeper_start(&s->keeper, s->feeds.sources[0], &needs, err) : 0;
+    return s->options->honeypot ? keeper_start(&s->keeper, s->feeds.sources[0], &needs, err) : 0;
 }
 
 static void stop_by_command(void *ctx)
@@ -159,7 +159,7 @@ int run_give_up_rights(struct sensor *s, struct errbuf *err)
         .snapshot = s->snapshot,
         .options = s->options,
         .live = feeds_are_live(&s->feeds),
-        .listens = s->decoys != NULL,
+        .listens = s->options->honeypot,
         .more = outputs_rights(&s->snapshot->config) |
                 (s->command != NULL || s->metrics != NULL ? SANDBOX_ACCEPT : 0u) |
                 (notify_is_wanted() ? SANDBOX_LOCAL : 0u),

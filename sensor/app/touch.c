@@ -21,6 +21,10 @@ void touch_flow(const struct decoys *decoys, const struct report *report, struct
         return;
     }
     const struct decoy_signatures *signatures = decoys_signatures(decoys);
+    if (decoys_is_scanner(decoys, &conn->addr[TO_SERVER])) {
+        tell(report, conn, &signatures->scanner);
+        return;
+    }
     bool inside = decoys_is_inside(decoys, &conn->addr[TO_SERVER]);
     tell(report, conn, inside ? &signatures->inside : &signatures->outside);
     if (inside) {

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import flows  # noqa: E402
 from harness import demand, expect, match_lines, of_type, replay, wait_for  # noqa: E402
 
-TOUCHED, ALARM = 9000401, 9000402
+TOUCHED, ALARM, SCANNER = 9000401, 9000402, 9000403
 OUT = "out.json"
 LISTENS = re.compile(rb"honeypot: listens at (.*)")
 SPOT = re.compile(rb"(\w+):(\[[^]]*\]|[^:\[]*):(\d+) \((\S*)\)")

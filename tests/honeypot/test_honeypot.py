@@ -14,9 +14,10 @@ import ssl
 import subprocess
 
 from harness_honeypot import (  # first: it sets where the others are
-    ALARM, TOUCHED, Honeypot, alerts, ask, connect, encrypted, from_capture, get, has_ended,
-    lookups, read_all, touch)
+    ALARM, SCANNER, TOUCHED, Honeypot, alerts, ask, connect, encrypted, from_capture, get,
+    has_ended, lookups, read_all, touch)
 import flows
+import frames
 from harness import (Skip, arguments, demand, expect, expect_refused, figure, main, of_type,
                      unprivileged, wait_for)
 
@@ -67,6 +68,48 @@ def the_alarm_is_told_once(lab):
     events = pot.stop()
     demand(len(alerts(events, TOUCHED)) == 5, "touches are missing")
     demand(len(alerts(events, ALARM)) == 1, f"{len(alerts(events, ALARM))} alarms")
+
+
+def scanners_are_told_apart(lab):
+    """Logged, not silenced; and what they try is found as ever."""
+    pot = Honeypot(lab, *HOME, "--set", "honeypot.scanners=127.0.0.2/32,192.0.2.0/24")
+    get(pot.first, headers=[b"X: " + flows.lookup("scan")], source=INSIDE)
+    get(pot.first, source=OUTSIDE)
+    events = pot.stop()
+    told = [(event["src_ip"], event["alert"]["severity"]) for event in alerts(events, SCANNER)]
+    demand(told == [(INSIDE, 4)], f"scanners: {told}")
+    demand([event["src_ip"] for event in alerts(events, TOUCHED)] == [OUTSIDE], "other touches")
+    demand(not alerts(events, ALARM) and len(lookups(events)) == 1, "an alarm, or no look-up")
+
+
+def dark_networks_are_touched(lab):
+    """In a capture, by a SYN that nobody answers, and by what is answered."""
+    syn = flows.Talk(client=("198.51.100.7", 40000), server=("10.0.9.1", 445))
+    syn.send(0, frames.SYN)
+    whole = flows.exchange(("10.0.1.2", 40001), server=("10.0.9.77", 80), url="/dark",
+                           agent=flows.lookup("dark"))
+    other = flows.exchange(("10.0.1.2", 40002), server=("10.0.8.1", 80))
+    lab.write("a.pcap", flows.pcap(syn.frames + whole.frames + other.frames))
+    expect(lab.run("-r", "a.pcap", "-o", "out.json", "--set", "cache=none", "--set",
+                   "honeypot.passive=10.0.9.0/24"), 0)
+    events = lab.events()
+    told = [(event["dest_ip"], event["alert"]["severity"], honeypot_of(event)["listener"])
+            for event in alerts(events, TOUCHED)]
+    wanted = [("10.0.9.1", 3, "passive:10.0.9.0/24"), ("10.0.9.77", 1, "passive:10.0.9.0/24")]
+    demand(sorted(told) == wanted, f"touches: {told}")
+    demand(all("persona" not in honeypot_of(event) for event in alerts(events, TOUCHED)), "poses")
+    hits = [event for event in alerts(events) if "jndi" in event["alert"]["context"]]
+    demand(honeypot_of(hits[0])["listener"] == "passive:10.0.9.0/24", "not of the decoy")
+
+
+def wrong_networks(lab):
+    lab.write("g", flows.pcap(flows.good()))
+    expect_refused(lab.run("-r", "g", "-o", "-", "--set", "honeypot.passive=10.0.0.0/33,x"),
+                   r"^honeypot.passive: '10.0.0.0/33' is not a network",
+                   r"^honeypot.passive: 'x' is not a network")
+    expect_refused(lab.run("honeypot", "-o", "-", "--listen", "http:*:0", "--set",
+                           "honeypot.scanners=here"),
+                   r"^honeypot.scanners: 'here' is not a network")
 
 
 def http_is_told_as_from_a_capture(lab):
@@ -670,6 +713,9 @@ TESTS = [
     ("every touch is told", every_touch_is_told),
     ("inside is what is not public", inside_is_what_is_not_public),
     ("the alarm is told once", the_alarm_is_told_once),
+    ("scanners are told apart", scanners_are_told_apart),
+    ("dark networks are touched", dark_networks_are_touched),
+    ("wrong networks", wrong_networks),
     ("HTTP is told as from a capture", http_is_told_as_from_a_capture),
     ("finds what a capture shows", finds_what_a_capture_shows),
     ("finds what was published", finds_what_was_published),
