@@ -157,6 +157,7 @@ def test(way, first):
         TSAN_OPTIONS="halt_on_error=1",
         # Compiling patterns takes longer than most tests, and gives the same in each build.
         JNDIWATCH_TEST_CACHE=str(BUILDS / "patterns"),
+        LSAN_OPTIONS=f"suppressions={ROOT / 'tests' / 'leaks.supp'}:print_suppressions=0",
         UBSAN_OPTIONS="halt_on_error=1:abort_on_error=1:print_stacktrace=1",
     )
     if not log.exists():

@@ -365,11 +365,12 @@ def waits_for_input(pid):
 
 
 def sniffing(pid):
-    """Whether the process's network has a packet socket that is bound to an interface."""
+    """Whether the process's network has a packet socket that hears an interface: while its ring is
+    made it is bound, but to no protocol."""
     try:
         with open(f"/proc/{pid}/net/packet", encoding="ascii") as file:
-            return any(len(line.split()) > 4 and line.split()[4] != "0"
-                       for line in file.read().splitlines()[1:])
+            rows = [line.split() for line in file.read().splitlines()[1:]]
+            return any(len(row) > 4 and row[3] != "0000" and row[4] != "0" for row in rows)
     except OSError:
         return False
 

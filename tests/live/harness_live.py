@@ -83,8 +83,8 @@ class Client:
 
     def __init__(self, path, version=b'{"version": "0.2"}'):
         self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)  # waits for room, which with a timeout it would not
         self.socket.settimeout(30)
-        self.socket.connect(path)
         self.socket.send(version)
         self.greeting = self.answer()
 
