@@ -7,15 +7,14 @@
  * Limits: 256 MiB a rule file, 1 GiB of memory for the rules of one snapshot. */
 #include "signatures/engine.h"
 
+#include "sensor/base/file.h"
 #include "sensor/base/mem.h"
-#include "sensor/base/sbuf.h"
 #include "signatures/engine_compile.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-enum { FILE_MAX = 256 << 20, ARENA_CAP = 1 << 30, CHUNK = 64 * 1024 };
+enum { FILE_MAX = 256 << 20, ARENA_CAP = 1 << 30 };
 
 static const struct net_variable builtin[] = {
     {SPAN_LITERAL("HOME_NET"), SPAN_LITERAL("any")},
@@ -55,27 +54,19 @@ static bool join_variables(const struct engine_options *options, struct arena *a
 /* `what` it is, for messages. */
 static int read_file(const char *what, const char *path, struct sbuf *to, struct errbuf *err)
 {
-    FILE *f = fopen(path, "rbe");
-    uint8_t *room = NULL;
-    size_t n = 0;
-    if (f == NULL) {
-        errbuf_add(err, "cannot open %s '%s': %s. Check the path", what, path, strerror(errno));
+    bool opened = false;
+    int rc = file_read(path, to, &opened);
+    if (!opened) {
+        errbuf_add(err, "cannot open %s '%s': %s. Check the path", what, path, strerror(-rc));
         return -ENOENT;
     }
-    do {
-        room = sbuf_reserve(to, CHUNK);
-        n = room != NULL ? fread(room, 1, CHUNK, f) : 0;
-        sbuf_commit(to, n);
-    } while (n > 0);
-    int error = ferror(f) ? errno : 0;
-    (void)fclose(f);
-    if (error != 0) {
-        errbuf_add(err, "cannot read %s '%s': %s", what, path, strerror(error));
-        return -EIO;
-    }
-    if (room == NULL) {
+    if (rc == -EFBIG) {
         errbuf_add(err, "%s '%s' is larger than the limit of %d MiB", what, path, FILE_MAX >> 20);
         return -EFBIG;
+    }
+    if (rc != 0) {
+        errbuf_add(err, "cannot read %s '%s': %s", what, path, strerror(-rc));
+        return -EIO;
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "sensor/base/arena.h"
 #include "sensor/base/mem.h"
+#include "sensor/core/nets.h"
 #include "sensor/enrich/scope.h"
 #include "signatures/net.h"
 
@@ -21,13 +22,7 @@ enum {
     SLIGHT = 3,
     EXPECTED = 4,
 };
-enum { NETS_MAX = 256, NET_NAME_SIZE = 64 };
-
-/* Networks, as they were named. */
-struct nets {
-    struct addr_net list[NETS_MAX];
-    size_t n;
-};
+enum { NET_NAME_SIZE = 64 };
 
 struct decoys {
     struct nets passive;
@@ -162,40 +157,10 @@ static int add_spots(struct decoys *d, const struct config *c, const struct opti
     return worst;
 }
 
-static int add_nets(struct nets *nets, const struct config_list *texts, const char *key,
-                    struct errbuf *err)
-{
-    int worst = 0;
-    for (size_t i = 0; i < texts->n; i++) {
-        const char *text = texts->items[i];
-        if (nets->n == NETS_MAX) {
-            errbuf_add(err, "%s: more than %d networks", key, NETS_MAX);
-            return -E2BIG;
-        }
-        if (!addr_net_parse(span_str(text), &nets->list[nets->n])) {
-            errbuf_add(err, "%s: '%s' is not a network; example: 192.0.2.0/24", key, text);
-            worst = -EINVAL;
-            continue;
-        }
-        nets->n++;
-    }
-    return worst;
-}
-
-/* The first that holds the address; nets->n when none does. */
-static size_t net_of(const struct nets *nets, const struct addr *addr)
-{
-    size_t i = 0;
-    while (i < nets->n && !addr_in_net(addr, &nets->list[i].addr, nets->list[i].prefix_len)) {
-        i++;
-    }
-    return i;
-}
-
 static int add_networks(struct decoys *d, const struct config *c, struct errbuf *err)
 {
-    int rc = add_nets(&d->passive, &c->honeypot_passive, "honeypot.passive", err);
-    int rc_scanners = add_nets(&d->scanners, &c->honeypot_scanners, "honeypot.scanners", err);
+    int rc = nets_read(&d->passive, &c->honeypot_passive, "honeypot.passive", err);
+    int rc_scanners = nets_read(&d->scanners, &c->honeypot_scanners, "honeypot.scanners", err);
     for (size_t i = 0; i < d->passive.n; i++) {
         char text[ADDR_TEXT_SIZE];
         addr_format(&d->passive.list[i].addr, text, sizeof(text));
@@ -375,13 +340,13 @@ const struct decoy *decoys_touched(const struct decoys *d, const struct conn *co
             return &d->list[i];
         }
     }
-    size_t n = net_of(&d->passive, &conn->addr[TO_CLIENT]);
+    size_t n = nets_find(&d->passive, &conn->addr[TO_CLIENT]);
     return n < d->passive.n ? &d->passive_list[n] : NULL;
 }
 
 bool decoys_is_scanner(const struct decoys *d, const struct addr *addr)
 {
-    return net_of(&d->scanners, addr) < d->scanners.n;
+    return nets_find(&d->scanners, addr) < d->scanners.n;
 }
 
 static bool is_public(enum scope scope)

@@ -7,13 +7,11 @@
  * Not here: TLS and passwords. It listens on this machine, or where an operator lets it. */
 #include "sensor/app/metrics_server.h"
 
-#include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
-#include "sensor/core/addr.h"
+#include "sensor/core/sockname.h"
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -105,58 +103,42 @@ const char *metrics_server_about(void)
  * -----------------------------------------------------------------------------------------------
  */
 
-union sockaddress {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static bool read_address(const char *text, union sockaddress *ret_address, socklen_t *ret_len)
+static bool read_address(const char *text, struct addr *ret_addr, uint16_t *ret_port)
 {
     struct span s = span_str(text);
     size_t colon = span_rfind_byte(s, ':');
     struct span host = colon == SPAN_NONE ? SPAN("127.0.0.1") : span_head(s, colon);
     struct span port = colon == SPAN_NONE ? s : span_from(s, colon + 1);
-    struct addr addr;
     uint64_t number = 0;
     bool bare = span_find_byte(host, 0, ':') != SPAN_NONE && span_at(host, 0) != '[';
-    if (bare || !addr_parse(host, &addr) || !span_to_u64(port, &number) || number == 0 ||
+    if (bare || !addr_parse(host, ret_addr) || !span_to_u64(port, &number) || number == 0 ||
         number > UINT16_MAX) {
         return false;
     }
-    *ret_address = (union sockaddress){0};
-    if (addr.family == 4) {
-        ret_address->v4.sin_family = AF_INET;
-        ret_address->v4.sin_port = htons((uint16_t)number);
-        bytes_copy(&ret_address->v4.sin_addr, addr.bytes, sizeof(ret_address->v4.sin_addr));
-        *ret_len = sizeof(ret_address->v4);
-    } else {
-        ret_address->v6.sin6_family = AF_INET6;
-        ret_address->v6.sin6_port = htons((uint16_t)number);
-        bytes_copy(&ret_address->v6.sin6_addr, addr.bytes, sizeof(ret_address->v6.sin6_addr));
-        *ret_len = sizeof(ret_address->v6);
-    }
+    *ret_port = (uint16_t)number;
     return true;
 }
 
 bool metrics_server_is_address(const char *text)
 {
-    union sockaddress address;
-    socklen_t len = 0;
-    return read_address(text, &address, &len);
+    struct addr addr;
+    uint16_t port;
+    return read_address(text, &addr, &port);
 }
 
 static int listen_at(struct metrics_server *m, const char *text)
 {
-    union sockaddress address;
-    socklen_t len = 0;
+    struct sockaddr_storage name;
+    struct addr addr;
+    uint16_t port;
     const int on = 1;
-    if (!read_address(text, &address, &len)) {
+    if (!read_address(text, &addr, &port)) {
         return -EINVAL;
     }
-    m->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    socklen_t len = sockname_of(&addr, port, &name);
+    m->fd = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (m->fd < 0 || setsockopt(m->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(m->fd, &address.any, len) != 0 || listen(m->fd, BACKLOG) != 0) {
+        bind(m->fd, (struct sockaddr *)&name, len) != 0 || listen(m->fd, BACKLOG) != 0) {
         return -errno;
     }
     return 0;

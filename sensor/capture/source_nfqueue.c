@@ -10,7 +10,6 @@
  *
  * Our own packets go out through a raw socket, marked, so that rules can keep them from the queue.
  */
-#include "sensor/base/bytes.h"
 #include "sensor/base/clock.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
@@ -20,6 +19,7 @@
 #include "sensor/capture/outbox.h"
 #include "sensor/capture/wake.h"
 #include "sensor/core/packet_clock.h"
+#include "sensor/core/sockname.h"
 #include "sensor/core/source.h"
 
 #include <arpa/inet.h>
@@ -430,16 +430,14 @@ static void give_verdict(const struct source *s, unsigned type, uint32_t id, uin
 
 static void send_own(const struct source *s, struct span ip)
 {
-    struct sockaddr_in to4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 to6 = {.sin6_family = AF_INET6};
+    struct sockaddr_storage to;
     bool is_v4 = wire_u8(ip, 0) >> 4 == 4;
-    struct span dst = is_v4 ? span_sub(ip, 16, 4) : span_sub(ip, 24, 16);
-    bytes_copy(is_v4 ? (void *)&to4.sin_addr : (void *)&to6.sin6_addr, dst.data, dst.len);
-    const struct sockaddr *to =
-        is_v4 ? (const struct sockaddr *)(void *)&to4 : (const struct sockaddr *)(void *)&to6;
-    socklen_t to_len = is_v4 ? sizeof(to4) : sizeof(to6);
+    struct addr dst = is_v4 ? addr_v4(span_sub(ip, 16, 4)) : addr_v6(span_sub(ip, 24, 16));
+    socklen_t to_len = sockname_of(&dst, 0, &to);
     int fd = s->raw[is_v4 ? 0 : 1];
-    ssize_t sent = fd >= 0 ? sendto(fd, ip.data, ip.len, MSG_DONTWAIT, to, to_len) : 0;
+    ssize_t sent =
+        fd >= 0 ? sendto(fd, ip.data, ip.len, MSG_DONTWAIT, (const struct sockaddr *)&to, to_len)
+                : 0;
     (void)sent; /* who waits for it says so again */
 }
 
@@ -495,12 +493,6 @@ static void stats(const struct source *s, struct source_stats *ret_stats)
     };
 }
 
-static void tend(struct source *s, struct errbuf *err)
-{
-    (void)s;
-    (void)err;
-}
-
 static const char *iface(const struct source *s, uint32_t index)
 {
     return ifaces_name(&s->ifaces, index);
@@ -515,7 +507,6 @@ const struct source_ops source_nfqueue = {
     .inject = inject,
     .interrupt = interrupt,
     .stats = stats,
-    .tend = tend,
     .port = port,
     .iface = iface,
     .close = close_source,

@@ -5,7 +5,7 @@
 #include "sensor/decoy/datagrams.h"
 
 #include "sensor/base/bytes.h"
-#include "sensor/decoy/listeners.h"
+#include "sensor/core/sockname.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,20 +25,14 @@ int decoy_datagrams_set_up(int fd, bool v6)
 
 static void take_control(const struct cmsghdr *c, struct record *r, uint32_t *ret_lost)
 {
-    struct sockaddr_storage name = {0};
     struct in_pktinfo info4;
     struct in6_pktinfo info6;
-    uint16_t none;
     if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
         bytes_copy(&info4, CMSG_DATA(c), sizeof(info4));
-        struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = info4.ipi_addr};
-        bytes_copy(&name, &in, sizeof(in));
-        r->local = decoy_addr_of(&name, &none);
+        r->local = addr_v4(span_of(&info4.ipi_addr, sizeof(info4.ipi_addr)));
     } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
         bytes_copy(&info6, CMSG_DATA(c), sizeof(info6));
-        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = info6.ipi6_addr};
-        bytes_copy(&name, &in6, sizeof(in6));
-        r->local = decoy_addr_of(&name, &none);
+        r->local = sockname_addr_v6(span_of(&info6.ipi6_addr, sizeof(info6.ipi6_addr)));
     } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
         bytes_copy(ret_lost, CMSG_DATA(c), sizeof(*ret_lost));
     }
@@ -63,7 +57,7 @@ bool decoy_datagram_take(int fd, uint8_t room[DECOY_DATAGRAM_MAX], struct record
         return false;
     }
     struct record r = {.dir = TO_SERVER, .bytes = span_of(room, (size_t)n)};
-    r.peer = decoy_addr_of(&from, &r.peer_port);
+    r.peer = sockname_addr(&from, &r.peer_port);
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c)) {
         take_control(c, &r, ret_lost);
     }

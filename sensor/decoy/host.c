@@ -10,6 +10,7 @@
 
 #include "sensor/base/clock.h"
 #include "sensor/base/mem.h"
+#include "sensor/core/sockname.h"
 #include "sensor/decoy/datagrams.h"
 #include "sensor/decoy/talk.h"
 
@@ -356,9 +357,9 @@ static void welcome(struct decoy_host *h, size_t listener, int fd,
     struct sockaddr_storage here = {0};
     socklen_t len = sizeof(here);
     struct record opened = {.kind = RECORD_OPEN, .listener = (uint16_t)listener};
-    opened.peer = decoy_addr_of(from, &opened.peer_port);
+    opened.peer = sockname_addr(from, &opened.peer_port);
     if (getsockname(fd, (struct sockaddr *)&here, &len) == 0) {
-        opened.local = decoy_addr_of(&here, &opened.local_port);
+        opened.local = sockname_addr(&here, &opened.local_port);
     }
     struct visit *v = free_place(h);
     bool too_many = visits_of(h, &opened.peer) >= h->setup->limits->per_source;

@@ -5,7 +5,7 @@
  * somebody else listens at stays theirs. */
 #include "sensor/decoy/listeners.h"
 
-#include "sensor/base/bytes.h"
+#include "sensor/core/sockname.h"
 #include "sensor/decoy/datagrams.h"
 
 #include <errno.h>
@@ -15,50 +15,13 @@
 
 enum { BACKLOG = 256 };
 
-static struct sockaddr_storage name_of(const struct decoy_spot *s, bool v6, socklen_t *ret_len)
-{
-    struct sockaddr_storage name = {0};
-    if (v6) {
-        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(s->port)};
-        bytes_copy(&in6.sin6_addr, s->addr.bytes, sizeof(in6.sin6_addr));
-        bytes_copy(&name, &in6, sizeof(in6));
-        *ret_len = sizeof(in6);
-    } else {
-        struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(s->port)};
-        bytes_copy(&in.sin_addr, s->addr.bytes, sizeof(in.sin_addr));
-        bytes_copy(&name, &in, sizeof(in));
-        *ret_len = sizeof(in);
-    }
-    return name;
-}
-
-struct addr decoy_addr_of(const struct sockaddr_storage *name, uint16_t *ret_port)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-    if (name->ss_family == AF_INET) {
-        bytes_copy(&in, name, sizeof(in));
-        *ret_port = ntohs(in.sin_port);
-        return addr_v4(span_of(&in.sin_addr, sizeof(in.sin_addr)));
-    }
-    if (name->ss_family != AF_INET6) {
-        *ret_port = 0;
-        return (struct addr){.family = 0};
-    }
-    bytes_copy(&in6, name, sizeof(in6));
-    *ret_port = ntohs(in6.sin6_port);
-    struct span all = span_of(&in6.sin6_addr, sizeof(in6.sin6_addr));
-    bool is_v4 = span_starts(all, span_of(mapped, sizeof(mapped)));
-    return is_v4 ? addr_v4(span_from(all, sizeof(mapped))) : addr_v6(all);
-}
-
 static int set_up(int fd, const struct decoy_spot *s, bool v6)
 {
     const int one = 1;
     const int both = s->addr.family == 0 ? 0 : 1;
-    socklen_t len;
-    struct sockaddr_storage name = name_of(s, v6, &len);
+    const struct addr every = {.family = v6 ? 6 : 4};
+    struct sockaddr_storage name;
+    socklen_t len = sockname_of(s->addr.family != 0 ? &s->addr : &every, s->port, &name);
     bool shares = !decoy_kind_is_datagrams(s->kind); /* with UDP it would be a port of two */
     if ((shares && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0) ||
         (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both)) != 0) ||
@@ -102,7 +65,7 @@ static void learn_port(struct decoy_spot *s, int fd)
     struct sockaddr_storage name = {0};
     socklen_t len = sizeof(name);
     if (s->port == 0 && getsockname(fd, (struct sockaddr *)&name, &len) == 0) {
-        (void)decoy_addr_of(&name, &s->port);
+        (void)sockname_addr(&name, &s->port);
         decoy_spot_rename(s);
     }
 }

@@ -16,6 +16,3 @@ struct decoy_listeners {
 MUST_USE int decoy_listen(struct decoy_listeners *l, const struct decoy_spot *spots, size_t n,
                           struct errbuf *err);
 void decoy_listeners_close(struct decoy_listeners *l);
-
-/* The address in a socket's name; IPv4 in IPv6 is IPv4. Family 0 for any other. */
-struct addr decoy_addr_of(const struct sockaddr_storage *name, uint16_t *ret_port);

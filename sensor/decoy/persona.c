@@ -6,14 +6,12 @@
 
 #include "sensor/base/arena.h"
 #include "sensor/base/bytes.h"
+#include "sensor/base/file.h"
 #include "sensor/base/mem.h"
-#include "sensor/base/sbuf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { NAME_SIZE = 32, ARENA_BYTES = 64 * 1024 * 1024 };
 
@@ -23,6 +21,16 @@ struct personas {
     size_t n;
     struct arena *arena;
 };
+
+bool persona_is_name(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!byte_is_alnum(s.data[i]) && s.data[i] != '-' && s.data[i] != '_') {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
 
 static bool fits(struct span pattern, struct span path)
 {
@@ -73,31 +81,7 @@ static struct span name_of(const char *path)
         return span_of(NULL, 0);
     }
     name = span_head(name, name.len - SPAN(".persona").len);
-    for (size_t i = 0; i < name.len; i++) {
-        if (!byte_is_alnum(name.data[i]) && name.data[i] != '-' && name.data[i] != '_') {
-            return span_of(NULL, 0);
-        }
-    }
-    return name.len < NAME_SIZE ? name : span_of(NULL, 0);
-}
-
-/* The whole file, or one byte more than is allowed. */
-static int read_file(const char *path, struct sbuf *ret_text)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return -errno;
-    }
-    ssize_t n = 1;
-    int rc = 0;
-    while (n > 0 && !ret_text->cut) {
-        uint8_t piece[4096];
-        n = read(fd, piece, sizeof(piece));
-        rc = n < 0 ? -errno : 0;
-        (void)sbuf_add(ret_text, span_of(piece, n > 0 ? (size_t)n : 0));
-    }
-    (void)close(fd);
-    return rc;
+    return persona_is_name(name) && name.len < NAME_SIZE ? name : span_of(NULL, 0);
 }
 
 int personas_add(struct personas *p, const char *path, struct errbuf *err)
@@ -111,12 +95,12 @@ int personas_add(struct personas *p, const char *path, struct errbuf *err)
         return -EINVAL;
     }
     struct sbuf text = sbuf_with_cap(PERSONA_FILE_MAX);
-    int rc = read_file(path, &text);
-    if (rc != 0) {
-        errbuf_add(err, "cannot read persona '%s': %s", path, strerror(-rc));
-    } else if (text.cut) {
+    bool opened = false;
+    int rc = file_read(path, &text, &opened);
+    if (rc == -EFBIG) {
         errbuf_add(err, "persona '%s' is longer than %d KiB", path, PERSONA_FILE_MAX / 1024);
-        rc = -EFBIG;
+    } else if (rc != 0) {
+        errbuf_add(err, "cannot read persona '%s': %s", path, strerror(-rc));
     } else {
         rc = add(p, name, path, sbuf_span(&text), err);
     }

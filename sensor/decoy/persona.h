@@ -37,6 +37,9 @@ struct arena;
  * What is wrong is one line of err, "FILE:LINE: …": then false. `file` is for that alone. */
 MUST_USE bool persona_read(struct span text, const char *file, struct arena *arena,
                            struct persona *ret_persona, struct errbuf *err);
+/* Whether it is letters, digits, - and _ alone: a name of a persona, or of a header of its pages.
+ */
+bool persona_is_name(struct span s);
 /* The page for a path (with its query, or without), or NULL. */
 const struct persona_page *persona_page(const struct persona *p, struct span path);
 

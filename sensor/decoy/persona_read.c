@@ -83,18 +83,6 @@ static bool take_page(struct reader *r, struct span value)
     return true;
 }
 
-static bool is_name(struct span s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.data[i];
-        bool good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (!good && c != '-' && c != '_') {
-            return false;
-        }
-    }
-    return s.len > 0;
-}
-
 static bool take_header(struct reader *r, struct span value)
 {
     static const char *const ours[] = {"content-length", "transfer-encoding", "connection", "date",
@@ -104,7 +92,7 @@ static bool take_header(struct reader *r, struct span value)
     if (r->persona.n_pages == 0) {
         return wrong(r, "belongs to no page");
     }
-    if (colon == SPAN_NONE || !is_name(name)) {
+    if (colon == SPAN_NONE || !persona_is_name(name)) {
         return wrong(r, "is no NAME: VALUE");
     }
     for (size_t i = 0; i < ARRAY_LEN(ours); i++) {

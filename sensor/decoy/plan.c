@@ -5,6 +5,7 @@
 #include "sensor/decoy/plan.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/decoy/persona.h"
 
 #include <stdio.h>
 
@@ -67,13 +68,8 @@ static bool take_port(struct span *text, struct decoy_spot *spot)
 /* Names of personas go into events and messages as they are. */
 static bool take_persona(struct span text, struct decoy_spot *spot)
 {
-    if (text.len >= sizeof(spot->persona)) {
+    if (text.len >= sizeof(spot->persona) || (text.len > 0 && !persona_is_name(text))) {
         return false;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (!byte_is_alnum(text.data[i]) && text.data[i] != '-' && text.data[i] != '_') {
-            return false;
-        }
     }
     bytes_copy(spot->persona, text.data, text.len);
     return true;

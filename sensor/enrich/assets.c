@@ -8,8 +8,8 @@
  * length after the other, by halves. At most 65536 rows. */
 #include "sensor/enrich/assets.h"
 
+#include "sensor/base/file.h"
 #include "sensor/base/mem.h"
-#include "sensor/base/sbuf.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -198,20 +198,11 @@ static void find_starts(struct assets *a)
 
 static int read_file(const char *path, struct sbuf *text, struct errbuf *err)
 {
-    char bytes[16384];
-    size_t n;
-    FILE *f = fopen(path, "rbe");
-    if (f == NULL) {
-        int rc = -errno;
-        errbuf_add(err, "cannot open file of assets '%s': %s. Check the path", path, strerror(-rc));
-        return rc;
-    }
-    while ((n = fread(bytes, 1, sizeof(bytes), f)) > 0 && sbuf_add(text, span_of(bytes, n))) {
-    }
-    int rc = ferror(f) != 0 ? -EIO : text->cut ? -EFBIG : 0;
-    (void)fclose(f);
+    bool opened = false;
+    int rc = file_read(path, text, &opened);
     if (rc != 0) {
-        errbuf_add(err, "cannot read file of assets '%s': %s", path, strerror(-rc));
+        errbuf_add(err, "cannot %s file of assets '%s': %s%s", opened ? "read" : "open", path,
+                   strerror(-rc), opened ? "" : ". Check the path");
     }
     return rc;
 }

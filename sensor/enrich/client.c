@@ -12,11 +12,12 @@
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
+#include "sensor/core/nets.h"
 #include "sensor/enrich/client_mail.h"
 
 #include <errno.h>
 
-enum { NETS_MAX = 256, CHAIN_MAX = 64 };
+enum { CHAIN_MAX = 64 };
 
 enum form { FORM_LIST, FORM_FORWARDED, FORM_ONE };
 
@@ -29,8 +30,7 @@ static const struct header {
 };
 
 struct client_policy {
-    struct addr_net nets[NETS_MAX];
-    size_t n_nets;
+    struct nets trusted;
     const struct header *headers[ARRAY_LEN(known)];
     size_t n_headers;
 };
@@ -43,20 +43,6 @@ static const struct header *header_by_name(struct span name)
         }
     }
     return NULL;
-}
-
-static int add_net(struct client_policy *p, const char *text, struct errbuf *err)
-{
-    if (p->n_nets == NETS_MAX) {
-        errbuf_add(err, "client.trusted: more than %d networks", NETS_MAX);
-        return -E2BIG;
-    }
-    if (!addr_net_parse(span_str(text), &p->nets[p->n_nets])) {
-        errbuf_add(err, "client.trusted: '%s' is not a network; example: 192.0.2.0/24", text);
-        return -EINVAL;
-    }
-    p->n_nets++;
-    return 0;
 }
 
 static int add_header(struct client_policy *p, const char *text, struct errbuf *err)
@@ -77,11 +63,7 @@ int client_policy_new(const struct config_list *trusted, const struct config_lis
                       struct client_policy **ret_policy, struct errbuf *err)
 {
     struct client_policy *p = mem_alloc(sizeof(*p));
-    int rc = p == NULL ? -ENOMEM : 0;
-    for (size_t i = 0; p != NULL && i < trusted->n; i++) {
-        int one = add_net(p, trusted->items[i], err);
-        rc = rc == 0 ? one : rc;
-    }
+    int rc = p == NULL ? -ENOMEM : nets_read(&p->trusted, trusted, "client.trusted", err);
     for (size_t i = 0; p != NULL && i < headers->n; i++) {
         int one = add_header(p, headers->items[i], err);
         rc = rc == 0 ? one : rc;
@@ -102,7 +84,7 @@ void client_policy_free(struct client_policy **p)
 
 bool client_wants_header(const struct client_policy *p, struct span name)
 {
-    for (size_t i = 0; p->n_nets > 0 && i < p->n_headers; i++) {
+    for (size_t i = 0; p->trusted.n > 0 && i < p->n_headers; i++) {
         if (span_equal(name, span_str(p->headers[i]->name))) {
             return true;
         }
@@ -112,12 +94,7 @@ bool client_wants_header(const struct client_policy *p, struct span name)
 
 static bool is_trusted(const struct client_policy *p, const struct addr *a)
 {
-    for (size_t i = 0; i < p->n_nets; i++) {
-        if (addr_in_net(a, &p->nets[i].addr, p->nets[i].prefix_len)) {
-            return true;
-        }
-    }
-    return false;
+    return nets_find(&p->trusted, a) < p->trusted.n;
 }
 
 /* --- reading a header

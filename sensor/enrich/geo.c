@@ -4,15 +4,13 @@
  * takes a newer set. */
 #include "sensor/enrich/geo.h"
 
-#include "sensor/base/bytes.h"
 #include "sensor/base/hash.h"
 #include "sensor/base/mem.h"
+#include "sensor/core/sockname.h"
 #include "sensor/enrich/assets.h"
 #include "sensor/enrich/geo_parts.h"
 #include "sensor/enrich/geo_watch.h"
 #include "sensor/enrich/scope.h"
-
-#include <netinet/in.h>
 
 enum { CACHE_N = 1024 };
 
@@ -70,20 +68,6 @@ void geo_cache_name(struct geo_cache *c, const struct assets *assets)
     c->assets = assets;
 }
 
-static void to_sockaddr(const struct addr *a, struct sockaddr_storage *ret)
-{
-    *ret = (struct sockaddr_storage){0};
-    if (a->family == 4) {
-        struct sockaddr_in v4 = {.sin_family = AF_INET};
-        bytes_copy(&v4.sin_addr, a->bytes, 4);
-        bytes_copy(ret, &v4, sizeof(v4));
-    } else {
-        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-        bytes_copy(&v6.sin6_addr, a->bytes, 16);
-        bytes_copy(ret, &v6, sizeof(v6));
-    }
-}
-
 static void ask(const struct geo_db *d, const struct addr *a, struct stats *stats,
                 struct place *place)
 {
@@ -91,7 +75,7 @@ static void ask(const struct geo_db *d, const struct addr *a, struct stats *stat
         return; /* an IPv4 tree answers with an error, not with nothing */
     }
     struct sockaddr_storage where;
-    to_sockaddr(a, &where);
+    (void)sockname_of(a, 0, &where);
     int status = MMDB_SUCCESS;
     MMDB_lookup_result_s result =
         MMDB_lookup_sockaddr(&d->mmdb, (const struct sockaddr *)(const void *)&where, &status);
