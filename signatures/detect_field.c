@@ -55,6 +55,7 @@ struct place {
     bool owned;  /* it is the transaction's own head */
     bool inside; /* the field lies in it, */
     size_t off;  /* here */
+    enum field_sort sort;
 };
 
 /* What was found in the head in a spot's dialect. */
@@ -349,7 +350,7 @@ static bool any_worth_it(struct detector *d, const struct engine *e, const struc
 static void look_by_sort(struct detector *d, const struct place *p, const struct spot *spot,
                          const struct hit_range *range, const struct field *f)
 {
-    switch (sort_of(p->head, f)) {
+    switch (p->sort) {
     case SORT_VALUE:
         if (p->inside) {
             look_at_value(d, p, spot, f->value);
@@ -371,8 +372,7 @@ static void look_by_sort(struct detector *d, const struct place *p, const struct
 static void look_for_lookups(struct detector *d, const struct place *p, const struct spot *spot,
                              const struct hit_range *range, const struct field *f)
 {
-    enum field_sort sort = sort_of(p->head, f);
-    if (sort == SORT_VALUE || sort == SORT_PARTS) {
+    if (p->sort == SORT_VALUE || p->sort == SORT_PARTS) {
         detect_opened(d, spot->tx, spot->field, detect_n_opened(range));
     }
     if (!any_worth_it(d, detect_engine(d, spot->tx), range, f->value) ||
@@ -434,14 +434,14 @@ static bool needs_scan(const struct detector *d, const struct tx *tx, const stru
                        const struct field *f)
 {
     const struct engine_wants *wants = &detect_engine(d, tx)->fields[f->id];
-    bool openers = (!p->inside || p->head->hits.overflow) && sort_of(p->head, f) != SORT_DERIVED;
+    bool openers = (!p->inside || p->head->hits.overflow) && p->sort != SORT_DERIVED;
     return (f->value.len > 0 && (openers || wants->gated)) || wants->always.n > 0;
 }
 
 static void look_at_any(struct detector *d, struct tx *tx, const struct field *field)
 {
     struct head *h = &d->heads[field->dir];
-    struct place p = {.head = h, .owned = h->tx == tx};
+    struct place p = {.head = h, .owned = h->tx == tx, .sort = sort_of(h, field)};
     p.inside = p.owned && span_contains(h->bytes, field->value, &p.off);
     const struct engine *e = detect_engine(d, tx);
     if (p.inside && h->kind == REGION_HEAD && !h->hits.overflow) {

@@ -77,8 +77,7 @@ static struct lookup_answer ask_dns(struct lookup *l, struct span key)
     return ask();
 }
 
-/* The URL behind the character set, as java.net.URL trims it. */
-static struct span url_of(struct span key)
+struct span lookup_commons_url(struct span key)
 {
     size_t colon = span_find_byte(key, 0, ':');
     struct span url = colon == SPAN_NONE ? (struct span){NULL, 0} : span_from(key, colon + 1);
@@ -103,7 +102,7 @@ static bool is_url(struct span url)
 
 static struct lookup_answer ask_url(struct lookup *l, struct span key)
 {
-    if (!is_url(url_of(key))) {
+    if (!is_url(lookup_commons_url(key))) {
         return refuse(l, span_find(key, 0, SPAN("://")) != SPAN_NONE);
     }
     return ask();
@@ -115,19 +114,13 @@ bool lookup_commons_reaches_network(struct span name)
     if (!span_starts(name, SPAN("url:"))) {
         return span_trim(key).len > 0;
     }
-    struct span url = url_of(key);
+    struct span url = lookup_commons_url(key);
     bool jar = span_starts_nocase(url, SPAN("jar:"));
     return !span_starts_nocase(jar ? span_from(url, 4) : url, SPAN("file:"));
 }
 
 /* --- the others --------------------------------------------------------------------------------
  */
-
-/* Appends a byte as the character of that number. */
-static void add_latin1(struct sbuf *out, uint8_t c)
-{
-    utf8_add(out, c);
-}
 
 /* Whether java.util.Base64 takes it: no other characters, and padding, if any, to a whole group. */
 static bool is_strict_base64(struct span text)
@@ -156,7 +149,7 @@ static struct lookup_answer ask_base64_decoder(struct lookup *l, struct span key
         n_bits += 6;
         if (n_bits >= 8) {
             n_bits -= 8;
-            add_latin1(&l->value, (uint8_t)(bits >> n_bits));
+            utf8_add(&l->value, (uint8_t)(bits >> n_bits)); /* bytes are characters of ISO 8859-1 */
         }
     }
     return text_value(1u << TRICK_BASE64_DECODER);

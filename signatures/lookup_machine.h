@@ -226,3 +226,6 @@ struct span lookup_scheme(struct span name);
 bool lookup_scheme_reaches_network(struct span scheme);
 /* The same of a name of Commons Text. */
 bool lookup_commons_reaches_network(struct span name);
+/* The URL of a key of its url look-up: behind the character set, as java.net.URL trims it; empty
+ * when there is none. */
+struct span lookup_commons_url(struct span key);

@@ -158,11 +158,8 @@ struct lookup_callback lookup_commons_callback(struct span name)
         c.host = span_trim(span_head(host, span_find_byte(host, 0, '|')));
         c.scheme = prefix;
     } else if (span_equal(prefix, SPAN("url"))) {
-        (void)span_split(&key, ':'); /* the character set */
-        key = span_trim(key);
-        key = span_starts_nocase(key, SPAN("url:")) ? span_from(key, 4) : key;
-        key = span_starts_nocase(key, SPAN("jar:")) ? span_from(key, 4) : key;
-        c = parse_web(key);
+        struct span url = lookup_commons_url(key);
+        c = parse_web(span_starts_nocase(url, SPAN("jar:")) ? span_from(url, 4) : url);
     }
     return c;
 }

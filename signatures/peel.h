@@ -53,7 +53,7 @@ bool peel_may_hide(struct span text);
 /* The gate: patterns one of which stands in every text that peel_may_hide() is true of, as far as a
  * look-up comes out of it. */
 size_t peel_gate_n_patterns(void);
-/* Whether it is a dollar and a brace, each as itself or escaped once. */
+/* Whether it is a dollar and a brace, each as itself or escaped once; false beyond them. */
 bool peel_gate_opens(size_t i);
 /* Static; i below that. */
 struct match_pattern peel_gate_pattern(size_t i);

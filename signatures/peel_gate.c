@@ -69,11 +69,11 @@ struct row {
 #define LAST_ESC "(?:%[aAbB]|&#|\\\\[uUxX2]|=[aAbB])"
 
 static const struct row rows[] = {
-    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$\\{")},
+    {PEEL_GATE_OPENER, SPAN_LITERAL("\\$\\{")},
     /* one or both escaped */
-    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR_END "\\{")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR_END BRACE)},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" BRACE)},
+    {PEEL_GATE_OPENER, SPAN_LITERAL(DOLLAR_END "\\{")},
+    {PEEL_GATE_OPENER, SPAN_LITERAL(DOLLAR_END BRACE)},
+    {PEEL_GATE_OPENER, SPAN_LITERAL("\\$" BRACE)},
     /* folded: what stands before a break is looked for behind the hit, which costs less */
     {PEEL_GATE_FOLDED, SPAN_LITERAL("=[ \\t]?\\r?\\n")},
     {PEEL_GATE_FOLDED, SPAN_LITERAL("=[ \\t]{2}[ \\t]*\\r?\\n")},
@@ -146,12 +146,6 @@ static const struct row rows[] = {
 #undef GATE_BASE64
 };
 
-bool peel_gate_opens(size_t i)
-{
-    enum { OPENING = 4 }; /* the first rows */
-    return i < OPENING;
-}
-
 size_t peel_gate_n_patterns(void)
 {
     return ARRAY_LEN(rows);
@@ -166,5 +160,10 @@ struct match_pattern peel_gate_pattern(size_t i)
 enum peel_gate_kind peel_gate_kind(size_t i)
 {
     CHECK(i < ARRAY_LEN(rows));
-    return rows[i].kind;
+    return rows[i].kind == PEEL_GATE_OPENER ? PEEL_GATE_TEXT : rows[i].kind;
+}
+
+bool peel_gate_opens(size_t i)
+{
+    return i < ARRAY_LEN(rows) && rows[i].kind == PEEL_GATE_OPENER;
 }
