@@ -118,7 +118,7 @@ bool feeds_are_live(const struct feeds *f)
 
 void feeds_tend(struct feeds *f, struct errbuf *err)
 {
-    for (size_t i = 0; i < f->n; i++) {
+    for (size_t i = 0; f->ops->tend != NULL && i < f->n; i++) {
         f->ops->tend(f->sources[i], err);
     }
 }

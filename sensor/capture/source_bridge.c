@@ -381,6 +381,7 @@ static bool port(const struct source *s, size_t n, struct source_port *ret_port)
         .name = e->name,
         .up = !atomic_load_explicit(&e->gone, memory_order_relaxed),
         .packets = atomic_load_explicit(&e->packets, memory_order_relaxed),
+        .bytes = atomic_load_explicit(&e->bytes, memory_order_relaxed),
         .kernel_drops = counted.ps_drop,
         .iface_drops = counted.ps_ifdrop + atomic_load_explicit(&e->unsent, memory_order_relaxed),
     };
@@ -389,20 +390,7 @@ static bool port(const struct source *s, size_t n, struct source_port *ret_port)
 
 static void stats(const struct source *s, struct source_stats *ret_stats)
 {
-    struct source_port one;
-    *ret_stats = (struct source_stats){0};
-    for (size_t i = 0; port(s, i, &one); i++) {
-        ret_stats->packets += one.packets;
-        ret_stats->bytes += atomic_load_explicit(&s->ends[i].bytes, memory_order_relaxed);
-        ret_stats->kernel_drops += one.kernel_drops;
-        ret_stats->iface_drops += one.iface_drops;
-    }
-}
-
-static void tend(struct source *s, struct errbuf *err)
-{
-    (void)s;
-    (void)err;
+    *ret_stats = source_sum_ports(s, port);
 }
 
 static const char *iface(const struct source *s, uint32_t index)
@@ -419,7 +407,6 @@ const struct source_ops source_bridge = {
     .inject = inject,
     .interrupt = interrupt,
     .stats = stats,
-    .tend = tend,
     .port = port,
     .iface = iface,
     .close = close_source,

@@ -567,6 +567,7 @@ static bool port(const struct source *s, size_t n, struct source_port *ret_port)
         .name = p->name,
         .up = state_of(p) == PORT_READING && !p->told_down,
         .packets = atomic_load_explicit(&p->packets, memory_order_relaxed),
+        .bytes = atomic_load_explicit(&p->bytes, memory_order_relaxed),
     };
     add_drops(p, ret_port);
     return true;
@@ -574,14 +575,7 @@ static bool port(const struct source *s, size_t n, struct source_port *ret_port)
 
 static void stats(const struct source *s, struct source_stats *ret_stats)
 {
-    struct source_port one;
-    *ret_stats = (struct source_stats){0};
-    for (size_t i = 0; port(s, i, &one); i++) {
-        ret_stats->packets += one.packets;
-        ret_stats->bytes += atomic_load_explicit(&s->ports[i].bytes, memory_order_relaxed);
-        ret_stats->kernel_drops += one.kernel_drops;
-        ret_stats->iface_drops += one.iface_drops;
-    }
+    *ret_stats = source_sum_ports(s, port);
 }
 
 static const char *iface(const struct source *s, uint32_t index)

@@ -1,8 +1,12 @@
-/* core: the few functions that belong to the vocabulary itself. */
+/* core: the few functions that belong to the vocabulary itself.
+ *
+ * They add to what the nouns hold, name it, or walk along it; whatever decides something is
+ * elsewhere. */
 #include "sensor/base/bytes.h"
 #include "sensor/core/conn.h"
 #include "sensor/core/place.h"
 #include "sensor/core/sighting.h"
+#include "sensor/core/source.h"
 #include "sensor/core/stats.h"
 #include "sensor/core/tx.h"
 
@@ -29,6 +33,21 @@ const struct kept_field *tx_field(const struct tx *tx, enum field_id id)
 const struct kept_field *tx_next_field(const struct kept_field *at)
 {
     return first_of(at->next, at->id);
+}
+
+struct source_stats source_sum_ports(const struct source *s,
+                                     bool (*port)(const struct source *s, size_t n,
+                                                  struct source_port *ret_port))
+{
+    struct source_stats sum = {0};
+    struct source_port one;
+    for (size_t i = 0; port(s, i, &one); i++) {
+        sum.packets += one.packets;
+        sum.bytes += one.bytes;
+        sum.kernel_drops += one.kernel_drops;
+        sum.iface_drops += one.iface_drops;
+    }
+    return sum;
 }
 
 const char *reach_name(enum reach reach)

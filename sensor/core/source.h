@@ -37,6 +37,7 @@ struct source_port {
     const char *name; /* lives as long as the source */
     bool up;          /* captured from now */
     uint64_t packets;
+    uint64_t bytes;
     uint64_t kernel_drops;
     uint64_t iface_drops;
     uint64_t upstream_lost; /* bytes that receivers acknowledged and that never came here; who asks
@@ -98,7 +99,7 @@ struct source_ops {
     void (*stats)(const struct source *s, struct source_stats *ret_stats);
     /* Live: looks after interfaces that go and come, closes them and opens them again. On a thread
      * that has the rights for it, which is also the one that asks for stats and ports. What ends
-     * the capture of one is a line in err. */
+     * the capture of one is a line in err. NULL: there is nothing to look after. */
     void (*tend)(struct source *s, struct errbuf *err);
     /* Live: the n-th port, in the order of the inputs; false when there are no more. */
     bool (*port)(const struct source *s, size_t n, struct source_port *ret_port);
@@ -108,6 +109,11 @@ struct source_ops {
     /* Nulls *s; accepts NULL. */
     void (*close)(struct source **s);
 };
+
+/* Figures of a source that are those of its ports, added up. */
+struct source_stats source_sum_ports(const struct source *s,
+                                     bool (*port)(const struct source *s, size_t n,
+                                                  struct source_port *ret_port));
 
 extern const struct source_ops source_file;
 extern const struct source_ops source_live;

@@ -59,7 +59,7 @@ struct source {
     struct sbuf one; /* the packet at hand */
     struct sbuf message;
     _Atomic uint64_t packets[DECOY_SPOTS_MAX];
-    _Atomic uint64_t bytes;
+    _Atomic uint64_t bytes[DECOY_SPOTS_MAX];
     atomic_uint restarts;
 };
 
@@ -75,7 +75,7 @@ static void add_packet(struct source *s, uint16_t listener)
         return; /* not reached: there is room for the largest record before it is read */
     }
     atomic_fetch_add_explicit(&s->packets[listener], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&s->bytes, ip.len, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->bytes[listener], ip.len, memory_order_relaxed);
     b->verdicts[b->n] = VERDICT_PASS;
     b->packets[b->n++] = (struct packet){
         .data = span_sub(sbuf_span(&s->store), at, ip.len),
@@ -437,23 +437,17 @@ static bool port(const struct source *s, size_t n, struct source_port *ret_port)
         return false;
     }
     *ret_port = (struct source_port){
-        .name = s->listeners.spots[n].name, .up = true, .packets = figure(&s->packets[n])};
+        .name = s->listeners.spots[n].name,
+        .up = true,
+        .packets = figure(&s->packets[n]),
+        .bytes = figure(&s->bytes[n]),
+    };
     return true;
 }
 
 static void stats(const struct source *s, struct source_stats *ret_stats)
 {
-    struct source_port one;
-    *ret_stats = (struct source_stats){.bytes = figure(&s->bytes)};
-    for (size_t i = 0; port(s, i, &one); i++) {
-        ret_stats->packets += one.packets;
-    }
-}
-
-static void tend(struct source *s, struct errbuf *err)
-{
-    (void)s;
-    (void)err;
+    *ret_stats = source_sum_ports(s, port);
 }
 
 static const char *iface(const struct source *s, uint32_t index)
@@ -469,7 +463,6 @@ const struct source_ops source_decoy = {
     .release = release,
     .interrupt = interrupt,
     .stats = stats,
-    .tend = tend,
     .port = port,
     .iface = iface,
     .close = close_source,

@@ -243,7 +243,12 @@ static void stats_nest_by_their_path(void)
     stats_add(&stats, STAT_DECODER_PKTS, 7);
     stats_add(&stats, STAT_APP_TX_SMTP, 2);
     stats_add(&stats, STAT_LOST_TLS, 5);
-    const struct source_port ports[] = {{"eth0", true, 11, 12, 13, 14}};
+    const struct source_port ports[] = {{.name = "eth0",
+                                         .up = true,
+                                         .packets = 11,
+                                         .kernel_drops = 12,
+                                         .iface_drops = 13,
+                                         .upstream_lost = 14}};
     const struct eve_sums sums = {.uptime_s = 3, .stats = &stats, .ports = ports, .n_ports = 1};
     struct event *event = eve_stats(e, 1639350256733555ULL, &sums);
     CU_ASSERT(has(event, "\"decoder\":{\"pkts\":7,"));
