@@ -4,10 +4,9 @@
  * addresses. The order does not depend on workers: by attempts, then by address. */
 #include "sensor/app/exposure_print.h"
 
-#include "sensor/base/clock.h"
 #include "sensor/base/mem.h"
+#include "sensor/output/eve.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* --- parts
@@ -16,18 +15,9 @@
 
 static void add_time(struct json *j, const char *key, uint64_t time_us)
 {
-    char text[CLOCK_TEXT_SIZE];
     if (time_us > 0) {
-        clock_format(time_us, text, sizeof(text));
-        json_text(j, key, text);
+        eve_time(j, key, time_us);
     }
-}
-
-static void add_campaign_id(struct json *j, const char *key, uint64_t id)
-{
-    char text[24];
-    (void)snprintf(text, sizeof(text), "c-%08x", (unsigned)(id & 0xffffffff));
-    json_text(j, key, text);
 }
 
 static void add_count(struct json *j, const char *value, uint64_t n)
@@ -40,22 +30,11 @@ static void add_count(struct json *j, const char *value, uint64_t n)
     }
 }
 
-static void add_asset(struct json *j, const struct asset *a)
-{
-    json_text(j, "asset", a->name);
-    json_text_if(j, "owner", a->owner);
-    json_text_if(j, "exposure", reach_name(a->exposure));
-    if (a->vulnerable != VULNERABLE_UNKNOWN) {
-        json_bool(j, "vulnerable", a->vulnerable == VULNERABLE_YES);
-    }
-}
-
 static void add_classes(struct json *j, const struct exposed_host *h)
 {
     json_array(j, "by_class");
     for (unsigned i = EXPOSURE_CLASSES; i-- > 0;) {
-        add_count(j, i == LOOKUP_NONE ? "over_budget" : lookup_class_name((enum lookup_class)i),
-                  h->by_class[i]);
+        add_count(j, alert_class_name((enum lookup_class)i), h->by_class[i]);
     }
     json_array_end(j);
 }
@@ -73,7 +52,7 @@ static void add_campaigns(struct json *j, const struct exposed_host *h)
 {
     json_array(j, "campaigns");
     for (size_t i = 0; i < h->n_campaigns; i++) {
-        add_campaign_id(j, NULL, h->campaigns[i]);
+        eve_id(j, NULL, 'c', h->campaigns[i]);
     }
     json_array_end(j);
     if (h->more_campaigns) {
@@ -128,7 +107,7 @@ static void add_host(struct json *j, const struct exposed_host *h)
     json_object(j, NULL);
     json_text_if(j, "ip", text);
     if (h->asset != NULL) {
-        add_asset(j, h->asset);
+        eve_asset(j, "asset", h->asset);
     }
     add_counts(j, h);
     json_object_end(j);
@@ -157,7 +136,7 @@ static int compare_assets(const void *a, const void *b)
 static void add_group(struct json *j, const struct group *g)
 {
     json_object(j, NULL);
-    add_asset(j, g->asset);
+    eve_asset(j, "asset", g->asset);
     json_number(j, "hosts", g->hosts);
     json_number(j, "attempts", g->sum.attempts);
     add_time(j, "last_seen", g->sum.last_us);
@@ -251,10 +230,10 @@ static void add_campaign(struct json *j, const struct exposed_campaign *c)
 {
     json_text_if(j, "callback", c->callback);
     if (c->id != 0) {
-        add_campaign_id(j, "campaign", c->id);
+        eve_id(j, "campaign", 'c', c->id);
         json_text(j, "scheme", scheme_name(c->scheme));
     }
-    json_text(j, "class", c->class == LOOKUP_NONE ? "over_budget" : lookup_class_name(c->class));
+    json_text(j, "class", alert_class_name(c->class));
     json_number(j, "attempts", c->attempts);
     json_number(j, "targets", distinct_count(&c->targets));
     json_number(j, "clients", distinct_count(&c->clients));

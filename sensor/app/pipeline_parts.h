@@ -46,6 +46,6 @@ void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir,
 /* `rest` and what follows of this direction is inside what `outer` reads. */
 void pipeline_hand_over(struct flow_app *app, struct reading *outer, enum direction dir,
                         struct span rest);
-/* The engine found something. */
+/* The engine's hooks: look-ups were opened in a field; it found something. */
 void pipeline_opened(void *ctx, const struct tx *tx, enum field_id field, uint64_t n);
 void pipeline_found(void *ctx, struct tx *tx, struct finding *finding);

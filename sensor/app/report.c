@@ -102,13 +102,13 @@ void report_opened(const struct report *r, const struct tx *tx, enum field_id fi
     }
 }
 
-static void tally_alert(const struct report *r, const struct tx *tx, const struct finding *finding)
+static void tally_alert(const struct report *r, const struct tx *tx, const struct finding *finding,
+                        const struct known_places *k)
 {
-    struct client client = {.addr = tx->conn->addr[finding->dir]};
     if (r->tally != NULL && finding->jndi != NULL) {
-        (void)client_find(r->clients, tx, &client);
+        const struct client *client = k->eve.client;
         tally_attempt(r->tally, proto_of(tx), finding->field, finding->jndi);
-        tally_source(r->tally, &client.addr);
+        tally_source(r->tally, client != NULL ? &client->addr : &tx->conn->addr[finding->dir]);
     }
 }
 
@@ -141,13 +141,13 @@ void report_alert(const struct report *r, struct tx *tx, const struct finding *f
     struct conn *conn = tx->conn;
     conn->n_alerts++;
     count_alert(r, finding);
-    tally_alert(r, tx, finding);
-    if (!wanted(r, EVENT_ALERT) && r->exposure == NULL) {
+    if (!wanted(r, EVENT_ALERT) && r->exposure == NULL && r->tally == NULL) {
         return;
     }
     struct known_places k = {0};
     find_sides(r, conn, &k);
     find_client(r, tx, &k);
+    tally_alert(r, tx, finding, &k);
     expose_alert(r, tx, finding, &k);
     if (!wanted(r, EVENT_ALERT)) {
         return;

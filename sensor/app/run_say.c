@@ -2,7 +2,6 @@
  *
  * One line for each thing, on standard error. The sum itself is summary's. */
 #include "sensor/app/run_parts.h"
-#include "sensor/base/clock.h"
 #include "sensor/base/log.h"
 
 #include <stdio.h>
@@ -15,10 +14,9 @@ void run_say_start(const struct sensor *s)
     const struct geo *databases = geo_watch_current(p->geo);
     for (size_t i = 0; i < geo_n_databases(databases); i++) {
         struct geo_database d = geo_database(databases, i);
-        char date[CLOCK_TEXT_SIZE];
-        bool sane = d.build_epoch_s < UINT64_MAX / 1000000;
-        clock_format(sane ? d.build_epoch_s * 1000000 : 0, date, sizeof(date));
-        sbuf_add_format(&geo, "%s%s of %.10s", geo.len > 0 ? ", " : "", d.type, sane ? date : "?");
+        char date[GEO_DATE_SIZE];
+        geo_date(d.build_epoch_s, date);
+        sbuf_add_format(&geo, "%s%s of %s", geo.len > 0 ? ", " : "", d.type, date);
     }
     log_notice("%s, %zu rules (%zu failed), geo databases: %.*s",
                s->options->config != NULL ? s->options->config : "built-in defaults",

@@ -15,6 +15,8 @@ enum lookup_class {
     LOOKUP_ATTACK,      /* the field alone makes Log4j ask JNDI */
 };
 const char *lookup_class_name(enum lookup_class class);
+/* As alerts are counted by it: an alert without a class is one about what was given up. */
+const char *alert_class_name(enum lookup_class class);
 
 /* Whose look-ups. */
 enum lookup_dialect {
@@ -57,9 +59,8 @@ struct jndi {
         over_budget; /* the evaluator or the peeler gave up; what it had found so far stands here */
     struct span raw; /* from the opener to its end, before peeling, capped */
     bool raw_cut;
-    struct span
-        *lookups; /* names in the order asked, each once, "jndi:", or "script:" ..., in front
-                   */
+    /* Names in the order asked, each once, "jndi:", or "script:" ..., in front. */
+    struct span *lookups;
     size_t n_lookups;
     struct span scheme; /* of the first name; empty when it has none */
     bool reaches_network;

@@ -135,6 +135,11 @@ const char *lookup_class_name(enum lookup_class class)
     return names[class];
 }
 
+const char *alert_class_name(enum lookup_class class)
+{
+    return class == LOOKUP_NONE ? "over_budget" : lookup_class_name(class);
+}
+
 const char *lookup_dialect_name(enum lookup_dialect dialect)
 {
     static const char *const names[] = {"log4j", "commons-text"};

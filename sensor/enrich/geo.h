@@ -27,6 +27,9 @@ struct geo_database {
     const char *type;
     uint64_t build_epoch_s; /* may be absurd in a bad file */
 };
+/* The day it was built, "2026-01-31"; "?" for one that no calendar has. */
+enum { GEO_DATE_SIZE = 11 };
+void geo_date(uint64_t build_epoch_s, char ret_text[GEO_DATE_SIZE]);
 size_t geo_n_databases(const struct geo *g);
 struct geo_database geo_database(const struct geo *g, size_t i);
 

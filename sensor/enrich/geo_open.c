@@ -5,6 +5,7 @@
  * database has is decided once, when it is opened (geo_layout.c). A database lives as long as any
  * set that has it. */
 #include "sensor/base/bytes.h"
+#include "sensor/base/clock.h"
 #include "sensor/base/mem.h"
 #include "sensor/enrich/geo_parts.h"
 
@@ -262,6 +263,15 @@ int geo_open_found(struct geo **ret_geo, struct errbuf *err)
     geo_each_found(add_found, g, err);
     *ret_geo = g;
     return 0;
+}
+
+void geo_date(uint64_t build_epoch_s, char ret_text[GEO_DATE_SIZE])
+{
+    char text[CLOCK_TEXT_SIZE] = "?";
+    if (build_epoch_s < UINT64_MAX / 1000000) {
+        clock_format(build_epoch_s * 1000000, text, sizeof(text));
+    }
+    (void)snprintf(ret_text, GEO_DATE_SIZE, "%.*s", GEO_DATE_SIZE - 1, text);
 }
 
 size_t geo_n_databases(const struct geo *g)

@@ -7,7 +7,6 @@
 #include "sensor/enrich/geo_watch.h"
 
 #include "sensor/base/bytes.h"
-#include "sensor/base/clock.h"
 #include "sensor/base/mem.h"
 #include "sensor/enrich/geo_parts.h"
 
@@ -144,12 +143,10 @@ static void refuse(struct look *l, const char *path, const struct geo_identity *
 
 static void put_to_use(struct look *l, struct geo_db *d)
 {
-    char date[CLOCK_TEXT_SIZE];
-    uint64_t build_s = d->mmdb.metadata.build_epoch;
-    bool sane = build_s < UINT64_MAX / 1000000;
-    clock_format(sane ? build_s * 1000000 : 0, date, sizeof(date));
-    errbuf_add(l->notices, "geo database '%s' put to use: %s of %.10s", d->path,
-               d->mmdb.metadata.database_type, sane ? date : "?");
+    char date[GEO_DATE_SIZE];
+    geo_date(d->mmdb.metadata.build_epoch, date);
+    errbuf_add(l->notices, "geo database '%s' put to use: %s of %s", d->path,
+               d->mmdb.metadata.database_type, date);
     l->changed = true;
     l->watch->stats.swapped++;
     keep(l, d);

@@ -49,6 +49,13 @@ void eve_time(struct json *j, const char *key, uint64_t time_us)
     json_text(j, key, text);
 }
 
+void eve_id(struct json *j, const char *key, char prefix, uint64_t id)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%c-%08x", prefix, (unsigned)(id & 0xffffffff));
+    json_text(j, key, text);
+}
+
 void eve_addr(struct json *j, const char *key, const struct addr *addr)
 {
     char text[ADDR_TEXT_SIZE];

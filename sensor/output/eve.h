@@ -89,3 +89,9 @@ struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *
 
 /* The event type that eve_transaction() would write for a decoder's transactions, or EVENT_N. */
 enum event_type eve_transaction_type(const struct decoder *decoder);
+
+/* Members of the open object, as all that is told in JSON writes them: a time; an id, "c-0123abcd";
+ * what is known of an asset, its name under `name_key`. `key` NULL: an item of the open array. */
+void eve_time(struct json *j, const char *key, uint64_t time_us);
+void eve_id(struct json *j, const char *key, char prefix, uint64_t id);
+void eve_asset(struct json *j, const char *name_key, const struct asset *asset);

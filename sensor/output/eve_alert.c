@@ -79,13 +79,6 @@ static void add_field(struct json *j, const struct finding *finding)
     sbuf_free(&name);
 }
 
-static void add_id(struct json *j, const char *key, char prefix, uint64_t id)
-{
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%c-%08x", prefix, (unsigned)(id & 0xffffffff));
-    json_text(j, key, text);
-}
-
 static void add_jndi(struct eve *e, struct json *j, const struct finding *finding,
                      const struct place *callback)
 {
@@ -116,8 +109,8 @@ static void add_jndi(struct eve *e, struct json *j, const struct finding *findin
     if (jndi->over_budget) {
         json_bool(j, "over_budget", true);
     }
-    add_id(j, "attack_id", 'a', jndi->attack_id);
-    add_id(j, "campaign", 'c', jndi->campaign);
+    eve_id(j, "attack_id", 'a', jndi->attack_id);
+    eve_id(j, "campaign", 'c', jndi->campaign);
     json_text(j, "stage", "attempt");
     json_number(j, "repeat", 1); /* as long as nobody counts them */
     e->repeat_off = e->out.len - 1;
@@ -164,7 +157,7 @@ static void add_honeypot(struct json *j, const struct conn *conn)
     if (conn->decoy->persona[0] != '\0') {
         json_text(j, "persona", conn->decoy->persona);
     }
-    add_id(j, "session", 's', hash_words_fixed(&conn->id, 1));
+    eve_id(j, "session", 's', hash_words_fixed(&conn->id, 1));
     json_object_end(j);
 }
 

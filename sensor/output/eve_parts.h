@@ -62,5 +62,4 @@ void eve_dns(struct json *j, const struct tx *tx, enum direction dir);
 void eve_verdict(struct json *j, enum verdict verdict);
 /* The flow object as alerts carry it. */
 void eve_flow_brief(struct json *j, const struct conn *conn);
-void eve_time(struct json *j, const char *key, uint64_t time_us);
 void eve_addr(struct json *j, const char *key, const struct addr *addr);

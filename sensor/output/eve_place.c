@@ -42,16 +42,14 @@ void eve_geo(struct json *j, const struct place *p)
     }
 }
 
-static void add_asset(struct json *j, const struct asset *a)
+void eve_asset(struct json *j, const char *name_key, const struct asset *a)
 {
-    json_object(j, "asset");
-    json_text(j, "name", a->name);
+    json_text(j, name_key, a->name);
     json_text_if(j, "owner", a->owner);
     json_text_if(j, "exposure", reach_name(a->exposure));
     if (a->vulnerable != VULNERABLE_UNKNOWN) {
         json_bool(j, "vulnerable", a->vulnerable == VULNERABLE_YES);
     }
-    json_object_end(j);
 }
 
 void eve_place(struct json *j, const struct place *p)
@@ -59,6 +57,8 @@ void eve_place(struct json *j, const struct place *p)
     eve_geo(j, p);
     json_text(j, "scope", scope_name(p->scope));
     if (p->asset != NULL) {
-        add_asset(j, p->asset);
+        json_object(j, "asset");
+        eve_asset(j, "name", p->asset);
+        json_object_end(j);
     }
 }

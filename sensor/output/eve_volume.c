@@ -68,9 +68,7 @@ static void add_values(struct json *j, enum volume_by by, const struct volume_va
 
 static void add_campaign(struct json *j, const struct volume_group *g)
 {
-    char id[24];
-    (void)snprintf(id, sizeof(id), "c-%08x", (unsigned)(g->campaign & 0xffffffff));
-    json_text(j, "campaign", id);
+    eve_id(j, "campaign", 'c', g->campaign);
     json_text_if(j, "callback", g->callback);
 }
 

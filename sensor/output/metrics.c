@@ -146,8 +146,7 @@ static void add_attempts(struct sbuf *out, const struct tally *t)
                             "jndiwatch_jndi_attempts_total{proto=\"%s\",field=\"%s\",scheme=\"%s\","
                             "class=\"%s\"} %" PRIu64 "\n",
                             row.proto, field_label(row.field), scheme_name(row.scheme),
-                            row.class == LOOKUP_NONE ? "over_budget" : lookup_class_name(row.class),
-                            row.n);
+                            alert_class_name(row.class), row.n);
         }
     }
     single(out, "jndiwatch_jndi_unique_sources", GAUGE,

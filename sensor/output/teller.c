@@ -111,13 +111,10 @@ static void close_interval(struct teller *t, uint64_t time_us)
 
 void teller_until(struct teller *t, uint64_t clock_us)
 {
-    if (!t->options.writes || clock_us == UINT64_MAX) {
-        return;
+    if (!t->started || clock_us == UINT64_MAX) {
+        return; /* it begins with the first event, where roll-ups are written at all */
     }
     uint64_t interval = clock_us / t->options.interval_us;
-    if (!t->started) {
-        return; /* with the first event it begins */
-    }
     if (interval > t->interval) {
         close_interval(t, (t->interval + 1) * t->options.interval_us);
         surge_rest(&t->surge, &t->options.surge, interval - t->interval - 1);
@@ -179,7 +176,7 @@ bool teller_see(struct teller *t, struct event *event, bool told)
 
 void teller_finish(struct teller *t, uint64_t clock_us)
 {
-    if (t->options.writes && t->started) {
+    if (t->started) {
         uint64_t end = (t->interval + 1) * t->options.interval_us;
         close_interval(t, clock_us < end ? clock_us : end);
         t->started = false;

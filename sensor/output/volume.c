@@ -113,9 +113,7 @@ static void count_by(struct volume_group *g, size_t room, const struct alert_fac
     if (f->as_number != 0) {
         (void)snprintf(network, sizeof(network), "AS%u", (unsigned)f->as_number);
     }
-    const char *class = !f->is_lookup             ? "rule"
-                        : f->class == LOOKUP_NONE ? "over_budget"
-                                                  : lookup_class_name(f->class);
+    const char *class = f->is_lookup ? alert_class_name(f->class) : "rule";
     const char *texts[VOLUME_BY_N] = {
         [VOLUME_BY_CLASS] = class,
         [VOLUME_BY_FIELD] = f->field < FIELD_N ? field_info(f->field)->name : "unknown",

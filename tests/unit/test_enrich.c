@@ -95,6 +95,20 @@ static struct client_policy *policy(void)
     return p;
 }
 
+/* `client` NULL: nobody is found. */
+static void expect_client(const struct client_policy *p, const struct tx *tx, const char *client,
+                          const char *from, unsigned hops)
+{
+    struct client got = {0};
+    CU_ASSERT_EQUAL_FATAL(client_find(p, tx, &got), client != NULL);
+    if (client != NULL) {
+        struct addr want = addr(client);
+        CU_ASSERT(addr_equal(&got.addr, &want));
+        CU_ASSERT_EQUAL(got.trusted_hops, hops);
+        CU_ASSERT_STRING_EQUAL(got.from, from);
+    }
+}
+
 static void the_rightmost_untrusted_address_is_the_client(void)
 {
     static const struct client_case cases[] = {
@@ -125,15 +139,7 @@ static void the_rightmost_untrusted_address_is_the_client(void)
             second.value = span_str(c->second);
             first.next = &second;
         }
-        struct client got = {0};
-        bool found = client_find(p, &tx, &got);
-        CU_ASSERT_EQUAL(found, c->client != NULL);
-        if (found && c->client != NULL) {
-            struct addr want = addr(c->client);
-            CU_ASSERT(addr_equal(&got.addr, &want));
-            CU_ASSERT_EQUAL(got.trusted_hops, c->hops);
-            CU_ASSERT_STRING_EQUAL(got.from, c->header);
-        }
+        expect_client(p, &tx, c->client, c->header, c->hops);
     }
     client_policy_free(&p);
 }
@@ -166,14 +172,7 @@ static void a_proxy_header_counts_as_the_nearest_hop(void)
             header.value = span_str(cases[i].header);
             tx.kept = &header;
         }
-        struct client got = {0};
-        CU_ASSERT_EQUAL_FATAL(client_find(p, &tx, &got), cases[i].client != NULL);
-        if (cases[i].client != NULL) {
-            struct addr want = addr(cases[i].client);
-            CU_ASSERT(addr_equal(&got.addr, &want));
-            CU_ASSERT_EQUAL(got.trusted_hops, cases[i].hops);
-            CU_ASSERT_STRING_EQUAL(got.from, cases[i].from);
-        }
+        expect_client(p, &tx, cases[i].client, cases[i].from, cases[i].hops);
     }
     client_policy_free(&p);
 }
@@ -258,14 +257,7 @@ static void relays_are_passed_as_far_as_they_are_trusted(void)
             older.value = span_str(cases[i].older);
             newest.next = &older;
         }
-        struct client got = {0};
-        CU_ASSERT_EQUAL_FATAL(client_find(p, &tx, &got), cases[i].client != NULL);
-        if (cases[i].client != NULL) {
-            struct addr want = addr(cases[i].client);
-            CU_ASSERT(addr_equal(&got.addr, &want));
-            CU_ASSERT_EQUAL(got.trusted_hops, cases[i].hops);
-            CU_ASSERT_STRING_EQUAL(got.from, cases[i].from);
-        }
+        expect_client(p, &tx, cases[i].client, cases[i].from, cases[i].hops);
     }
     client_policy_free(&p);
 }
