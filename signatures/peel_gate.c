@@ -83,7 +83,7 @@ static const struct row rows[] = {
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\x00" BRACE)},
     {PEEL_GATE_TEXT, SPAN_LITERAL(DOLLAR_END "\\x00\\{")},
     /* openers of attempts; NULs fall out where only half of a text is UTF-16 */
-    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]\\{|\\$\\()[^A-Za-z0-9]{0,16}"
+    {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]\\{|\\$\\()[^A-Za-z0-9]*"
                                   "(?:[jJ]\\x00?[nN]\\x00?[dD]|[%&\\\\=][uUxX#0-9])")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[#%]|" SIGN_END ")" BRACE)},
     {PEEL_GATE_TEXT, SPAN_LITERAL(SIGN_END "\\x00?\\{")},

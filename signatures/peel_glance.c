@@ -22,6 +22,7 @@ enum {
     DECODED_MAX = 3 * LOCAL_MAX,
     CHARS_BEHIND = 4,
     BROKEN_MAX = 10,
+    WORD_MAX = 5, /* "jnd" with NULs between */
     NAME_MAX = 64
 };
 
@@ -64,12 +65,26 @@ static bool is_plain_name(const struct peel_hit *hit)
     return span_at(text, at) == '}' && span_find_nocase(name, 0, SPAN("jndi")) == SPAN_NONE;
 }
 
+/* Whether a word at the hit has nothing but blanks and the like before it, as far back as is looked
+ * at: the opener of an attempt may lie further back. */
+static bool opens_far_back(const struct peel_hit *hit, size_t from)
+{
+    size_t at = from;
+    while (at < hit->end && !byte_is_alnum(hit->text.data[at])) {
+        at++;
+    }
+    return (from > 0 || hit->off > 0) && at + WORD_MAX >= hit->end;
+}
+
 static bool as_text(const struct peel_hit *hit, size_t *ret_done)
 {
     if (is_plain_name(hit)) {
         return false;
     }
     size_t from = hit->end > PEEL_GLANCE_BEFORE ? hit->end - PEEL_GLANCE_BEFORE : 0;
+    if (opens_far_back(hit, from)) {
+        return true;
+    }
     bool found = hides_in_text(span_from(hit->text, from), hit->end - from, hit->more, ret_done);
     *ret_done += from;
     return found;
