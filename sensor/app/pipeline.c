@@ -353,7 +353,6 @@ static void take(struct flow_app *app, enum direction dir, struct span bytes)
 {
     if (app->main != NULL) {
         feed_main(app, dir, bytes);
-        feed_alternates(app, dir, bytes);
     } else if (is_worth_probing(app, dir)) {
         app->began[dir] = true;
         app->after_gap[dir] = false;
@@ -364,7 +363,8 @@ static void take(struct flow_app *app, enum direction dir, struct span bytes)
 }
 
 /* The reading that handed over stays until it has done so in both directions: what it has open may
- * still be going on in the other. How deep is counted, not how many are open. */
+ * still be going on in the other. How deep is counted, not how many are open. Alternate readings of
+ * it go on: what ends the protocol for the one need not be there for the other. */
 void pipeline_hand_over(struct flow_app *app, struct reading *outer, enum direction dir,
                         struct span rest)
 {
@@ -376,7 +376,6 @@ void pipeline_hand_over(struct flow_app *app, struct reading *outer, enum direct
         *end = outer;
         app->main = NULL;
         app->n_outer++;
-        close_alternates(app, CLOSE_END_OF_INPUT); /* of the protocol outside */
         app->conn->claimed = false;
         for (unsigned d = TO_SERVER; d <= TO_CLIENT; d++) {
             app->began[d] = app->undecided[d] = app->after_gap[d] = false;
@@ -403,7 +402,17 @@ static void on_data(void *ctx, struct conn *conn, enum direction dir, struct spa
     } else {
         take(app, dir, bytes);
     }
+    feed_alternates(app, dir, bytes);
     close_outers(app, false, CLOSE_FIN);
+}
+
+static void gap_in_alternates(struct flow_app *app, enum direction dir, uint64_t n_bytes)
+{
+    for (struct reading *r = app->alternates; r != NULL; r = r->next) {
+        if (r->dir == dir && !r->handed[dir]) {
+            r->decoder->gap(r->state, &r->emit, dir, n_bytes);
+        }
+    }
 }
 
 static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_bytes,
@@ -416,6 +425,7 @@ static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_
     if (app == NULL) {
         return;
     }
+    gap_in_alternates(app, dir, n_bytes);
     struct reading *outer = outer_of(app, dir);
     if (outer != NULL) {
         outer->decoder->gap(outer->state, &outer->emit, dir, n_bytes);
@@ -429,11 +439,6 @@ static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_
         app->main->decoder->gap(app->main->state, &app->main->emit, dir, n_bytes);
     }
     raw_end(app, dir, REGION_CUT);
-    for (struct reading *r = app->alternates; r != NULL; r = r->next) {
-        if (r->dir == dir) {
-            r->decoder->gap(r->state, &r->emit, dir, n_bytes);
-        }
-    }
 }
 
 /* Scans other contents, as they may begin in the middle of a message. */

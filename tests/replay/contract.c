@@ -145,11 +145,24 @@ static void on_lost(void *ctx, struct tx *tx, enum lost reason, uint64_t n_bytes
 
 static void give(struct contract *c, enum direction dir, struct span bytes);
 
+static void take_handed(struct contract *c, enum direction dir, struct span bytes)
+{
+    touch(c, bytes);
+    if (c->recorder != NULL) {
+        recorder_handed(c->recorder, dir, bytes);
+    }
+}
+
 static void give_alternate(struct contract *c, enum direction dir, struct span bytes)
 {
     struct span part = span_head(bytes, c->alternate_left);
-    if (dir == c->alternate_dir && part.len > 0 && !c->handed[dir]) {
-        c->alternate_left -= part.len;
+    if (dir != c->alternate_dir || part.len == 0) {
+        return;
+    }
+    c->alternate_left -= part.len;
+    if (c->handed[dir]) {
+        take_handed(c, dir, part);
+    } else {
         give(c, dir, part);
     }
 }
@@ -178,14 +191,6 @@ static void on_alternate(void *ctx, enum direction dir, unsigned reading, struct
     alternate->alternate_dir = dir;
     alternate->alternate_left = CONTRACT_ALTERNATE_BYTES;
     give_alternate(alternate, dir, rest);
-}
-
-static void take_handed(struct contract *c, enum direction dir, struct span bytes)
-{
-    touch(c, bytes);
-    if (c->recorder != NULL) {
-        recorder_handed(c->recorder, dir, bytes);
-    }
 }
 
 static void gap_in_handed(struct contract *c, enum direction dir)
@@ -285,12 +290,12 @@ void contract_data(struct contract *c, enum direction dir, struct span bytes)
     if (c->opaque || bytes.len == 0) {
         return;
     }
+    for (size_t i = 0; i < c->n_alternates; i++) {
+        give_alternate(c->alternates[i], dir, bytes);
+    }
     if (c->handed[dir]) {
         take_handed(c, dir, bytes);
         return;
-    }
-    for (size_t i = 0; i < c->n_alternates; i++) {
-        give_alternate(c->alternates[i], dir, bytes);
     }
     give(c, dir, bytes);
 }
@@ -301,15 +306,15 @@ void contract_gap(struct contract *c, enum direction dir, uint64_t n_bytes)
     if (c->opaque || n_bytes == 0) {
         return;
     }
-    if (c->handed[dir]) {
-        gap_in_handed(c, dir);
-        return;
-    }
     for (size_t i = 0; i < c->n_alternates; i++) {
         struct contract *alternate = c->alternates[i];
         if (alternate->alternate_left > 0 && alternate->alternate_dir == dir) {
             contract_gap(alternate, dir, n_bytes);
         }
+    }
+    if (c->handed[dir]) {
+        gap_in_handed(c, dir);
+        return;
     }
     c->decoder->gap(c->state, &emit, dir, n_bytes);
     if (c->handed[dir]) {
@@ -320,13 +325,16 @@ void contract_gap(struct contract *c, enum direction dir, uint64_t n_bytes)
 void contract_end(struct contract *c, enum direction dir)
 {
     struct emit emit = {.ops = &ops, .ctx = c};
-    if (c->opaque || c->handed[dir]) {
+    if (c->opaque) {
         return;
     }
     for (size_t i = 0; i < c->n_alternates; i++) {
         if (c->alternates[i]->alternate_dir == dir) {
             contract_end(c->alternates[i], dir);
         }
+    }
+    if (c->handed[dir]) {
+        return;
     }
     c->decoder->end(c->state, &emit, dir);
 }

