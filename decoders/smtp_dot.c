@@ -40,9 +40,10 @@ static enum dot_place place_at(const struct dot *d, struct span s, size_t off)
     if (last != '\n') {
         return DOT_MID;
     }
-    /* Behind a gap a mail that had no bare LF so far is believed not to have one. */
-    bool may_be = d->place == DOT_AFTER_CR || (d->place == DOT_UNKNOWN && !d->bare_lf);
-    bool after_cr = off >= 2 ? span_at(s, off - 2) == '\r' : may_be;
+    if (off == 1 && d->place == DOT_UNKNOWN) {
+        return d->bare_lf ? DOT_LOOSE : DOT_LIKELY; /* no bare LF so far: it will not be one */
+    }
+    bool after_cr = off >= 2 ? span_at(s, off - 2) == '\r' : d->place == DOT_AFTER_CR;
     return after_cr ? DOT_LINE : DOT_LOOSE;
 }
 
@@ -113,8 +114,8 @@ struct dot_found dot_take(struct dot *d, struct span *rest)
     enum dot_place place = place_at(d, *rest, len);
     note_bare_lf(d, found.data);
     if (at != SPAN_NONE) {
-        d->strict = place == DOT_LINE || place == DOT_UNKNOWN;
-        d->sure = place == DOT_LINE && (at > 1 || d->place != DOT_UNKNOWN);
+        d->strict = place == DOT_LINE || place == DOT_LIKELY || place == DOT_UNKNOWN;
+        d->sure = place == DOT_LINE;
         place = DOT_SEEN;
     }
     d->place = place;

@@ -8,6 +8,7 @@ enum dot_place {
     DOT_AFTER_CR, /* behind a CR */
     DOT_LINE,     /* at the start of a line, behind CR LF */
     DOT_LOOSE,    /* the same, behind a bare LF */
+    DOT_LIKELY,   /* behind an LF that comes first after a gap, which may have had its CR */
     DOT_UNKNOWN,  /* behind a gap: this may be the start of a line, or half a line end */
     DOT_SEEN,     /* behind a dot that begins a line */
     DOT_SEEN_CR,  /* behind a dot and a CR */
