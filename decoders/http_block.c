@@ -67,7 +67,7 @@ static enum http_block_result look_at_input(struct http_block *b, struct span *i
     enum http_block_result result = HTTP_BLOCK_WHOLE;
     if (find_end(b, window)) {
         *ret_block = span_head(window, b->seen);
-    } else if (window.len == b->kept.cap) {
+    } else if (in->len > b->kept.cap) {
         result = take_part(window, ret_block);
     } else {
         return keep(b, in, in->len) ? HTTP_BLOCK_MORE : HTTP_BLOCK_NO_MEMORY;
@@ -85,11 +85,11 @@ static enum http_block_result look_at_kept(struct http_block *b, struct span *in
             *ret_block = span_head(sbuf_span(&b->kept), b->seen);
             return HTTP_BLOCK_WHOLE;
         }
+        if (in->len == 0) { /* a full buffer is too small only for a byte more */
+            return HTTP_BLOCK_MORE;
+        }
         if (b->kept.len == b->kept.cap) {
             return take_part(sbuf_span(&b->kept), ret_block);
-        }
-        if (in->len == 0) {
-            return HTTP_BLOCK_MORE;
         }
         size_t lf = span_find_byte(*in, 0, '\n');
         size_t len = lf == SPAN_NONE ? in->len : lf + 1;
