@@ -53,15 +53,15 @@ static bool begins_unanswered_websocket(const struct http_side *side, struct spa
 
 struct span http_on_start(struct http_side *side, struct span in)
 {
-    if (side->http->tunnel == HTTP_TUNNEL_NONE && begins_unanswered_websocket(side, in)) {
-        side->http->upgraded = http_exchange_awaiting(&side->http->exchanges);
-        return http_on_tunnel(side, in);
-    }
     if (side->http->tunnel != HTTP_TUNNEL_NONE) {
         return http_on_tunnel(side, in);
     }
     while (span_at(in, 0) == '\r' || span_at(in, 0) == '\n') {
         in = span_from(in, 1); /* RFC 9112 section 2.2 */
+    }
+    if (begins_unanswered_websocket(side, in)) {
+        side->http->upgraded = http_exchange_awaiting(&side->http->exchanges);
+        return http_on_tunnel(side, in);
     }
     if (in.len > 0) {
         side->state = http_on_first_line;
