@@ -145,11 +145,13 @@ static void release(struct half *x)
     }
 }
 
-/* Far from where the stream is, or beyond what its receiver ever allowed. */
+/* Far from where the stream is, or beyond what its receiver ever allowed; but not what comes next:
+ * there acknowledgements are missing from the capture, and if they are not, the bytes come again.
+ */
 static bool is_outside(const struct half *x, const struct piece *p)
 {
     const struct side *s = x->s;
-    if (s->edge != 0 && p->pos > s->edge) {
+    if (s->edge != 0 && p->pos > s->edge && p->pos != s->next) {
         return true;
     }
     return piece_end(p) + far_behind < s->next || p->pos > s->next + far_away;

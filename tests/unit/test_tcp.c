@@ -420,6 +420,30 @@ static void segment_beyond_the_window_is_no_data(void)
     expect(&lab, "open >\"abc\" >gap1027841:gap >\"in\" close:end ");
 }
 
+/* As where acknowledgements were lost before the capture. That it was no decoy shows when the bytes
+ * come again, and are others. */
+static void next_bytes_need_no_window(void)
+{
+    enum { PIECE = 1000, PIECES = 140 };
+    static const uint8_t piece[PIECE] = "piece";
+    struct lab lab;
+    open_scaled(&lab, 1);
+    uint32_t next = 104;
+    for (int i = 0; i < PIECES; i++) {
+        lab_shoot(&lab,
+                  &(struct shot){
+                      .seq = next, .ack = 501, .flags = TCP_ACK, .bytes = span_of(piece, PIECE)});
+        next += PIECE;
+    }
+    CU_ASSERT_EQUAL(lab.n_outside, 0);
+    CU_ASSERT_EQUAL(lab.delivered[TO_SERVER], 3 + PIECES * PIECE);
+    lab_to_server(&lab, next + 1, "out");
+    CU_ASSERT_EQUAL(lab.n_outside, 1);
+    lab_to_server(&lab, next, "in");
+    CU_ASSERT_EQUAL(lab.delivered[TO_SERVER], 3 + PIECES * PIECE + 2);
+    lab_stop(&lab);
+}
+
 static void stream_taken_up_in_the_middle_starts_with_its_first_data(void)
 {
     struct lab lab;
@@ -548,6 +572,7 @@ static CU_TestInfo stream_tests[] = {
     TEST(answer_from_one_who_has_spoken_otherwise_begins_a_new_flow),
     TEST(answer_that_comes_late_or_twice_changes_nothing),
     TEST(segment_beyond_the_window_is_no_data),
+    TEST(next_bytes_need_no_window),
     TEST(stream_taken_up_in_the_middle_starts_with_its_first_data),
     TEST(syn_ack_first_shows_who_the_client_is),
     TEST(snap_length_is_told_behind_what_was_captured),
