@@ -254,6 +254,7 @@ static enum exit_code refuse(struct sensor *s, struct errbuf *err, enum exit_cod
 static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *err)
 {
     int rc_output = outputs_check(&s->snapshot->config, err);
+    int rc_redact = redact_read(&s->snapshot->config, &s->redact, err);
     bool has_decoys = s->options->honeypot || s->snapshot->config.honeypot_passive.n > 0;
     if (has_decoys && decoys_new(&s->snapshot->config, s->options, &s->decoys, err) != 0) {
         return EXIT_NOT_STARTED;
@@ -262,7 +263,7 @@ static enum exit_code check_all(struct sensor *s, bool failed, struct errbuf *er
     int rc_source = feeds_open(&s->feeds, s->options, &s->snapshot->config, s->n_workers, err);
     int rc_metrics = run_check_metrics(&s->snapshot->config, err);
     int rc_user = privs_find(s->snapshot->config.rights_user, is_live(s), &s->privs, err);
-    if (failed || rc_output != 0 || rc_metrics != 0 || rc_user != 0) {
+    if (failed || rc_output != 0 || rc_metrics != 0 || rc_user != 0 || rc_redact != 0) {
         return EXIT_NOT_STARTED;
     }
     if (rc_source != 0) {

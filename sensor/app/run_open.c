@@ -192,6 +192,7 @@ int run_start_workers(struct sensor *s)
         .opened_us = volume_is_written(s) ? s->snapshot->config.volume_interval : 0,
         .exposes = s->options->exposure != NULL || s->command != NULL,
         .tallies = s->metrics != NULL,
+        .redact = &s->redact,
         .decoys = s->decoys,
         .inlined = feeds_are_inline(&s->feeds),
         .tighten = (s->walls & SANDBOX_SECCOMP) != 0,

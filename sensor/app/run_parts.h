@@ -15,6 +15,7 @@
 #include "sensor/app/survey.h"
 #include "sensor/base/sbuf.h"
 #include "sensor/codec/charset.h"
+#include "sensor/output/redact.h"
 
 enum { RUN_HOST_SIZE = 256 };
 
@@ -33,6 +34,7 @@ struct sensor {
     int exposure_fd;                 /* of --exposure; -1: none */
     struct answers answers;
     struct reload *reload;
+    struct redact redact;          /* what events do not tell */
     struct decoys *decoys;         /* NULL: no honeypot */
     struct keeper keeper;          /* of the honeypot's processes */
     uint64_t n_restarts;           /* of the one that listens */

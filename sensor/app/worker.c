@@ -49,6 +49,7 @@ static bool make_report(struct worker *w, const struct worker_shared *shared, un
         .host = shared->host,
         .line_bytes = shared->config->output_line,
         .layouts = shared->layouts,
+        .redact = shared->redact,
         .evidence_folder = shared->evidence != NULL ? shared->config->evidence_folder : NULL,
     };
     w->report = (struct report){

@@ -28,6 +28,7 @@ struct worker_shared {
     uint64_t opened_us; /* openers are told to the writer, by intervals of this length; 0: not */
     bool exposes;       /* counts what was tried against whom */
     bool tallies;       /* count by protocol, field, scheme and class */
+    const struct redact *redact; /* what events do not tell; NULL: nothing */
     const struct decoys *decoys; /* NULL: there are none */
     bool tighten;                /* threads of workers give up all but computing on what is there */
 };

@@ -24,9 +24,11 @@ struct eve *eve_new(const struct eve_options *options)
     }
     e->soft_cap = options->line_bytes;
     e->layouts = options->layouts != 0 ? options->layouts : 1u << LAYOUT_CONTEXT;
+    e->redact = options->redact != NULL ? *options->redact : (struct redact){.what = 0};
     e->evidence_folder = options->evidence_folder;
     e->out = sbuf_with_cap(options->line_bytes + HARD_ROOM);
     e->host = sbuf_with_cap(256);
+    e->redacted = sbuf_with_cap(options->line_bytes);
     sbuf_add_str(&e->host, options->host);
     return e;
 }
@@ -38,6 +40,7 @@ void eve_free(struct eve **e)
     }
     sbuf_free(&(*e)->out);
     sbuf_free(&(*e)->host);
+    sbuf_free(&(*e)->redacted);
     mem_free(*e);
     *e = NULL;
 }

@@ -13,11 +13,14 @@
  * (mem_free()), or NULL when there is no memory: count it as lost. */
 struct eve;
 
+struct redact;
+
 struct eve_options {
     const char *host;            /* sensor name; copied */
     size_t line_bytes;           /* longest line */
     const char *evidence_folder; /* of the capture files of flows that have one; NULL: none.
                                     Outlives it */
+    const struct redact *redact; /* what is not told; copied. NULL: nothing */
     unsigned layouts; /* bit set of enum layout that some output has; 0: LAYOUT_CONTEXT */
 };
 

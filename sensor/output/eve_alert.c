@@ -79,6 +79,18 @@ static void add_field(struct json *j, const struct finding *finding)
     sbuf_free(&name);
 }
 
+/* As it was sent it may be more than the look-up: base64 of a name and a password around it. */
+static void add_raw(const struct eve *e, struct json *j, const struct finding *finding)
+{
+    const struct jndi *jndi = finding->jndi;
+    if (jndi->encodings.n > 0 && redact_is_secret(&e->redact, finding->field, finding->item)) {
+        char text[REDACTED_SIZE];
+        json_string(j, "raw", span_of(text, redact_value(&e->redact, jndi->raw, text)));
+    } else {
+        json_string(j, "raw", jndi->raw);
+    }
+}
+
 static void add_jndi(struct eve *e, struct json *j, const struct finding *finding,
                      const struct place *callback)
 {
@@ -89,7 +101,7 @@ static void add_jndi(struct eve *e, struct json *j, const struct finding *findin
     }
     json_text(j, "class", lookup_class_name(jndi->class));
     add_field(j, finding);
-    json_string(j, "raw", jndi->raw);
+    add_raw(e, j, finding);
     if (jndi->raw_cut) {
         json_bool(j, "raw_cut", true);
     }
@@ -334,6 +346,16 @@ void eve_alert_facts(const struct tx *tx, const struct finding *finding,
     }
 }
 
+static void add_printable(const struct eve *e, struct json *j, const struct finding *finding)
+{
+    char text[REDACTED_SIZE];
+    struct span shown = finding->context;
+    if (shown.len > 0 && redact_wants(&e->redact, finding->field, finding->item)) {
+        shown = span_of(text, redact_value(&e->redact, shown, text));
+    }
+    json_string_if(j, "payload_printable", shown);
+}
+
 struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *finding,
                         const struct eve_places *places)
 {
@@ -352,12 +374,12 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
         json_number(&j, "tx_id", tx->id); /* else there is no event of the transaction */
     }
     add_alert(e, &j, tx, finding, places);
-    eve_app_objects(&j, tx);
+    eve_app_objects(e, &j, tx);
     eve_flow_brief(&j, conn);
     if (is_blocked(conn, finding)) {
         eve_verdict(&j, conn->verdict);
     }
-    json_string_if(&j, "payload_printable", finding->context);
+    add_printable(e, &j, finding);
     json_number(&j, "stream", conn->proto == IP_PROTO_TCP);
     eve_capture_file(e, &j, conn);
     eve_layouts(e, &j, conn, finding->dir, places);

@@ -6,7 +6,7 @@
 #include "sensor/core/decoder.h"
 #include "sensor/output/eve_parts.h"
 
-enum shape { TEXT, NUMBER, EACH, ADDRESSES, PATH };
+enum shape { TEXT, NUMBER, EACH, ADDRESSES, PATH, URL };
 
 struct row {
     enum field_id field;
@@ -17,15 +17,15 @@ struct row {
 
 static const struct row http_rows[] = {
     {FIELD_HTTP_HOST, NULL, "hostname", TEXT},
-    {FIELD_HTTP_URI_RAW, NULL, "url", TEXT},
+    {FIELD_HTTP_URI_RAW, NULL, "url", URL},
     {FIELD_HTTP_USER_AGENT, NULL, "http_user_agent", TEXT},
     {FIELD_HTTP_REQUEST_HEADER, "x-forwarded-for", "xff", TEXT},
     {FIELD_HTTP_REQUEST_HEADER, "true-client-ip", "true_client_ip", TEXT},
-    {FIELD_HTTP_REFERER, NULL, "http_refer", TEXT},
+    {FIELD_HTTP_REFERER, NULL, "http_refer", URL},
     {FIELD_HTTP_METHOD, NULL, "http_method", TEXT},
     {FIELD_HTTP_PROTOCOL, NULL, "protocol", TEXT},
     {FIELD_HTTP_STAT_CODE, NULL, "status", NUMBER},
-    {FIELD_HTTP_LOCATION, NULL, "redirect", TEXT},
+    {FIELD_HTTP_LOCATION, NULL, "redirect", URL},
 };
 
 static const struct row smtp_rows[] = {
@@ -67,6 +67,17 @@ static struct span path_of(struct span value)
     size_t close = span_find_byte(value, 0, '>');
     return close != SPAN_NONE ? span_head(value, close + 1)
                               : span_head(value, span_find_byte(value, 0, ' '));
+}
+
+/* Without passwords in it, where they are not to be told. Stands until the next one. */
+static struct span url_of(struct eve *e, struct span value)
+{
+    if (e->redact.what == 0) {
+        return value;
+    }
+    sbuf_reset(&e->redacted);
+    redact_url(&e->redact, value, &e->redacted);
+    return sbuf_span(&e->redacted);
 }
 
 /* Commas between addresses; not those in quotes, comments or angle brackets. */
@@ -130,7 +141,7 @@ static void add_list(struct json *j, const struct row *row, const struct kept_fi
     json_array_end(j);
 }
 
-static void add_row(struct json *j, const struct row *row, const struct tx *tx)
+static void add_row(struct eve *e, struct json *j, const struct row *row, const struct tx *tx)
 {
     const struct kept_field *kept = find(row, tx->kept);
     uint64_t number;
@@ -143,6 +154,9 @@ static void add_row(struct json *j, const struct row *row, const struct tx *tx)
         break;
     case PATH:
         json_string_if(j, row->key, path_of(kept->value));
+        break;
+    case URL:
+        json_string_if(j, row->key, url_of(e, kept->value));
         break;
     case NUMBER:
         for (const struct kept_field *next = kept; next != NULL; next = find(row, next->next)) {
@@ -159,10 +173,11 @@ static void add_row(struct json *j, const struct row *row, const struct tx *tx)
     }
 }
 
-static void add_rows(struct json *j, const struct row *rows, size_t n, const struct tx *tx)
+static void add_rows(struct eve *e, struct json *j, const struct row *rows, size_t n,
+                     const struct tx *tx)
 {
     for (size_t i = 0; i < n; i++) {
-        add_row(j, &rows[i], tx);
+        add_row(e, j, &rows[i], tx);
     }
 }
 
@@ -205,10 +220,10 @@ static void add_http2(struct json *j, const struct tx *tx)
     }
 }
 
-static void add_http(struct json *j, const struct tx *tx)
+static void add_http(struct eve *e, struct json *j, const struct tx *tx)
 {
     json_object(j, "http");
-    add_rows(j, http_rows, ARRAY_LEN(http_rows), tx);
+    add_rows(e, j, http_rows, ARRAY_LEN(http_rows), tx);
     add_content_type(j, tx);
     add_http_port(j, tx);
     json_number(j, "length", tx->body_bytes[TO_CLIENT]);
@@ -221,6 +236,7 @@ static bool shows(const struct row *row, const struct kept_field *kept)
 {
     switch (row->shape) {
     case TEXT:
+    case URL:
         return kept->value.len > 0;
     case PATH:
         return path_of(kept->value).len > 0;
@@ -256,17 +272,17 @@ static bool has_email(const struct tx *tx)
     return false;
 }
 
-static void add_smtp(struct json *j, const struct tx *tx)
+static void add_smtp(struct eve *e, struct json *j, const struct tx *tx)
 {
     if (has_smtp(tx)) {
         json_object(j, "smtp");
-        add_rows(j, smtp_rows, ARRAY_LEN(smtp_rows), tx);
+        add_rows(e, j, smtp_rows, ARRAY_LEN(smtp_rows), tx);
         json_object_end(j);
     }
     if (has_email(tx)) {
         json_object(j, "email");
         json_text(j, "status", (tx->flags & TX_CUT) != 0 ? "PARSE_TRUNCATED" : "PARSE_DONE");
-        add_rows(j, email_rows, ARRAY_LEN(email_rows), tx);
+        add_rows(e, j, email_rows, ARRAY_LEN(email_rows), tx);
         json_object_end(j);
     }
 }
@@ -289,13 +305,13 @@ static bool is_event(const struct tx *tx, enum event_type type, unsigned part)
     return (type == EVENT_HTTP || type == EVENT_SMTP || type == EVENT_LDAP) && part == 0;
 }
 
-void eve_app_objects(struct json *j, const struct tx *tx)
+void eve_app_objects(struct eve *e, struct json *j, const struct tx *tx)
 {
     enum event_type type = eve_transaction_type(tx->decoder);
     if (type == EVENT_HTTP) {
-        add_http(j, tx);
+        add_http(e, j, tx);
     } else if (type == EVENT_SMTP) {
-        add_smtp(j, tx);
+        add_smtp(e, j, tx);
     } else if (type == EVENT_LDAP) {
         eve_ldap(j, tx);
     } else if (type == EVENT_DNS) {
@@ -328,7 +344,7 @@ struct event *eve_file(struct eve *e, struct tx *tx, const struct file_seen *fil
     eve_envelope(&j, tx->conn, TO_SERVER);
     eve_origin(&j, tx->conn, tx->conn->number);
     json_number(&j, "tx_id", tx->id);
-    eve_app_objects(&j, tx);
+    eve_app_objects(e, &j, tx);
     add_file(&j, tx, file);
     eve_layouts(e, &j, tx->conn, TO_SERVER, places);
     eve_metadata(e, &j, tx->conn, places);
@@ -353,7 +369,7 @@ struct event *eve_transaction(struct eve *e, struct tx *tx, unsigned part,
     if (type == EVENT_DNS) {
         eve_dns(&j, tx, (enum direction)part);
     } else {
-        eve_app_objects(&j, tx);
+        eve_app_objects(e, &j, tx);
     }
     eve_layouts(e, &j, tx->conn, TO_SERVER, places);
     eve_metadata(e, &j, tx->conn, places);

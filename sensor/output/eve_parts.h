@@ -4,13 +4,16 @@
 
 #include "sensor/output/eve.h"
 #include "sensor/output/json.h"
+#include "sensor/output/redact.h"
 
 struct eve {
     struct sbuf out;
     struct sbuf host;
     size_t soft_cap;
     const char *evidence_folder; /* NULL: none */
-    uint64_t n_stats;            /* stats events so far: the later one of a time stands later */
+    struct redact redact;
+    struct sbuf redacted; /* the value at hand */
+    uint64_t n_stats;     /* stats events so far: the later one of a time stands later */
     unsigned layouts;
     size_t repeat_off;                       /* as the event's */
     const struct alert_facts *facts;         /* of the event at hand; NULL: none */
@@ -51,7 +54,7 @@ void eve_place(struct json *j, const struct place *place);
 /* geo and as only. */
 void eve_geo(struct json *j, const struct place *place);
 /* The http, smtp and email, dns or ldap objects of a transaction. */
-void eve_app_objects(struct json *j, const struct tx *tx);
+void eve_app_objects(struct eve *e, struct json *j, const struct tx *tx);
 /* The ldap object. */
 void eve_ldap(struct json *j, const struct tx *tx);
 /* Whether a DNS message of that direction was seen: a question to the server, or an answer. */

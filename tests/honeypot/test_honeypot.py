@@ -457,6 +457,62 @@ def curl_is_answered(lab):
     demand(urls == ["/a", "/b", "/c", "/manager"], f"{urls}")
 
 
+# --- what is not told
+
+SECRETS = (b"opensesame", b"c2Vzc2lvbg", b"Zm9vOmJhcg")
+HIT_RULE = ('alert http any any -> any any (msg:"body"; http.request_body; content:"marker"; '
+            'sid:7;)\nalert http any any -> any any (msg:"head"; http.header; '
+            'content:"marker"; sid:8;)\n')
+
+
+def with_secrets(lab, *args):
+    """The alerts of rules, the events of a visit with credentials, and the text of them all."""
+    password, cookie, basic = SECRETS
+    lab.write("hit.rules", HIT_RULE)
+    pot = Honeypot(lab, "-S", "hit.rules", *args)
+    for _ in range(2):
+        ask(pot.first, flows.request(
+            method="POST", url=f"/login?user=a&user[password]={password.decode()}&x=marker",
+            headers=[(b"Cookie", b"sid=" + cookie), (b"Authorization", b"Basic " + basic),
+                     (b"X-Marker", b"marker"), (b"X-Api-Version", flows.lookup("told"))],
+            body=b"marker&password=" + password))
+    events = pot.stop()
+    demand(len(alerts(events, 7)) == 2 and len(alerts(events, 8)) == 2, "the rules did not hit")
+    demand(len(lookups(events)) == 2, f"look-ups: {lookups(events)}")
+    return events, lab.text("out.json")
+
+
+def nothing_secret_is_told(lab):
+    """Neither in an address nor around a hit, while a look-up is; equal ones have equal hashes."""
+    _, text = with_secrets(lab)
+    demand(all(secret in text for secret in SECRETS), "without being asked, something is missing")
+    os.unlink(lab.path("out.json"))
+    every = ("--set", "redact=authorization,cookie,password,body")
+    events, text = with_secrets(lab, *every)
+    told = [secret for secret in SECRETS if secret in text]
+    demand(not told, f"told {told}")
+    urls = {event["http"]["url"] for event in of_type(events, "http")}
+    demand(len(urls) == 1, f"equal passwords differ: {urls}")
+    shape = r"/login\?user=a&user\[password\]=\[redacted, 10 bytes, [0-9a-f]{16}\]&x=marker"
+    demand(re.fullmatch(shape, urls.pop()), "the address is not what it was")
+    around = {event["payload_printable"] for event in alerts(events, 7) + alerts(events, 8)}
+    demand(all(one.startswith("[redacted, ") for one in around), f"{around}")
+
+
+def secrets_have_a_length_or_a_salt(lab):
+    """Two runs with one salt agree; one with another does not; a length says no more."""
+    hashes = []
+    for salt in ("one", "one", "two", ""):
+        as_what = ("--set", f"redact_salt={salt}") if salt else ("--set", "redact_as=length")
+        events, _ = with_secrets(lab, "--set", "redact=password", *as_what)
+        hashes.append(of_type(events, "http")[-1]["http"]["url"])
+        os.unlink(lab.path("out.json"))
+    demand(hashes[0] == hashes[1] != hashes[2], f"{hashes}")
+    demand("=[redacted, 10 bytes]&x=marker" in hashes[3], hashes[3])
+    expect_refused(lab.run("honeypot", "-o", "-", "--listen", "http:*:0", "--set",
+                           "redact=passwords"), r"redact: 'passwords' ")
+
+
 # --- limits
 
 def late_heads_are_ended(lab):
@@ -734,6 +790,8 @@ TESTS = [
     ("the certificate is the given one", certificate_is_the_given_one),
     ("wrong certificates", wrong_certificates),
     ("curl is answered", curl_is_answered),
+    ("nothing secret is told", nothing_secret_is_told),
+    ("secrets have a length, or a salt", secrets_have_a_length_or_a_salt),
     ("late heads and silence are ended", late_heads_are_ended),
     ("long lives are ended", long_lives_are_ended),
     ("too many are refused", too_many_are_refused),
