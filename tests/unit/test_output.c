@@ -4,6 +4,7 @@
 #include "sensor/output/community_id.h"
 #include "sensor/output/eve.h"
 #include "sensor/output/json.h"
+#include "sensor/output/redact.h"
 #include "tests/unit/runner.h"
 
 #include <stdio.h>
@@ -55,6 +56,30 @@ static void a_line_over_its_cap_is_cut_and_still_whole(void)
     CU_ASSERT(out.len < 60);
     CU_ASSERT_EQUAL(out.data[out.len - 1], '}');
     sbuf_free(&out);
+}
+
+static void url_becomes(unsigned what, struct span url, const char *expected)
+{
+    const struct redact r = {.what = what};
+    struct sbuf out = sbuf_with_cap(256);
+    redact_url(&r, url, &out);
+    CU_ASSERT(span_equal(sbuf_span(&out), span_str(expected)));
+    sbuf_free(&out);
+}
+
+static void passwords_of_an_address_are_left_out(void)
+{
+    const unsigned all = REDACT_PASSWORD | REDACT_BODY;
+    url_becomes(all, SPAN("/?PassWord=ab&x=1"), "/?PassWord=[redacted, 2 bytes]&x=1");
+    url_becomes(all, SPAN("/?a;j_password=a=b"), "/?a;j_password=[redacted, 3 bytes]");
+    url_becomes(all, SPAN("/?u[pwd]=#token=x"),
+                "/?u[pwd]=[redacted, 0 bytes]#token=[redacted, 1 "
+                "bytes]");
+    url_becomes(all, SPAN("/?compass=n&password&=x&&"), "/?compass=n&password&=x&&");
+    url_becomes(all, SPAN("/password=ab"), "/password=ab");
+    url_becomes(all, SPAN("/?"), "/?");
+    url_becomes(all, SPAN(""), "");
+    url_becomes(REDACT_COOKIE, SPAN("/?password=ab"), "/?password=ab");
 }
 
 static void real_numbers_have_a_dot(void)
@@ -285,6 +310,7 @@ static CU_TestInfo tests[] = {
     {"what_a_screen_obeys_is_escaped", what_a_screen_obeys_is_escaped},
     {"utf8_passes_and_other_bytes_stay_readable", utf8_passes_and_other_bytes_stay_readable},
     {"a_line_over_its_cap_is_cut_and_still_whole", a_line_over_its_cap_is_cut_and_still_whole},
+    {"passwords_of_an_address_are_left_out", passwords_of_an_address_are_left_out},
     {"real_numbers_have_a_dot", real_numbers_have_a_dot},
     {"community_id_matches_the_specification", community_id_matches_the_specification},
     {"a_stream_of_http2_is_an_http_event", a_stream_of_http2_is_an_http_event},
