@@ -38,8 +38,8 @@ void run_say_honeypot(const struct sensor *s)
     log_notice("honeypot: listens at %.*s; %s", (int)line.len, (const char *)line.data,
                decoys_tls_words(s->decoys));
     if (everywhere) {
-        log_notice("honeypot: * is every address of this machine, those to the outside too; "
-                   "--listen KIND:ADDRESS:PORT names one");
+        log_warning("honeypot: * is every address of this machine, those to the outside too; "
+                    "--listen KIND:ADDRESS:PORT names one");
     }
     sbuf_free(&line);
 }
