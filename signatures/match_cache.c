@@ -4,20 +4,32 @@
  * database is code in all but name, so it is taken only from a file of our own that nobody else may
  * write, reached through no symbolic link, whose SHA-256 is the one in its header. The name is a
  * hash of all that went into the database (patterns, flags, mode, library version, processor), so a
- * change of any of them finds nothing and compiles. Files are at most 256 MiB; old ones are left to
- * the administrator. */
+ * change of any of them finds nothing and compiles. Files are at most 256 MiB.
+ *
+ * Each change of the rules makes a new file, so whoever stores one removes what is superfluous: all
+ * but the MATCH_CACHE_FILES_MAX that were used last, and drafts of programs that ended while they
+ * wrote. Only regular files with a name that this module makes are ever removed. */
 #include "signatures/match_cache.h"
 
 #include "sensor/base/bytes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PATH_CAP = 4096, FILE_MAX = 256 * 1024 * 1024 };
+enum {
+    PATH_CAP = 4096,
+    FILE_MAX = 256 * 1024 * 1024,
+    HEX_LEN = 2 * MATCH_CACHE_KEY_SIZE,
+    DRAFT_AGE_S = 3600, /* nobody writes that long */
+    ENTRIES_MAX = 4096, /* of the directory, looked at in one go */
+};
 
 static const char magic[16] = "jndiwatch gate1";
 
@@ -90,11 +102,94 @@ bool match_cache_load(const char *dir, const struct match_cache_key *key, struct
     }
     bool good = fstat(fd, &st) == 0 && is_trusted(&st) &&
                 read_all(fd, (size_t)st.st_size, ret_bytes) && check(ret_bytes);
+    if (good) {
+        (void)futimens(fd, NULL); /* it was used now */
+    }
     (void)close(fd);
     if (!good) {
         sbuf_free(ret_bytes);
     }
     return good;
+}
+
+/* --- what is superfluous -----------------------------------------------------------------------
+ */
+
+/* What a name in the directory is to us. */
+enum entry { ENTRY_FOREIGN, ENTRY_DATABASE, ENTRY_DRAFT };
+
+static enum entry entry_of(struct span name)
+{
+    struct span rest = span_from(name, HEX_LEN);
+    for (size_t i = 0; i < HEX_LEN; i++) {
+        if (byte_hex(span_at(name, i)) < 0) {
+            return ENTRY_FOREIGN;
+        }
+    }
+    if (!span_starts(rest, SPAN(".hsdb"))) {
+        return ENTRY_FOREIGN;
+    }
+    rest = span_from(rest, sizeof(".hsdb") - 1);
+    uint64_t pid = 0;
+    if (rest.len == 0) {
+        return ENTRY_DATABASE;
+    }
+    return rest.data[0] == '.' && span_to_u64(span_from(rest, 1), &pid) ? ENTRY_DRAFT
+                                                                        : ENTRY_FOREIGN;
+}
+
+static bool is_older(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* One look at all of it: drafts that were left are removed, and the databases counted. Writes the
+ * name of the oldest, and returns how many there are. */
+static size_t sweep_once(DIR *dir, time_t now, char oldest[NAME_MAX + 1])
+{
+    struct timespec since = {0};
+    size_t n = 0;
+    rewinddir(dir);
+    const struct dirent *e = readdir(dir);
+    for (unsigned seen = 0; e != NULL && seen < ENTRIES_MAX; seen++, e = readdir(dir)) {
+        struct stat st;
+        enum entry kind = entry_of(span_str(e->d_name));
+        if (kind == ENTRY_FOREIGN ||
+            fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) {
+            continue;
+        }
+        if (kind == ENTRY_DRAFT) {
+            if (now - st.st_mtim.tv_sec > DRAFT_AGE_S) {
+                (void)unlinkat(dirfd(dir), e->d_name, 0);
+            }
+            continue;
+        }
+        n++;
+        if (n == 1 || is_older(&st.st_mtim, &since)) {
+            since = st.st_mtim;
+            (void)snprintf(oldest, NAME_MAX + 1, "%s", e->d_name);
+        }
+    }
+    return n;
+}
+
+/* `newest` was stored in it a moment ago. */
+static void sweep(const char *path, const char *newest)
+{
+    char oldest[NAME_MAX + 1];
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 && stat(newest, &st) == 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return;
+    }
+    while (sweep_once(dir, st.st_mtim.tv_sec, oldest) > MATCH_CACHE_FILES_MAX &&
+           unlinkat(dirfd(dir), oldest, 0) == 0) {
+    }
+    (void)closedir(dir);
 }
 
 static bool write_all(int fd, struct span bytes)
@@ -129,5 +224,7 @@ void match_cache_store(const char *dir, const struct match_cache_key *key, struc
     good = close(fd) == 0 && good;
     if (!good || rename(draft, path) != 0) {
         (void)unlink(draft);
+        return;
     }
+    sweep(dir, path);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct place {
@@ -14,17 +15,23 @@ struct place {
     struct match_cache_key key;
 };
 
+/* Where a database of that key stands. */
+static void name_file(struct place *p)
+{
+    int len = snprintf(p->file, sizeof(p->file), "%s/", p->dir);
+    for (size_t i = 0; i < MATCH_CACHE_KEY_SIZE; i++) {
+        len += snprintf(p->file + len, sizeof(p->file) - (size_t)len, "%02x", p->key.bytes[i]);
+    }
+    (void)snprintf(p->file + len, sizeof(p->file) - (size_t)len, ".hsdb");
+}
+
 static struct place stored(void)
 {
     struct place p = {.dir = "/tmp/jndiwatch-cache-XXXXXX"};
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(p.dir));
     p.key = match_cache_key(SPAN("patterns"));
     match_cache_store(p.dir, &p.key, SPAN("database"));
-    int len = snprintf(p.file, sizeof(p.file), "%s/", p.dir);
-    for (size_t i = 0; i < MATCH_CACHE_KEY_SIZE; i++) {
-        len += snprintf(p.file + len, sizeof(p.file) - (size_t)len, "%02x", p.key.bytes[i]);
-    }
-    (void)snprintf(p.file + len, sizeof(p.file) - (size_t)len, ".hsdb");
+    name_file(&p);
     return p;
 }
 
@@ -109,12 +116,84 @@ static void a_folder_that_cannot_be_is_no_error(void)
     CU_ASSERT_FALSE(match_cache_load("/proc/nowhere/cache", &key, &bytes));
 }
 
+/* Gives a database the age of so many seconds. */
+static void age(const struct place *p, const struct match_cache_key *key, time_t seconds)
+{
+    struct place other = *p;
+    other.key = *key;
+    name_file(&other);
+    struct timespec times[2] = {{.tv_sec = 1700000000 - seconds}, {.tv_sec = 1700000000 - seconds}};
+    CU_ASSERT_EQUAL(utimensat(AT_FDCWD, other.file, times, 0), 0);
+}
+
+static struct match_cache_key numbered(uint8_t i)
+{
+    return match_cache_key(span_of(&i, 1));
+}
+
+static bool has(const struct place *p, const struct match_cache_key *key)
+{
+    struct place other = *p;
+    other.key = *key;
+    name_file(&other);
+    return access(other.file, F_OK) == 0;
+}
+
+static void only_the_ones_used_last_are_kept(void)
+{
+    struct place p = stored();
+    age(&p, &p.key, 500); /* the oldest of all */
+    for (uint8_t i = 1; i < MATCH_CACHE_FILES_MAX; i++) {
+        struct match_cache_key key = numbered(i);
+        match_cache_store(p.dir, &key, SPAN("database"));
+        age(&p, &key, 400 - i);
+    }
+    CU_ASSERT(has(&p, &p.key)); /* as many as there may be */
+    CU_ASSERT(loads(&p));       /* used: now the first numbered one is the oldest */
+    struct match_cache_key first = numbered(1);
+    struct match_cache_key second = numbered(2);
+    struct match_cache_key last = numbered(MATCH_CACHE_FILES_MAX);
+    match_cache_store(p.dir, &last, SPAN("database"));
+    CU_ASSERT(has(&p, &p.key));
+    CU_ASSERT_FALSE(has(&p, &first));
+    CU_ASSERT(has(&p, &second));
+    CU_ASSERT(has(&p, &last));
+    for (uint8_t i = 2; i <= MATCH_CACHE_FILES_MAX; i++) {
+        struct place other = p;
+        other.key = numbered(i);
+        name_file(&other);
+        CU_ASSERT_EQUAL(unlink(other.file), 0);
+    }
+    done(&p);
+}
+
+static void only_what_the_cache_made_is_removed(void)
+{
+    /* behind the name of a database; the first was left by a program that ended while it wrote */
+    static const char *const suffixes[] = {".1234", ".99x", ".bak", "."};
+    struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    struct place p = stored();
+    char path[ARRAY_LEN(suffixes)][200];
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        (void)snprintf(path[i], sizeof(path[i]), "%s%s", p.file, suffixes[i]);
+        CU_ASSERT_EQUAL(close(open(path[i], O_WRONLY | O_CREAT, 0600)), 0);
+        CU_ASSERT_EQUAL(utimensat(AT_FDCWD, path[i], long_ago, 0), 0);
+    }
+    match_cache_store(p.dir, &p.key, SPAN("database"));
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        CU_ASSERT_EQUAL(unlink(path[i]) == 0, i > 0);
+    }
+    done(&p);
+}
+
 static CU_TestInfo tests[] = {
     {"what_was_stored_comes_back", what_was_stored_comes_back},
     {"a_changed_byte_is_noticed", a_changed_byte_is_noticed},
     {"a_shortened_file_is_noticed", a_shortened_file_is_noticed},
     {"a_file_that_others_may_write_is_not_believed", a_file_that_others_may_write_is_not_believed},
     {"a_link_is_not_followed", a_link_is_not_followed},
+    {"only_the_ones_used_last_are_kept", only_the_ones_used_last_are_kept},
+    {"only_what_the_cache_made_is_removed", only_what_the_cache_made_is_removed},
     {"a_folder_that_cannot_be_is_no_error", a_folder_that_cannot_be_is_no_error},
     CU_TEST_INFO_NULL,
 };
