@@ -95,14 +95,37 @@ static size_t numeric(struct span in, size_t off, uint32_t *ret_cp)
     return at == first ? 0 : at - off;
 }
 
+/* The first name that begins with c or a later letter. */
+static size_t first_name(uint8_t c)
+{
+    size_t low = 0;
+    size_t high = ARRAY_LEN(names);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (names[middle].text.data[0] < c) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 /* The reference "&name": its length without ';', or 0. */
 static size_t named(struct span in, size_t off, uint32_t *ret_cp)
 {
     struct span rest = span_from(in, off + 1);
+    uint8_t first = span_at(rest, 0);
     size_t best = 0;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+    if (!byte_is_alpha(first)) {
+        return 0; /* as behind most '&' that an attacker piles up */
+    }
+    for (size_t i = first_name(first); i < ARRAY_LEN(names); i++) {
         struct span name = names[i].text;
-        if (span_at(rest, 0) == name.data[0] && name.len > best && span_starts(rest, name)) {
+        if (name.data[0] != first) {
+            break;
+        }
+        if (name.len > best && span_starts(rest, name)) {
             best = name.len;
             *ret_cp = names[i].cp;
         }
