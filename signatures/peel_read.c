@@ -39,6 +39,22 @@ static enum peel_step step_of(uint8_t c)
                        : PEEL_STEP_N;
 }
 
+/* Whether an escape that begins with c may have this byte behind it: a cheap look before the costly
+ * one, for texts that are full of c. */
+static bool goes_on_as_escape(uint8_t c, uint8_t next)
+{
+    switch (c) {
+    case '%':
+        return byte_hex(next) >= 0 || byte_lower(next) == 'u';
+    case '&':
+        return next == '#' || byte_is_alpha(next);
+    case '=':
+        return byte_hex(next) >= 0 || next == ' ' || next == '\t' || next == '\r' || next == '\n';
+    default:
+        return c == '\\' || next >= 0x80;
+    }
+}
+
 /* A character of the text, or what an escape stands for. */
 struct peel_char {
     uint8_t bytes[16];
@@ -51,7 +67,7 @@ static struct peel_char read_at(struct span text, size_t off)
 {
     struct peel_char r = {.bytes = {span_at(text, off)}, .n = 1, .len = 1};
     enum peel_step step = step_of(r.bytes[0]);
-    if (step == PEEL_STEP_N) {
+    if (step == PEEL_STEP_N || !goes_on_as_escape(r.bytes[0], span_at(text, off + 1))) {
         return r;
     }
     uint8_t first = r.bytes[0];
@@ -152,8 +168,16 @@ static bool goes_on(uint8_t c, struct span text, size_t off)
 static bool is_word(struct span text, size_t off)
 {
     struct span head = span_sub(text, off, HEAD_MAX);
-    return span_starts(head, SPAN("=?")) && (span_find_nocase(head, 2, SPAN("?b?")) != SPAN_NONE ||
-                                             span_find_nocase(head, 2, SPAN("?q?")) != SPAN_NONE);
+    if (!span_starts(head, SPAN("=?"))) {
+        return false;
+    }
+    for (size_t at = 2; at + 2 < head.len; at++) {
+        uint8_t kind = head.data[at + 1] | 0x20;
+        if (head.data[at] == '?' && head.data[at + 2] == '?' && (kind == 'b' || kind == 'q')) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A section of UTF-7 at off: characters below 256 begin with 'A' and a letter up to 'P'. */
@@ -292,6 +316,13 @@ static bool begins_commons(struct span text, size_t off)
     uint8_t name[LOOKUP_COMMONS_LONGEST];
     size_t n = 0;
     while (n < sizeof(name) && off < text.len) {
+        uint8_t c = text.data[off];
+        if (c < 0x80 && kinds[c] != KIND_ESCAPE) { /* nearly all of them */
+            name[n] = c;
+            n += c != 0;
+            off++;
+            continue;
+        }
         struct peel_char r = read_at(text, off);
         if (r.n > 1) {
             return false;
@@ -344,6 +375,7 @@ bool peel_walk_on(struct peel_walk *w, struct span text, size_t *ret_off, size_t
             if (s->entered && begins_commons(text, off)) {
                 return true;
             }
+            s->entered = false; /* once for each opener: NULs behind it are read over above */
         }
         w->active = peel_speller_idle(s) ? w->active : off;
         size_t last = w->active > w->settle ? w->active : w->settle;

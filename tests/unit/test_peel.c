@@ -300,6 +300,24 @@ static void fuel_is_shared_and_runs_out(void)
     CU_ASSERT_EQUAL(fuel, 0);
 }
 
+static void add_many(struct sbuf *text, uint8_t c)
+{
+    for (unsigned i = 0; i < 4096; i++) {
+        sbuf_add_byte(text, c);
+    }
+}
+
+static void a_name_far_behind_its_opener_is_seen(void)
+{
+    struct sbuf text = sbuf_with_cap(8192);
+    sbuf_add_str(&text, "${");
+    add_many(&text, 0);
+    CU_ASSERT_FALSE(peel_may_hide(sbuf_span(&text)));
+    sbuf_add_str(&text, "script:js:1}");
+    CU_ASSERT(peel_may_hide(sbuf_span(&text)));
+    sbuf_free(&text);
+}
+
 static void gate_patterns_are_found_in_what_they_are_for(void)
 {
     CU_ASSERT(peel_gate_n_patterns() > 100);
@@ -331,6 +349,7 @@ static CU_TestInfo limit_tests[] = {
     {"layers are capped", layers_are_capped},
     {"decoys use up the budget and it says so", decoys_use_up_the_budget_and_it_says_so},
     {"fuel is shared and runs out", fuel_is_shared_and_runs_out},
+    {"a name far behind its opener is seen", a_name_far_behind_its_opener_is_seen},
     {"gate patterns are there", gate_patterns_are_found_in_what_they_are_for},
     CU_TEST_INFO_NULL,
 };
