@@ -20,6 +20,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 #include "sensor/codec/words.h"
+#include "signatures/peel_read.h"
 #include "signatures/peel_search.h"
 #include "signatures/peel_spell.h"
 
@@ -78,7 +79,7 @@ static bool is_known(const struct peeler *p, struct span text)
 void peel_add(struct peeler *p, struct peel_reading *r)
 {
     p->over_budget = p->over_budget || p->scratch.cut || p->decoded.cut;
-    if (!peel_spend(p, r->text.len * PEEL_COST)) {
+    if (!peel_spend(p, peel_read_cost(r->text))) {
         return;
     }
     if (is_known(p, r->text) || (!p->hints->forced && !peel_may_hide(r->text))) {

@@ -10,6 +10,7 @@
 #include "sensor/codec/base64.h"
 #include "sensor/codec/inflater.h"
 #include "signatures/peel_pieces.h"
+#include "signatures/peel_read.h"
 #include "signatures/peel_search.h"
 #include "signatures/peel_spell.h"
 
@@ -41,7 +42,7 @@ static bool keep_piece(struct peeler *p, struct found *f, const struct peel_piec
                        struct span text, struct encodings encodings)
 {
     bool cut = false;
-    if (!peel_spend(p, text.len * PEEL_COST) || !peel_may_hide(text)) {
+    if (!peel_spend(p, peel_read_cost(text)) || !peel_may_hide(text)) {
         return false;
     }
     struct span copy = arena_copy(p->texts, text, text.len, &cut);

@@ -21,6 +21,9 @@ enum {
     UTF7_MAX = 16,
     HEAD_MAX = 64, /* of an encoded word, to its text */
     IDLE_MAX = 32, /* characters behind which a walk is settled */
+    COST_NONE = 5, /* units of a byte that is read, with all that is tried on it later: */
+    COST_LETTER = 12,
+    COST_ESCAPE = 60,
 };
 
 static bool is_introducer(uint8_t c)
@@ -408,4 +411,15 @@ int peel_read_base64(struct span text, size_t off, size_t *ret_len)
 bool peel_is_worth_reading(uint8_t c)
 {
     return c == '$' || c == '#' || c == 0 || kinds[c] == KIND_ESCAPE;
+}
+
+uint64_t peel_read_cost(struct span text)
+{
+    static const uint8_t costs[] = {
+        [KIND_NONE] = COST_NONE, [KIND_LETTER] = COST_LETTER, [KIND_ESCAPE] = COST_ESCAPE};
+    uint64_t cost = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        cost += costs[kinds[text.data[i]]];
+    }
+    return cost;
 }

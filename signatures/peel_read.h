@@ -28,3 +28,7 @@ bool peel_walk_end(struct peel_walk *w);
 int peel_read_base64(struct span text, size_t off, size_t *ret_len);
 /* Whether a byte may begin something that is worth a walk. */
 bool peel_is_worth_reading(uint8_t c);
+/* Units of fuel that a text costs which becomes a reading: to be looked at, and each layer of
+ * escapes undone on trial. What may begin an escape costs most, and that an attacker has full
+ * control of. */
+uint64_t peel_read_cost(struct span text);

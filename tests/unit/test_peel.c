@@ -307,6 +307,29 @@ static void add_many(struct sbuf *text, uint8_t c)
     }
 }
 
+/* The fuel that a text takes in which `c` stands often, and an escape that is undone. */
+static uint64_t fuel_for_many(uint8_t c)
+{
+    struct sbuf text = sbuf_with_cap(8192);
+    uint64_t fuel = PEEL_FUEL;
+    struct peel_hints hints = {.fuel = &fuel};
+    add_many(&text, c);
+    sbuf_add_str(&text, " \\u0024{jndi");
+    peel_as(sbuf_span(&text), hints);
+    sbuf_free(&text);
+    return PEEL_FUEL - fuel;
+}
+
+static void what_may_begin_an_escape_costs_more(void)
+{
+    uint64_t plain = fuel_for_many(' ');
+    CU_ASSERT(plain > 0);
+    CU_ASSERT(fuel_for_many('&') > plain * 2);
+    CU_ASSERT(fuel_for_many('+') > plain * 2);
+    CU_ASSERT(fuel_for_many('=') > plain * 2);
+    CU_ASSERT(fuel_for_many('}') > plain);
+}
+
 static void a_name_far_behind_its_opener_is_seen(void)
 {
     struct sbuf text = sbuf_with_cap(8192);
@@ -349,6 +372,7 @@ static CU_TestInfo limit_tests[] = {
     {"layers are capped", layers_are_capped},
     {"decoys use up the budget and it says so", decoys_use_up_the_budget_and_it_says_so},
     {"fuel is shared and runs out", fuel_is_shared_and_runs_out},
+    {"what may begin an escape costs more", what_may_begin_an_escape_costs_more},
     {"a name far behind its opener is seen", a_name_far_behind_its_opener_is_seen},
     {"gate patterns are there", gate_patterns_are_found_in_what_they_are_for},
     CU_TEST_INFO_NULL,
