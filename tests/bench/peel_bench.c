@@ -74,6 +74,18 @@ static void measure_many(const char *name, struct span piece, struct span end)
     sbuf_free(&text);
 }
 
+/* `start`, then `c` up to TEXT_CAP. */
+static void measure_behind(const char *name, struct span start, uint8_t c)
+{
+    struct sbuf text = sbuf_with_cap(TEXT_CAP);
+    sbuf_add(&text, start);
+    while (text.len < TEXT_CAP) {
+        sbuf_add_byte(&text, c);
+    }
+    measure(name, sbuf_span(&text));
+    sbuf_free(&text);
+}
+
 int main(void)
 {
     static const struct span attack = SPAN_LITERAL("${ jndi :x:y}");
@@ -102,6 +114,19 @@ int main(void)
     measure_many("words", SPAN("=?utf-8?B?JHtqbmR4?= =?euc-jp?Q?=24=A4?= "), attack);
     measure_many("backslashes", SPAN("\\\\"), SPAN("${jndi\\u007d"));
     measure_many("openers", SPAN("${"), SPAN("jndi%3A"));
+    /* found by search: the worst before what they are made of was charged, or made cheap */
+    measure_many("ampersands", SPAN("&&"),
+                 SPAN("SkhzSmFtNWthJHtqbmRp=3D\xc1\xbb&lbrace;\xe0\x80\xa4\\u007b}"));
+    measure_many("heads of words", SPAN("?="),
+                 SPAN("=7B&amp;amp;=?euc-jp?B?\xc0\xa4${upper:\xc4\xb1}\\u007b$&lbrace;%41"));
+    measure_behind("NULs behind an opener", SPAN("/%25\xc4\xb1$${"), 0);
+    measure_many("plus signs", SPAN("+"), SPAN("\\u0024${url:"));
+    measure_many(
+        "names and an escape", SPAN("${a}"),
+        SPAN("\xc1\xbbj${url:\\u007b\\JTI0JTdCan=\r\n%24a#{\xf0\x80\x80\xa4${lower:j}&#36;%24"));
+    measure_many("base64, overlong, names", SPAN("SkhzSmFtNWth\xc1\xbb${a}j\0"), SPAN("#{i"));
+    measure_many("blanks and all layers", SPAN("/a"),
+                 SPAN("SkhzSmFtNWth\xc0\xa4${::-\\x24&jSkhzSmFtNWth=7B\\u{24}"));
     printf("longest: %.0f us\n", longest_us);
     peeler_free(&peeler);
     return EXIT_SUCCESS;
