@@ -88,8 +88,8 @@ bool keyword_gid(struct rule_parse *p, struct span value)
 
 bool keyword_priority(struct rule_parse *p, struct span value)
 {
-    uint32_t priority = 0;
-    if (!take_u32(p, value, 1, &priority) || priority > UINT8_MAX) {
+    uint64_t priority = 0;
+    if (!span_to_u64(value, &priority) || priority < 1 || priority > UINT8_MAX) {
         return rule_mistake(p, "a priority is a number from 1 (high) to 255");
     }
     p->rule->signature.severity = (uint8_t)priority;

@@ -202,10 +202,30 @@ static size_t option_end(struct span text)
     return SPAN_NONE;
 }
 
+/* What a text that is no list of options has as its sid, so that the mistake can name it; or 0. */
+static uint32_t guess_sid(struct span text)
+{
+    struct span word = SPAN("sid:");
+    struct span digits = {NULL, 0};
+    size_t at = span_find(text, 0, word);
+    size_t n = 0;
+    while (at != SPAN_NONE) { /* the last one: others may stand in a content */
+        digits = span_trim(span_from(text, at + word.len));
+        at = span_find(text, at + word.len, word);
+    }
+    int64_t sid = 0;
+    while (byte_is_digit(span_at(digits, n))) {
+        n++;
+    }
+    bool is_sid = rule_number(span_head(digits, n), &sid) && sid > 0 && sid <= UINT32_MAX;
+    return is_sid ? (uint32_t)sid : 0;
+}
+
 static bool take_option(struct rule_parse *p, struct span *rest, struct option *ret)
 {
     size_t end = option_end(*rest);
     if (end == SPAN_NONE) {
+        p->sid = p->sid != 0 ? p->sid : guess_sid(*rest);
         return rule_mistake(p, "no ';' behind the option '%.*s'",
                             (int)(rest->len < 60 ? rest->len : 60), (const char *)rest->data);
     }

@@ -153,7 +153,14 @@ static void mistakes_name_file_line_sid_and_keyword(void)
     expect_mistakes(RULE("http.uri; http.method; content:\"a\";"),
                     "t.rules:1: sid 7: nothing is asked of the buffer 'http.uri'\n");
     expect_mistakes("alert http any any -> any any (content:\"a\"; sid:3)\n",
-                    "t.rules:1: no ';' behind the option 'sid:3'\n");
+                    "t.rules:1: sid 3: no ';' behind the option 'sid:3'\n");
+    expect_mistakes(
+        "alert http any any -> any any (content:\"sid:1; rev:2; sid: 44; rev:1;)\n",
+        "t.rules:1: sid 44: no ';' behind the option 'content:\"sid:1; rev:2; sid: 44; rev:1;'\n");
+    expect_mistakes(RULE("content:\"a\"; priority:x;"),
+                    "t.rules:1: sid 7: priority: a priority is a number from 1 (high) to 255\n");
+    expect_mistakes(RULE("content:\"a\"; priority:256;"),
+                    "t.rules:1: sid 7: priority: a priority is a number from 1 (high) to 255\n");
     expect_mistakes("alert http any any -> any any (msg:\"m\"; content:\"a\";)\n",
                     "t.rules:1: no sid\n");
 }
