@@ -201,6 +201,9 @@ static bool check_one(struct rule_parse *p, const struct rule_test *t)
     if (c->starts && placed) {
         return rule_mistake(p, "startswith cannot stand with depth, offset, distance or within");
     }
+    if ((c->has_depth || c->offset > 0) && (c->has_distance || c->has_within)) {
+        return rule_mistake(p, "offset and depth cannot stand with distance or within");
+    }
     if (c->has_depth && c->depth < (int64_t)c->bytes.len) {
         return rule_mistake(p, "depth %lld is less than the content's %zu bytes",
                             (long long)c->depth, c->bytes.len);

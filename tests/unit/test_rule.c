@@ -123,6 +123,12 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "t.rules:1: sid 7: nocase: no content stands before it\n");
     expect_mistakes(RULE("content:\"abc\"; depth:2;"),
                     "t.rules:1: sid 7: content: depth 2 is less than the content's 3 bytes\n");
+    expect_mistakes(RULE("content:\"a\"; content:\"b\"; within:4; depth:5;"),
+                    "t.rules:1: sid 7: content: offset and depth cannot stand with distance or "
+                    "within\n");
+    expect_mistakes(RULE("content:\"a\"; content:\"b\"; offset:2; distance:0;"),
+                    "t.rules:1: sid 7: content: offset and depth cannot stand with distance or "
+                    "within\n");
     expect_mistakes(RULE("content:\"abc\"; offset:x;"),
                     "t.rules:1: sid 7: offset: 'x' is not a number from 0 to 2147483647\n");
     expect_mistakes(RULE("content:\"a\"; flow:to_server,sideways;"),
