@@ -268,10 +268,15 @@ static void apply_option(struct rule_parse *p, const struct option *o)
     const struct keyword *k = keyword_find(o->name);
     p->keyword = span_of(NULL, 0);
     if (k == NULL) {
-        if (o->has_value || !keyword_buffer(p, o->name)) {
+        size_t n_before = p->n_mistakes;
+        if (!keyword_buffer(p, o->name)) {
             (void)rule_mistake(p, "unknown keyword '%.*s'",
                                (int)(o->name.len < 60 ? o->name.len : 60),
                                (const char *)o->name.data);
+        } else if (o->has_value && p->n_mistakes == n_before) {
+            p->keyword = o->name;
+            (void)rule_mistake(p, "takes no value");
+            p->keyword = span_of(NULL, 0);
         }
         return;
     }

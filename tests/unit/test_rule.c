@@ -156,6 +156,10 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "t.rules:1: sid 7: dsize: '4<>3' is not a size; examples: 10, >10, 5<>20\n");
     expect_mistakes(RULE("content:\"a\"; classtype:none;"),
                     "t.rules:1: sid 7: classtype: unknown class 'none'\n");
+    expect_mistakes(RULE("http.uri:1; content:\"a\";"),
+                    "t.rules:1: sid 7: http.uri: takes no value\n");
+    expect_mistakes(RULE("http.uri; from_base64:offset 2; content:\"a\";"),
+                    "t.rules:1: sid 7: from_base64: takes no value\n");
     expect_mistakes(RULE("http.uri; http.method; content:\"a\";"),
                     "t.rules:1: sid 7: nothing is asked of the buffer 'http.uri'\n");
     expect_mistakes("alert http any any -> any any (content:\"a\"; sid:3)\n",
