@@ -21,9 +21,9 @@ enum {
     UTF7_MAX = 16,
     HEAD_MAX = 64, /* of an encoded word, to its text */
     IDLE_MAX = 32, /* characters behind which a walk is settled */
-    COST_NONE = 5, /* units of a byte that is read, with all that is tried on it later: */
-    COST_LETTER = 12,
-    COST_ESCAPE = 60,
+    COST_NONE = 4, /* units of a byte that is read, with all that is tried on it later: */
+    COST_LETTER = 6,
+    COST_ESCAPE = 20,
 };
 
 static bool is_introducer(uint8_t c)
