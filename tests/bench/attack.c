@@ -37,8 +37,16 @@ static void add_letters(struct text *t, struct random *r, const char *letters, u
     }
 }
 
-void attack_write(struct text *t, struct random *r)
+static void make_blunt(uint8_t *data, size_t len)
 {
+    for (size_t i = 0; i < len; i++) {
+        data[i] = data[i] == '$' || data[i] == '{' || data[i] == '}' ? 'x' : data[i];
+    }
+}
+
+void attack_write(struct text *t, struct random *r, bool blunt)
+{
+    size_t start = t->len;
     static const char *const schemes[] = {"ldap", "ldap", "ldap", "rmi", "dns", "ldaps"};
     uint32_t hidden = random_chance(r, 40) ? 0 : random_range(r, 20, 100);
     text_format(t, "${");
@@ -54,12 +62,15 @@ void attack_write(struct text *t, struct random *r)
     text_format(t, random_chance(r, 15) ? "${env:AWS_SECRET_ACCESS_KEY}/" : "a/");
     text_hex(t, r, 8);
     text_format(t, "}");
+    if (blunt) {
+        make_blunt(t->data + start, t->len - start);
+    }
 }
 
-void attack_write_percent(struct text *t, struct random *r)
+void attack_write_percent(struct text *t, struct random *r, bool blunt)
 {
     struct text plain = {0};
-    attack_write(&plain, r);
+    attack_write(&plain, r, blunt);
     for (size_t i = 0; i < plain.len; i++) {
         uint8_t c = plain.data[i];
         if (isalnum(c) || c == '.' || c == '-' || c == '_') {

@@ -45,6 +45,7 @@ struct profile {
     uint64_t exchanges_per_mb; /* 0: not the limit */
     bool scaled;
     bool fixed_exchanges; /* every connection has max_exchanges, not one to as many */
+    bool blunt;           /* attacks are made harmless, at the same place and length */
     bool small;           /* bodies of a few hundred bytes only */
 };
 
@@ -80,7 +81,8 @@ bool http_next(struct bench *b, struct conversation *c);
 bool mail_next(struct bench *b, struct conversation *c);
 
 /* A look-up as attackers write it: disguised in Log4j's own grammar, calling a documentation
- * address or name. */
-void attack_write(struct text *t, struct random *r);
+ * address or name. `blunt`: the same with letters in place of its dollars and braces, which is no
+ * look-up any more. */
+void attack_write(struct text *t, struct random *r, bool blunt);
 /* The same with every reserved byte as %XX. */
-void attack_write_percent(struct text *t, struct random *r);
+void attack_write_percent(struct text *t, struct random *r, bool blunt);

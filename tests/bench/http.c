@@ -186,7 +186,7 @@ static void add_attack_header(struct bench *b, struct text *t, enum place place)
     } else {
         text_format(t, "%s: ", RANDOM_PICK(&b->random, names));
     }
-    attack_write(t, &b->random);
+    attack_write(t, &b->random, b->profile->blunt);
     text_format(t, "\r\n");
 }
 
@@ -195,14 +195,14 @@ static void add_attack_body(struct bench *b, struct text *t, enum place place)
     struct random *r = &b->random;
     if (place == IN_FORM) {
         text_format(t, "user=%s&password=", random_word(r));
-        attack_write_percent(t, r);
+        attack_write_percent(t, r, b->profile->blunt);
         return;
     }
     struct text lookup = {0};
-    attack_write(&lookup, r);
+    attack_write(&lookup, r, b->profile->blunt);
     text_format(t, "{\"user\":\"%s\",\"password\":\"", random_word(r));
     if (place == IN_JSON_ESCAPED) {
-        text_format(t, "\\u0024\\u007b");
+        text_format(t, b->profile->blunt ? "\\u0078\\u0078" : "\\u0024\\u007b");
         text_add(t, lookup.data + 2, lookup.len - 2);
     } else {
         text_add(t, lookup.data, lookup.len);
@@ -218,7 +218,7 @@ static void add_attack(struct bench *b, const struct conversation *c, struct tex
     bool posted = place == IN_JSON || place == IN_JSON_ESCAPED || place == IN_FORM;
     text_format(t, "%s /%s/%s?id=", posted ? "POST" : "GET", random_word(r), random_word(r));
     if (place == IN_QUERY) {
-        attack_write_percent(t, r);
+        attack_write_percent(t, r, b->profile->blunt);
     }
     text_format(t, " HTTP/1.1\r\nHost: www%u.example.com\r\n", c->host);
     if (place == IN_QUERY || posted) {
@@ -237,7 +237,7 @@ static void add_attack(struct bench *b, const struct conversation *c, struct tex
     text_format(t, "\r\n");
     text_add(t, body.data, body.len);
     text_free(&body);
-    b->tally.attacks++;
+    b->tally.attacks += b->profile->blunt ? 0 : 1;
 }
 
 static void add_harmless(struct bench *b, const struct conversation *c, struct text *t,

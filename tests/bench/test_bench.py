@@ -16,7 +16,9 @@ import unittest
 from pathlib import Path
 
 MAKE_CAPTURE = FLOOR = MEASURE = None
-PROFILES = ("mixed", "small", "mail", "flows", "flows-few", "attack")
+PROFILES = (
+    "mixed", "small", "mail", "flows", "flows-few", "flows-short", "attack", "attack-clean",
+)
 
 
 def make(profile, size_mb, folder):
@@ -149,10 +151,9 @@ class Captures(unittest.TestCase):
             self.assertEqual(len(digests), 1, profile)
 
     def test_packets_are_whole_and_hold_what_the_tally_says(self):
-        for profile, size in (("small", 1), ("mail", 1), ("flows", 1), ("flows-few", 1),
-                              ("attack", 1), ("mixed", 1)):
+        for profile in PROFILES:
             with self.subTest(profile=profile), tempfile.TemporaryDirectory() as folder:
-                path, tally = make(profile, size, folder)
+                path, tally = make(profile, 1, folder)
                 requests = responses = mails = flows = 0
                 bodies = []
                 for client, server in follow(path):
@@ -170,6 +171,19 @@ class Captures(unittest.TestCase):
                 self.assertEqual(len(bodies), tally["gzip_bodies"])
                 self.assertEqual(sum(map(len, bodies)), tally["inflated_bytes"])
                 self.assertEqual(path.stat().st_size, tally["bytes"])
+
+    def test_harmless_twin_of_the_attacks_has_none(self):
+        with tempfile.TemporaryDirectory() as folder:
+            attack, tally = make("attack", 1, folder)
+            twin, harmless = make("attack-clean", 1, folder)
+            self.assertEqual(tally["attacks"], tally["requests"])
+            self.assertEqual(harmless["attacks"], 0)
+            self.assertAlmostEqual(
+                harmless["bytes"] / harmless["requests"], tally["bytes"] / tally["requests"],
+                delta=40)
+            opener = re.compile(rb"[$][{][j$]|%24%7B|u0024", re.I)
+            self.assertGreaterEqual(len(opener.findall(attack.read_bytes())), tally["attacks"])
+            self.assertIsNone(opener.search(twin.read_bytes()))
 
     def test_unknown_profile_is_refused(self):
         run = subprocess.run([MAKE_CAPTURE, "nope", "1", "x"], capture_output=True, check=False)
