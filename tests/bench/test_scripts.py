@@ -5,7 +5,6 @@ prints, what it keeps, how it looks for a rate, and that it runs at all, with sm
 usage: test_scripts.py BUILD
 """
 import argparse
-import contextlib
 import json
 import os
 import shutil
@@ -97,6 +96,7 @@ class History(unittest.TestCase):
         columns, lines = history.read(HERE / "history.tsv")
         self.assertEqual(columns[:3], list(history.FIXED))
         self.assertEqual(set(columns[3:]), {figure.key for figure in rows.FIGURES})
+        self.assertGreater(len(lines), 0)
         for line in lines:
             self.assertEqual(len(line), len(columns))
             self.assertRegex(line[0], r"^\d{4}-\d\d-\d\d$")
@@ -161,30 +161,31 @@ class Search(unittest.TestCase):
         self.assertEqual(good.lost, 0)
 
 
-@contextlib.contextmanager
-def bench(*words, wanted=0):
-    """Runs scripts/bench with small captures; (standard output, standard error)."""
-    with tempfile.TemporaryDirectory() as folder:
+class Program(unittest.TestCase):
+    """scripts/bench itself, with one cache for all tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cache = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.cache)
+
+    def bench(self, *words, wanted=0):
+        """Runs it with small captures; (standard output, standard error)."""
         done = subprocess.run(
             [sys.executable, "-B", str(ROOT / "scripts/bench"), *words, "--build", BUILD,
-             "--cache", folder, "--size", "1", "--no-suricata"],
+             "--cache", self.cache, "--size", "1", "--no-suricata"],
             capture_output=True, text=True, check=False,
             env={**os.environ, "JNDIWATCH_ET_RULES": "", "JNDIWATCH_SHARED": ""})
-        if done.returncode != wanted:
-            raise AssertionError(f"{words} ended with {done.returncode}: {done.stderr[-2000:]}")
-        yield done.stdout, done.stderr
-
-
-class Program(unittest.TestCase):
-    """scripts/bench itself."""
+        self.assertEqual(done.returncode, wanted, done.stderr[-2000:])
+        return done.stdout, done.stderr
 
     def test_figures_are_printed_and_recorded(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "history.tsv")
             words = ("--quick", "--only", "small,attack", "--runs", "1", "--json",
                      "--record", "--history", str(path))
-            with bench(*words) as (printed, said):
-                got = json.loads(printed)
+            printed, said = self.bench(*words)
+            got = json.loads(printed)
             columns, lines = history.read(path)
         self.assertEqual(columns[3:], [figure.key for figure in rows.FIGURES])
         self.assertEqual(lines[0][2], "quick")
@@ -197,15 +198,15 @@ class Program(unittest.TestCase):
         self.assertIn("small floor read", got["runs"])
 
     def test_table_names_what_is_demanded(self):
-        with bench("--only", "start", "--runs", "1") as (printed, _said):
-            self.assertRegex(printed, r"start with shipped rules, ms +[\d,.]+ +200  (ok|MISSED)")
+        printed, _said = self.bench("--only", "start", "--runs", "1")
+        self.assertRegex(printed, r"start with shipped rules, ms +[\d,.]+ +200  (ok|MISSED)")
 
     def test_what_is_asked_for_wrongly_is_refused(self):
         for words, text in ((("--only", "nosuch"), "unknown 'nosuch'; there are mixed"),
                             (("--et-rules", "nosuch"), "there is no file 'nosuch'"),
                             (("--runs", "0"), "at least 1")):
-            with self.subTest(words=words), bench(*words, wanted=2) as (_printed, said):
-                self.assertIn(text, said)
+            with self.subTest(words=words):
+                self.assertIn(text, self.bench(*words, wanted=2)[1])
 
     def test_live_finds_a_rate(self):
         if os.geteuid() != 0 or not all(map(shutil.which, ("tcpreplay", "unshare", "ip"))):
@@ -215,8 +216,8 @@ class Program(unittest.TestCase):
             self.skipTest("making a network namespace is not permitted")
         words = ("live", "--profile", "small", "--seconds", "0.05", "--steps", "1", "--workers",
                  "0", "--json")
-        with bench(*words) as (printed, _said):
-            found = json.loads(printed)["jndiwatch, 0 workers"]
+        printed, _said = self.bench(*words)
+        found = json.loads(printed)["jndiwatch, 0 workers"]
         trial = found["lossless"] or found["lossy"]
         self.assertGreater(trial["gbits"], 0)
         self.assertGreater(trial["mpackets"], 0)
