@@ -95,7 +95,7 @@ struct lookup_result {
 
 /* Evaluates `text` (UTF-8; a byte that is not part of it is a character of its own) and fills
  * *ret_result. Bounded by fuel and the limits above: measured (tests/bench/lookup_bench.c
- * and its random texts) at most 5 ms and 8 MiB with the default fuel, and 0.5 us for a plain
+ * and its random texts) at most 3 ms and 8 MiB with the default fuel, and 0.5 us for a plain
  * look-up. */
 void lookup_evaluate(struct lookup *l, struct span text, const struct lookup_options *options,
                      struct lookup_result *ret_result);
