@@ -518,10 +518,30 @@ static void on_anomaly(void *ctx, struct conn *conn, enum direction dir, enum an
     }
 }
 
+/* The end of a reading may still hand bytes over: it is the main one until then, and one of the
+ * outer ones behind that. */
+static void close_main(struct flow_app *app, enum close_reason reason)
+{
+    struct reading *old = app->main;
+    reading_end(old, reason);
+    struct reading **at = &app->main;
+    if (*at != old) {
+        for (at = &app->outer; *at != old; at = &(*at)->next) {
+        }
+    }
+    *at = old->next;
+    mem_free(old);
+}
+
+/* What is handed over at the end may be the beginning of another reading, a level deeper. */
 static void close_readings(struct flow_app *app, enum close_reason reason)
 {
-    reading_close(&app->main, reason);
-    close_outers(app, true, reason);
+    do {
+        if (app->main != NULL) {
+            close_main(app, reason);
+        }
+        close_outers(app, true, reason);
+    } while (app->main != NULL);
     close_alternates(app, reason);
 }
 
@@ -538,8 +558,10 @@ static void app_free(struct pipeline *p, struct flow_app *app, enum close_reason
         release_start(app, (enum direction)dir);
     }
     close_readings(app, reason);
-    raw_end(app, TO_SERVER, 0);
-    raw_end(app, TO_CLIENT, 0);
+    for (size_t dir = 0; dir < 2; dir++) {
+        release_start(app, (enum direction)dir); /* what was handed over at the end */
+        raw_end(app, (enum direction)dir, 0);
+    }
     mem_free(app);
 }
 

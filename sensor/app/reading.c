@@ -223,14 +223,18 @@ struct reading *reading_new(struct flow_app *app, const struct decoder *decoder,
     return r;
 }
 
+void reading_end(struct reading *r, enum close_reason reason)
+{
+    r->decoder->close(r->state, &r->emit, reason);
+    CHECK(r->open == NULL); /* the contract: close() ends every transaction */
+}
+
 void reading_close(struct reading **r, enum close_reason reason)
 {
     if (*r == NULL) {
         return;
     }
-    struct reading *old = *r;
-    old->decoder->close(old->state, &old->emit, reason);
-    CHECK(old->open == NULL); /* the contract: close() ends every transaction */
-    mem_free(old);
+    reading_end(*r, reason);
+    mem_free(*r);
     *r = NULL;
 }

@@ -50,5 +50,7 @@ struct flow_app {
 
 /* A decoder for the flow. `reading` 0 is the main one. NULL when there is no memory. */
 struct reading *reading_new(struct flow_app *app, const struct decoder *decoder, unsigned reading);
-/* Ends its transactions and frees it; nulls *r; accepts NULL. */
+/* Ends its transactions; it may hand over what it held. Only to be freed after that. */
+void reading_end(struct reading *r, enum close_reason reason);
+/* reading_end(), and frees it; nulls *r; accepts NULL. Not for the main one of a flow. */
 void reading_close(struct reading **r, enum close_reason reason);
