@@ -238,6 +238,11 @@ void http_body_begin(struct http_body *body, struct http_out *out, const struct 
     body->left = length;
     body->chunked = (struct chunked){0};
     body->lf_only = false;
+    if (!request && out->limits->skip_responses != 0) {
+        body->dropped = true;
+        body->dropped_for = LOST_CONFIG;
+        return;
+    }
     begin_codings(body, out, facts);
 }
 

@@ -112,9 +112,11 @@ static void emit_anomaly(void *ctx, struct tx *tx, enum direction dir, enum anom
 static void emit_lost(void *ctx, struct tx *tx, enum lost reason, uint64_t n_bytes)
 {
     struct reading *r = ctx;
-    (void)tx;
     if (r->alternate || n_bytes == 0) {
         return;
+    }
+    if (reason == LOST_CONFIG && tx != NULL) {
+        tx->body_bytes[TO_CLIENT] += n_bytes; /* left out, but there: as it was transferred */
     }
     pipeline_lose(r->app, reason, n_bytes);
     if (reason == LOST_CAP) {

@@ -96,6 +96,7 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
                 .encoding_depth = (unsigned)c->limit_encodings,
                 .mime_depth = (unsigned)c->limit_mime_depth,
                 .open_tx = (unsigned)c->limit_open_tx,
+                .skip_responses = strcmp(c->inspect_responses, "headers") == 0,
             },
         .kept_field_bytes = c->limit_field,
         .kept_tx_bytes = c->limit_tx,

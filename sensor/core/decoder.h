@@ -50,6 +50,7 @@ struct decoder_limits {
     unsigned encoding_depth; /* stacked content encodings */
     unsigned mime_depth;     /* nested parts */
     unsigned open_tx;        /* requests waiting for their response in one flow */
+    unsigned skip_responses; /* bodies of responses are only counted, as LOST_CONFIG; 0 or 1 */
 };
 
 struct decoder_env {

@@ -210,6 +210,7 @@ static bool set_limit(struct decoder_limits *limits, struct span name, uint64_t 
         {"encoding_depth", &limits->encoding_depth},
         {"mime_depth", &limits->mime_depth},
         {"open_tx", &limits->open_tx},
+        {"skip_responses", &limits->skip_responses},
     };
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         if (span_equal(name, span_str(sizes[i].name))) {
