@@ -74,6 +74,10 @@ static void use(struct worker *w, struct engine *engine)
 static void carry_out(struct worker *w, const struct parcel *parcel)
 {
     for (size_t i = 0; i < parcel->n; i++) {
+        if (i % PACKET_BATCH == 0) {
+            size_t left = parcel->n - i;
+            worker_ahead(w, &parcel->packets[i], left < PACKET_BATCH ? left : PACKET_BATCH);
+        }
         (void)worker_packet(w, &parcel->packets[i], parcel->ifaces[i]);
     }
     if (parcel->engine != NULL) {
@@ -170,6 +174,9 @@ static void tick(struct crew *c, bool last)
 void crew_batch(struct crew *c, struct packet_batch *batch,
                 const char *(*iface)(void *ctx, uint32_t n), void *ctx)
 {
+    if (c->n_threads == 0) {
+        worker_ahead(c->alone, batch->packets, batch->n);
+    }
     for (size_t i = 0; i < batch->n; i++) {
         const struct packet *p = &batch->packets[i];
         c->clock_us = p->clock_us;

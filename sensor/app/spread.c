@@ -1,8 +1,8 @@
-/* spread: which worker a packet goes to.
+/* spread: which worker a packet goes to, and a guess of its flow.
  *
  * Runs on the reading thread for every packet, so it looks no further than the addresses of the
- * outermost IP header. A link layer that it does not know sends all its packets to the first
- * worker: slower, never wrong. */
+ * outermost IP header (the guess: than the ports). A link layer that it does not know sends all its
+ * packets to the first worker: slower, never wrong. */
 #include "sensor/app/spread.h"
 
 #include "sensor/base/cursor.h"
@@ -77,4 +77,57 @@ uint64_t packet_spread(const struct packet *packet)
     struct span src = cursor_bytes(&c, len);
     struct span dst = cursor_bytes(&c, len);
     return cursor_bad(&c) || (version != 4 && version != 6) ? 0 : spread_of(src, dst);
+}
+
+enum { FRAGMENT = 0x3fff, IPV4_MIN = 20 };
+
+/* From behind the first byte of the header to the ports. */
+static bool peek_ipv4(struct cursor *c, uint8_t first, struct headers *ret)
+{
+    size_t len = (size_t)(first & 15) * 4;
+    cursor_skip(c, 5);
+    bool whole = (cursor_be16(c) & FRAGMENT) == 0;
+    cursor_skip(c, 1);
+    ret->proto = cursor_u8(c);
+    cursor_skip(c, 2);
+    struct span src = cursor_bytes(c, 4);
+    struct span dst = cursor_bytes(c, 4);
+    if (!whole || len < IPV4_MIN || cursor_bad(c)) {
+        return false;
+    }
+    ret->src = addr_v4(src);
+    ret->dst = addr_v4(dst);
+    cursor_skip(c, len - IPV4_MIN);
+    return true;
+}
+
+static bool peek_ipv6(struct cursor *c, struct headers *ret)
+{
+    cursor_skip(c, 5);
+    ret->proto = cursor_u8(c);
+    cursor_skip(c, 1);
+    struct span src = cursor_bytes(c, 16);
+    struct span dst = cursor_bytes(c, 16);
+    if (cursor_bad(c)) {
+        return false;
+    }
+    ret->src = addr_v6(src);
+    ret->dst = addr_v6(dst);
+    return true;
+}
+
+bool packet_peek(const struct packet *packet, struct headers *ret_headers)
+{
+    struct cursor c = cursor_of(packet->data);
+    if (!skip_link(&c, packet->link_type)) {
+        return false;
+    }
+    uint8_t first = cursor_u8(&c);
+    bool known = first >> 4 == 4   ? peek_ipv4(&c, first, ret_headers)
+                 : first >> 4 == 6 ? peek_ipv6(&c, ret_headers)
+                                   : false;
+    ret_headers->src_port = cursor_be16(&c);
+    ret_headers->dst_port = cursor_be16(&c);
+    return known && !cursor_bad(&c) &&
+           (ret_headers->proto == IP_PROTO_TCP || ret_headers->proto == IP_PROTO_UDP);
 }

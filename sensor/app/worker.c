@@ -7,6 +7,8 @@
 #include "sensor/app/worker.h"
 
 #include "sensor/app/evidence.h"
+#include "sensor/app/spread.h"
+#include "sensor/base/check.h"
 #include "sensor/base/mem.h"
 #include "sensor/flow/flow.h"
 
@@ -315,6 +317,25 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     }
     keep_within_memory(w);
     return sentence.ruling.verdict;
+}
+
+void worker_ahead(const struct worker *w, const struct packet *packets, size_t n)
+{
+    uint64_t hashes[PACKET_BATCH];
+    CHECK(n <= PACKET_BATCH);
+    for (size_t i = 0; i < n; i++) {
+        struct headers h = {.n_vlans = 0};
+        if (packet_peek(&packets[i], &h)) {
+            flow_table_prefetch(w->flows, &h);
+        }
+        hashes[i] = h.flow_hash;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (hashes[i] != 0) {
+            struct headers h = {.flow_hash = hashes[i]};
+            flow_table_prefetch_flow(w->flows, &h);
+        }
+    }
 }
 
 size_t worker_replies(const struct worker *w, const struct reply **ret_replies)

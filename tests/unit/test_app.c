@@ -217,6 +217,32 @@ static void both_directions_go_to_the_same_worker(void)
     CU_ASSERT_EQUAL(packet_spread(&back), 0);
 }
 
+static void a_plain_packet_names_its_flow_at_a_glance(void)
+{
+    uint8_t frame[64];
+    struct packet p = ethernet(frame, sizeof(frame), false, false);
+    struct headers h = {.n_vlans = 0};
+    frame[23] = IP_PROTO_TCP;
+    frame[34] = 0x1f;
+    frame[35] = 0x90;
+    frame[37] = 80;
+    CU_ASSERT(packet_peek(&p, &h));
+    CU_ASSERT(h.src.family == 4 && h.src.bytes[0] == 192 && h.dst.bytes[0] == 10);
+    CU_ASSERT(h.proto == IP_PROTO_TCP && h.src_port == 8080 && h.dst_port == 80);
+    p.data.len = 37; /* cut in the ports */
+    CU_ASSERT_FALSE(packet_peek(&p, &h));
+    p.data.len = sizeof(frame);
+    frame[20] = 0x20; /* more fragments */
+    CU_ASSERT_FALSE(packet_peek(&p, &h));
+    frame[20] = 0;
+    frame[14] = 0x44; /* a header of 16 bytes */
+    CU_ASSERT_FALSE(packet_peek(&p, &h));
+    frame[14] = 0x60;
+    frame[20] = IP_PROTO_UDP;
+    CU_ASSERT(packet_peek(&p, &h));
+    CU_ASSERT(h.src.family == 6 && h.proto == IP_PROTO_UDP);
+}
+
 static void sums_that_do_not_add_up_are_noticed(void)
 {
     struct stats stats = {0};
@@ -239,6 +265,7 @@ static CU_TestInfo tests[] = {
     {"without_a_file_the_folder_brings_one", without_a_file_the_folder_brings_one},
     {"mistakes_in_outputs_are_told", mistakes_in_outputs_are_told},
     {"both_directions_go_to_the_same_worker", both_directions_go_to_the_same_worker},
+    {"a_plain_packet_names_its_flow_at_a_glance", a_plain_packet_names_its_flow_at_a_glance},
     {"sums_that_do_not_add_up_are_noticed", sums_that_do_not_add_up_are_noticed},
     CU_TEST_INFO_NULL,
 };
