@@ -1,8 +1,9 @@
 /* spread: which worker a packet goes to, and a guess of its flow.
  *
- * Runs on the reading thread for every packet, so it looks no further than the addresses of the
- * outermost IP header (the guess: than the ports). A link layer that it does not know sends all its
- * packets to the first worker: slower, never wrong. */
+ * The first runs on the reading thread for every packet, so it looks no further than the addresses
+ * of the outermost IP header. A link layer that it does not know sends all its packets to the first
+ * worker: slower, never wrong. The guess is made by the worker itself, ahead of decoding, and goes
+ * to the ports: what it does not know costs a wait for memory. */
 #include "sensor/app/spread.h"
 
 #include "sensor/base/cursor.h"
