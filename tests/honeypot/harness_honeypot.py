@@ -75,9 +75,9 @@ class Honeypot:
 
     @property
     def decoy(self):
-        """The process that listens; None while there is none."""
-        found = self.children(self.keeper)
-        return found[0] if found else None
+        """The process that listens. Its keeper may just be about to start it: the sensor tells of
+        its sockets before."""
+        return wait_for(lambda: self.children(self.keeper), "the listening process")[0]
 
     def stop(self, code=0, warnings=(), errors=()):
         """Ends it; its events."""
