@@ -60,18 +60,43 @@ static struct span add_lower_names(struct sbuf *to, struct span text)
     return sbuf_span(to);
 }
 
-static struct span add_from_base64(struct sbuf *to, struct span text)
+static bool is_base64(struct span text, size_t i)
 {
-    struct base64 decoder = base64_start(BASE64_EITHER);
+    return base64_value(BASE64_STANDARD, span_at(text, i)) >= 0;
+}
+
+/* The part of a text that RFC 4648 lets be decoded: to the first byte that is not of the alphabet.
+ */
+static struct span plain_base64(struct span text, bool strict)
+{
+    size_t n = 0;
+    while (n < text.len && is_base64(text, n)) {
+        n++;
+    }
+    size_t n_pads = 0;
+    while (n_pads < 2 && span_at(text, n + n_pads) == '=') {
+        n_pads++;
+    }
+    bool whole = n + n_pads == text.len && text.len % 4 == 0;
+    return strict && !whole ? span_of(NULL, 0) : span_head(text, n);
+}
+
+static struct span add_from_base64(struct sbuf *to, struct span text, const struct rule_step *step)
+{
+    struct base64 decoder = base64_start(BASE64_STANDARD);
+    text = span_head(span_from(text, step->offset), step->bytes);
+    if (step->mode != RULE_BASE64_RFC2045) {
+        text = plain_base64(text, step->mode == RULE_BASE64_STRICT);
+    }
     sbuf_reset(to);
     base64_decode(&decoder, text, to);
     base64_finish(&decoder, to);
     return sbuf_span(to);
 }
 
-static struct span transform(enum rule_transform how, struct span text, struct sbuf *to)
+static struct span transform(const struct rule_step *step, struct span text, struct sbuf *to)
 {
-    switch (how) {
+    switch (step->how) {
     case TRANSFORM_DOTPREFIX:
         sbuf_reset(to);
         sbuf_add_byte(to, '.');
@@ -90,7 +115,7 @@ static struct span transform(enum rule_transform how, struct span text, struct s
         (void)uri_decode(text, URI_PERCENT | URI_PLUS, to);
         return sbuf_span(to);
     case TRANSFORM_FROM_BASE64:
-        return add_from_base64(to, text);
+        return add_from_base64(to, text, step);
     case TRANSFORM_HEADER_LOWERCASE:
         return add_lower_names(to, text);
     case TRANSFORM_NONE:
@@ -156,7 +181,7 @@ static struct span make_buffer(struct detector *d, const struct spot *spot,
     }
     for (size_t i = 0; i < g->n_transforms; i++) {
         struct sbuf *to = text.data == d->made.data ? &d->spare : &d->made;
-        text = transform((enum rule_transform)g->transforms[i], text, to);
+        text = transform(&g->transforms[i], text, to);
     }
     return text;
 }

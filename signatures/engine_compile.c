@@ -37,7 +37,7 @@ bool engine_group_reads(const struct engine_group *group, enum field_id field)
 static struct span visible(const struct rule_group *g, struct span bytes, bool *nocase)
 {
     for (size_t i = 0; i < g->n_transforms; i++) {
-        switch ((enum rule_transform)g->transforms[i]) {
+        switch (g->transforms[i].how) {
         case TRANSFORM_DOTPREFIX:
             bytes = span_at(bytes, 0) == '.' ? span_from(bytes, 1) : bytes;
             break;

@@ -1,9 +1,10 @@
 /* keyword: the table of the rule language.
  *
  * A keyword more is a row here and its function in one of the keyword_*.c files; a sticky buffer
- * more is a row of field.def or of buffer.c, a transform more a row here and its case in the code
- * that makes buffers. What is in none of these tables is an unknown keyword, and its rule fails:
- * a condition that was silently dropped would make a rule fire where its author said it must not.
+ * more is a row of field.def or of buffer.c, a transform more a row of keyword_transform.c and its
+ * case in the code that makes buffers. What is in none of these tables is an unknown keyword, and
+ * its rule fails: a condition that was silently dropped would make a rule fire where its author
+ * said it must not.
  */
 #include "sensor/base/bytes.h"
 #include "signatures/rule_parse.h"
@@ -38,6 +39,7 @@ static const struct keyword keywords[] = {
     {"fast_pattern", KEYWORD_EITHER, keyword_fast_pattern},
     {"rawbytes", KEYWORD_ALONE, keyword_rawbytes},
     {"pcre", KEYWORD_VALUE, keyword_pcre},
+    {"from_base64", KEYWORD_EITHER, keyword_from_base64},
     {"isdataat", KEYWORD_VALUE, keyword_isdataat},
     {"bsize", KEYWORD_VALUE, keyword_bsize},
     {"byte_test", KEYWORD_VALUE, keyword_byte_test},
@@ -46,21 +48,6 @@ static const struct keyword keywords[] = {
     {"jndi.dialect", KEYWORD_VALUE, keyword_jndi_dialect},
     {"jndi.scheme", KEYWORD_VALUE, keyword_jndi_scheme},
     {"jndi.reaches_network", KEYWORD_EITHER, keyword_jndi_reaches_network},
-};
-
-static const struct {
-    const char *name;
-    enum rule_transform transform;
-} transforms[] = {
-    {"dotprefix", TRANSFORM_DOTPREFIX},
-    {"to_lowercase", TRANSFORM_TO_LOWERCASE},
-    {"to_uppercase", TRANSFORM_TO_UPPERCASE},
-    {"strip_whitespace", TRANSFORM_STRIP_WHITESPACE},
-    {"compress_whitespace", TRANSFORM_COMPRESS_WHITESPACE},
-    {"url_decode", TRANSFORM_URL_DECODE},
-    {"from_base64", TRANSFORM_FROM_BASE64},
-    {"header_lowercase", TRANSFORM_HEADER_LOWERCASE},
-    {"strip_pseudo_headers", TRANSFORM_NONE},
 };
 
 const struct keyword *keyword_find(struct span name)
@@ -99,35 +86,15 @@ static void move_last(struct rule_parse *p, struct span name, enum buffer buffer
     p->last_group = to;
 }
 
-/* A transform belongs to the sticky buffer before it, and makes a buffer of its own of it. */
-static bool add_transform(struct rule_parse *p, struct span name, enum rule_transform transform)
-{
-    p->keyword = name;
-    struct group_parse *g = p->group;
-    if (p->n_mistakes > 0) {
-        return false; /* the buffer it belongs to may be the one that is not known */
-    }
-    if (g == NULL || g->n_tests > 0) {
-        return rule_mistake(p, "stands behind a sticky buffer and before its first test");
-    }
-    if (g->n_transforms == RULE_TRANSFORMS_MAX) {
-        return rule_mistake(p, "more than %d transforms", RULE_TRANSFORMS_MAX);
-    }
-    g->transforms[g->n_transforms++] = (uint8_t)transform;
-    return true;
-}
-
 bool keyword_buffer(struct rule_parse *p, struct span name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(transforms); i++) {
-        if (span_equal(name, span_str(transforms[i].name))) {
-            (void)add_transform(p, name, transforms[i].transform);
-            return true;
-        }
+    if (keyword_transform(p, name)) {
+        return true;
     }
     enum buffer buffer = buffer_by_name(name);
     if (buffer != BUFFER_N) {
         p->group = rule_group_for(p, buffer);
+        p->named = true;
         p->last = NULL;
         return true;
     }

@@ -83,13 +83,8 @@ bool rule_mistake(struct rule_parse *p, const char *format, ...)
 /* --- groups ------------------------------------------------------------------------------------
  */
 
-struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer)
+struct group_parse *rule_group_new(struct rule_parse *p, enum buffer buffer)
 {
-    for (size_t i = 0; i < p->n_groups; i++) {
-        if (p->groups[i].buffer == buffer && p->groups[i].n_transforms == 0) {
-            return &p->groups[i];
-        }
-    }
     if (p->n_groups == RULE_GROUPS_MAX) {
         (void)rule_mistake(p, "more than %d buffers in one rule", RULE_GROUPS_MAX);
         return NULL;
@@ -101,6 +96,16 @@ struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer)
     return g;
 }
 
+struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer)
+{
+    for (size_t i = 0; i < p->n_groups; i++) {
+        if (p->groups[i].buffer == buffer && p->groups[i].n_transforms == 0) {
+            return &p->groups[i];
+        }
+    }
+    return rule_group_new(p, buffer);
+}
+
 struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind)
 {
     if (p->group == NULL) {
@@ -110,6 +115,7 @@ struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind)
         (void)rule_mistake(p, "more than %d tests of one buffer", RULE_TESTS_MAX);
         return NULL;
     }
+    p->named = false;
     struct rule_test *t = &p->group->tests[p->group->n_tests++];
     *t = (struct rule_test){.kind = kind};
     return t;
@@ -139,7 +145,9 @@ static struct span group_key(const struct group_parse *g, struct sbuf *key, stru
     sbuf_reset(key);
     sbuf_add_format(key, "%d", (int)g->buffer);
     for (size_t i = 0; i < g->n_transforms; i++) {
-        sbuf_add_format(key, ",%u", (unsigned)g->transforms[i]);
+        const struct rule_step *t = &g->transforms[i];
+        sbuf_add_format(key, ",%d %d %u %u", (int)t->how, (int)t->mode, (unsigned)t->offset,
+                        (unsigned)t->bytes);
     }
     for (size_t i = 0; i < g->n_tests; i++) {
         const struct rule_test *t = &g->tests[i];
@@ -488,6 +496,7 @@ static bool read_rule(struct reader *r, struct rule_set *set, struct span line)
     p->n_mistakes = 0;
     p->n_groups = 0;
     p->group = NULL;
+    p->named = false;
     p->last = NULL;
     p->has_priority = false;
     p->keyword = span_of(NULL, 0);

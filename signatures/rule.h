@@ -96,6 +96,20 @@ enum rule_transform {
     TRANSFORM_NONE, /* what it would take away is not there */
 };
 
+/* What from_base64 does with a byte that is not of the alphabet. */
+enum rule_base64 {
+    RULE_BASE64_RFC4648, /* what stands before it counts */
+    RULE_BASE64_RFC2045, /* it is skipped */
+    RULE_BASE64_STRICT,  /* nothing counts; padding must be complete */
+};
+
+struct rule_step {
+    enum rule_transform how;
+    enum rule_base64 mode; /* this and the rest: from_base64 */
+    uint32_t offset;       /* bytes skipped */
+    uint32_t bytes;        /* bytes looked at behind that */
+};
+
 enum {
     RULE_TRANSFORMS_MAX = 4,
     RULE_GROUPS_MAX = 16,
@@ -109,7 +123,7 @@ enum {
 struct rule_group {
     enum buffer buffer;
     uint8_t n_transforms;
-    uint8_t transforms[RULE_TRANSFORMS_MAX]; /* enum rule_transform, in order */
+    struct rule_step transforms[RULE_TRANSFORMS_MAX]; /* in order */
     struct rule_test *tests;
     size_t n_tests;
     struct span text; /* its keywords as written: groups of equal text are the same */

@@ -11,7 +11,7 @@ enum { RULE_METADATA_MAX = 128, RULE_REFERENCES_MAX = 64, RULE_SCHEMES_MAX = 16 
 struct group_parse {
     enum buffer buffer;
     uint8_t n_transforms;
-    uint8_t transforms[RULE_TRANSFORMS_MAX];
+    struct rule_step transforms[RULE_TRANSFORMS_MAX];
     struct rule_test tests[RULE_TESTS_MAX];
     size_t n_tests;
 };
@@ -29,6 +29,7 @@ struct rule_parse {
     struct group_parse groups[RULE_GROUPS_MAX];
     size_t n_groups;
     struct group_parse *group; /* chosen by the last sticky buffer; NULL: none yet */
+    bool named;                /* it was named, and nothing was asked of it since */
     struct rule_test *last;    /* the content that modifiers apply to, or NULL */
     struct group_parse *last_group;
     struct signature_metadata metadata[RULE_METADATA_MAX];
@@ -55,6 +56,8 @@ bool rule_mistake(struct rule_parse *p, const char *format, ...) PRINTF(2, 3);
 /* The group of that buffer with no transforms, made if need be; NULL with a mistake told when there
  * are too many. */
 struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer);
+/* One more group of that buffer, empty; NULL with a mistake told when there are too many. */
+struct group_parse *rule_group_new(struct rule_parse *p, enum buffer buffer);
 /* Room for one more test in the chosen buffer (the payload when none was chosen), or NULL. */
 struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind);
 
@@ -109,6 +112,11 @@ bool keyword_fast_pattern(struct rule_parse *p, struct span value);
 bool keyword_rawbytes(struct rule_parse *p, struct span value);
 /* Whether the modifiers of a finished group's contents agree; tells of what does not. */
 bool keyword_content_check(struct rule_parse *p, const struct group_parse *group);
+
+/* keyword_transform.c */
+/* A transform without a value: true when `name` was one, and has been dealt with. */
+bool keyword_transform(struct rule_parse *p, struct span name);
+bool keyword_from_base64(struct rule_parse *p, struct span value);
 
 /* keyword_test.c */
 bool keyword_pcre(struct rule_parse *p, struct span value);

@@ -268,6 +268,37 @@ static void transforms_change_what_is_looked_at(void)
     bench_stop(&b);
 }
 
+static void base64_is_decoded_as_the_rule_says(void)
+{
+    struct bench b;
+#define WITH(words, text, sid)                                                                     \
+    ANY "(msg:\"m\"; http.referer; from_base64" words "; content:\"" text "\"; bsize:" sid         \
+        "; sid:" sid ";)\n"
+    /* The number is the length of what is decoded of "!!YWJj*ZGVmZ2g=" and what stands before. */
+    bench_start(&b, WITH(":offset 2", "abc", "3") WITH(":offset 2, mode rfc2045", "abcdefgh", "8")
+                        WITH(": mode: rfc2045 ,bytes 9, offset 2", "abcdef", "6")
+                            WITH(":offset 7,mode strict", "defgh", "5")
+                                WITH(":mode strict, offset 2", "abc", "9"));
+    field_of(&b, FIELD_HTTP_REFERER, "", SPAN("!!YWJj*ZGVmZ2g="));
+    EXPECT(&b, "modes", {3, "http.referer", NULL}, {8, "http.referer", NULL},
+           {6, "http.referer", NULL}, {5, "http.referer", NULL});
+    bench_stop(&b);
+#undef WITH
+}
+
+static void a_buffer_stands_with_and_without_a_transform(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; http.uri; content:\"/ABC\"; http.uri; to_lowercase; "
+                        "content:\"/abc\"; sid:1;)\n");
+    request(&b, "GET /abc HTTP/1.1\r\n\r\n");
+    expect_nothing(&b, "only one of both");
+    tx_again(&b);
+    request(&b, "GET /ABC HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "both", {1, "http.uri", NULL});
+    bench_stop(&b);
+}
+
 static void an_expression_that_explodes_is_counted(void)
 {
     struct bench b;
@@ -382,6 +413,8 @@ static CU_TestInfo rules[] = {
     {"rules ask what a look-up came to", rules_ask_what_a_lookup_came_to},
     {"rules see one dialect", rules_see_one_dialect},
     {"transforms change what is looked at", transforms_change_what_is_looked_at},
+    {"base64 is decoded as the rule says", base64_is_decoded_as_the_rule_says},
+    {"a buffer stands with and without a transform", a_buffer_stands_with_and_without_a_transform},
     {"an expression that explodes is counted", an_expression_that_explodes_is_counted},
     {"more hits than can be kept hide nothing", more_hits_than_can_be_kept_hide_nothing},
     CU_TEST_INFO_NULL,

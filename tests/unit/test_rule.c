@@ -158,8 +158,18 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "t.rules:1: sid 7: classtype: unknown class 'none'\n");
     expect_mistakes(RULE("http.uri:1; content:\"a\";"),
                     "t.rules:1: sid 7: http.uri: takes no value\n");
-    expect_mistakes(RULE("http.uri; from_base64:offset 2; content:\"a\";"),
-                    "t.rules:1: sid 7: from_base64: takes no value\n");
+#define BASE64_WORDS                                                                               \
+    "' is none of 'bytes 1' and more, 'offset 0' to 65535, 'mode rfc4648|rfc2045|strict', each "   \
+    "once\n"
+    expect_mistakes(RULE("http.uri; from_base64:offset 65536; content:\"a\";"),
+                    "t.rules:1: sid 7: from_base64: 'offset 65536" BASE64_WORDS);
+    expect_mistakes(RULE("http.uri; from_base64:mode strict, mode strict; content:\"a\";"),
+                    "t.rules:1: sid 7: from_base64: 'mode strict" BASE64_WORDS);
+    expect_mistakes(RULE("http.uri; from_base64:bytes name; content:\"a\";"),
+                    "t.rules:1: sid 7: from_base64: 'bytes name" BASE64_WORDS);
+    expect_mistakes(RULE("from_base64:bytes 3; content:\"a\";"),
+                    "t.rules:1: sid 7: from_base64: stands behind a sticky buffer and before its "
+                    "first test\n");
     expect_mistakes(RULE("http.uri; http.method; content:\"a\";"),
                     "t.rules:1: sid 7: nothing is asked of the buffer 'http.uri'\n");
     expect_mistakes("alert http any any -> any any (content:\"a\"; sid:3)\n",

@@ -1,0 +1,117 @@
+/* keyword_transform: what is done to a buffer before it is looked at.
+ *
+ * Written as Suricata 8 documents it. A transform belongs to the sticky buffer before it and makes
+ * a buffer of its own of it: the same buffer without it may stand in the same rule. Numbers that
+ * another keyword would have to extract first are not taken. */
+#include "sensor/base/bytes.h"
+#include "signatures/rule_parse.h"
+
+enum { BASE64_OFFSET_MAX = 65535 };
+
+static const struct {
+    const char *name;
+    enum rule_transform transform;
+} transforms[] = {
+    {"dotprefix", TRANSFORM_DOTPREFIX},
+    {"to_lowercase", TRANSFORM_TO_LOWERCASE},
+    {"to_uppercase", TRANSFORM_TO_UPPERCASE},
+    {"strip_whitespace", TRANSFORM_STRIP_WHITESPACE},
+    {"compress_whitespace", TRANSFORM_COMPRESS_WHITESPACE},
+    {"url_decode", TRANSFORM_URL_DECODE},
+    {"header_lowercase", TRANSFORM_HEADER_LOWERCASE},
+    {"strip_pseudo_headers", TRANSFORM_NONE},
+};
+
+static bool add_step(struct rule_parse *p, const struct rule_step *step)
+{
+    struct group_parse *g = p->group;
+    if (p->n_mistakes > 0) {
+        return false; /* the buffer it belongs to may be the one that is not known */
+    }
+    if (g != NULL && p->named && g->n_tests > 0) {
+        g = p->group = rule_group_new(p, g->buffer);
+    }
+    if (g == NULL || g->n_tests > 0) {
+        return rule_mistake(p, "stands behind a sticky buffer and before its first test");
+    }
+    if (g->n_transforms == RULE_TRANSFORMS_MAX) {
+        return rule_mistake(p, "more than %d transforms", RULE_TRANSFORMS_MAX);
+    }
+    g->transforms[g->n_transforms++] = *step;
+    return true;
+}
+
+bool keyword_transform(struct rule_parse *p, struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(transforms); i++) {
+        if (span_equal(name, span_str(transforms[i].name))) {
+            p->keyword = name;
+            (void)add_step(p, &(struct rule_step){.how = transforms[i].transform});
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_mode(struct rule_step *step, struct span name)
+{
+    static const struct {
+        const char *name;
+        enum rule_base64 mode;
+    } modes[] = {{"rfc4648", RULE_BASE64_RFC4648},
+                 {"rfc2045", RULE_BASE64_RFC2045},
+                 {"strict", RULE_BASE64_STRICT}};
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        if (span_equal(name, span_str(modes[i].name))) {
+            step->mode = modes[i].mode;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "bytes 8", "offset 2", "mode strict"; a colon may stand behind the word. */
+static bool take_word(struct rule_step *step, struct span word, unsigned *seen)
+{
+    uint64_t n = 0;
+    size_t end = 0;
+    while (end < word.len && !byte_is_space(word.data[end]) && word.data[end] != ':') {
+        end++;
+    }
+    struct span name = span_head(word, end);
+    struct span value = span_trim(span_from(word, end));
+    value = span_at(value, 0) == ':' ? span_trim(span_from(value, 1)) : value;
+    unsigned bit = span_equal(name, SPAN("mode"))     ? 1
+                   : span_equal(name, SPAN("offset")) ? 2
+                   : span_equal(name, SPAN("bytes"))  ? 4
+                                                      : 0;
+    if (bit == 0 || (*seen & bit) != 0) {
+        return false;
+    }
+    *seen |= bit;
+    if (bit == 1) {
+        return take_mode(step, value);
+    }
+    bool good =
+        span_to_u64(value, &n) && (bit == 2 ? n <= BASE64_OFFSET_MAX : n > 0 && n <= UINT32_MAX);
+    *(bit == 2 ? &step->offset : &step->bytes) = (uint32_t)n;
+    return good;
+}
+
+/* from_base64[:[bytes N][, offset N][, mode rfc4648|rfc2045|strict]], in any order */
+bool keyword_from_base64(struct rule_parse *p, struct span value)
+{
+    struct rule_step step = {.how = TRANSFORM_FROM_BASE64, .bytes = UINT32_MAX};
+    unsigned seen = 0;
+    while (value.len > 0) {
+        struct span word = span_trim(span_split(&value, ','));
+        if (!take_word(&step, word, &seen)) {
+            return rule_mistake(p,
+                                "'%.*s' is none of 'bytes 1' and more, 'offset 0' to %d, 'mode "
+                                "rfc4648|rfc2045|strict', each once",
+                                (int)(word.len < 40 ? word.len : 40), (const char *)word.data,
+                                BASE64_OFFSET_MAX);
+        }
+    }
+    return add_step(p, &step);
+}
