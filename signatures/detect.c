@@ -295,7 +295,18 @@ void detect_region(struct detector *d, struct tx *tx, const struct region *regio
     if (tx == NULL) {
         forget_head(&d->heads[region->dir]);
         stats_add(d->stats, STAT_LOST_MEMORY, region->bytes.len);
-    } else if (region->kind == REGION_HEAD) {
+        return;
+    }
+    if (detect_engine(d, tx)->flow_rules.n > 0 && region->bytes.len > 0) {
+        const struct spot spot = {.tx = tx,
+                                  .field = region->field,
+                                  .item = region->item,
+                                  .dir = region->dir,
+                                  .layers = region->layers,
+                                  .around = region->bytes};
+        detect_flow_rules(d, &spot);
+    }
+    if (region->kind == REGION_HEAD) {
         scan_head(d, tx, region);
     } else {
         struct head *h = &d->heads[region->dir];

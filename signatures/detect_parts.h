@@ -64,6 +64,7 @@ struct waiting {
 struct tx_state {
     struct edition *edition;
     uint64_t *held; /* bit set of groups that hold */
+    uint64_t *met;  /* bit set of the engine's flow_rules that were looked at, and are not again */
     struct waiting *waiting;
     struct told *told;
     struct body *bodies; /* open ones */
@@ -175,6 +176,8 @@ void detect_refuel(struct detector *d);
  * for it. */
 void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
                   const struct verify_view *view);
+/* Looks at the rules that ask for no byte, now that some have come. */
+void detect_flow_rules(struct detector *d, const struct spot *spot);
 /* Counts and tells that an expression of the rule gave up. */
 void detect_gave_up(struct detector *d, const struct engine_rule *rule);
 /* Tries the groups of a field (FIELD_N: of the payload) that were hit, and those without a pattern.

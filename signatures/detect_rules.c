@@ -272,7 +272,7 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
         (rule->flow & RULE_NOT_ESTABLISHED && is_established(conn))) {
         return false;
     }
-    return (ends_are(rule, conn, dir) ||
+    return (ends_are(rule, conn, rule->whole_tx ? TO_SERVER : dir) ||
             (rule->both_ways && ends_are(rule, conn, direction_other(dir)))) &&
            amounts_are(rule, conn);
 }
@@ -422,6 +422,55 @@ static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint
     }
 }
 
+/* Gives a rule that its deciding part has come for, or keeps it. */
+static void look_at_rule(struct detector *d, const struct spot *spot, const struct tx_state *state,
+                         uint32_t i)
+{
+    if (holds_now(state, &state->edition->engine->rules[i], spot->tx->conn)) {
+        detect_found(d, spot, i, NULL);
+    } else {
+        detect_wait(d, spot, i, NULL);
+    }
+}
+
+/* Rules that were found may have left marks which others wait for, and so on. */
+static void settle_marks(struct detector *d, struct tx *tx, struct tx_state *state)
+{
+    for (unsigned round = 0; state->marks_changed && round < MARK_ROUNDS; round++) {
+        state->marks_changed = false;
+        wake(d, tx, state, ENGINE_NONE);
+    }
+}
+
+void detect_flow_rules(struct detector *d, const struct spot *spot)
+{
+    const struct engine *e = detect_engine(d, spot->tx);
+    struct tx_state *state = NULL;
+    for (uint32_t i = 0; i < e->flow_rules.n; i++) {
+        uint32_t rule = e->flow_rules.items[i];
+        uint64_t bit = (uint64_t)1 << (i % 64);
+        if (!detect_rule_applies(e->rules[rule].rule, spot->tx, spot->dir)) {
+            continue;
+        }
+        state = state != NULL ? state : detect_state(d, spot->tx);
+        if (state != NULL && state->met == NULL) {
+            state->met =
+                arena_alloc(spot->tx->arena, (e->flow_rules.n + 63) / 64 * sizeof(*state->met));
+        }
+        if (state == NULL || state->met == NULL) {
+            stats_add(d->stats, STAT_FINDINGS_LOST, 1);
+            return;
+        }
+        if ((state->met[i / 64] & bit) == 0) {
+            state->met[i / 64] |= bit;
+            look_at_rule(d, spot, state, rule);
+        }
+    }
+    if (state != NULL) {
+        settle_marks(d, spot->tx, state);
+    }
+}
+
 static void group_holds(struct detector *d, const struct spot *spot, struct tx_state *state,
                         uint32_t group)
 {
@@ -432,20 +481,11 @@ static void group_holds(struct detector *d, const struct spot *spot, struct tx_s
     }
     wake(d, spot->tx, state, group);
     for (uint32_t i = 0; i < g->n_rules; i++) {
-        const struct engine_rule *rule = &e->rules[g->rules[i]];
-        if (!detect_rule_applies(rule->rule, spot->tx, spot->dir)) {
-            continue;
-        }
-        if (holds_now(state, rule, spot->tx->conn)) {
-            detect_found(d, spot, g->rules[i], NULL);
-        } else {
-            detect_wait(d, spot, g->rules[i], NULL);
+        if (detect_rule_applies(e->rules[g->rules[i]].rule, spot->tx, spot->dir)) {
+            look_at_rule(d, spot, state, g->rules[i]);
         }
     }
-    for (unsigned round = 0; state->marks_changed && round < MARK_ROUNDS; round++) {
-        state->marks_changed = false;
-        wake(d, spot->tx, state, ENGINE_NONE);
-    }
+    settle_marks(d, spot->tx, state);
 }
 
 void detect_gave_up(struct detector *d, const struct engine_rule *rule)

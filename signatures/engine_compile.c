@@ -207,18 +207,34 @@ static bool list_make(struct engine *e, struct engine_list *list, size_t n)
     return n == 0 || list->items != NULL;
 }
 
-/* Rules of each group that decides, and those that results decide; pass rules stand first. */
+/* The list of the rules that no group decides. */
+static struct engine_list *undecided(struct engine *e, const struct engine_rule *r)
+{
+    return r->rule->jndi.asked ? &e->result_rules : &e->flow_rules;
+}
+
+static void list_rule(struct engine *e, uint32_t i)
+{
+    const struct engine_rule *r = &e->rules[i];
+    if (r->deciding == ENGINE_NONE) {
+        struct engine_list *list = undecided(e, r);
+        list->items[list->n++] = i;
+    } else {
+        struct engine_group *g = &e->groups[r->deciding];
+        g->rules[g->n_rules++] = i;
+    }
+}
+
+/* Rules of each group that decides, and those that results or the flow decide; pass rules stand
+ * first. */
 static int list_rules(struct engine *e)
 {
-    size_t n_results = 0;
     for (uint32_t i = 0; i < e->n_rules; i++) {
-        uint32_t group = e->rules[i].deciding;
-        n_results += group == ENGINE_NONE;
-        if (group != ENGINE_NONE) {
-            e->groups[group].n_rules++;
-        }
+        const struct engine_rule *r = &e->rules[i];
+        (*(r->deciding == ENGINE_NONE ? &undecided(e, r)->n : &e->groups[r->deciding].n_rules))++;
     }
-    bool good = list_make(e, &e->result_rules, n_results);
+    bool good = list_make(e, &e->result_rules, e->result_rules.n) &&
+                list_make(e, &e->flow_rules, e->flow_rules.n);
     for (uint32_t i = 0; good && i < e->n_groups; i++) {
         struct engine_list list;
         good = list_make(e, &list, e->groups[i].n_rules);
@@ -227,16 +243,9 @@ static int list_rules(struct engine *e)
     }
     for (unsigned round = 0; good && round < 2; round++) {
         for (uint32_t i = 0; i < e->n_rules; i++) {
-            struct engine_rule *r = &e->rules[i];
-            bool pass = r->rule->signature.action == SIGNATURE_PASS;
-            if (pass != (round == 0)) {
-                continue;
-            }
-            if (r->deciding == ENGINE_NONE) {
-                e->result_rules.items[e->result_rules.n++] = i;
-            } else {
-                struct engine_group *g = &e->groups[r->deciding];
-                g->rules[g->n_rules++] = i;
+            bool pass = e->rules[i].rule->signature.action == SIGNATURE_PASS;
+            if (pass == (round == 0)) {
+                list_rule(e, i);
             }
         }
     }
@@ -318,7 +327,7 @@ static bool reads_bodies(const struct engine_group *g)
 enum engine_cost engine_rule_cost(const struct engine *e, const struct engine_rule *rule)
 {
     if (rule->deciding == ENGINE_NONE) {
-        return ENGINE_COST_RESULT;
+        return rule->rule->jndi.asked ? ENGINE_COST_RESULT : ENGINE_COST_FLOW;
     }
     const struct engine_group *g = &e->groups[rule->deciding];
     if (g->literal.len > 0) {
@@ -327,19 +336,28 @@ enum engine_cost engine_rule_cost(const struct engine *e, const struct engine_ru
     return reads_bodies(g) ? ENGINE_COST_BYTES : ENGINE_COST_FIELD;
 }
 
+static const char *tried_on(enum engine_cost cost)
+{
+    return cost == ENGINE_COST_BYTES   ? "all bytes of "
+           : cost == ENGINE_COST_FIELD ? "every value of "
+                                       : "every piece of every flow";
+}
+
 /* Rules that no pattern of the gate holds back, and on what they are tried instead. */
 static void warn_of_costs(const struct engine *e, struct errbuf *warnings)
 {
     for (uint32_t i = 0; i < e->n_rules && warnings != NULL; i++) {
         const struct engine_rule *r = &e->rules[i];
         enum engine_cost cost = engine_rule_cost(e, r);
-        if (cost == ENGINE_COST_BYTES || cost == ENGINE_COST_FIELD) {
+        if (cost >= ENGINE_COST_FIELD) {
             errbuf_add(warnings,
                        "%s:%zu: sid %u: no content of %d or more bytes must be there, so it is "
-                       "tried on %s of %s",
+                       "tried on %s%s",
                        r->rule->file, r->rule->line, (unsigned)r->rule->signature.sid, LITERAL_MIN,
-                       cost == ENGINE_COST_BYTES ? "all bytes" : "every value",
-                       buffer_info(e->groups[r->deciding].group->buffer).name);
+                       tried_on(cost),
+                       cost == ENGINE_COST_FLOW
+                           ? ""
+                           : buffer_info(e->groups[r->deciding].group->buffer).name);
         }
     }
 }

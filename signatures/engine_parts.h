@@ -52,6 +52,7 @@ struct engine {
     struct engine_group *groups;
     uint32_t n_groups;
     struct engine_list result_rules; /* pass rules first */
+    struct engine_list flow_rules;   /* those that look at no byte; pass rules first */
     struct engine_wants fields[FIELD_N];
     struct engine_wants payload;
     bool payload_anchored;    /* some group of the payload is */

@@ -202,6 +202,38 @@ static size_t any_addr(struct net_entry *entries, bool negated)
     return 2;
 }
 
+static bool same_net(const struct net_entry *a, const struct net_entry *b)
+{
+    return a->net.addr.family == b->net.addr.family && a->net.prefix_len == b->net.prefix_len &&
+           addr_in_net(&a->net.addr, &b->net.addr, b->net.prefix_len);
+}
+
+static bool is_excluded(const struct net_addrs *addrs, const struct net_entry *e)
+{
+    for (size_t i = 0; i < addrs->n; i++) {
+        if (addrs->entries[i].negated && same_net(&addrs->entries[i], e)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether no address can be in: none is named but such as are excluded as well. */
+static bool no_addr(const struct net_addrs *addrs)
+{
+    struct net_entry every[2];
+    (void)any_addr(every, false);
+    if (addrs->otherwise && !(is_excluded(addrs, &every[0]) && is_excluded(addrs, &every[1]))) {
+        return false;
+    }
+    for (size_t i = 0; i < addrs->n; i++) {
+        if (!addrs->entries[i].negated && !is_excluded(addrs, &addrs->entries[i])) {
+            return false;
+        }
+    }
+    return addrs->n > 0;
+}
+
 bool net_addrs_parse(struct span text, const struct net_variables *variables, struct arena *arena,
                      struct net_addrs *ret_addrs, char ret_why[NET_WHY_SIZE])
 {
@@ -232,7 +264,7 @@ bool net_addrs_parse(struct span text, const struct net_variables *variables, st
     }
     addrs.otherwise = r.others;
     *ret_addrs = addrs;
-    return true;
+    return !no_addr(&addrs) || refuse(&r, "no address is left in", text);
 }
 
 /* "80", "80:90", ":90", "80:". */
@@ -256,6 +288,32 @@ static bool port_range(struct span text, struct net_port_range *ret)
     ret->first = (uint16_t)first;
     ret->last = (uint16_t)last;
     return true;
+}
+
+static bool range_is_excluded(const struct net_ports *ports, uint16_t first, uint16_t last)
+{
+    for (size_t i = 0; i < ports->n; i++) {
+        const struct net_port_range *r = &ports->ranges[i];
+        if (r->negated && r->first == first && r->last == last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether no port can be in. */
+static bool no_port(const struct net_ports *ports)
+{
+    if (ports->otherwise && !range_is_excluded(ports, 0, 65535)) {
+        return false;
+    }
+    for (size_t i = 0; i < ports->n; i++) {
+        const struct net_port_range *r = &ports->ranges[i];
+        if (!r->negated && !range_is_excluded(ports, r->first, r->last)) {
+            return false;
+        }
+    }
+    return ports->n > 0;
 }
 
 bool net_ports_parse(struct span text, const struct net_variables *variables, struct arena *arena,
@@ -286,7 +344,7 @@ bool net_ports_parse(struct span text, const struct net_variables *variables, st
     }
     ports.otherwise = r.others;
     *ret_ports = ports;
-    return true;
+    return !no_port(&ports) || refuse(&r, "no port is left in", text);
 }
 
 bool net_addrs_have(const struct net_addrs *addrs, const struct addr *addr)

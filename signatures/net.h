@@ -33,7 +33,8 @@ struct net_ports {
 
 enum { NET_WHY_SIZE = 160 };
 
-/* Reads the text; what it makes lies in the arena. false: `why` says what is wrong with it. */
+/* Reads the text; what it makes lies in the arena. false: `why` says what is wrong with it; a text
+ * that leaves no address, or no port, is wrong. */
 MUST_USE bool net_addrs_parse(struct span text, const struct net_variables *variables,
                               struct arena *arena, struct net_addrs *ret_addrs,
                               char ret_why[NET_WHY_SIZE]);

@@ -358,6 +358,19 @@ static bool header_end(struct rule_parse *p, struct span addrs, struct span port
     return good;
 }
 
+static bool header_direction(struct rule_parse *p, struct span word)
+{
+    struct rule *r = p->rule;
+    r->both_ways = span_equal(word, SPAN("<>"));
+    r->whole_tx = span_equal(word, SPAN("=>"));
+    if (r->whole_tx && r->protocol != NULL && r->protocol->decoder == NULL) {
+        return rule_mistake(p, "'=>' wants a protocol of requests and answers, http or dns");
+    }
+    return r->both_ways || r->whole_tx || span_equal(word, SPAN("->")) ||
+           rule_mistake(p, "direction is '->', '<>' or '=>', not '%.*s'",
+                        (int)(word.len < 20 ? word.len : 20), (const char *)word.data);
+}
+
 static bool take_header(struct rule_parse *p, struct span header)
 {
     struct span words[7];
@@ -370,12 +383,7 @@ static bool take_header(struct rule_parse *p, struct span header)
     }
     bool good = header_action(p, words[0]);
     good = header_protocol(p, words[1]) && good;
-    p->rule->both_ways = span_equal(words[4], SPAN("<>"));
-    if (!p->rule->both_ways && !span_equal(words[4], SPAN("->"))) {
-        good =
-            rule_mistake(p, "direction is '->' or '<>', not '%.*s'",
-                         (int)(words[4].len < 20 ? words[4].len : 20), (const char *)words[4].data);
-    }
+    good = header_direction(p, words[4]) && good;
     good = header_end(p, words[2], words[3], true) && good;
     return header_end(p, words[5], words[6], false) && good;
 }
@@ -404,6 +412,18 @@ static bool copy_lists(struct rule_parse *p)
     return true;
 }
 
+static bool is_any(const struct net_addrs *addrs, const struct net_ports *ports)
+{
+    return addrs->n == 0 && ports->n == 0;
+}
+
+/* Whether a rule that looks at no byte says of which flows it is, or leaves marks in them. */
+static bool asks_of_flow(const struct rule *r)
+{
+    return r->n_amounts > 0 || r->n_flowbits > 0 || r->decoder != NULL ||
+           !is_any(&r->src, &r->src_ports) || !is_any(&r->dst, &r->dst_ports);
+}
+
 static void check_rule(struct rule_parse *p)
 {
     struct rule *r = p->rule;
@@ -425,7 +445,7 @@ static void check_rule(struct rule_parse *p)
     if (r->signature.msg.len == 0) {
         (void)rule_mistake(p, "no msg");
     }
-    if (n_tests == 0 && !r->jndi.asked && p->n_mistakes == 0) {
+    if (n_tests == 0 && !r->jndi.asked && !asks_of_flow(r) && p->n_mistakes == 0) {
         (void)rule_mistake(p, "no content, pcre or other test: it would match everything");
     }
 }

@@ -201,6 +201,7 @@ struct rule {
     struct net_ports src_ports;
     struct net_ports dst_ports;
     bool both_ways;
+    bool whole_tx; /* "=>": src asks and dst answers, whichever side a buffer comes from */
     unsigned flow; /* enum rule_flow */
     struct rule_amount amounts[RULE_AMOUNTS_MAX];
     uint8_t n_amounts;

@@ -197,6 +197,46 @@ static void sizes_of_the_flow_are_asked(void)
 #undef WITH
 }
 
+static void rules_without_a_test_are_asked_of_the_flow(void)
+{
+    struct bench b;
+#define WITH(header, options, sid) "alert tcp " header " (msg:\"m\"; " options " sid:" sid ";)\n"
+    bench_start(
+        &b,
+        WITH("any any -> any any", "dsize:>9;", "1") WITH("any any -> any any", "dsize:<9;", "2")
+            WITH("192.0.2.4 any -> any any", "", "3") WITH("198.51.100.9 any -> any any", "", "4")
+                WITH("any any -> any any", "flowbits:isset,late;", "5")
+                    WITH("any any -> any any", "flow:to_client; flowbits:isset,late;", "6")
+                        WITH("any any -> any any", "content:\"abc\"; flowbits:set,late;", "7")
+                            WITH("any any -> any any", "flowbits:set,other; noalert;", "8")
+                                WITH("any any -> any any", "flowbits:isset,other;", "9"));
+    b.conn.piece_bytes = 10;
+    head(&b, SPAN("xxabc"));
+    b.conn.piece_bytes = 8;
+    head(&b, SPAN("abc"));
+    EXPECT(&b, "each once, when it holds", {1, "http.header", NULL}, {3, "http.header", NULL},
+           {9, "http.header", NULL}, {7, "http.header", NULL}, {5, "http.header", NULL},
+           {2, "http.header", NULL});
+    bench_stop(&b);
+#undef WITH
+}
+
+static void an_arrow_of_two_lines_is_both_sides_of_a_transaction(void)
+{
+    struct bench b;
+#define WITH(header, sid)                                                                          \
+    "alert http " header " (msg:\"m\"; http.uri; content:\"/x\"; http.stat_code; "                 \
+    "content:\"200\"; sid:" sid ";)\n"
+    bench_start(&b, WITH("192.0.2.4 any => any any", "1") WITH("any any => 192.0.2.4 any", "2")
+                        WITH("192.0.2.4 any -> any any", "3"));
+    request(&b, "GET /x HTTP/1.1\r\n\r\n");
+    const struct field code = {.id = FIELD_HTTP_STAT_CODE, .value = SPAN("200"), .dir = TO_CLIENT};
+    detect_field(b.detector, &b.tx, &code);
+    EXPECT(&b, "both", {1, "http.stat_code", NULL});
+    bench_stop(&b);
+#undef WITH
+}
+
 static void a_pass_rule_silences_its_transaction(void)
 {
     struct bench b;
@@ -412,6 +452,9 @@ static CU_TestInfo rules[] = {
     {"a pass rule silences its transaction", a_pass_rule_silences_its_transaction},
     {"rules ask what a look-up came to", rules_ask_what_a_lookup_came_to},
     {"rules see one dialect", rules_see_one_dialect},
+    {"rules without a test are asked of the flow", rules_without_a_test_are_asked_of_the_flow},
+    {"an arrow of two lines is both sides of a transaction",
+     an_arrow_of_two_lines_is_both_sides_of_a_transaction},
     {"transforms change what is looked at", transforms_change_what_is_looked_at},
     {"base64 is decoded as the rule says", base64_is_decoded_as_the_rule_says},
     {"a buffer stands with and without a transform", a_buffer_stands_with_and_without_a_transform},
