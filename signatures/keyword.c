@@ -10,15 +10,15 @@
 #include "signatures/rule_parse.h"
 
 static const struct keyword keywords[] = {
-    {"msg", KEYWORD_VALUE, keyword_msg},
-    {"sid", KEYWORD_VALUE, keyword_sid},
-    {"rev", KEYWORD_VALUE, keyword_rev},
-    {"gid", KEYWORD_VALUE, keyword_gid},
+    {"msg", KEYWORD_ONCE, keyword_msg},
+    {"sid", KEYWORD_ONCE, keyword_sid},
+    {"rev", KEYWORD_ONCE, keyword_rev},
+    {"gid", KEYWORD_ONCE, keyword_gid},
     {"priority", KEYWORD_VALUE, keyword_priority},
     {"classtype", KEYWORD_VALUE, keyword_classtype},
     {"reference", KEYWORD_VALUE, keyword_reference},
     {"metadata", KEYWORD_VALUE, keyword_metadata},
-    {"target", KEYWORD_VALUE, keyword_target},
+    {"target", KEYWORD_ONCE, keyword_target},
     {"flow", KEYWORD_VALUE, keyword_flow},
     {"threshold", KEYWORD_VALUE, keyword_threshold},
     {"detection_filter", KEYWORD_VALUE, keyword_detection_filter},
@@ -53,7 +53,7 @@ static const struct keyword keywords[] = {
 const struct keyword *keyword_find(struct span name)
 {
     for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
-        if (span_equal(name, span_str(keywords[i].name))) {
+        if (span_equal_nocase(name, span_str(keywords[i].name))) {
             return &keywords[i];
         }
     }
@@ -86,19 +86,28 @@ static void move_last(struct rule_parse *p, struct span name, enum buffer buffer
     p->last_group = to;
 }
 
+/* Names of buffers are written in small letters everywhere else. */
+enum { BUFFER_NAME_MAX = 64 };
+
 bool keyword_buffer(struct rule_parse *p, struct span name)
 {
     if (keyword_transform(p, name)) {
         return true;
     }
-    enum buffer buffer = buffer_by_name(name);
+    uint8_t small[BUFFER_NAME_MAX];
+    size_t n = name.len < sizeof(small) ? name.len : 0;
+    for (size_t i = 0; i < n; i++) {
+        small[i] = byte_lower(name.data[i]);
+    }
+    struct span own = span_of(small, n);
+    enum buffer buffer = buffer_by_name(own);
     if (buffer != BUFFER_N) {
         p->group = rule_group_for(p, buffer);
         p->named = true;
         p->last = NULL;
         return true;
     }
-    buffer = buffer_by_modifier(name);
+    buffer = buffer_by_modifier(own);
     if (buffer != BUFFER_N) {
         move_last(p, name, buffer);
         return true;

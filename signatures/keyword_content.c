@@ -86,6 +86,12 @@ static struct rule_content *last_with_number(struct rule_parse *p, struct span v
     return c;
 }
 
+/* Whether a modifier stands behind its content for the first time. */
+static bool is_first(struct rule_parse *p, bool was)
+{
+    return !was || rule_mistake(p, "stands there twice for one content");
+}
+
 bool keyword_nocase(struct rule_parse *p, struct span value)
 {
     (void)value;
@@ -100,7 +106,7 @@ bool keyword_depth(struct rule_parse *p, struct span value)
 {
     int64_t n = 0;
     struct rule_content *c = last_with_number(p, value, 1, &n);
-    if (c != NULL) {
+    if (c != NULL && is_first(p, c->has_depth)) {
         c->depth = n;
         c->has_depth = true;
     }
@@ -111,7 +117,8 @@ bool keyword_offset(struct rule_parse *p, struct span value)
 {
     int64_t n = 0;
     struct rule_content *c = last_with_number(p, value, 0, &n);
-    if (c != NULL) {
+    if (c != NULL && is_first(p, c->has_offset)) {
+        c->has_offset = true;
         c->offset = n;
     }
     return c != NULL;
@@ -121,7 +128,7 @@ bool keyword_distance(struct rule_parse *p, struct span value)
 {
     int64_t n = 0;
     struct rule_content *c = last_with_number(p, value, -INT32_MAX, &n);
-    if (c != NULL) {
+    if (c != NULL && is_first(p, c->has_distance)) {
         c->distance = n;
         c->has_distance = true;
         p->last->relative = true;
@@ -133,7 +140,7 @@ bool keyword_within(struct rule_parse *p, struct span value)
 {
     int64_t n = 0;
     struct rule_content *c = last_with_number(p, value, 1, &n);
-    if (c != NULL) {
+    if (c != NULL && is_first(p, c->has_within)) {
         c->within = n;
         c->has_within = true;
         p->last->relative = true;
@@ -168,6 +175,10 @@ bool keyword_fast_pattern(struct rule_parse *p, struct span value)
     if (c == NULL) {
         return false;
     }
+    if (p->has_fast) {
+        return rule_mistake(p, "stands there twice");
+    }
+    p->has_fast = true;
     c->fast = true;
     c->fast_len = c->bytes.len;
     if (value.len == 0 || span_equal(value, SPAN("only"))) {

@@ -44,7 +44,7 @@ static bool add_step(struct rule_parse *p, const struct rule_step *step)
 bool keyword_transform(struct rule_parse *p, struct span name)
 {
     for (size_t i = 0; i < ARRAY_LEN(transforms); i++) {
-        if (span_equal(name, span_str(transforms[i].name))) {
+        if (span_equal_nocase(name, span_str(transforms[i].name))) {
             p->keyword = name;
             (void)add_step(p, &(struct rule_step){.how = transforms[i].transform});
             return true;

@@ -17,6 +17,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { LINE_MAX_BYTES = 64 * 1024, OPTIONS_MAX = 256, MISTAKE_SIZE = 400 };
 
@@ -262,7 +263,7 @@ static bool take_options(struct rule_parse *p, struct span text, struct option *
             return false;
         }
         int64_t sid = 0;
-        if (span_equal(o->name, SPAN("sid")) && rule_number(o->value, &sid) && sid > 0 &&
+        if (span_equal_nocase(o->name, SPAN("sid")) && rule_number(o->value, &sid) && sid > 0 &&
             sid <= UINT32_MAX) {
             p->sid = (uint32_t)sid;
         }
@@ -271,7 +272,18 @@ static bool take_options(struct rule_parse *p, struct span text, struct option *
     return true;
 }
 
-static void apply_option(struct rule_parse *p, const struct option *o)
+static bool was_there(const struct option *options, const struct option *o)
+{
+    for (; options != o; options++) {
+        if (span_equal_nocase(options->name, o->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One of a rule's options, of which `options` is the first. */
+static void apply_option(struct rule_parse *p, const struct option *options, const struct option *o)
 {
     const struct keyword *k = keyword_find(o->name);
     p->keyword = span_of(NULL, 0);
@@ -289,8 +301,10 @@ static void apply_option(struct rule_parse *p, const struct option *o)
         return;
     }
     p->keyword = o->name;
-    if (k->value == KEYWORD_VALUE && o->value.len == 0) {
+    if ((k->value == KEYWORD_VALUE || k->value == KEYWORD_ONCE) && o->value.len == 0) {
         (void)rule_mistake(p, "a value is missing");
+    } else if (k->value == KEYWORD_ONCE && was_there(options, o)) {
+        (void)rule_mistake(p, "stands there twice");
     } else if (k->value == KEYWORD_ALONE && o->has_value) {
         (void)rule_mistake(p, "takes no value");
     } else {
@@ -321,7 +335,7 @@ static struct span take_word(struct span *rest)
 static bool header_action(struct rule_parse *p, struct span word)
 {
     for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-        if (span_equal(word, span_str(actions[i].name))) {
+        if (span_equal_nocase(word, span_str(actions[i].name))) {
             p->rule->signature.action = actions[i].action;
             return true;
         }
@@ -424,6 +438,41 @@ static bool asks_of_flow(const struct rule *r)
            !is_any(&r->src, &r->src_ports) || !is_any(&r->dst, &r->dst_ports);
 }
 
+/* Whether the buffer can come in what the header says: those of one protocol begin with its name.
+ */
+static bool is_of_protocol(const struct rule_protocol *protocol, enum buffer buffer)
+{
+    static const struct {
+        const char *before; /* of the buffer's name */
+        const char *decoder;
+    } owners[] = {{"http.", "http"},
+                  {"smtp.", "smtp"},
+                  {"email.", "smtp"},
+                  {"dns.", "dns"},
+                  {"ldap.", "ldap"}};
+    struct span name = span_str(buffer_info(buffer).name);
+    for (size_t i = 0; protocol != NULL && i < ARRAY_LEN(owners); i++) {
+        bool datagrams = strcmp(owners[i].decoder, "dns") == 0;
+        if (span_starts(name, span_str(owners[i].before))) {
+            return protocol->decoder != NULL
+                       ? span_starts(span_str(protocol->decoder), span_str(owners[i].decoder))
+                       : protocol->ip_proto != IP_PROTO_UDP || datagrams;
+        }
+    }
+    return true;
+}
+
+static void check_protocol(struct rule_parse *p)
+{
+    for (size_t i = 0; i < p->n_groups; i++) {
+        const struct group_parse *g = &p->groups[i];
+        if (g->n_tests > 0 && !is_of_protocol(p->rule->protocol, g->buffer)) {
+            (void)rule_mistake(p, "the protocol '%s' has no buffer '%s'", p->rule->protocol->name,
+                               buffer_info(g->buffer).name);
+        }
+    }
+}
+
 static void check_rule(struct rule_parse *p)
 {
     struct rule *r = p->rule;
@@ -439,6 +488,7 @@ static void check_rule(struct rule_parse *p)
         (void)keyword_content_check(p, &p->groups[i]);
         r->jndi.asked = r->jndi.asked || buffer_is_result(p->groups[i].buffer);
     }
+    check_protocol(p);
     if (p->sid == 0) {
         (void)rule_mistake(p, "no sid");
     }
@@ -469,7 +519,7 @@ static bool read_body(struct rule_parse *p, struct span line, struct option *opt
     }
     (void)take_header(p, span_head(line, open));
     for (size_t i = 0; i < n; i++) {
-        apply_option(p, &options[i]);
+        apply_option(p, options, &options[i]);
     }
     check_rule(p);
     return p->n_mistakes == 0 && copy_lists(p);
@@ -519,6 +569,7 @@ static bool read_rule(struct reader *r, struct rule_set *set, struct span line)
     p->named = false;
     p->last = NULL;
     p->has_priority = false;
+    p->has_fast = false;
     p->keyword = span_of(NULL, 0);
     p->rule = arena_alloc(set->arena, sizeof(*p->rule));
     if (p->rule == NULL) {

@@ -25,6 +25,7 @@ struct rule_content {
     bool has_distance;
     bool has_within;
     bool has_depth;
+    bool has_offset;
     int64_t offset;   /* from the buffer's start */
     int64_t depth;    /* from offset; the match lies before it */
     int64_t distance; /* from the end of the match before */

@@ -26,6 +26,7 @@ struct rule_parse {
     unsigned n_mistakes;
     struct rule *rule;
     bool has_priority;
+    bool has_fast; /* a content was chosen by fast_pattern */
     struct group_parse groups[RULE_GROUPS_MAX];
     size_t n_groups;
     struct group_parse *group; /* chosen by the last sticky buffer; NULL: none yet */
@@ -37,7 +38,8 @@ struct rule_parse {
     struct span schemes[RULE_SCHEMES_MAX];
 };
 
-enum keyword_value { KEYWORD_ALONE, KEYWORD_VALUE, KEYWORD_EITHER };
+/* KEYWORD_ONCE: a value, and once in a rule. */
+enum keyword_value { KEYWORD_ALONE, KEYWORD_VALUE, KEYWORD_EITHER, KEYWORD_ONCE };
 
 /* One row for each keyword of the language. apply() returns false when it has told of a mistake. */
 struct keyword {

@@ -1,0 +1,276 @@
+#!/usr/bin/python3
+"""Odd but legal rules load and mean what they say; illegal ones are told of, line, sid and keyword.
+
+test_language.py --jndiwatch PROGRAM
+
+Legal rules are put together from parts, each with whether the one conversation of the capture is
+its: addresses, ports, tests, white space, order, case, continued lines, comments, a byte order
+mark. A rule must fire when all its parts are true and be silent otherwise. Illegal ones have one
+mistake each, and must give a line that begins with file, line and sid and names the keyword.
+"""
+
+import argparse
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+
+import traffic  # its folders are searched for the next two
+import flows
+import run
+
+N_LEGAL = 320
+AT_ONCE = 40  # fewer than a transaction may have findings
+REQUEST = (b"POST /p/ab;cd?q=%41 HTTP/1.1\r\nHost: shop.example\r\n"
+           b"User-Agent: Tool \"q\" \\back; a:b|c\r\nReferer: aGVsbG8=\r\n"
+           b"Content-Length: 17\r\n\r\n"
+           b"hello=WORLD&x=AbC")
+
+# Each part with whether it is true of the conversation, 198.51.100.7 to port 80 of 192.0.2.10.
+SOURCES = [
+    ("any", True), ("ANY", True), ("198.51.100.7", True), ("[198.51.100.0/24]", True),
+    ("[2001:db8::/32,198.51.100.7]", True), ("[ 10.0.0.0/8 , 198.51.100.7 ]", True),
+    ("!192.0.2.0/24", True), ("![10.0.0.0/8,192.0.2.0/24]", True), ("[!192.0.2.1]", True),
+    ("[198.51.100.0/24,![198.51.100.8,198.51.100.9]]", True), ("$EXTERNAL_NET", True),
+    ("!$HOME_NET", True), ("[$EXTERNAL_NET,!198.51.100.8]", True), ("![![198.51.100.7]]", True),
+    ("[[[198.51.100.7]]]", True), ("[!198.51.100.0/24,198.51.100.7]", True),
+    ("[::ffff:0:0/96,198.51.100.6/31]", True), ("0.0.0.0/0", True),
+    ("198.51.100.8", False), ("2001:db8::1", False), ("[2001:db8::/32,!2001:db8:1::/48]", False),
+    ("!198.51.100.0/24", False), ("$HOME_NET", False), ("[198.51.100.0/24,!198.51.100.7]", False),
+    ("[198.51.100.0/24,![198.51.100.0/28,!198.51.100.8]]", False), ("::/0", False),
+]
+PORTS = [
+    ("any", True), ("80", True), ("[80,8080]", True), ("79:81", True), (":80", True),
+    ("80:", True), ("[1:1024,!81]", True), ("!8080", True), ("![8080,443]", True),
+    ("[ 80 ]", True), ("[!1:79,!81:]", True), ("0:65535", True),
+    ("81", False), ("!80", False), ("[1:1024,!80]", False), ("81:", False), (":79", False),
+    ("[443,[8080,8081]]", False),
+]
+TESTS = [
+    (r'http.user_agent; content:"Tool \"q\" \\back\; a\:b|7c|c"; bsize:21;', True),
+    (r'http.user_agent; content:"|54 6F6f 6c|"; startswith; content:"|22|q|22|"; distance:1; '
+     r'within:3;', True),
+    (r'http.user_agent; content:"BACK"; nocase; content:"back"; distance:0;', False),
+    (r'http.user_agent; content:!"back"; content:"Tool";', False),
+    (r'http.user_agent; content: "Tool" ;content:! "nothing" ;', True),
+    (r'http.user_agent; content:"c"; endswith; isdataat:20; isdataat:!21;', True),
+    (r'http.uri; content:"/p/ab|3b|cd"; startswith; content:"q=A"; distance:1;', True),
+    (r'http.uri; content:"/p/ab"; http.uri; to_uppercase; content:"/P/AB"; startswith;', True),
+    (r'content:"/p/ab"; http_uri; content:"POST"; http_method; depth:4;', True),
+    (r'content:"q=%41"; http_raw_uri; content:"q=%41"; http_uri;', False),
+    (r'http.uri; bsize:10<>20; content:"cd"; offset:6; depth:4;', True),
+    (r'http.uri; bsize:>20;', False),
+    (r'urilen:5<>30,raw; pcre:"/\/p\/[a-z]+\;cd/U";', True),
+    (r'http.uri; pcre:"/^\/P\/ab/i"; pcre:!"/nothing/";', True),
+    (r'http.uri; pcre:"/ab/"; content:"cd"; within:3; distance:1;', True),
+    (r'http.referer; from_base64; content:"hello"; bsize:5;', True),
+    (r'http.referer; from_base64:bytes 4,offset 0 , mode rfc2045; content:"hello";', False),
+    (r'http.request_body; content:"hello="; depth:6; fast_pattern; content:"WORLD";', True),
+    (r'http.request_body; content:"WORLD"; fast_pattern:1,3; content:"x=AbC"; endswith;', True),
+    (r'http.request_body; to_lowercase; content:"world&x=abc"; fast_pattern:only;', True),
+    (r'http_client_body; content:"hello";', None),
+    (r'http.host; content:"shop.example"; http.host; dotprefix; content:".example"; endswith;',
+     True),
+    (r'http.header_names; content:"|0d 0a|Host|0d 0a|User-Agent|0D0A|";', True),
+    (r'http.request_header; content:"Referer|3a 20|aGVs"; startswith;', True),
+    (r'content:"POST"; startswith; byte_test:1,=,0x4f,1; byte_test:1,!=,79,0;', True),
+    (r'dsize:>10; app-layer-protocol:http; stream_size:client,>,10;', True),
+    (r'app-layer-protocol:!http; content:"POST";', False),
+    (r'flowbits:isnotset,never; content:"POST";', True),
+    (r'flowbits:isset,never|other; content:"POST";', False),
+    (r'flow:established,to_server; content:"POST";', True),
+    (r'flow:from_server; content:"POST";', False),
+    (r'threshold:type limit,track by_src,count 1,seconds 60; http.method; content:"POST";', True),
+    (r'detection_filter:track by_dst, count 9, seconds 60; http.method; content:"POST";', False),
+]
+TESTS = [test for test in TESTS if test[1] is not None]
+ABOUT = ['gid:1', 'rev:4294967295', 'rev:0', 'priority:1', 'classtype:attempted-admin',
+         'reference:cve,2021-44228', 'reference:url,a.example/x?y=1', 'target:dest_ip',
+         'metadata:a b, c d e,f', 'metadata: created_at 2021_12_10', 'reference: arbitrary , x ']
+
+MISTAKES = [(keyword, options) for keyword, values in {
+    "content": [':', ':"a', ':"|zz|"', ':"|4|"', ':""', ':a', ':"|41"', ':"abc"; depth:1',
+                ':"abc"; within:2', ':"a"; offset:1; distance:1', ':"a"; startswith; depth:4',
+                ':!"a"; fast_pattern'],
+    "depth": [':4', ':x'],
+    "offset": [':1'], "distance": [':1'], "within": [':1'],
+    "nocase": ['', ':1'], "startswith": [''], "endswith": [''], "rawbytes": [''],
+    "fast_pattern": ['', ':only'],
+    "isdataat": [':', ':x', ':-1', ':4,nowhere'], "bsize": [':', ':<', ':9<>3', ':a', ':<>4'],
+    "pcre": [':"/(/"', ':"abc"', ':"/a/Z!"', ':"/a{9999999}/"', ':/a/', ':"//"'],
+    "byte_test": [':1', ':1,~,3,0', ':99,>,3,0', ':1,>,x,0', ':1,>,1,0,sideways', ':0,>,1,0'],
+    "byte_jump": [':x,0', ':4', ':4,0,upwards', ':24,0,string'],
+    "dsize": [':x', ':>', ':5<>1', ':'], "stream_size": [':x', ':client,?,4', ':client,>'],
+    "flow": [':sideways', ':to_server,to_client', ':'],
+    "flowbits": [':set', ':jump,a', ':set,a|b', ':isset,'],
+    "threshold": [':type never, track by_src, count 1, seconds 1',
+                  ':type limit, track by_src, count 0, seconds 1', ':type limit', ':'],
+    "detection_filter": [':track by_src', ':track by_x, count 1, seconds 1',
+                         ':track by_src, count 1, seconds 4294967296'],
+    "priority": [':x', ':0', ':300', ':-1'], "classtype": [':not-there-at-all', ':'],
+    "reference": [':cve', ':', ':cve,'], "metadata": [':'], "target": [':nobody'],
+    "rev": [':x', ':-1', ':4294967296'], "gid": [':x', ':0', ':99999999999999999999'],
+    "msg": [':unquoted', ':"open', ':'], "urilen": [':x', ':5<>1', ':4,odd'],
+    "to_lowercase": ['', ':1'], "dotprefix": [''], "url_decode": [''],
+    "from_base64": ['', ':offset x', ':mode odd', ':bytes 0'],
+    "app-layer-protocol": [':nosuch', ':'], "noalert": [':1'],
+    "jndi.class": [':evil', ':'], "jndi.scheme": [':', ':!'], "jndi.reaches_network": [':maybe'],
+    "jndi.dialect": [':english'], "http.uri": ['', ':1'], "http.nosuch": ['', '; content:"a"'],
+    "http_uri": ['', ':1'], "luajit": [':x'], "filemd5": [':x'], "iprep": [':any,x,>,3'],
+    "ttl": [':300'], "itype": [':8'], "NOSUCH": [':1'], "sid": [':x', ':0', ':4294967296', ':-7'],
+}.items() for options in values]
+TWICE = ["depth:4", "offset:1", "distance:1", "within:4", "fast_pattern", "rev:1", "gid:1",
+         'msg:"m"', "target:src_ip"]
+ALIEN = [("dns", "http.uri"), ("http", "dns.query"), ("udp", "smtp.helo"),
+         ("smtp", "ldap.request.dn"), ("tls", "email.subject")]
+HEADERS = [
+    ("alret http any any -> any any", "alret"), ("alert htttp any any -> any any", "htttp"),
+    ("alert http any any any any", "direction|begins"), ("alert http any any <- any any", "<-"),
+    ("alert tcp any any => any any", "=>"), ("alert http 1.2.3 any -> any any", r"1\.2\.3"),
+    ("alert http 1.2.3.4/33 any -> any any", "/33"),
+    ("alert http any any -> 2001:db8::/129 any", "129"),
+    ("alert http [1.2.3.4 any -> any any", "begins"), ("alert http any 99999 -> any any", "99999"),
+    ("alert http any 20:10 -> any any", "20:10"), ("alert http any any -> any", "begins"),
+    ("alert http ![any] any -> any any", "no address"),
+    ("alert http any !any -> any any", "no port"),
+    ("alert http [] any -> any any", "empty"),
+    ("alert http [1.2.3.4,] any -> any any", "last ','"),
+    ("alert http $NOSUCH any -> any any", "NOSUCH"),
+    ("alert http any [80,!80] -> any any", "no port"),
+    ("alert http any : -> any any", "':'"), ("alert http !1.2.3.4!5 any -> any any", "!5"),
+    ("alert any any -> any any", "begins"), ("alert http any any -> any any any", "begins"),
+]
+
+
+def spell(dice, keyword_case, header, options):
+    """A rule in one of its many spellings."""
+    gap = dice.choice([" ", "  ", "\t", " \t "])
+    sep = dice.choice(["; ", ";", " ;  ", ";\t"])
+    if keyword_case:
+        options = [re.sub(r"(^|(?<!\\); ?)([a-z_.]+)", lambda m: m[1] + m[2].upper(), option)
+                   for option in options]
+    text = gap.join(header) + dice.choice([" (", "(", " ( "]) + sep.join(options) + ";" + \
+        dice.choice([")", " )", ")  "])
+    if dice.random() < 0.3:
+        at = text.index("(") + 1
+        text = text[:at] + dice.choice([" \\\n", "\\\r\n   ", " \\\n \\\n"]) + text[at:]
+    return text
+
+
+def legal(dice, sid):
+    """(text of a rule, whether it fires)."""
+    source, by_source = dice.choice(SOURCES)
+    port, by_port = dice.choice(PORTS)
+    tests, by_tests = dice.choice(TESTS)
+    if dice.random() < 0.6:
+        source, by_source = dice.choice([s for s in SOURCES if s[1]])
+        port, by_port = dice.choice([p for p in PORTS if p[1]])
+    header = [dice.choice(["alert", "ALERT"]), dice.choice(["http", "HTTP", "http1", "tcp", "ip"]),
+              source, "any", "->", dice.choice(["any", "$HOME_NET", "[192.0.2.10]"]), port]
+    about = ['msg:"odd \\"one\\"; %d"' % sid, "sid:%d" % sid] + dice.sample(ABOUT, 3)
+    about = [word for i, word in enumerate(about)
+             if word.split(":")[0] in ("reference", "metadata") or
+             word.split(":")[0] not in [w.split(":")[0] for w in about[:i]]]
+    dice.shuffle(about)
+    cut = dice.randrange(len(about) + 1)
+    options = about[:cut] + [tests.rstrip(";")] + about[cut:]
+    return spell(dice, dice.random() < 0.2, header, options), by_source and by_port and by_tests
+
+
+def run_program(program, folder, rules, arguments):
+    path = os.path.join(folder, "odd.rules")
+    with open(path, "wb") as file:
+        file.write(rules)
+    return subprocess.run([program, "-S", path] + arguments, capture_output=True, timeout=120,
+                          check=False)
+
+
+def check_legal(program, folder):
+    dice = random.Random(20211210)
+    talk = flows.Talk(("198.51.100.7", 40000), ("192.0.2.10", 80), flows.START_US).open()
+    talk.client(REQUEST, 1400).server(flows.response(), 1400).close()
+    capture = os.path.join(folder, "made.pcap")
+    config = os.path.join(folder, "jndiwatch.yaml")
+    with open(capture, "wb") as file:
+        file.write(flows.pcap(talk.frames))
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f'vars:\n  HOME_NET: "{traffic.HOME_NET}"\n  EXTERNAL_NET: "!$HOME_NET"\n')
+    for first in range(1, N_LEGAL + 1, AT_ONCE):
+        made = {sid: legal(dice, sid) for sid in range(first, first + AT_ONCE)}
+        end = dice.choice(["\n", "\r\n", "\n# a comment (of no rule; sid:1;)\n", "\n\n \t\n"])
+        text = dice.choice(["", "\ufeff", "#!x\n"])
+        text += "".join(rule + end for rule, _fires in made.values())
+        done = run_program(program, folder, text.encode(),
+                           ["-c", config, "-r", capture, "-o", "-"])
+        told = {event["alert"]["signature_id"] for event in run.parse(done.stdout)
+                if event["event_type"] == "alert"}
+        for line in done.stderr.decode().splitlines():
+            if "odd.rules" in line and "no content of 2" not in line:
+                yield f"legal: {line}"
+        for sid, (rule, fires) in made.items():
+            if fires != (sid in told):
+                yield f"{'silent' if fires else 'fired'}: {rule!r}"
+
+
+def illegal():
+    """(text of a rule, its sid or None, what the message must say) for each mistake."""
+    rules = []
+
+    def add(header, options, named, sid=True, msg=True):
+        number = 1000 + len(rules)
+        text = (f"""{header} ({'msg:"m"; ' if msg else ''}{options};"""
+                f"{f' sid:{number};' if sid else ''})")
+        rules.append((text, number if sid else None, named))
+
+    for keyword, options in MISTAKES:
+        for protocol in ("http", "tcp", "ip"):
+            add(f"alert {protocol} any any -> any any", keyword + options, re.escape(keyword),
+                keyword != "sid", keyword != "msg")
+    for word in TWICE:
+        add("alert tcp any any -> any any", f'content:"abc"; {word}; {word}',
+            word.split(":", maxsplit=1)[0] + ": stands there twice", msg="msg" not in word)
+    for protocol, buffer in ALIEN:
+        add(f"alert {protocol} any any -> any any", f'{buffer}; content:"abc"',
+            f"'{protocol}' has no buffer '{buffer}'")
+    for header, named in HEADERS:
+        add(header, 'content:"abc"', named)
+    return rules
+
+
+def check_illegal(program, folder):
+    rules = illegal()
+    lines = [text for text, _sid, _named in rules]
+    good = 'alert http any any -> any any (msg:"good"; content:"good"; sid:5;)'
+    done = run_program(program, folder, "\n".join(lines + [good, ""]).encode(), ["-T"])
+    if done.returncode != 2:
+        yield f"exit code {done.returncode}"
+    told = {}
+    for line in done.stderr.decode().splitlines():
+        found = re.search(r"odd\.rules:(\d+): (.*)", line)
+        if found:
+            told.setdefault(int(found[1]), []).append(found[2])
+    for i, (_text, sid, named) in enumerate(rules):
+        text = told.get(i + 1, [""])[0]
+        if not re.search(named, text) or (sid and f"sid {sid}: " not in text):
+            yield f"{lines[i]}: {told.get(i + 1)}"
+    if len(lines) + 1 in told:
+        yield f"good: {told[len(lines) + 1]}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jndiwatch", required=True)
+    options = parser.parse_args()
+    n_wrong = 0
+    for check in (check_legal, check_illegal):
+        with tempfile.TemporaryDirectory(prefix="jndiwatch-language-") as folder:
+            wrong = list(check(options.jndiwatch, folder))
+        n_wrong += len(wrong)
+        print(f"{'not ok' if wrong else 'ok'} {check.__name__}", *wrong, sep="\n    ")
+    return 1 if n_wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
