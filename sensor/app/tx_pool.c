@@ -86,7 +86,12 @@ void tx_keep(struct tx *tx, const struct field *field, size_t max)
 {
     struct span item = span_head(field->item, max);
     struct span value = span_head(field->value, max);
-    struct kept_field *kept = arena_alloc(tx->arena, sizeof(*kept) + item.len + value.len);
+    bool cut = value.len < field->value.len;
+    struct span tail = cut && field->id == FIELD_HTTP_REQUEST_HEADER
+                           ? span_from(field->value, field->value.len - value.len)
+                           : span_of(NULL, 0);
+    struct kept_field *kept =
+        arena_alloc(tx->arena, sizeof(*kept) + item.len + value.len + tail.len);
     if (kept == NULL) {
         tx->flags |= TX_TRUNCATED;
         return;
@@ -99,7 +104,10 @@ void tx_keep(struct tx *tx, const struct field *field, size_t max)
     kept->dir = field->dir;
     kept->item = span_of(room, item.len);
     kept->value = span_of(behind, value.len);
-    kept->cut = value.len < field->value.len;
+    bytes_copy(&behind[value.len], tail.data, tail.len);
+    kept->tail = span_of(&behind[value.len], tail.len);
+    kept->cut = cut;
+    kept->truncated = (field->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0;
     *tx->kept_end = kept;
     tx->kept_end = &kept->next;
 }

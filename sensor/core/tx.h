@@ -21,7 +21,9 @@ struct kept_field {
     enum direction dir;
     struct span item;
     struct span value;
+    struct span tail; /* of a request header that was cut here: as many of its last bytes */
     bool cut;
+    bool truncated; /* its end was never seen */
 };
 
 /* A request and its response, or a mail. Made and owned by the pipeline, in an arena of its own

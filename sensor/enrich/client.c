@@ -100,6 +100,19 @@ static bool is_trusted(const struct client_policy *p, const struct addr *a)
 /* --- reading a header
  * ----------------------------------------------------------------------------------- */
 
+/* What listens on both families writes "::ffff:192.0.2.1" (RFC 4291 section 2.5.5.2). */
+static struct addr unmapped(const struct addr *addr)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct addr v4 = {.family = 4};
+    if (addr->family != 6 ||
+        !span_equal(span_of(addr->bytes, sizeof(mapped)), span_of(mapped, sizeof(mapped)))) {
+        return *addr;
+    }
+    bytes_copy(v4.bytes, addr->bytes + sizeof(mapped), 4);
+    return v4;
+}
+
 /* "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1", each perhaps in quotes. */
 static bool parse_node(struct span text, struct addr *ret_addr)
 {
@@ -107,12 +120,17 @@ static bool parse_node(struct span text, struct addr *ret_addr)
     if (text.len >= 2 && text.data[0] == '"' && text.data[text.len - 1] == '"') {
         text = span_sub(text, 1, text.len - 2);
     }
-    if (addr_parse(text, ret_addr)) {
-        return true;
-    }
     size_t colon = span_rfind_byte(text, ':');
-    return colon != SPAN_NONE && addr_parse(span_head(text, colon), ret_addr);
+    if (!addr_parse(text, ret_addr) &&
+        (colon == SPAN_NONE || !addr_parse(span_head(text, colon), ret_addr))) {
+        return false;
+    }
+    *ret_addr = unmapped(ret_addr);
+    return true;
 }
+
+/* What can be no address: left of it nothing is sure. */
+#define NOBODY SPAN("unknown")
 
 /* The node of for= in one element of Forwarded: "for=192.0.2.1;proto=http". */
 static struct span forwarded_node(struct span element)
@@ -123,7 +141,7 @@ static struct span forwarded_node(struct span element)
             return span_from(pair, 4);
         }
     }
-    return span_of(NULL, 0);
+    return NOBODY;
 }
 
 struct chain {
@@ -140,20 +158,42 @@ static void chain_add(struct chain *c, struct span node)
     c->nodes[c->n++] = node;
 }
 
+/* Elements without anything in them are none (RFC 9110 section 5.6.1). */
+static void add_list(struct chain *c, struct span list, bool forwarded)
+{
+    while (list.len > 0) {
+        struct span part = span_trim(span_split(&list, ','));
+        if (part.len > 0) {
+            chain_add(c, forwarded ? forwarded_node(part) : part);
+        }
+    }
+}
+
+/* The nearest proxy writes at the end of the list: of a long one the end is what counts, and one
+ * whose end is not known names nobody. */
+static void read_value(struct chain *c, const struct kept_field *k, enum form form)
+{
+    struct span list = k->value;
+    bool whole = !k->cut && !k->truncated;
+    if (!whole) {
+        list = k->tail;
+        (void)span_split(&list, ','); /* begins anywhere */
+        chain_add(c, NOBODY);
+    }
+    if (form == FORM_ONE && whole && list.len > 0) {
+        chain_add(c, list);
+    } else if (form != FORM_ONE && !k->truncated) {
+        add_list(c, list, form == FORM_FORWARDED);
+    }
+}
+
 static void read_chain(const struct tx *tx, const struct header *h, struct chain *ret)
 {
-    struct span name = span_str(h->name);
     ret->n = 0;
     for (const struct kept_field *k = tx_field(tx, FIELD_HTTP_REQUEST_HEADER); k != NULL;
          k = tx_next_field(k)) {
-        if (!span_equal(k->item, name)) {
-            continue;
-        }
-        struct span rest = k->value;
-        while (rest.len > 0) {
-            struct span part = h->form == FORM_ONE ? rest : span_split(&rest, ',');
-            rest = h->form == FORM_ONE ? span_of(NULL, 0) : rest;
-            chain_add(ret, h->form == FORM_FORWARDED ? forwarded_node(part) : part);
+        if (span_equal(k->item, span_str(h->name))) {
+            read_value(ret, k, h->form);
         }
     }
 }

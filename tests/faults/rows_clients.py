@@ -30,14 +30,15 @@ def session(*mails, xclient=None):
 
 
 def clients(lab, capture, trusted):
-    """Address and witness of each alert's client; the address is on the smtp event, too."""
+    """Address and witness of each alert's client; the address is on the smtp or http event, too."""
     lab.write("mail.pcap", capture)
     ended = lab.run("-r", "mail.pcap", "-o", "-", "--set", f"client.trusted={trusted}")
     expect(ended, 0)
     events = parse(ended.out)
     alerts = [event["alert"]["context"].get("client", {}) for event in of_type(events, "alert")]
     vars_of = [{key: value for var in event.get("metadata", {}).get("flowvars", [])
-                for key, value in var.items()} for event in of_type(events, "smtp")]
+                for key, value in var.items()}
+               for kind in ("smtp", "http") for event in of_type(events, kind)]
     demand(sorted(one.get("ip", "") for one in alerts)
            == sorted(one.get("client_ip", "") for one in vars_of), f"{alerts} and {vars_of}")
     return [(one.get("ip"), one.get("from"), one.get("trusted_hops")) for one in alerts]
@@ -56,6 +57,30 @@ def mail_clients(lab):
             (session([]), "198.51.100.7", [nobody]))):
         found = clients(lab, capture, trusted)
         demand(found == wanted, f"case {i}: {found}")
+
+
+def request_with(*headers):
+    """One request with a look-up, from the relay's address."""
+    talk = flows.Talk(RELAY, ("192.0.2.10", 80)).open()
+    talk.client(flows.request(b"/?x=" + flows.lookup("web"), headers)).server(flows.response())
+    return flows.pcap(talk.close().frames)
+
+
+def web_clients(lab):
+    """However long the list that comes with the request: what the trusted proxy wrote counts."""
+    nobody, real = (None, None, None), ("203.0.113.77", "x-forwarded-for", 1)
+    name = b"X-Forwarded-For"
+    cases = [([(name, b"6.6.6.6, 203.0.113.77")], real),
+             ([(name, b"6.6.6.6")] * 70 + [(name, b"203.0.113.77")], real),
+             ([(name, b"6.6.6.6, _hidden, 203.0.113.77")], real),
+             ([(name, b"203.0.113.77, unknown")], nobody),
+             ([(b"Forwarded", b"for=203.0.113.77, for=_x")], nobody)]
+    # Each cut of what is kept, 2 KiB, in turn behind a whole address.
+    cases += [([(name, b"6.6.6.6, " * n + b" " * pad + b"203.0.113.77")], real)
+              for n in (226, 227, 228, 800) for pad in range(9)]
+    for i, (headers, wanted) in enumerate(cases):
+        found = clients(lab, request_with(*headers), "198.51.100.7")
+        demand(found == [wanted], f"case {i}: {found}")
 
 
 ASSETS = """
@@ -96,4 +121,4 @@ def wrong_assets(lab):
 
 
 TESTS = [("assets", assets), ("wrong assets", wrong_assets),
-         ("clients of mail relays", mail_clients)]
+         ("clients of mail relays", mail_clients), ("clients of proxies", web_clients)]

@@ -120,7 +120,13 @@ static void the_rightmost_untrusted_address_is_the_client(void)
         {"192.0.2.1", "x-forwarded-for", "203.0.113.7:4711", NULL, "203.0.113.7", 1},
         {"192.0.2.1", "x-forwarded-for", "203.0.113.7, ${jndi:ldap://x/a}", NULL, NULL, 0},
         {"192.0.2.1", "x-forwarded-for", "unknown, 192.0.2.4", NULL, "192.0.2.4", 2},
+        {"192.0.2.1", "x-forwarded-for", "203.0.113.7,, 192.0.2.9, ", NULL, "203.0.113.7", 2},
+        {"192.0.2.1", "x-forwarded-for", "::ffff:203.0.113.7, ::ffff:192.0.2.9", NULL,
+         "203.0.113.7", 2},
+        {"192.0.2.1", "x-forwarded-for", "[::ffff:203.0.113.7]:80", NULL, "203.0.113.7", 1},
         {"198.51.100.1", "x-forwarded-for", "203.0.113.7", NULL, NULL, 0},
+        {"192.0.2.1", "forwarded", "for=203.0.113.7, proto=https", NULL, NULL, 0},
+        {"192.0.2.1", "forwarded", "for=203.0.113.7, 203.0.113.8", NULL, NULL, 0},
         {"2001:db8::1", "forwarded", "for=1.1.1.1, for=\"[2600::7]:80\";proto=https", NULL,
          "2600::7", 1},
         {"192.0.2.1", "forwarded", "for=_hidden", NULL, NULL, 0},
@@ -140,6 +146,38 @@ static void the_rightmost_untrusted_address_is_the_client(void)
             first.next = &second;
         }
         expect_client(p, &tx, c->client, c->header, c->hops);
+    }
+    client_policy_free(&p);
+}
+
+/* A list may be longer than what is kept of it, and its end is what proxies wrote. */
+static void of_a_long_list_the_end_counts(void)
+{
+    static const struct {
+        const char *header;
+        const char *tail;
+        const char *client;
+        unsigned hops;
+        bool truncated;
+    } cases[] = {
+        {"x-forwarded-for", "6.6.6.6, 203.0.113.7, 192.0.2.9", "203.0.113.7", 2, false},
+        {"x-forwarded-for", "6.6.6.6, 192.0.2.9", "192.0.2.9", 2, false},
+        {"x-forwarded-for", "6.6.6.6", NULL, 0, false},
+        {"x-forwarded-for", "", NULL, 0, true},
+        {"forwarded", "=6.6.6.6,for=203.0.113.7", "203.0.113.7", 1, false},
+        {"true-client-ip", "x,203.0.113.7", NULL, 0, false},
+    };
+    struct client_policy *p = policy();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct conn conn = {.addr[TO_SERVER] = addr("192.0.2.1")};
+        struct kept_field header = {.id = FIELD_HTTP_REQUEST_HEADER,
+                                    .item = span_str(cases[i].header),
+                                    .value = SPAN("6.6.6.6"),
+                                    .tail = span_str(cases[i].tail),
+                                    .cut = !cases[i].truncated,
+                                    .truncated = cases[i].truncated};
+        struct tx tx = {.conn = &conn, .kept = &header};
+        expect_client(p, &tx, cases[i].client, cases[i].header, cases[i].hops);
     }
     client_policy_free(&p);
 }
@@ -670,6 +708,7 @@ static CU_TestInfo tests[] = {
     {"carried_addresses_are_unmapped", carried_addresses_are_unmapped},
     {"the_rightmost_untrusted_address_is_the_client",
      the_rightmost_untrusted_address_is_the_client},
+    {"of a long list the end counts", of_a_long_list_the_end_counts},
     {"a_proxy_header_counts_as_the_nearest_hop", a_proxy_header_counts_as_the_nearest_hop},
     {"a_relay_tells_whom_it_had_a_mail_from", a_relay_tells_whom_it_had_a_mail_from},
     {"relays_are_passed_as_far_as_they_are_trusted", relays_are_passed_as_far_as_they_are_trusted},
