@@ -157,11 +157,17 @@ static void emit_hand_over(void *ctx, enum direction dir, struct span rest)
     }
 }
 
+/* The first header is the word of who sends the packets; each other that of whom the one before it
+ * names, and what comes behind anything else may be anybody's. */
 static void emit_client(void *ctx, const struct addr *addr)
 {
     struct reading *r = ctx;
-    if (!r->alternate) {
-        r->app->conn->told_client = *addr;
+    struct flow_app *app = r->app;
+    struct addr *told = &app->conn->told_client;
+    bool believed = app->n_told == 0 || client_trusts(app->pipeline->options.report.clients, told);
+    if (!r->alternate && believed && app->n_told == app->n_outer) {
+        *told = *addr;
+        app->n_told++;
     }
 }
 

@@ -34,6 +34,7 @@ struct flow_app {
     struct reading *main;  /* NULL while no decoder has claimed the flow, or what is inside it */
     struct reading *outer; /* those that handed over, the outermost first */
     unsigned n_outer;
+    unsigned n_told; /* of them that told a client who is believed */
     struct reading *alternates;
     unsigned n_alternates;
     struct first_bytes start[2];

@@ -92,14 +92,6 @@ bool client_wants_header(const struct client_policy *p, struct span name)
     return false;
 }
 
-static bool is_trusted(const struct client_policy *p, const struct addr *a)
-{
-    return nets_find(&p->trusted, a) < p->trusted.n;
-}
-
-/* --- reading a header
- * ----------------------------------------------------------------------------------- */
-
 /* What listens on both families writes "::ffff:192.0.2.1" (RFC 4291 section 2.5.5.2). */
 static struct addr unmapped(const struct addr *addr)
 {
@@ -112,6 +104,15 @@ static struct addr unmapped(const struct addr *addr)
     bytes_copy(v4.bytes, addr->bytes + sizeof(mapped), 4);
     return v4;
 }
+
+bool client_trusts(const struct client_policy *p, const struct addr *addr)
+{
+    struct addr plain = unmapped(addr);
+    return nets_find(&p->trusted, &plain) < p->trusted.n;
+}
+
+/* --- reading a header
+ * ----------------------------------------------------------------------------------- */
 
 /* "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1", each perhaps in quotes. */
 static bool parse_node(struct span text, struct addr *ret_addr)
@@ -210,7 +211,7 @@ static bool walk(const struct client_policy *p, const struct chain *c, struct cl
         }
         ret->addr = addr;
         found = true;
-        if (!is_trusted(p, &addr)) {
+        if (!client_trusts(p, &addr)) {
             return true;
         }
         ret->trusted_hops++;
@@ -239,10 +240,10 @@ static bool find_in_headers(const struct client_policy *p, const struct tx *tx, 
 static bool step(const struct client_policy *p, const struct addr *addr, const char *from,
                  struct client *client)
 {
-    client->addr = *addr;
+    client->addr = unmapped(addr);
     client->from = from;
     client->trusted_hops++;
-    return is_trusted(p, addr);
+    return client_trusts(p, &client->addr);
 }
 
 /* The relay's own header stands first, those of the relays before it follow. */
@@ -270,7 +271,7 @@ bool client_find(const struct client_policy *p, const struct tx *tx, struct clie
 {
     const struct addr *told = &tx->conn->told_client;
     struct client client = {0};
-    if (!is_trusted(p, &tx->conn->addr[TO_SERVER])) {
+    if (!client_trusts(p, &tx->conn->addr[TO_SERVER])) {
         return false;
     }
     bool trusted = told->family == 0 || step(p, told, "proxy-protocol", &client);

@@ -14,6 +14,8 @@ MUST_USE int client_policy_new(const struct config_list *trusted, const struct c
                                struct client_policy **ret_policy, struct errbuf *err);
 void client_policy_free(struct client_policy **p);
 
+/* Whether what this address says about its client is believed. */
+bool client_trusts(const struct client_policy *p, const struct addr *addr);
 /* Whether the transaction must keep this request header for client_find(). */
 bool client_wants_header(const struct client_policy *p, struct span name);
 

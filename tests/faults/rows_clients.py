@@ -59,10 +59,11 @@ def mail_clients(lab):
         demand(found == wanted, f"case {i}: {found}")
 
 
-def request_with(*headers):
+def request_with(*headers, before=b""):
     """One request with a look-up, from the relay's address."""
     talk = flows.Talk(RELAY, ("192.0.2.10", 80)).open()
-    talk.client(flows.request(b"/?x=" + flows.lookup("web"), headers)).server(flows.response())
+    talk.client(before + flows.request(b"/?x=" + flows.lookup("web"), headers))
+    talk.server(flows.response())
     return flows.pcap(talk.close().frames)
 
 
@@ -80,6 +81,28 @@ def web_clients(lab):
               for n in (226, 227, 228, 800) for pad in range(9)]
     for i, (headers, wanted) in enumerate(cases):
         found = clients(lab, request_with(*headers), "198.51.100.7")
+        demand(found == [wanted], f"case {i}: {found}")
+
+
+def told(address):
+    """A PROXY header."""
+    family = b"TCP6" if b":" in address else b"TCP4"
+    return b"PROXY " + family + b" " + address + b" 192.0.2.10 4711 80\r\n"
+
+
+def proxied_clients(lab):
+    """A PROXY header is the word of who sends it: the next one may be the client's own."""
+    nobody, real = (None, None, None), ("203.0.113.77", "proxy-protocol", 1)
+    header, far = (b"X-Forwarded-For", b"203.0.113.77"), b"6.6.6.6"
+    for i, (before, headers, wanted) in enumerate((
+            (told(b"203.0.113.77"), (), real),
+            (told(b"203.0.113.77") + told(far), (), real),
+            (told(b"::ffff:203.0.113.77") + told(far), (), real),
+            (told(b"198.51.100.8") + told(b"203.0.113.77"), (), real),
+            (told(b"203.0.113.77") + told(b"198.51.100.8") + told(far), (), real),
+            (b"PROXY UNKNOWN\r\n" + told(far), (), nobody),
+            (told(b"::ffff:198.51.100.8"), (header,), ("203.0.113.77", "x-forwarded-for", 2)))):
+        found = clients(lab, request_with(*headers, before=before), "198.51.100.0/24")
         demand(found == [wanted], f"case {i}: {found}")
 
 
@@ -121,4 +144,5 @@ def wrong_assets(lab):
 
 
 TESTS = [("assets", assets), ("wrong assets", wrong_assets),
-         ("clients of mail relays", mail_clients), ("clients of proxies", web_clients)]
+         ("clients of mail relays", mail_clients), ("clients of proxies", web_clients),
+         ("clients of the PROXY protocol", proxied_clients)]

@@ -197,6 +197,8 @@ static void a_proxy_header_counts_as_the_nearest_hop(void)
         {"192.0.2.1", "203.0.113.7", "1.1.1.1", "203.0.113.7", "proxy-protocol", 1},
         {"192.0.2.1", "192.0.2.9", "203.0.113.8", "203.0.113.8", "x-forwarded-for", 2},
         {"192.0.2.1", "192.0.2.9", NULL, "192.0.2.9", "proxy-protocol", 1},
+        {"192.0.2.1", "::ffff:192.0.2.9", "203.0.113.8", "203.0.113.8", "x-forwarded-for", 2},
+        {"192.0.2.1", "::ffff:203.0.113.7", NULL, "203.0.113.7", "proxy-protocol", 1},
         {"198.51.100.1", "203.0.113.7", NULL, NULL, NULL, 0},
     };
     struct client_policy *p = policy();
