@@ -114,10 +114,27 @@ static enum command_answer iface_stat(struct answers *a, struct span arguments, 
     return refuse(j, "Iface does not exist");
 }
 
+/* "W#01" …, as Suricata names those that read packets. */
+static void add_threads(struct json *j, const struct answers *a)
+{
+    const struct stats *stats = a->worker(a->ctx, 0);
+    json_object(j, "threads");
+    for (size_t i = 0; stats != NULL; stats = a->worker(a->ctx, i)) {
+        char name[32];
+        i++;
+        (void)snprintf(name, sizeof(name), "W#%02zu", i);
+        eve_add_thread(j, name, stats);
+    }
+    json_object_end(j);
+}
+
 static enum command_answer dump_counters(struct answers *a, struct span arguments, struct json *j)
 {
     struct stats sum;
     struct source_port ports[SOURCE_PORTS_MAX];
+    const struct eve_rules rules = {.reloaded_us = a->reloaded_us,
+                                    .n_loaded = engine_n_loaded(a->engine),
+                                    .n_failed = engine_n_failed(a->engine)};
     (void)arguments;
     a->sum(a->ctx, &sum);
     const struct eve_sums sums = {
@@ -125,9 +142,11 @@ static enum command_answer dump_counters(struct answers *a, struct span argument
         .stats = &sum,
         .ports = ports,
         .n_ports = feeds_ports(a->feeds, a->patrol, ports, ARRAY_LEN(ports)),
+        .rules = &rules,
     };
     json_object(j, "message");
     eve_add_counters(j, &sums);
+    add_threads(j, a);
     json_object_end(j);
     return COMMAND_OK;
 }

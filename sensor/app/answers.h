@@ -19,9 +19,10 @@ struct answers {
     uint64_t started_us;      /* monotonic */
     uint64_t reloaded_us;     /* wall clock */
     void *ctx;
-    void (*sum)(void *ctx, struct stats *ret_sum); /* all counters now */
-    struct exposure *(*exposure)(void *ctx);       /* to be freed; NULL without memory */
-    void (*stop)(void *ctx);                       /* ends the run */
+    void (*sum)(void *ctx, struct stats *ret_sum);      /* all counters now */
+    const struct stats *(*worker)(void *ctx, size_t i); /* of one of them; NULL behind the last */
+    struct exposure *(*exposure)(void *ctx);            /* to be freed; NULL without memory */
+    void (*stop)(void *ctx);                            /* ends the run */
 };
 
 /* A command_user's answer(); ctx is a struct answers. */

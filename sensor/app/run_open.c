@@ -126,6 +126,14 @@ static void sum_for_answers(void *ctx, struct stats *ret_sum)
     run_stats(ctx, ret_sum);
 }
 
+static const struct stats *worker_for_answers(void *ctx, size_t i)
+{
+    const struct sensor *s = ctx;
+    const struct worker *w =
+        s->patrol != NULL ? patrol_worker(s->patrol, i) : crew_worker(s->crew, i);
+    return w != NULL ? worker_stats(w) : NULL;
+}
+
 static struct exposure *exposure_for_answers(void *ctx)
 {
     return run_sum_exposure(ctx);
@@ -148,6 +156,7 @@ void run_prepare_answers(struct sensor *s, const struct errbuf *failed_rules)
         .reloaded_us = clock_wall_us(),
         .ctx = s,
         .sum = sum_for_answers,
+        .worker = worker_for_answers,
         .exposure = exposure_for_answers,
         .stop = stop_by_command,
     };

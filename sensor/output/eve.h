@@ -77,6 +77,12 @@ struct eve_figure {
     uint64_t value;
 };
 /* What a stats event tells. */
+struct eve_rules {
+    uint64_t reloaded_us; /* wall clock */
+    uint64_t n_loaded;
+    uint64_t n_failed;
+};
+
 struct eve_sums {
     uint64_t uptime_s; /* of packet time */
     const struct stats *stats;
@@ -84,10 +90,14 @@ struct eve_sums {
     size_t n_ports;
     const struct eve_figure *outputs;
     size_t n_outputs;
+    const struct eve_rules *rules; /* NULL: not told */
 };
 /* The same counters as members of the object that is open, those without a place in EVE in one of
  * its own, "flowints". */
 void eve_add_counters(struct json *j, const struct eve_sums *sums);
+/* One thread's counters as an object of that name, with all the objects that suricata_exporter
+ * expects there, also where nothing in them is counted. */
+void eve_add_thread(struct json *j, const char *name, const struct stats *stats);
 struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *sums);
 
 /* The event type that eve_transaction() would write for a decoder's transactions, or EVENT_N. */

@@ -187,6 +187,8 @@ enum { PATH_DEPTH = 4 };
 
 struct path_walk {
     struct json *j;
+    const struct eve_rules *rules; /* their place is among the counters; NULL: not told here */
+    bool all_objects;              /* with those that we count nothing for */
     struct span open[PATH_DEPTH];
     unsigned depth;
 };
@@ -196,6 +198,39 @@ static void close_to(struct path_walk *w, unsigned depth)
     while (w->depth > depth) {
         json_object_end(w->j);
         w->depth--;
+    }
+}
+
+static void add_rules(struct json *j, const struct eve_rules *rules)
+{
+    json_array(j, "engines");
+    json_object(j, NULL);
+    json_number(j, "id", 0);
+    eve_time(j, "last_reload", rules->reloaded_us);
+    json_number(j, "rules_loaded", rules->n_loaded);
+    json_number(j, "rules_failed", rules->n_failed);
+    json_number(j, "rules_skipped", 0);
+    json_object_end(j);
+    json_array_end(j);
+}
+
+static void add_empty(struct json *j, const char *key)
+{
+    json_object(j, key);
+    json_object_end(j);
+}
+
+/* What stands first in an object that was opened, beside the rows of stats.def. */
+static void add_first(struct path_walk *w, struct span name)
+{
+    if (w->rules != NULL && w->depth == 1 && span_equal(name, SPAN("detect"))) {
+        add_rules(w->j, w->rules);
+    }
+    if (w->rules != NULL && w->depth == 1 && span_equal(name, SPAN("tcp"))) {
+        json_number(w->j, "memuse", 0); /* in flow.memuse */
+    }
+    if (w->all_objects && w->depth == 1 && span_equal(name, SPAN("flow"))) {
+        add_empty(w->j, "wrk");
     }
 }
 
@@ -215,6 +250,7 @@ static const char *walk_to(struct path_walk *w, const char *path)
             (void)snprintf(key, sizeof(key), "%.*s", (int)name.len, (const char *)name.data);
             json_object(w->j, key);
             w->open[w->depth++] = name;
+            add_first(w, name);
         }
         depth++;
         rest = span_from(rest, dot + 1);
@@ -268,18 +304,23 @@ static void add_ports(struct json *j, const struct eve_sums *sums)
     }
 }
 
-static void add_stats(struct json *j, const struct eve_sums *sums)
+static void add_rows(struct path_walk *w, const struct stats *stats)
 {
-    struct path_walk walk = {.j = j};
-    json_number(j, "uptime", sums->uptime_s);
     for (unsigned id = 0; id < STAT_N; id++) {
         const struct stat_info *info = stat_info((enum stat_id)id);
         if (info->eve != NULL) {
-            const char *name = walk_to(&walk, info->eve);
-            json_number(j, name, stats_get(sums->stats, (enum stat_id)id));
+            const char *name = walk_to(w, info->eve);
+            json_number(w->j, name, stats_get(stats, (enum stat_id)id));
         }
     }
-    close_to(&walk, 0);
+    close_to(w, 0);
+}
+
+static void add_stats(struct json *j, const struct eve_sums *sums)
+{
+    struct path_walk walk = {.j = j, .rules = sums->rules};
+    json_number(j, "uptime", sums->uptime_s);
+    add_rows(&walk, sums->stats);
 }
 
 static void add_others(struct json *j, const struct eve_sums *sums)
@@ -295,8 +336,29 @@ static void add_others(struct json *j, const struct eve_sums *sums)
 
 void eve_add_counters(struct json *j, const struct eve_sums *sums)
 {
+    /* All memory of a flow, its decoders' too, is in flow.memuse; programs ask for these as well.
+     */
+    static const char *const apart[] = {"http", "ftp"};
     add_stats(j, sums);
     add_others(j, sums);
+    for (size_t i = 0; i < ARRAY_LEN(apart); i++) {
+        json_object(j, apart[i]);
+        json_number(j, "memuse", 0);
+        json_object_end(j);
+    }
+}
+
+void eve_add_thread(struct json *j, const char *name, const struct stats *stats)
+{
+    struct path_walk walk = {.j = j, .all_objects = true};
+    json_object(j, name);
+    add_rows(&walk, stats);
+    json_object(j, "defrag");
+    add_empty(j, "ipv4");
+    add_empty(j, "ipv6");
+    json_object_end(j);
+    add_empty(j, "flow_bypassed");
+    json_object_end(j);
 }
 
 struct event *eve_stats(struct eve *e, uint64_t time_us, const struct eve_sums *sums)

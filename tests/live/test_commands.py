@@ -31,6 +31,29 @@ def live(lab, *args):
     return cables, run, client
 
 
+def what_the_exporter_asks(client, counters):
+    """suricata_exporter takes these to be there, and dies where an object is not."""
+    demand(counters["uptime"] >= 0 and counters["flow"]["memuse"] >= 0, f"{counters}")
+    demand({"memuse", "reassembly_memuse"} <= set(counters["tcp"]), f"{counters['tcp']}")
+    demand(counters["http"]["memuse"] == counters["ftp"]["memuse"] == 0, "no memuse")
+    engine, = counters["detect"]["engines"]
+    demand(engine["id"] == 0 and engine["rules_loaded"] > 10 and engine["rules_failed"] == 0
+           and engine["last_reload"] == client.ok("ruleset-reload-time")[0]["last_reload"],
+           f"{engine}")
+    threads = counters["threads"]
+    demand(list(threads) == [f"W#{i + 1:02}" for i in range(len(threads))], f"{list(threads)}")
+    for thread in threads.values():
+        for path in ("capture", "tcp", "flow.wrk", "defrag.ipv4", "defrag.ipv6", "detect",
+                     "decoder", "flow_bypassed", "app_layer.flow"):
+            place = thread
+            for word in path.split("."):
+                place = place[word]
+            demand(isinstance(place, dict), path)
+    for place, word in (("decoder", "pkts"), ("detect", "alert"), ("flow", "tcp")):
+        demand(sum(thread[place][word] for thread in threads.values())
+               == counters[place][word], f"{place}.{word} does not add up")
+
+
 def all_commands(lab):
     cables, run, client = live(lab, "--workers", "2")
     known = client.ok("command-list")
@@ -50,6 +73,7 @@ def all_commands(lab):
     counters = client.ok("dump-counters")
     demand(counters["capture"]["kernel_packets"] == 30 and counters["detect"]["alert"] == 3,
            f"{counters}")
+    what_the_exporter_asks(client, counters)
     rules = client.ok("ruleset-stats")
     demand(rules[0]["rules_loaded"] > 10 and rules[0]["rules_failed"] == 0, f"{rules}")
     demand(client.ok("ruleset-failed-rules") == [], "no rule failed")
