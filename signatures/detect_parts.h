@@ -188,10 +188,13 @@ void detect_groups(struct detector *d, const struct spot *spot, size_t field,
 bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir);
 /* Whether all of a rule's groups of fields hold. */
 bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule);
-/* detect_flowbits.c: whether what the rule asks of the flow's marks holds. */
-bool detect_flowbits_hold(const struct rule *rule, const struct conn *conn);
+/* detect_flowbits.c: whether what the rule asks of the marks of the flow and its addresses holds,
+ * for what `from` says who sends. */
+bool detect_marks_hold(const struct engine *e, const struct rule *rule, const struct conn *conn,
+                       enum direction from);
 /* Does to them what a rule that matched does; true when that changed any. */
-bool detect_flowbits_act(struct detector *d, const struct rule *rule, struct conn *conn);
+bool detect_marks_act(struct detector *d, const struct engine *e, const struct rule *rule,
+                      const struct finding *finding, struct conn *conn);
 /* Makes a finding, unless the transaction has too many or was passed. */
 void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
 /* Keeps a rule until its other groups hold. */

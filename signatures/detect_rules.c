@@ -327,10 +327,15 @@ static struct finding finding_at(const struct spot *spot, const struct rule *rul
                             .context = span_head(spot->around, CONTEXT_MAX)};
 }
 
+static bool has_marks(const struct rule *rule)
+{
+    return rule->n_flowbits > 0 || rule->n_xbits > 0;
+}
+
 static void give(struct detector *d, struct tx *tx, struct tx_state *state,
                  const struct finding *finding, const struct rule *rule)
 {
-    if (rule->n_flowbits > 0 && detect_flowbits_act(d, rule, tx->conn)) {
+    if (has_marks(rule) && detect_marks_act(d, state->edition->engine, rule, finding, tx->conn)) {
         state->marks_changed = true;
     }
     if (rule->no_alert) {
@@ -398,10 +403,11 @@ static bool rule_has(const struct engine_rule *rule, uint32_t group)
 
 /* Its groups, and what it asks of the flow's marks. */
 static bool holds_now(const struct tx_state *state, const struct engine_rule *rule,
-                      const struct conn *conn)
+                      const struct conn *conn, enum direction from)
 {
     return detect_rule_holds(state, rule) &&
-           (rule->rule->n_flowbits == 0 || detect_flowbits_hold(rule->rule, conn));
+           (!has_marks(rule->rule) ||
+            detect_marks_hold(state->edition->engine, rule->rule, conn, from));
 }
 
 /* Gives rules that waited for this group, or with ENGINE_NONE for marks of the flow. */
@@ -412,8 +418,8 @@ static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint
     while (*at != NULL) {
         struct waiting *w = *at;
         const struct engine_rule *rule = &e->rules[w->rule];
-        bool concerned = group == ENGINE_NONE ? rule->rule->n_flowbits > 0 : rule_has(rule, group);
-        if (concerned && holds_now(state, rule, tx->conn)) {
+        bool concerned = group == ENGINE_NONE ? has_marks(rule->rule) : rule_has(rule, group);
+        if (concerned && holds_now(state, rule, tx->conn, w->finding.dir)) {
             *at = w->next;
             give(d, tx, state, &w->finding, rule->rule);
         } else {
@@ -426,7 +432,7 @@ static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint
 static void look_at_rule(struct detector *d, const struct spot *spot, const struct tx_state *state,
                          uint32_t i)
 {
-    if (holds_now(state, &state->edition->engine->rules[i], spot->tx->conn)) {
+    if (holds_now(state, &state->edition->engine->rules[i], spot->tx->conn, spot->dir)) {
         detect_found(d, spot, i, NULL);
     } else {
         detect_wait(d, spot, i, NULL);

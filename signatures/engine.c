@@ -175,6 +175,7 @@ void engine_unref(struct engine **engine)
     if (e == NULL || atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) > 1) {
         return;
     }
+    xbits_free(&e->xbits);
     match_db_free(&e->gate);
     rule_set_free(&e->set);
     arena_free(&e->arena);

@@ -312,6 +312,17 @@ static int make_gate(struct engine *e, const char *cache_dir, struct errbuf *err
     return r;
 }
 
+static int make_xbits(struct engine *e)
+{
+    for (uint32_t i = 0; i < e->n_rules && e->xbits == NULL; i++) {
+        if (e->rules[i].rule->n_xbits > 0) {
+            e->xbits = xbits_new();
+            return e->xbits != NULL ? 0 : -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 /* --- all of it ---------------------------------------------------------------------------------
  */
 
@@ -370,6 +381,7 @@ int engine_compile(struct engine *e, const struct engine_options *options, struc
         r = list_wants(e, field, field < FIELD_N ? &e->fields[field] : &e->payload);
         e->wants_all = e->wants_all || (field < FIELD_N && e->fields[field].always.n > 0);
     }
+    r = r == 0 ? make_xbits(e) : r;
     r = r == 0 ? make_gate(e, options->cache_dir, err) : r;
     if (r == 0) {
         warn_of_costs(e, options->warnings);

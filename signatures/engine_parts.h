@@ -4,6 +4,7 @@
 #include "signatures/engine.h"
 #include "signatures/match.h"
 #include "signatures/rule.h"
+#include "signatures/xbits.h"
 
 #include <stdatomic.h>
 
@@ -57,6 +58,7 @@ struct engine {
     struct engine_wants payload;
     bool payload_anchored;    /* some group of the payload is */
     bool wants_all;           /* some field is looked at whatever was hit */
+    struct xbits *xbits;      /* NULL when no rule has any; they change, too */
     struct match_db *gate;    /* openers, then the groups' literals */
     uint32_t n_openers;       /* patterns below this are openers */
     uint32_t *pattern_groups; /* group of pattern n_openers + i */

@@ -7,6 +7,9 @@
 #include "sensor/base/hash.h"
 #include "signatures/rule_parse.h"
 
+/* How long an xbit lasts where its rule does not say. */
+enum { XBIT_SECONDS = 30 };
+
 static bool add_amount(struct rule_parse *p, enum rule_amount_of of, struct span size)
 {
     struct rule_amount amount = {.of = of};
@@ -83,8 +86,8 @@ static bool add_flowbit(struct rule_parse *p, enum rule_flowbit_op op, struct sp
     return true;
 }
 
-/* flowbits:set|unset|toggle|isset|isnotset,name; flowbits:noalert */
-bool keyword_flowbits(struct rule_parse *p, struct span value)
+/* What is done with a mark; false with a mistake told. */
+static bool take_mark_word(struct rule_parse *p, struct span word, enum rule_flowbit_op *ret_op)
 {
     static const struct {
         const char *name;
@@ -94,18 +97,89 @@ bool keyword_flowbits(struct rule_parse *p, struct span value)
         {"toggle", RULE_FLOWBIT_TOGGLE},     {"isset", RULE_FLOWBIT_ISSET},
         {"isnotset", RULE_FLOWBIT_ISNOTSET},
     };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (span_equal(word, span_str(words[i].name))) {
+            *ret_op = words[i].op;
+            return true;
+        }
+    }
+    return rule_mistake(p, "is set, unset, toggle, isset, isnotset or noalert, not '%.*s'",
+                        (int)(word.len < 40 ? word.len : 40), (const char *)word.data);
+}
+
+/* flowbits:set|unset|toggle|isset|isnotset,name; flowbits:noalert */
+bool keyword_flowbits(struct rule_parse *p, struct span value)
+{
+    enum rule_flowbit_op op = RULE_FLOWBIT_SET;
     struct span word = span_trim(span_split(&value, ','));
     if (span_equal(word, SPAN("noalert")) && value.len == 0) {
         p->rule->no_alert = true;
         return true;
     }
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (span_equal(word, span_str(words[i].name))) {
-            return add_flowbit(p, words[i].op, span_trim(value));
+    return take_mark_word(p, word, &op) && add_flowbit(p, op, span_trim(value));
+}
+
+/* "track ip_src" */
+static bool take_xbit_track(struct rule_parse *p, struct span word, enum rule_xbit_track *ret_track)
+{
+    static const struct {
+        const char *name;
+        enum rule_xbit_track track;
+    } tracks[] = {
+        {"ip_src", RULE_XBIT_SRC}, {"ip_dst", RULE_XBIT_DST}, {"ip_pair", RULE_XBIT_PAIR}};
+    struct span rest = word;
+    bool track = span_equal(span_split(&rest, ' '), SPAN("track"));
+    for (size_t i = 0; track && i < ARRAY_LEN(tracks); i++) {
+        if (span_equal(span_trim(rest), span_str(tracks[i].name))) {
+            *ret_track = tracks[i].track;
+            return true;
         }
     }
-    return rule_mistake(p, "is set, unset, toggle, isset, isnotset or noalert, not '%.*s'",
+    return rule_mistake(p, "wants 'track ip_src', 'ip_dst' or 'ip_pair', not '%.*s'",
                         (int)(word.len < 40 ? word.len : 40), (const char *)word.data);
+}
+
+/* "expire 60" */
+static bool take_expire(struct rule_parse *p, struct span word, uint32_t *ret_seconds)
+{
+    struct span rest = word;
+    uint64_t seconds = 0;
+    if (!span_equal(span_split(&rest, ' '), SPAN("expire")) ||
+        !span_to_u64(span_trim(rest), &seconds) || seconds == 0 || seconds > UINT32_MAX) {
+        return rule_mistake(p, "wants 'expire' and seconds, not '%.*s'",
+                            (int)(word.len < 40 ? word.len : 40), (const char *)word.data);
+    }
+    *ret_seconds = (uint32_t)seconds;
+    return true;
+}
+
+/* xbits:set|unset|toggle|isset|isnotset,name,track ip_src|ip_dst|ip_pair[,expire seconds] */
+bool keyword_xbits(struct rule_parse *p, struct span value)
+{
+    struct rule_xbit bit = {.expire_s = XBIT_SECONDS};
+    struct span word = span_trim(span_split(&value, ','));
+    if (span_equal(word, SPAN("noalert")) && value.len == 0) {
+        p->rule->no_alert = true;
+        return true;
+    }
+    struct span name = span_trim(span_split(&value, ','));
+    struct span track = span_trim(span_split(&value, ','));
+    if (!take_mark_word(p, word, &bit.op)) {
+        return false;
+    }
+    if (name.len == 0 || span_find_byte(name, 0, '|') != SPAN_NONE) {
+        return rule_mistake(p, "wants one name");
+    }
+    if (!take_xbit_track(p, track, &bit.track) ||
+        (value.len > 0 && !take_expire(p, span_trim(value), &bit.expire_s))) {
+        return false;
+    }
+    if (p->rule->n_xbits == RULE_XBITS_MAX) {
+        return rule_mistake(p, "more than %d in one rule", RULE_XBITS_MAX);
+    }
+    bit.name = (uint32_t)hash_fixed(name);
+    p->rule->xbits[p->rule->n_xbits++] = bit;
+    return true;
 }
 
 bool keyword_noalert(struct rule_parse *p, struct span value)

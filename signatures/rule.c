@@ -434,7 +434,7 @@ static bool is_any(const struct net_addrs *addrs, const struct net_ports *ports)
 /* Whether a rule that looks at no byte says of which flows it is, or leaves marks in them. */
 static bool asks_of_flow(const struct rule *r)
 {
-    return r->n_amounts > 0 || r->n_flowbits > 0 || r->decoder != NULL ||
+    return r->n_amounts > 0 || r->n_flowbits > 0 || r->n_xbits > 0 || r->decoder != NULL ||
            !is_any(&r->src, &r->src_ports) || !is_any(&r->dst, &r->dst_ports);
 }
 

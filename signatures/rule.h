@@ -117,6 +117,7 @@ enum {
     RULE_TESTS_MAX = 64,
     RULE_AMOUNTS_MAX = 4,
     RULE_FLOWBITS_MAX = 8,
+    RULE_XBITS_MAX = 4,
     RULE_FLOWBIT_NAMES_MAX = 4
 };
 
@@ -188,6 +189,20 @@ struct rule_flowbit {
     uint8_t n_names;
 };
 
+/* By whose address a mark is kept that outlives the flow. */
+enum rule_xbit_track {
+    RULE_XBIT_SRC,
+    RULE_XBIT_DST,
+    RULE_XBIT_PAIR, /* whichever of the two sends */
+};
+
+struct rule_xbit {
+    enum rule_flowbit_op op;
+    enum rule_xbit_track track;
+    uint32_t name;     /* hash */
+    uint32_t expire_s; /* packet time, from when it is set */
+};
+
 struct rule_protocol {
     const char *name;
     uint8_t ip_proto;    /* 0: any */
@@ -208,6 +223,8 @@ struct rule {
     uint8_t n_amounts;
     struct rule_flowbit flowbits[RULE_FLOWBITS_MAX];
     uint8_t n_flowbits;
+    struct rule_xbit xbits[RULE_XBITS_MAX];
+    uint8_t n_xbits;
     bool no_alert;       /* it only leaves marks */
     const char *decoder; /* app-layer-protocol: the flow's must have that name; NULL: any */
     bool not_decoder;    /* must not */

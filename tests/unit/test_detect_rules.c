@@ -157,6 +157,47 @@ static void rules_leave_marks_for_one_another(void)
     bench_stop(&b);
 }
 
+static void marks_outlive_a_flow_with_its_addresses(void)
+{
+    struct bench b;
+#define WITH(content, mark, sid)                                                                   \
+    ANY "(msg:\"m\"; http.uri; content:\"" content "\"; xbits:" mark "; sid:" sid ";)\n"
+    bench_start(&b, WITH("/set", "set,a,track ip_src,expire 10", "1")
+                        WITH("/set", "set, b, track ip_pair; noalert", "2")
+                            WITH("/ask", "isset,a,track ip_src", "3")
+                                WITH("/ask", "isset,a,track ip_dst", "4")
+                                    WITH("/ask", "isset,b,track ip_pair", "5")
+                                        WITH("/ask", "isnotset,a,track ip_src", "6")
+                                            WITH("/end", "unset,b,track ip_pair", "7"));
+    b.conn.clock_us = 1000000;
+    request(&b, "GET /ask HTTP/1.1\r\n\r\n");
+    request(&b, "GET /set HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "set", {6, "http.uri", NULL}, {1, "http.uri", NULL}, {5, "http.uri", NULL},
+           {3, "http.uri", NULL});
+    tx_again(&b);
+    b.conn.clock_us += 9999999;
+    request(&b, "GET /ask HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "in time", {3, "http.uri", NULL}, {5, "http.uri", NULL});
+    tx_again(&b);
+    b.conn.clock_us += 1;
+    request(&b, "GET /ask HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "too late for one", {5, "http.uri", NULL}, {6, "http.uri", NULL});
+    tx_again(&b);
+    const struct addr client = b.conn.addr[TO_SERVER];
+    b.conn.addr[TO_SERVER] = b.conn.addr[TO_CLIENT];
+    b.conn.addr[TO_CLIENT] = client;
+    request(&b, "GET /set HTTP/1.1\r\n\r\n");
+    tx_again(&b);
+    b.conn.addr[TO_CLIENT] = b.conn.addr[TO_SERVER];
+    b.conn.addr[TO_SERVER] = client;
+    request(&b, "GET /end HTTP/1.1\r\n\r\n");
+    tx_again(&b);
+    request(&b, "GET /ask HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "the other's", {4, "http.uri", NULL}, {6, "http.uri", NULL});
+    bench_stop(&b);
+#undef WITH
+}
+
 static void more_marks_than_a_flow_bears_are_counted(void)
 {
     struct bench b;
@@ -447,6 +488,7 @@ static CU_TestInfo rules[] = {
     {"a body rule sees its window", a_body_rule_sees_its_window},
     {"addresses, ports and flow are asked", addresses_ports_and_flow_are_asked},
     {"rules leave marks for one another", rules_leave_marks_for_one_another},
+    {"marks outlive a flow with its addresses", marks_outlive_a_flow_with_its_addresses},
     {"more marks than a flow bears are counted", more_marks_than_a_flow_bears_are_counted},
     {"sizes of the flow are asked", sizes_of_the_flow_are_asked},
     {"a pass rule silences its transaction", a_pass_rule_silences_its_transaction},
