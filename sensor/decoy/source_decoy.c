@@ -3,9 +3,10 @@
  * A process of its own holds the sockets (host.h); what it tells of them becomes here what would
  * have been seen on the wire: the handshake, segments of what came and of what was answered, the
  * end. So flows, decoders, evidence and events of a decoy are those of everything else, by the same
- * way. What cannot be known is made up: sequence numbers begin at zero, segments are as long as
- * fits every path, there are no losses. The process is not trusted: records that make no sense are
- * left out, and ids lead only to places of the table. */
+ * way. What cannot be known is made up: sequence numbers begin at the time, so that a port that is
+ * used again is another connection, segments are as long as fits every path, there are no losses.
+ * The process is not trusted: records that make no sense are left out, and ids lead only to places
+ * of the table. */
 #include "sensor/decoy/source_decoy.h"
 
 #include "sensor/base/log.h"
@@ -130,6 +131,7 @@ static void open_talk(struct source *s, struct talked *t, const struct record *r
         .listener = r->listener,
         .addr = {r->peer, r->local},
         .port = {r->peer_port, r->local_port},
+        .seq = {(uint32_t)r->time_us, (uint32_t)r->time_us},
     };
     nothing(s, t, TO_SERVER, TCP_SYN);
     nothing(s, t, TO_CLIENT, TCP_SYN | TCP_ACK);
