@@ -7,25 +7,10 @@
  *
  * What the header holds besides addresses (the rest of an UNKNOWN line, the type-length-values of
  * version 2, among them names from certificates) is inspected as payload of the stream, up to
- * HEADER_KEPT bytes. A header that breaks the format is inspected the same way. */
-#include "sensor/base/bytes.h"
-#include "sensor/base/cursor.h"
+ * PROXY_HEADER_KEPT bytes. A header that breaks the format is inspected the same way. */
 #include "sensor/base/sbuf.h"
 #include "sensor/core/decoder.h"
-
-enum {
-    LINE_MAX = 107, /* of version 1, with its CR LF */
-    FIXED_BYTES = 16,
-    HEADER_KEPT = 4096,
-    COMMAND_PROXY = 0x21,
-    FAMILY_INET = 1,
-    FAMILY_INET6 = 2,
-    INET_BYTES = 12,
-    INET6_BYTES = 36,
-};
-
-static const struct span line_start = SPAN_LITERAL("PROXY ");
-static const struct span signature = SPAN_LITERAL("\r\n\r\n\0\r\nQUIT\n");
+#include "sensor/core/proxy_header.h"
 
 struct proxy {
     struct sbuf kept; /* the header so far */
@@ -33,107 +18,19 @@ struct proxy {
     bool done[2];     /* handed over */
 };
 
-/* What there is of a header. */
-struct header {
-    size_t len; /* 0: not known yet */
-    bool bad;
-    struct addr client;  /* family 0: it tells none */
-    struct span strange; /* what it holds besides addresses */
-};
-
-static bool starts_either_way(struct span s, struct span start)
-{
-    size_t len = s.len < start.len ? s.len : start.len;
-    return span_equal(span_head(s, len), span_head(start, len));
-}
-
 static enum probe proxy_probe(struct span first, enum direction dir)
 {
-    bool may = starts_either_way(first, line_start) || starts_either_way(first, signature);
-    if (dir == TO_CLIENT || !may) {
+    if (dir == TO_CLIENT || !proxy_header_may_begin(first)) {
         return PROBE_NO;
     }
-    struct span family = span_from(first, line_start.len);
-    if (!span_starts(first, line_start)) {
-        return first.len >= signature.len ? PROBE_YES : PROBE_MORE;
-    }
-    bool known = starts_either_way(family, SPAN("TCP4 ")) ||
-                 starts_either_way(family, SPAN("TCP6 ")) ||
-                 starts_either_way(family, SPAN("UNKNOWN"));
-    return !known ? PROBE_NO : family.len >= 5 ? PROBE_YES : PROBE_MORE;
+    return first.len >= PROXY_HEADER_PROBE ? PROBE_YES : PROBE_MORE;
 }
 
 static void proxy_open(void *state, const struct decoder_env *env)
 {
     struct proxy *p = state;
     (void)env;
-    p->kept = sbuf_with_cap(HEADER_KEPT);
-}
-
-/* "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443", without its end. */
-static void read_line(struct span line, struct header *h)
-{
-    struct span rest = span_from(line, line_start.len);
-    struct span family = span_split(&rest, ' ');
-    if (span_equal(family, SPAN("UNKNOWN"))) {
-        h->strange = rest;
-        return;
-    }
-    struct span source = span_split(&rest, ' ');
-    struct addr destination;
-    h->bad = !addr_parse(source, &h->client) || !addr_parse(span_split(&rest, ' '), &destination);
-}
-
-static void find_line(struct span kept, struct header *h)
-{
-    size_t lf = span_find_byte(span_head(kept, LINE_MAX), 0, '\n');
-    if (lf == SPAN_NONE) {
-        h->bad = kept.len >= LINE_MAX;
-        h->len = h->bad ? LINE_MAX : 0;
-        return;
-    }
-    h->len = lf + 1;
-    read_line(span_trim(span_head(kept, lf)), h);
-}
-
-static void find_binary(struct span kept, struct header *h)
-{
-    struct cursor c = cursor_of(kept);
-    cursor_skip(&c, signature.len);
-    uint8_t command = cursor_u8(&c);
-    uint8_t family = cursor_u8(&c);
-    size_t len = cursor_be16(&c);
-    if (cursor_bad(&c)) {
-        return;
-    }
-    if (kept.len < FIXED_BYTES + len && kept.len < HEADER_KEPT) {
-        return;
-    }
-    h->len = FIXED_BYTES + len;
-    h->bad = command >> 4 != COMMAND_PROXY >> 4;
-    bool v4 = family >> 4 == FAMILY_INET && len >= INET_BYTES;
-    bool v6 = family >> 4 == FAMILY_INET6 && len >= INET6_BYTES;
-    if (command == COMMAND_PROXY && v4) { /* else it is a health check of the balancer's own */
-        h->client = addr_v4(cursor_bytes(&c, 4));
-    } else if (command == COMMAND_PROXY && v6) {
-        h->client = addr_v6(cursor_bytes(&c, 16));
-    }
-    size_t n_addresses = v4 ? INET_BYTES : v6 ? INET6_BYTES : 0;
-    h->strange = span_sub(kept, FIXED_BYTES + n_addresses, len - n_addresses);
-}
-
-static struct header find_header(struct span kept)
-{
-    struct header h = {0};
-    if (span_starts(kept, signature)) {
-        find_binary(kept, &h);
-    } else if (span_starts(kept, line_start)) {
-        find_line(kept, &h);
-    } else if (kept.len >= signature.len) {
-        h.bad = true;
-        h.len = signature.len;
-    }
-    return h;
+    p->kept = sbuf_with_cap(PROXY_HEADER_KEPT);
 }
 
 static void hand_over(struct proxy *p, const struct emit *emit, enum direction dir,
@@ -163,7 +60,7 @@ static void give_payload(const struct emit *emit, struct span bytes, bool bad)
 }
 
 /* The header is complete, or as much of it as is kept. */
-static void tell(struct proxy *p, const struct emit *emit, const struct header *h)
+static void tell(struct proxy *p, const struct emit *emit, const struct proxy_header *h)
 {
     struct span kept = sbuf_span(&p->kept);
     if (h->bad) {
@@ -200,9 +97,9 @@ static void proxy_data(void *state, const struct emit *emit, enum direction dir,
             pass_over(p, emit, &bytes);
         } else {
             size_t before = p->kept.len;
-            struct span part = span_head(bytes, HEADER_KEPT - before);
+            struct span part = span_head(bytes, PROXY_HEADER_KEPT - before);
             sbuf_add(&p->kept, part);
-            const struct header h = find_header(sbuf_span(&p->kept));
+            const struct proxy_header h = proxy_header_find(sbuf_span(&p->kept));
             if (h.len == 0) {
                 return;
             }
