@@ -29,6 +29,7 @@ struct decoys {
     char passive_names[NETS_MAX][NET_NAME_SIZE]; /* "passive:10.0.9.0/24" */
     struct decoy passive_list[NETS_MAX];
     struct nets scanners;
+    struct nets proxies;
     struct decoy_spot spots[DECOY_SPOTS_MAX];
     struct personas *known;
     const struct persona *personas[DECOY_SPOTS_MAX];
@@ -161,6 +162,7 @@ static int add_networks(struct decoys *d, const struct config *c, struct errbuf 
 {
     int rc = nets_read(&d->passive, &c->honeypot_passive, "honeypot.passive", err);
     int rc_scanners = nets_read(&d->scanners, &c->honeypot_scanners, "honeypot.scanners", err);
+    int rc_proxies = nets_read(&d->proxies, &c->honeypot_proxy, "honeypot.proxy", err);
     for (size_t i = 0; i < d->passive.n; i++) {
         char text[ADDR_TEXT_SIZE];
         addr_format(&d->passive.list[i].addr, text, sizeof(text));
@@ -168,7 +170,7 @@ static int add_networks(struct decoys *d, const struct config *c, struct errbuf 
                        d->passive.list[i].prefix_len);
         d->passive_list[i] = (struct decoy){.listener = d->passive_names[i], .persona = ""};
     }
-    return rc != 0 ? rc : rc_scanners;
+    return rc != 0 ? rc : rc_scanners != 0 ? rc_scanners : rc_proxies;
 }
 
 /* The rules' reader has complained of what is wrong with it. */
@@ -297,6 +299,11 @@ const struct decoy_plan *decoys_plan(const struct decoys *d)
 const struct decoy_limits *decoys_limits(const struct decoys *d)
 {
     return &d->limits;
+}
+
+const struct nets *decoys_proxies(const struct decoys *d)
+{
+    return &d->proxies;
 }
 
 const struct decoy_tls *decoys_tls(const struct decoys *d)

@@ -2,6 +2,7 @@
 
 #include "sensor/app/options.h"
 #include "sensor/core/conn.h"
+#include "sensor/core/nets.h"
 #include "sensor/core/signature.h"
 #include "sensor/decoy/persona.h"
 #include "sensor/decoy/source_decoy.h"
@@ -21,6 +22,8 @@ void decoys_free(struct decoys **d);
 
 const struct decoy_plan *decoys_plan(const struct decoys *d);
 const struct decoy_limits *decoys_limits(const struct decoys *d);
+/* The balancers whose PROXY header is believed. */
+const struct nets *decoys_proxies(const struct decoys *d);
 /* NULL where TLS is not spoken. */
 const struct decoy_tls *decoys_tls(const struct decoys *d);
 /* The process that speaks it has its own copy: the key goes. */

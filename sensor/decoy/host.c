@@ -5,11 +5,16 @@
  * places as connections are allowed; who comes beyond that, or too often from one address, is
  * closed at once and counted. Each visitor has a time for a head, for silence, and in all. Who was
  * told everything may still send for a while: a server that closes on what is on its way would
- * reset, and not see it. */
+ * reset, and not see it.
+ *
+ * Whoever comes from a trusted balancer is nobody until its PROXY header is there: then it is the
+ * client that the header names, for limits and for what is told. Without a header, or with a broken
+ * one, it is the balancer itself. The header is told with what came, but not answered. */
 #include "sensor/decoy/host.h"
 
 #include "sensor/base/clock.h"
 #include "sensor/base/mem.h"
+#include "sensor/core/proxy_header.h"
 #include "sensor/core/sockname.h"
 #include "sensor/decoy/datagrams.h"
 #include "sensor/decoy/talk.h"
@@ -34,8 +39,11 @@ enum {
 struct visit {
     int fd; /* -1: the place is free */
     uint32_t id;
-    struct addr peer;
-    uint64_t began_us; /* monotonic, as the next two */
+    struct record opened; /* who it is, and where to */
+    bool awaits_header;   /* of a balancer: nothing was told yet */
+    struct sbuf header;   /* as far as it came */
+    size_t header_left;   /* bytes of it that are not the talk's */
+    uint64_t began_us;    /* monotonic, as the next two */
     uint64_t heard_us;
     uint64_t head_us; /* since when a head is awaited; 0: none is */
     uint32_t waits_for;
@@ -106,7 +114,9 @@ static void tell_bytes(struct decoy_host *h, const struct visit *v, enum directi
                        struct span bytes)
 {
     struct record r = {.kind = RECORD_DATA, .id = v->id, .dir = dir, .bytes = bytes};
-    tell(h, &r);
+    if (bytes.len > 0) {
+        tell(h, &r);
+    }
 }
 
 /* --- one visit
@@ -136,13 +146,31 @@ static void leave(struct decoy_host *h, struct visit *v)
     h->answers -= v->held;
     decoy_tls_leave(&v->link);
     sbuf_free(&v->wire);
+    sbuf_free(&v->header);
     talk_close(&v->talk);
     h->n_open--;
+}
+
+static void announce(struct decoy_host *h, struct visit *v)
+{
+    count(&h->setup->counts->accepted);
+    v->awaits_header = false;
+    tell(h, &v->opened);
+}
+
+/* Ends before it was known who it is: told as the balancer's, with what there was. */
+static void announce_late(struct decoy_host *h, struct visit *v)
+{
+    if (v->awaits_header) {
+        announce(h, v);
+        tell_bytes(h, v, TO_SERVER, sbuf_span(&v->header));
+    }
 }
 
 /* Our side ends, and with it the visit. */
 static void end_visit(struct decoy_host *h, struct visit *v)
 {
+    announce_late(h, v);
     if (!v->told_all) {
         tell_of(h, v, RECORD_END, TO_CLIENT);
     }
@@ -151,6 +179,7 @@ static void end_visit(struct decoy_host *h, struct visit *v)
 
 static void break_off(struct decoy_host *h, struct visit *v, enum direction dir)
 {
+    announce_late(h, v);
     tell_of(h, v, RECORD_RESET, dir);
     leave(h, v);
 }
@@ -273,7 +302,13 @@ static void begin_link(const struct decoy_host *h, struct visit *v, struct span 
 
 static void take_bytes(struct decoy_host *h, struct visit *v, struct span bytes)
 {
-    v->heard_us = h->now_us;
+    struct span header = span_head(bytes, v->header_left);
+    tell_bytes(h, v, TO_SERVER, header);
+    v->header_left -= header.len;
+    bytes = span_from(bytes, header.len);
+    if (bytes.len == 0) {
+        return;
+    }
     begin_link(h, v, bytes);
     if (v->link != NULL) {
         decrypt_piece(h, v, bytes);
@@ -282,12 +317,145 @@ static void take_bytes(struct decoy_host *h, struct visit *v, struct span bytes)
     }
 }
 
+/* --- the door
+ * ---------------------------------------------------------------------------------------- */
+
+static struct visit *free_place(struct decoy_host *h)
+{
+    for (size_t i = 0; h->n_open < h->n_visits && i < h->n_visits; i++) {
+        if (h->visits[i].fd < 0) {
+            return &h->visits[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether its word about whom it speaks for counts. */
+static bool is_balancer(const struct decoy_host *h, const struct addr *peer)
+{
+    return nets_find(h->setup->proxies, peer) < h->setup->proxies->n;
+}
+
+static unsigned visits_of(const struct decoy_host *h, const struct addr *peer)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < h->n_visits; i++) {
+        n += h->visits[i].fd >= 0 && addr_equal(&h->visits[i].opened.peer, peer);
+    }
+    return n;
+}
+
+/* Who it is, is known: told, and greeted. */
+static void admit(struct decoy_host *h, struct visit *v)
+{
+    announce(h, v);
+    talk_open(&v->talk);
+    account(h, v);
+    v->head_us = v->talk.in_head ? h->now_us : 0;
+    send_answers(h, v);
+}
+
+/* The one whom a balancer speaks for; false when it has been sent away. */
+static bool become(struct decoy_host *h, struct visit *v, const struct proxy_header *header)
+{
+    if (header->bad || header->client.family == 0) {
+        return true;
+    }
+    if (visits_of(h, &header->client) >= h->setup->limits->per_source) {
+        count(&h->setup->counts->refused_source);
+        leave(h, v);
+        return false;
+    }
+    v->header_left = header->len;
+    v->opened.peer = header->client;
+    v->opened.local = header->server;
+    v->opened.peer_port = header->client_port;
+    v->opened.local_port = header->server_port;
+    return true;
+}
+
+static void take_header(struct decoy_host *h, struct visit *v, struct span bytes)
+{
+    struct span some = span_head(bytes, PROXY_HEADER_KEPT - v->header.len);
+    struct proxy_header header = {.bad = true};
+    if (!sbuf_add(&v->header, some)) {
+        end_visit(h, v);
+        return;
+    }
+    struct span kept = sbuf_span(&v->header);
+    if (proxy_header_may_begin(kept)) {
+        header = proxy_header_find(kept);
+        if (header.len == 0) {
+            return;
+        }
+    }
+    if (!become(h, v, &header)) {
+        return;
+    }
+    struct sbuf taken = v->header;
+    v->header = (struct sbuf){0};
+    admit(h, v);
+    const struct span parts[] = {sbuf_span(&taken), span_from(bytes, some.len)};
+    for (size_t i = 0; i < ARRAY_LEN(parts) && v->fd >= 0; i++) {
+        take_bytes(h, v, parts[i]);
+    }
+    sbuf_free(&taken);
+}
+
+static void begin_visit(struct decoy_host *h, struct visit *v, const struct record *opened, int fd)
+{
+    size_t at = opened->listener;
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = v->id};
+    *v = (struct visit){.fd = fd, .id = v->id, .opened = *opened, .waits_for = EPOLLIN};
+    v->began_us = v->heard_us = h->now_us;
+    v->opened.id = v->id;
+    v->talk = (struct talk){.kind = h->setup->listeners->spots[at].kind,
+                            .persona = h->setup->personas[at],
+                            .limits = h->setup->limits};
+    v->awaits_header = is_balancer(h, &opened->peer);
+    v->header = sbuf_with_cap(PROXY_HEADER_KEPT);
+    v->head_us = h->now_us;
+    h->n_open++;
+    if (epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+        v->awaits_header = true; /* so that it is told */
+        break_off(h, v, TO_CLIENT);
+    } else if (!v->awaits_header) {
+        admit(h, v);
+    }
+}
+
+static void welcome(struct decoy_host *h, size_t listener, int fd,
+                    const struct sockaddr_storage *from)
+{
+    struct sockaddr_storage here = {0};
+    socklen_t len = sizeof(here);
+    struct record opened = {.kind = RECORD_OPEN, .listener = (uint16_t)listener};
+    opened.peer = sockname_addr(from, &opened.peer_port);
+    if (getsockname(fd, (struct sockaddr *)&here, &len) == 0) {
+        opened.local = sockname_addr(&here, &opened.local_port);
+    }
+    struct visit *v = free_place(h);
+    bool too_many =
+        !is_balancer(h, &opened.peer) && visits_of(h, &opened.peer) >= h->setup->limits->per_source;
+    if (v == NULL || too_many || opened.local.family == 0) {
+        count(v == NULL ? &h->setup->counts->refused_total : &h->setup->counts->refused_source);
+        (void)close(fd);
+        return;
+    }
+    begin_visit(h, v, &opened, fd);
+}
+
 static void read_visit(struct decoy_host *h, struct visit *v)
 {
     ssize_t n = recv(v->fd, h->piece, sizeof(h->piece), 0);
-    if (n > 0) {
-        take_bytes(h, v, span_of(h->piece, (size_t)n));
+    struct span bytes = span_of(h->piece, n > 0 ? (size_t)n : 0);
+    v->heard_us = n > 0 ? h->now_us : v->heard_us;
+    if (n > 0 && v->awaits_header) {
+        take_header(h, v, bytes);
+    } else if (n > 0) {
+        take_bytes(h, v, bytes);
     } else if (n == 0) {
+        announce_late(h, v);
         tell_of(h, v, RECORD_END, TO_SERVER);
         end_visit(h, v);
     } else if (errno != EAGAIN && errno != EINTR) {
@@ -305,71 +473,6 @@ static void serve_visit(struct decoy_host *h, struct visit *v, uint32_t events)
     } else {
         read_visit(h, v);
     }
-}
-
-/* --- the door
- * ---------------------------------------------------------------------------------------- */
-
-static struct visit *free_place(struct decoy_host *h)
-{
-    for (size_t i = 0; h->n_open < h->n_visits && i < h->n_visits; i++) {
-        if (h->visits[i].fd < 0) {
-            return &h->visits[i];
-        }
-    }
-    return NULL;
-}
-
-static unsigned visits_of(const struct decoy_host *h, const struct addr *peer)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < h->n_visits; i++) {
-        n += h->visits[i].fd >= 0 && addr_equal(&h->visits[i].peer, peer);
-    }
-    return n;
-}
-
-static void begin_visit(struct decoy_host *h, struct visit *v, struct record *opened, int fd)
-{
-    size_t at = opened->listener;
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = v->id};
-    *v = (struct visit){.fd = fd, .id = v->id, .peer = opened->peer, .waits_for = EPOLLIN};
-    v->began_us = v->heard_us = h->now_us;
-    v->talk = (struct talk){.kind = h->setup->listeners->spots[at].kind,
-                            .persona = h->setup->personas[at],
-                            .limits = h->setup->limits};
-    h->n_open++;
-    opened->id = v->id;
-    tell(h, opened);
-    talk_open(&v->talk);
-    account(h, v);
-    v->head_us = v->talk.in_head ? h->now_us : 0;
-    if (epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
-        break_off(h, v, TO_CLIENT);
-    } else {
-        send_answers(h, v);
-    }
-}
-
-static void welcome(struct decoy_host *h, size_t listener, int fd,
-                    const struct sockaddr_storage *from)
-{
-    struct sockaddr_storage here = {0};
-    socklen_t len = sizeof(here);
-    struct record opened = {.kind = RECORD_OPEN, .listener = (uint16_t)listener};
-    opened.peer = sockname_addr(from, &opened.peer_port);
-    if (getsockname(fd, (struct sockaddr *)&here, &len) == 0) {
-        opened.local = sockname_addr(&here, &opened.local_port);
-    }
-    struct visit *v = free_place(h);
-    bool too_many = visits_of(h, &opened.peer) >= h->setup->limits->per_source;
-    if (v == NULL || too_many || opened.local.family == 0) {
-        count(v == NULL ? &h->setup->counts->refused_total : &h->setup->counts->refused_source);
-        (void)close(fd);
-        return;
-    }
-    count(&h->setup->counts->accepted);
-    begin_visit(h, v, &opened, fd);
 }
 
 static void arm_listeners(struct decoy_host *h, int operation, uint32_t events)

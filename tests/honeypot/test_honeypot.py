@@ -11,6 +11,7 @@ import signal
 import smtplib
 import socket
 import ssl
+import struct
 import subprocess
 
 from harness_honeypot import (  # first: it sets where the others are
@@ -109,8 +110,9 @@ def wrong_networks(lab):
                    r"^honeypot.passive: '10.0.0.0/33' is not a network",
                    r"^honeypot.passive: 'x' is not a network")
     expect_refused(lab.run("honeypot", "-o", "-", "--listen", "http:*:0", "--set",
-                           "honeypot.scanners=here"),
-                   r"^honeypot.scanners: 'here' is not a network")
+                           "honeypot.scanners=here", "--set", "honeypot.proxy=there"),
+                   r"^honeypot.scanners: 'here' is not a network",
+                   r"^honeypot.proxy: 'there' is not a network")
 
 
 def http_is_told_as_from_a_capture(lab):
@@ -305,9 +307,13 @@ def wrong_personas(lab):
                    r"^listener 'http:\*:0': persona 'silent' has no pages")
 
 
-def needs_tls(lab):
+def has_tls(lab):
     about = subprocess.run([lab.program, "--build-info"], capture_output=True, check=True).stdout
-    if b"honeypot: TLS by none" in about:
+    return b"honeypot: TLS by none" not in about
+
+
+def needs_tls(lab):
+    if not has_tls(lab):
         raise Skip("the program was built without TLS")
 
 
@@ -456,6 +462,101 @@ def curl_is_answered(lab):
     events = pot.stop()
     urls = [event["http"]["url"] for event in of_type(events, "http")]
     demand(urls == ["/a", "/b", "/c", "/manager"], f"{urls}")
+
+
+# --- behind a balancer
+
+CLIENT, OTHER = "198.51.100.23", "2001:db8::23"
+BALANCER = ("--set", f"honeypot.proxy={OUTSIDE}/32")
+
+
+def proxy_line(client=CLIENT, server="198.51.100.1", family="TCP4"):
+    return f"PROXY {family} {client} {server} 40123 443\r\n".encode()
+
+
+def proxy_binary(client=OTHER, more=b""):
+    """Version 2, with whatever is behind the addresses."""
+    ends = socket.inet_pton(socket.AF_INET6, client) + socket.inet_pton(socket.AF_INET6, "::1")
+    rest = ends + struct.pack("!HH", 40123, 443) + more
+    return b"\r\n\r\n\0\r\nQUIT\n\x21\x21" + struct.pack("!H", len(rest)) + rest
+
+
+def the_client_behind_a_balancer(lab):
+    """Is who touched, in both versions, in pieces, in TLS, and where the server greets first."""
+    pot = Honeypot(lab, *BALANCER, "--set", f"vars.HOME_NET={CLIENT}/32",
+                   spots=("http:127.0.0.1:0", "smtp:127.0.0.1:0"))
+    request = flows.request(headers=[(b"X-A", flows.lookup("behind"))])
+    demand(b" 200 OK" in ask(pot.first, proxy_line() + request, OUTSIDE), "no answer")
+    for more in (b"", b"\x02" + struct.pack("!H", 9000) + b"x" * 9000):
+        answer = ask(pot.first, proxy_binary(more=more) + request, OUTSIDE)
+        demand(answer.startswith(b"HTTP/1.1 200 OK"), f"{len(more)} more: {answer}")
+    with connect(pot.spots[1], OUTSIDE) as connection:
+        for byte in proxy_line() + b"QUIT\r\n":
+            connection.sendall(bytes([byte]))
+        demand(read_all(connection).startswith(b"220 "), "no greeting")
+    n_plain = 4
+    if has_tls(lab):
+        with connect(pot.first, OUTSIDE) as connection:
+            connection.sendall(proxy_line())
+            with encrypted(connection) as inner:
+                inner.sendall(request)
+                demand(b" 200 OK" in inner.recv(65536), "no answer in TLS")
+        n_plain += 1
+    events = pot.stop()
+    told = sorted((event["src_ip"], event["src_port"], event["alert"]["severity"])
+                  for event in alerts(events, TOUCHED))
+    other = "2001:0db8:0000:0000:0000:0000:0000:0023"
+    demand({one[0] for one in told} <= {CLIENT, OTHER, other}, f"{told}")
+    demand([one[1:] for one in told if one[0] == CLIENT] == [(40123, 1)] * (n_plain - 2), f"{told}")
+    demand([one[1:] for one in told if one[0] != CLIENT] == [(40123, 3)] * 2, f"{told}")
+    demand([event["src_ip"] for event in alerts(events, ALARM)] == [CLIENT], "another alarm")
+    demand(len(lookups(events)) == n_plain - 1, f"look-ups: {lookups(events)}")
+
+
+def limits_behind_a_balancer(lab):
+    """Are those of the client, not of the balancer."""
+    pot = Honeypot(lab, *BALANCER, "--set", "honeypot.connections_per_source=2")
+    held = [connect(pot.first, OUTSIDE) for _ in range(5)]
+    for number, one in enumerate(held):
+        one.sendall(proxy_line(f"198.51.100.{number // 2}") + b"GET / HTTP/1.1\r\n\r\n")
+        demand(one.recv(65536).startswith(b"HTTP/1.1 200"), "one that is allowed")
+    refused = connect(pot.first, OUTSIDE)
+    refused.sendall(proxy_line("198.51.100.0") + b"GET / HTTP/1.1\r\n\r\n")
+    demand(read_all(refused) == b"", "a third of one client")
+    for one in held:
+        one.close()
+    events = pot.stop()
+    demand(figure(events, "decoy_refused_source") == 1, "not counted")
+    demand(len(alerts(events, TOUCHED)) == 5, "not five touches")
+
+
+def balancers_that_name_nobody(lab):
+    """Their own checks, broken headers and none at all are the balancer's, and told."""
+    pot = Honeypot(lab, *BALANCER, "--set", "honeypot.timeout.header=200ms")
+    touch(pot.first, OUTSIDE)
+    for first in (b"", b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"):
+        answer = ask(pot.first, first + flows.request(), OUTSIDE)
+        demand(b"HTTP/1.1 " in answer, f"{first}: {answer}")
+    ask(pot.first, b"PROXY TCP4 nobody 198.51.100.1 1 2\r\n", OUTSIDE)
+    with connect(pot.first, OUTSIDE) as slow:
+        slow.sendall(b"PROXY TCP4 198.51.")
+        demand(read_all(slow) == b"", "was answered")
+    events = pot.stop()
+    told = [event["src_ip"] for event in alerts(events, TOUCHED)]
+    demand(told == [OUTSIDE] * 6, f"{told}")
+    demand(figure(events, "decoy_timed_out") == 1, "not counted")
+
+
+def headers_of_strangers_name_nobody(lab):
+    """A PROXY line of whoever is no balancer is an event of his, and what is behind it is read."""
+    pot = Honeypot(lab, *BALANCER, *HOME)
+    request = flows.request(headers=[(b"X-A", flows.lookup("forged"))])
+    answer = ask(pot.first, proxy_line(INSIDE) + request, "127.0.0.9")
+    demand(answer.startswith(b"HTTP/1.1 400 "), f"{answer}")
+    events = pot.stop()
+    told = [(event["src_ip"], event["alert"]["severity"]) for event in alerts(events)]
+    demand({one[0] for one in told} == {"127.0.0.9"}, f"{told}")
+    demand(not alerts(events, ALARM) and len(lookups(events)) == 1, f"{told}")
 
 
 # --- what is not told
@@ -791,6 +892,10 @@ TESTS = [
     ("the certificate is the given one", certificate_is_the_given_one),
     ("wrong certificates", wrong_certificates),
     ("curl is answered", curl_is_answered),
+    ("the client behind a balancer", the_client_behind_a_balancer),
+    ("limits behind a balancer", limits_behind_a_balancer),
+    ("balancers that name nobody", balancers_that_name_nobody),
+    ("headers of strangers name nobody", headers_of_strangers_name_nobody),
     ("nothing secret is told", nothing_secret_is_told),
     ("secrets have a length, or a salt", secrets_have_a_length_or_a_salt),
     ("late heads and silence are ended", late_heads_are_ended),
