@@ -337,7 +337,7 @@ static void become_opaque(struct ldap *l)
 {
     frames_stop(&l->sides[TO_SERVER]);
     frames_stop(&l->sides[TO_CLIENT]);
-    l->emit->ops->opaque(l->emit->ctx, LOST_STARTTLS);
+    l->emit->ops->opaque(l->emit->ctx, LOST_STARTTLS, span_of(NULL, 0));
 }
 
 static struct tx *find_tx(struct ldap *l, const struct parts *p, enum direction dir,

@@ -106,9 +106,9 @@ void smtp_end_tx(struct smtp *s)
     s->tx_open = false;
 }
 
-void smtp_opaque(struct smtp *s)
+void smtp_opaque(struct smtp *s, struct span rest)
 {
-    s->emit->ops->opaque(s->emit->ctx, LOST_STARTTLS);
+    s->emit->ops->opaque(s->emit->ctx, LOST_STARTTLS, rest);
     s->opaque = true;
     smtp_end_tx(s);
 }
@@ -329,7 +329,7 @@ static void take_to_server(struct smtp *s, struct span *rest)
     case SMTP_AUTH:
     case SMTP_SKIM:
         if (is_tls(s, *rest)) {
-            smtp_opaque(s);
+            smtp_opaque(s, *rest);
         } else {
             take_line(s, TO_SERVER, rest);
         }

@@ -33,7 +33,7 @@ static void on_ready(struct smtp *s)
 {
     enum pending_kind first = pending_first(&s->pending);
     if (first == PENDING_STARTTLS || (s->pending.lost && s->starttls_asked)) {
-        smtp_opaque(s);
+        smtp_opaque(s, span_of(NULL, 0)); /* no other reading takes replies */
     } else if (first == PENDING_GREETING) {
         (void)pending_take(&s->pending);
     }

@@ -129,13 +129,40 @@ static enum probe ask_decoders(bool datagram, struct span first, enum direction 
 }
 
 /* A datagram goes in as a message of a stream does: behind its length. */
-static void feed(struct flow_app *app, struct reading *r, enum direction dir, struct span bytes)
+static void give(struct flow_app *app, struct reading *r, enum direction dir, struct span bytes)
 {
     if (app->conn->proto == IP_PROTO_UDP) {
         uint8_t len[2] = {(uint8_t)(bytes.len >> 8), (uint8_t)bytes.len};
         r->decoder->data(r->state, &r->emit, dir, span_of(len, sizeof(len)));
     }
     r->decoder->data(r->state, &r->emit, dir, bytes);
+}
+
+/* What the reading now at work left unread is no other one's either. */
+static void feed_alternate(struct flow_app *app, struct reading *r, struct span bytes)
+{
+    size_t n_unread = app->n_unread < bytes.len ? app->n_unread : bytes.len;
+    struct span part = span_head(bytes, bytes.len - n_unread);
+    if (part.len > 0 && !r->handed[r->dir]) {
+        r->fed += part.len;
+        give(app, r, r->dir, part);
+    }
+}
+
+/* Those that began in the bytes just given to the main reading, while these are there. */
+static void start_alternates(struct flow_app *app)
+{
+    for (struct reading *r = app->alternates; r != NULL && r->fresh; r = r->next) {
+        struct span due = r->due;
+        r->due = span_of(NULL, 0);
+        feed_alternate(app, r, due);
+    }
+}
+
+static void feed(struct flow_app *app, struct reading *r, enum direction dir, struct span bytes)
+{
+    give(app, r, dir, bytes);
+    start_alternates(app);
 }
 
 static void feed_main(struct flow_app *app, enum direction dir, struct span bytes)
@@ -225,6 +252,7 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
         app->start[dir].n = 0;
         release_start(app, dir);
         become_opaque(app, n);
+        app->n_unread = bytes.len;
         return;
     }
     enum probe answer = ask_both_ways(app, first, &dir, &decoder);
@@ -298,9 +326,8 @@ static void feed_alternates(struct flow_app *app, enum direction dir, struct spa
     struct reading **at = &app->alternates;
     while (*at != NULL) {
         struct reading *r = *at;
-        if (!r->fresh && r->dir == dir && !r->handed[dir]) {
-            r->fed += bytes.len;
-            feed(app, r, dir, bytes);
+        if (!r->fresh && r->dir == dir) {
+            feed_alternate(app, r, bytes);
         }
         r->fresh = false;
         if (r->fed < ALTERNATE_BYTES) {
@@ -398,7 +425,7 @@ static void on_data(void *ctx, struct conn *conn, enum direction dir, struct spa
     }
     struct reading *outer = outer_of(app, dir);
     if (outer != NULL) {
-        outer->decoder->data(outer->state, &outer->emit, dir, bytes);
+        feed(app, outer, dir, bytes);
     } else {
         take(app, dir, bytes);
     }
@@ -474,7 +501,7 @@ static void on_alternate(void *ctx, struct conn *conn, enum direction dir, struc
     struct reading *r = app->main != NULL ? reading_new(app, app->main->decoder, 0) : NULL;
     if (r != NULL) {
         r->alternate = true;
-        feed(app, r, dir, bytes);
+        give(app, r, dir, bytes);
         reading_close(&r, CLOSE_END_OF_INPUT);
     }
     alternate_as_it_is(app, dir, bytes);

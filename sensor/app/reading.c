@@ -138,13 +138,10 @@ static void emit_alternate(void *ctx, enum direction dir, unsigned reading, stru
     r->alternate = true;
     r->fresh = true;
     r->dir = dir;
-    r->fed = rest.len;
+    r->due = rest;
     r->next = app->alternates;
     app->alternates = r;
     app->n_alternates++;
-    if (rest.len > 0) {
-        r->decoder->data(r->state, &r->emit, dir, rest);
-    }
 }
 
 /* What an alternate reading hands over is not looked into: the main one has those bytes too. */
@@ -171,7 +168,7 @@ static void emit_client(void *ctx, const struct addr *addr)
     }
 }
 
-static void emit_opaque(void *ctx, enum lost reason)
+static void emit_opaque(void *ctx, enum lost reason, struct span rest)
 {
     struct reading *r = ctx;
     if (r->alternate) {
@@ -179,6 +176,7 @@ static void emit_opaque(void *ctx, enum lost reason)
     }
     r->app->conn->opaque = true;
     r->app->conn->opaque_reason = reason;
+    r->app->n_unread = rest.len;
     if (reason == LOST_STARTTLS) {
         r->app->conn->marks |= CONN_STARTTLS;
     }

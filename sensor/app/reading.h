@@ -15,6 +15,7 @@ struct reading {
     bool alternate;
     bool handed[2];     /* directions whose bytes belong to what is inside */
     bool fresh;         /* made within the data call that is running, which it must not see twice */
+    struct span due;    /* fresh alternates: what they get of that call */
     enum direction dir; /* alternates: the direction they read */
     uint64_t fed;       /* alternates: bytes given, capped */
     char state[];       /* decoder->state_size bytes, aligned as this struct */
@@ -42,6 +43,7 @@ struct flow_app {
     bool began[2];     /* some payload of the direction was seen */
     bool judged_start; /* first bytes were judged before it was known who reads them */
     bool after_gap[2];
+    size_t n_unread; /* of the data call that is running: its end, when the flow became opaque */
     bool ended[2];
     struct tx_slot *raw[2]; /* bytes that no decoder reads, scanned as they are */
     uint64_t anomalies;     /* of the flow, reported once each */

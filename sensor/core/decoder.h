@@ -19,8 +19,9 @@ struct emit_ops {
     /* Bytes that could not be inspected, and why. */
     void (*lost)(void *ctx, struct tx *tx, enum lost reason, uint64_t n_bytes);
     /* From the bytes now being given on, two readings are possible: a second decoder of the same
-     * kind is opened with `reading` (a number that only the decoder understands) and gets `rest`
-     * and what follows of this direction, up to a cap. */
+     * kind is opened with `reading` (a number that only the decoder understands) and, once this
+     * call of data() is done, gets `rest` (the end of the bytes given to it) and what follows of
+     * this direction, up to a cap. */
     void (*alternate)(void *ctx, enum direction dir, unsigned reading, struct span rest);
     /* Another protocol begins inside this one (behind CONNECT, a PROXY or SOCKS prologue): `rest`
      * and what follows of this direction goes to whichever decoder recognises it, as if the flow
@@ -29,8 +30,10 @@ struct emit_ops {
     void (*hand_over)(void *ctx, enum direction dir, struct span rest);
     /* Who is at the client's end, as a proxy in front of the flow told it. */
     void (*client)(void *ctx, const struct addr *addr);
-    /* The flow has become unreadable for good (TLS): no more data calls are wanted. */
-    void (*opaque)(void *ctx, enum lost reason);
+    /* The flow has become unreadable for good (TLS): no more data calls are wanted. `rest` is the
+     * end of the bytes now being given that was not read: other readings do not get it either.
+     * Empty where no other reading takes this direction. */
+    void (*opaque)(void *ctx, enum lost reason, struct span rest);
     /* `flags`: TX_CUT or 0. tx is gone after this. */
     void (*tx_end)(void *ctx, struct tx *tx, unsigned flags);
 };

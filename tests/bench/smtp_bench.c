@@ -63,10 +63,11 @@ static void on_alternate(void *ctx, enum direction dir, unsigned reading, struct
     (void)rest;
 }
 
-static void on_opaque(void *ctx, enum lost reason)
+static void on_opaque(void *ctx, enum lost reason, struct span rest)
 {
     (void)ctx;
     (void)reason;
+    (void)rest;
 }
 
 static void on_end(void *ctx, struct tx *tx, unsigned flags)

@@ -145,12 +145,26 @@ static void on_lost(void *ctx, struct tx *tx, enum lost reason, uint64_t n_bytes
 
 static void give(struct contract *c, enum direction dir, struct span bytes);
 
+static bool is_end(const struct contract *c, struct span rest)
+{
+    return rest.len == 0 || (rest.len <= c->given.len &&
+                             span_from(c->given, c->given.len - rest.len).data == rest.data);
+}
+
 static void take_handed(struct contract *c, enum direction dir, struct span bytes)
 {
     touch(c, bytes);
     if (c->recorder != NULL) {
         recorder_handed(c->recorder, dir, bytes);
     }
+}
+
+/* The last n of the bytes, but not those that the main reading left unread. */
+static struct span read_end(const struct contract *main, struct span bytes, size_t n)
+{
+    struct span end = span_from(bytes, bytes.len - n);
+    size_t n_unread = main->n_unread < end.len ? main->n_unread : end.len;
+    return span_head(end, end.len - n_unread);
 }
 
 static void give_alternate(struct contract *c, enum direction dir, struct span bytes)
@@ -172,6 +186,7 @@ static void on_alternate(void *ctx, enum direction dir, unsigned reading, struct
     struct contract *c = ctx;
     touch(c, rest);
     demand(c, reading != 0, "0 is the main reading");
+    demand(c, is_end(c, rest), "another reading begins in the bytes being given");
     if (c->recorder != NULL) {
         recorder_alternate(c->recorder, dir, reading);
     }
@@ -190,7 +205,7 @@ static void on_alternate(void *ctx, enum direction dir, unsigned reading, struct
     alternate->is_alternate = true;
     alternate->alternate_dir = dir;
     alternate->alternate_left = CONTRACT_ALTERNATE_BYTES;
-    give_alternate(alternate, dir, rest);
+    alternate->alternate_due = rest.len;
 }
 
 static void gap_in_handed(struct contract *c, enum direction dir)
@@ -216,10 +231,12 @@ static void on_client(void *ctx, const struct addr *addr)
     }
 }
 
-static void on_opaque(void *ctx, enum lost reason)
+static void on_opaque(void *ctx, enum lost reason, struct span rest)
 {
     struct contract *c = ctx;
+    demand(c, is_end(c, rest), "what is not read is of the bytes being given");
     c->opaque = true;
+    c->n_unread = rest.len;
     if (c->recorder != NULL) {
         recorder_opaque(c->recorder, reason);
     }
@@ -280,7 +297,9 @@ static void give(struct contract *c, enum direction dir, struct span bytes)
         return;
     }
     bytes_copy(copy, bytes.data, bytes.len);
-    c->decoder->data(c->state, &emit, dir, span_of(copy, bytes.len));
+    c->given = span_of(copy, bytes.len);
+    c->decoder->data(c->state, &emit, dir, c->given);
+    c->given = span_of(NULL, 0);
     bytes_zero(copy, bytes.len);
     mem_free(copy);
 }
@@ -290,14 +309,17 @@ void contract_data(struct contract *c, enum direction dir, struct span bytes)
     if (c->opaque || bytes.len == 0) {
         return;
     }
-    for (size_t i = 0; i < c->n_alternates; i++) {
-        give_alternate(c->alternates[i], dir, bytes);
-    }
+    size_t n_alternates = c->n_alternates;
     if (c->handed[dir]) {
         take_handed(c, dir, bytes);
-        return;
+    } else {
+        give(c, dir, bytes);
     }
-    give(c, dir, bytes);
+    for (size_t i = 0; i < c->n_alternates; i++) {
+        struct contract *alternate = c->alternates[i];
+        size_t n = i < n_alternates ? bytes.len : alternate->alternate_due;
+        give_alternate(alternate, dir, read_end(c, bytes, n));
+    }
 }
 
 void contract_gap(struct contract *c, enum direction dir, uint64_t n_bytes)

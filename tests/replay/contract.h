@@ -32,7 +32,10 @@ struct contract {
     struct contract *alternates[CONTRACT_ALTERNATES];
     size_t n_alternates;
     enum direction alternate_dir; /* of an alternate: what it is given, */
-    size_t alternate_left;        /* and how much of it yet */
+    size_t alternate_left;        /* and how much of it yet, */
+    size_t alternate_due;         /* and from where on of the bytes being given: how many of them */
+    struct span given;            /* the bytes being given now */
+    size_t n_unread;              /* of them, at their end, when the flow became opaque */
 };
 
 /* NULL when there is no memory for the decoder's state. */
