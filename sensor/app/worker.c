@@ -165,11 +165,13 @@ static bool make_flows(struct worker *w, const struct worker_shared *shared)
         .udp_us = c->flow_timeout_udp,
         .other_us = c->flow_timeout_other,
         .hole_us = c->stream_hole_timeout,
+        .skew_us = c->stream_skew,
         .appid_packets = (unsigned)c->ndpi_packets,
     };
     limits.guard = guard_of(shared);
     if (limits.guard.on) {
         limits.hole_us = NEVER_US; /* what fills it must pass here */
+        limits.skew_us = 0;        /* and an ACK comes after what it is of */
     }
     if (hash_key_random(&key) != 0) {
         return false;

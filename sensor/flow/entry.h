@@ -10,6 +10,7 @@
 struct appid;
 struct doubt;
 struct hold;
+struct lead;
 struct ndpi_flow_struct;
 struct past;
 
@@ -40,6 +41,7 @@ struct side {
     uint8_t n_right; /* packets with right checksums, and with wrong ones; capped */
     uint8_t n_wrong;
     struct hold *hold;   /* segments behind a hole, made with the first */
+    struct lead *lead;   /* what its peer has acknowledged before it came by */
     struct past *past;   /* copy of what was delivered and not acknowledged */
     struct doubt *doubt; /* the other reading, where there was reason for one */
 };

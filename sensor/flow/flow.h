@@ -23,6 +23,7 @@ struct flow_limits {
     uint64_t udp_us;
     uint64_t other_us;
     uint64_t hole_us;       /* longest wait for a missing segment where no ACKs are seen */
+    uint64_t skew_us;       /* how long bytes may come after the ACK of them; 0: they do not */
     struct guard guard;     /* inline */
     unsigned appid_packets; /* most packets nDPI is asked with; 0: it is not made at all */
 };

@@ -161,6 +161,7 @@ static void swallow(struct segments *s, const struct place *p, struct segment *i
         }
         if (g->bytes != NULL) {
             bytes_copy(into->bytes + (g->pos - into->pos), g->bytes, g->len);
+            into->after = g->after < into->after ? g->after : into->after;
         }
         drop(s, p);
         g = *p->links[0];
@@ -179,6 +180,7 @@ int segments_add(struct segments *s, uint64_t pos, struct span bytes, uint64_t *
         if (g == NULL) {
             return -ENOMEM;
         }
+        g->after = s->after;
         bytes_copy(g->bytes, span_from(bytes, start - pos).data, g->len);
         p = start > pos ? find(s, start) : p;
         swallow(s, &p, g);
@@ -206,6 +208,7 @@ int segments_add_missing(struct segments *s, uint64_t pos, uint64_t len, uint64_
     if (g == NULL) {
         return -ENOMEM;
     }
+    g->after = s->after;
     link_in(s, &p, g);
     return 0;
 }

@@ -7,6 +7,7 @@ enum { SEGMENTS_LEVELS = 8 };
 /* A piece of one direction that waits for what comes before it. Pieces never overlap. */
 struct segment {
     uint64_t pos;
+    uint64_t after; /* the list's, when it was added */
     size_t len;
     uint8_t *bytes; /* NULL: was on the wire but not captured */
     unsigned n_levels;
@@ -17,6 +18,7 @@ struct segment {
 struct segments {
     struct segment *head[SEGMENTS_LEVELS];
     size_t n;
+    uint64_t after;   /* the user's note on pieces that are added from now on */
     size_t memory;    /* bytes held from the heap */
     uint64_t n_steps; /* links followed so far: the work done */
 };

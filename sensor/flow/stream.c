@@ -2,15 +2,16 @@
  *
  * In-order bytes go to the user straight from the packet; only what waits behind a hole is copied.
  * A hole is given up when its receiver has acknowledged what lies behind it (so it got what the
- * capture lacks), when what is held reaches its cap, when memory is short, or when tcp.c says so
- * (time, end). Without memory for a piece everything held goes out instead, and then the piece from
- * the packet: what is lost is the hole, never what was captured. There is no limit on how deep into
- * a stream is read. */
+ * capture lacks) and that did not come soon after (lead.h), when what is held reaches its cap, when
+ * memory is short, or when tcp.c says so (time, end). Without memory for a piece everything held
+ * goes out instead, and then the piece from the packet: what is lost is the hole, never what was
+ * captured. There is no limit on how deep into a stream is read. */
 #include "sensor/flow/stream.h"
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 #include "sensor/flow/appid.h"
+#include "sensor/flow/lead.h"
 #include "sensor/flow/readings.h"
 #include "sensor/flow/segments.h"
 
@@ -90,7 +91,7 @@ static void give_gathered(struct half *x)
     size_t len = 0;
     const struct segment *g = first_held(x->s);
     while (g != NULL && g->pos == x->s->next + len && g->len < SMALL && g->bytes != NULL &&
-           g->len <= GATHER - len) {
+           g->len <= GATHER - len && (len == 0 || !lead_holds(x, g->after))) {
         bytes_copy(gathered + len, g->bytes, g->len);
         len += g->len;
         drop_first(x);
@@ -101,20 +102,25 @@ static void give_gathered(struct half *x)
     }
 }
 
-/* Delivers what is held up to the next hole. */
+static void give_first(struct half *x, const struct segment *g)
+{
+    if (g->bytes == NULL) {
+        stream_gap(x, g->len, LOST_SNAPLEN);
+        drop_first(x);
+    } else if (g->len < SMALL) {
+        give_gathered(x);
+    } else {
+        give(x, span_of(g->bytes, g->len));
+        drop_first(x);
+    }
+}
+
+/* Delivers what is held up to the next hole, or to what has to wait for the other side. */
 static void drain(struct half *x)
 {
     const struct segment *g = first_held(x->s);
-    while (g != NULL && g->pos == x->s->next) {
-        if (g->bytes == NULL) {
-            stream_gap(x, g->len, LOST_SNAPLEN);
-            drop_first(x);
-        } else if (g->len < SMALL) {
-            give_gathered(x);
-        } else {
-            give(x, span_of(g->bytes, g->len));
-            drop_first(x);
-        }
+    while (g != NULL && g->pos == x->s->next && !lead_holds(x, g->after)) {
+        give_first(x, g);
         g = first_held(x->s);
     }
 }
@@ -122,10 +128,15 @@ static void drain(struct half *x)
 void stream_skip_hole(struct half *x, enum lost reason)
 {
     const struct segment *g = first_held(x->s);
-    if (g != NULL) {
-        stream_gap(x, g->pos - x->s->next, reason);
-        drain(x);
+    if (g == NULL) {
+        return;
     }
+    if (g->pos > x->s->next) {
+        stream_gap(x, g->pos - x->s->next, reason);
+    } else {
+        give_first(x, g);
+    }
+    drain(x);
 }
 
 void stream_free(struct flow_table *t, struct side *s)
@@ -202,6 +213,7 @@ static bool hold_piece(struct half *x, const struct piece *p)
     }
     struct segments *held = &x->s->hold->segments;
     size_t before = held->memory;
+    held->after = p->after;
     size_t cost = segments_cost(p->bytes.len) + segments_cost(0);
     if (!flow_reserve(t, cost)) {
         return false;
@@ -230,7 +242,7 @@ static void give_without_memory(struct half *x, struct piece *p)
     stats_add(x->t->stats, STAT_TCP_SEGMENT_MEMCAP_DROP, 1);
     while (piece_end(p) > s->next) {
         const struct segment *g = first_held(s);
-        if (g != NULL && g->pos < p->pos) {
+        if (g != NULL && g->pos <= p->pos) {
             stream_skip_hole(x, LOST_MEMORY);
             piece_start_at(p, s->next);
             continue;
@@ -257,11 +269,12 @@ void stream_take(struct half *x, struct piece *p)
 {
     struct side *s = x->s;
     const struct segment *g = first_held(s);
-    bool skips = g == NULL && side_has(s, SIDE_ACKED) && s->acked >= p->pos;
+    bool waits = lead_holds(x, p->after);
+    bool skips = g == NULL && lead_believed(s) >= p->pos;
     if (skips && p->pos > s->next) {
         stream_gap(x, p->pos - s->next, LOST_GAP);
     }
-    if (p->pos == s->next && (g == NULL || piece_end(p) <= g->pos)) {
+    if (!waits && p->pos == s->next && (g == NULL || piece_end(p) <= g->pos)) {
         give_piece(x, p);
         return;
     }
@@ -282,23 +295,31 @@ void stream_take(struct half *x, struct piece *p)
     }
 }
 
-void stream_release(struct half *x)
+bool stream_release(struct half *x)
 {
     struct side *s = x->s;
+    uint64_t before = s->next;
     drain(x);
     const struct segment *g = first_held(s);
-    while (g != NULL && side_has(s, SIDE_ACKED) && s->acked >= g->pos) {
+    while (g != NULL && g->pos > s->next && lead_believed(s) >= g->pos) {
         stream_skip_hole(x, LOST_GAP);
         g = first_held(s);
     }
     if (g == NULL) {
         stream_free(x->t, s);
     }
+    return s->next != before;
 }
 
 bool stream_is_waiting(const struct side *s)
 {
     return first_held(s) != NULL;
+}
+
+bool stream_has_hole(const struct side *s)
+{
+    const struct segment *g = first_held(s);
+    return g != NULL && g->pos > s->next;
 }
 
 uint64_t stream_waits_since(const struct side *s)

@@ -9,6 +9,8 @@ struct piece {
     uint64_t pos;
     struct span bytes;
     uint64_t missing;
+    uint64_t
+        after; /* position of the other side up to which the sender had seen its bytes; 0: any */
 };
 
 uint64_t piece_end(const struct piece *p);
@@ -19,14 +21,17 @@ void piece_end_at(struct piece *p, uint64_t pos);
 /* Takes a piece that reaches beyond what was delivered and starts not before it: delivers it, or
  * holds it behind a hole. *p is used up. */
 void stream_take(struct half *x, struct piece *p);
-/* Delivers what is held up to the first hole that may still be filled. */
-void stream_release(struct half *x);
-/* Gives up the first hole, for this reason, and delivers what lies behind it. */
+/* Delivers what is held up to the first hole that may still be filled, or to what has to wait for
+ * the other side; true when that was anything. */
+bool stream_release(struct half *x);
+/* Gives up what the first of what is held waits for, a hole (for this reason) or bytes of the other
+ * side, and delivers it. */
 void stream_skip_hole(struct half *x, enum lost reason);
 /* The next n_bytes will not come. */
 void stream_gap(struct half *x, uint64_t n_bytes, enum lost reason);
-/* Whether anything waits behind a hole, and since when (clock). */
+/* Whether anything waits, and since when (clock); and whether that is behind a hole. */
 bool stream_is_waiting(const struct side *s);
+bool stream_has_hole(const struct side *s);
 uint64_t stream_waits_since(const struct side *s);
 /* Drops what is held. */
 void stream_free(struct flow_table *t, struct side *s);

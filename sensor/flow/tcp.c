@@ -13,6 +13,7 @@
 #include "sensor/flow/tcp.h"
 
 #include "sensor/flow/appid.h"
+#include "sensor/flow/lead.h"
 #include "sensor/flow/readings.h"
 #include "sensor/flow/stream.h"
 
@@ -133,15 +134,26 @@ static void tell_end(struct half *x)
 }
 
 /* Delivers all that can be now. */
-static void release(struct half *x)
+static bool release_side(struct half *x)
 {
     struct side *s = x->s;
-    stream_release(x);
+    bool moved = stream_release(x);
     if (!stream_is_waiting(s) && fin_is_acked(s)) {
-        if (s->next < s->fin) {
+        if (s->next < s->fin && lead_believed(s) > s->fin) {
             stream_gap(x, s->fin - s->next, LOST_GAP);
         }
         tell_end(x);
+    }
+    return moved;
+}
+
+/* What goes out on one side may be what bytes of the other one wait for. */
+static void release(struct half *x)
+{
+    struct half peer = half_peer(x);
+    bool moved = release_side(x);
+    for (bool other = true; moved && stream_is_waiting(other ? peer.s : x->s); other = !other) {
+        moved = release_side(other ? &peer : x);
     }
 }
 
@@ -287,20 +299,24 @@ static void move_edge(struct half *x, struct side *peer, const struct headers *h
     peer->edge = edge > peer->edge ? edge : peer->edge;
 }
 
-/* What x's segment acknowledges of its peer's stream. */
-static void acknowledge(struct half *x, const struct headers *h)
+/* What x's segment acknowledges of its peer's stream; up to where, or 0. */
+static uint64_t acknowledge(struct half *x, const struct headers *h)
 {
     struct half peer = half_peer(x);
     struct side *s = peer.s;
     if ((h->tcp_flags & TCP_ACK) == 0 || !side_has(s, SIDE_KNOWN)) {
-        return;
+        return 0;
     }
     uint64_t pos = position(s, h->tcp_ack);
     if (pos > s->next + far_away || pos + far_away < s->next) {
-        return;
+        return 0;
+    }
+    if (!side_has(s, SIDE_ACKED)) {
+        lead_free(x->t, s); /* of what the stream was thought to be before */
     }
     s->acked = side_has(s, SIDE_ACKED) && s->acked > pos ? s->acked : pos;
     s->flags |= SIDE_ACKED;
+    lead_update(&peer);
     if (side_has(s, SIDE_FIN) && s->acked > s->fin + 1 && !side_has(s, SIDE_ENDED)) {
         s->flags &= (uint16_t)~SIDE_FIN; /* its receiver went on behind it: there was none */
     }
@@ -309,6 +325,7 @@ static void acknowledge(struct half *x, const struct headers *h)
     if (side_has(s, SIDE_DATA) || side_has(s, SIDE_FIN)) {
         release(&peer);
     }
+    return pos;
 }
 
 static void take_fin(struct half *x, uint64_t pos)
@@ -392,6 +409,17 @@ static void note_urgent(struct half *x, const struct headers *h, uint64_t pos)
     }
 }
 
+/* Bytes that the peer has acknowledged before came by now: what waited for them need not any more.
+ */
+static void settle_lead(struct half *x)
+{
+    if (x->s->lead != NULL) {
+        struct half peer = half_peer(x);
+        lead_update(x);
+        release(&peer);
+    }
+}
+
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir)
 {
     struct half x = half_of(t, f, dir ^ (f->flipped ? 1U : 0U));
@@ -401,12 +429,13 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
     }
     learn(&x, h);
     uint32_t seq = h->tcp_seq + ((h->tcp_flags & TCP_SYN) != 0 ? 1 : 0);
-    struct piece p = {position(x.s, seq), h->payload, h->missing};
+    struct piece p = {position(x.s, seq), h->payload, h->missing, 0};
     if (!is_acceptable(x.s, h)) {
         stray(&x, &p);
         return;
     }
-    acknowledge(&x, h);
+    p.after = acknowledge(&x, h);
+    lead_note(&x, p.pos);
     note_urgent(&x, h, p.pos);
     if (p.bytes.len + p.missing > 0) {
         payload(&x, &p);
@@ -417,6 +446,7 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
     if (side_has(x.s, SIDE_DATA) || side_has(x.s, SIDE_FIN)) {
         release(&x);
     }
+    settle_lead(&x);
     if (f->conn.packets[0] > 0 && f->conn.packets[1] > 0 && f->conn.state == CONN_NEW &&
         (h->tcp_flags & TCP_SYN) == 0) {
         flow_set_state(t, f, CONN_ESTABLISHED);
@@ -430,7 +460,7 @@ void tcp_alternate(struct flow_table *t, struct flow *f, const struct headers *h
                    enum direction dir)
 {
     struct half x = half_of(t, f, dir ^ (f->flipped ? 1U : 0U));
-    struct piece p = {position(x.s, h->tcp_seq), h->payload, 0};
+    struct piece p = {position(x.s, h->tcp_seq), h->payload, 0, 0};
     if (f->mute || f->conn.opaque || !side_has(x.s, SIDE_DATA) || is_outside(&x, &p)) {
         return;
     }
@@ -461,7 +491,9 @@ uint64_t tcp_deadline(const struct flow_table *t, const struct flow *f)
         const struct side *s = &f->sides[n];
         uint64_t hole = hole_deadline(t, s);
         uint64_t reading = readings_deadline(s);
+        uint64_t lead = lead_deadline(t, s);
         uint64_t due = hole < reading ? hole : reading;
+        due = lead < due ? lead : due;
         deadline = due < deadline ? due : deadline;
     }
     return deadline;
@@ -469,6 +501,13 @@ uint64_t tcp_deadline(const struct flow_table *t, const struct flow *f)
 
 void tcp_on_deadline(struct flow_table *t, struct flow *f, uint64_t clock_us)
 {
+    for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
+        struct half x = half_of(t, f, n);
+        struct half peer = half_peer(&x);
+        lead_age(&x, clock_us);
+        release(&x);
+        release(&peer);
+    }
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         struct half x = half_of(t, f, n);
         while (hole_deadline(t, x.s) <= clock_us) {
@@ -501,13 +540,25 @@ static void tell_lost_tail(struct half *x)
     }
 }
 
+/* Delivers all that is held, each side's when it had seen what it answers, as far as that came. */
+static void give_all(struct flow_table *t, struct flow *f)
+{
+    struct half a = half_of(t, f, 0);
+    struct half b = half_of(t, f, 1);
+    while (stream_is_waiting(a.s) || stream_is_waiting(b.s)) {
+        bool hole = stream_has_hole(a.s) || stream_has_hole(b.s);
+        bool first = hole ? stream_has_hole(a.s) : stream_is_waiting(a.s);
+        stream_skip_hole(first ? &a : &b, LOST_GAP);
+        release(&a);
+        release(&b);
+    }
+}
+
 void tcp_finish(struct flow_table *t, struct flow *f)
 {
+    give_all(t, f);
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         struct half x = half_of(t, f, n);
-        while (stream_is_waiting(x.s)) {
-            stream_skip_hole(&x, LOST_GAP);
-        }
         tell_lost_tail(&x);
         readings_end(&x);
         tell_end(&x);
@@ -520,5 +571,6 @@ void tcp_free(struct flow_table *t, struct flow *f)
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         stream_free(t, &f->sides[n]);
         readings_free(t, &f->sides[n]);
+        lead_free(t, &f->sides[n]);
     }
 }

@@ -395,6 +395,7 @@ LAWS = [
     ("pieces", alike(transform.pieces)),
     ("duplicates", alike(transform.duplicates)),
     ("swapped", alike(transform.swapped, same_where_decoded)),
+    ("answers first", alike(transform.answers_first, same_where_decoded)),
     ("wrapped", alike(transform.wrapped)),
     ("fragmented", alike(transform.fragmented)),
     ("in a VLAN", unsanitized(in_a_vlan)),

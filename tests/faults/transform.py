@@ -94,6 +94,28 @@ def swapped(parts, chance):
     return made
 
 
+def answers_first(parts, chance):
+    """What one way sends passes up to three of the other way's segments that follow it, as where
+    two taps are merged."""
+    if not payload_size(parts):
+        return None
+    made = list(parts)
+    begun = {part.way for part in made if shelf.is_segment(part) and part.flags & frames.SYN}
+    stay = frames.SYN | frames.RST
+    for at in range(len(made) - 2, -1, -1):
+        here = made[at]
+        if not (shelf.is_segment(here) and here.payload and here.way in begun):
+            continue
+        for _ in range(chance.randint(0, 3)):
+            there = made[at + 1] if at + 1 < len(made) else None
+            if not (shelf.is_segment(there) and there.flow == here.flow and there.way != here.way
+                    and there.way in begun and not (here.flags | there.flags) & stay):
+                break
+            made[at], made[at + 1] = (at_time(there, here.time_us), at_time(here, there.time_us))
+            at, here = at + 1, made[at + 1]
+    return made
+
+
 def wrapped(parts, chance):
     """Sequence numbers shifted so that each way passes 2^32 somewhere in its payload."""
     if not payload_size(parts):

@@ -23,6 +23,8 @@ struct model {
     bool seen[2][STREAM_MAX];
     uint64_t pos[2];   /* delivered or told lost */
     bool started[2];   /* `first` is certain */
+    bool skewed;       /* the first bytes of a stream without a SYN may wait: it is not known which
+                          these are, and it is not checked */
     bool opened[2];    /* by a SYN */
     uint64_t first[2]; /* where the stream starts */
     uint64_t fin[2];   /* 1 + the first position at which a FIN was claimed; 0: none */
@@ -45,9 +47,17 @@ static bool is_of_stream(uint8_t byte, uint64_t pos)
     return byte == true_byte(pos) || byte == forged_byte(pos);
 }
 
+static bool is_certain(const struct model *m, enum direction dir)
+{
+    return !m->skewed || m->opened[dir];
+}
+
 static void check_data(struct lab *lab, enum direction dir, struct span bytes)
 {
     struct model *m = lab->user;
+    if (!is_certain(m, dir)) {
+        return;
+    }
     if (!m->started[dir]) {
         m->started[dir] = true;
         m->pos[dir] = m->first[dir];
@@ -63,6 +73,9 @@ static void check_data(struct lab *lab, enum direction dir, struct span bytes)
 static void check_gap(struct lab *lab, enum direction dir, uint64_t n_bytes)
 {
     struct model *m = lab->user;
+    if (!is_certain(m, dir)) {
+        return;
+    }
     CHECK(m->started[dir]);
     for (uint64_t i = 0; i < n_bytes; i++) {
         CHECK(m->pos[dir] + i >= STREAM_MAX || !m->seen[dir][m->pos[dir] + i]);
@@ -74,7 +87,7 @@ static void check_gap(struct lab *lab, enum direction dir, uint64_t n_bytes)
 static void forget(struct lab *lab)
 {
     struct model *m = lab->user;
-    *m = (struct model){.forged = m->forged, .urgent = m->urgent};
+    *m = (struct model){.forged = m->forged, .urgent = m->urgent, .skewed = m->skewed};
 }
 
 /* Another reading is a piece of the stream, wherever it lies, unless bytes are left out of it. */
@@ -196,6 +209,7 @@ static void play_stream(struct lab *lab, struct cursor *c, uint8_t mode)
 {
     struct model *m = mem_alloc(sizeof(*m));
     CHECK(m != NULL);
+    m->skewed = lab->limits.skew_us > 0;
     lab->user = m;
     lab->on_data = check_data;
     lab->on_gap = check_gap;
@@ -250,6 +264,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     limits.memory = (mode & 8) != 0 ? 16384 : 1 << 20;
     limits.held = (mode & 16) != 0 ? 2048 : 1 << 17;
     limits.past = (mode & 32) != 0 ? 256 : 16384;
+    limits.skew_us = (mode & 64) != 0 ? 500000 : 0;
     struct lab lab;
     lab_start(&lab, &limits);
     CHECK(lab.table != NULL);

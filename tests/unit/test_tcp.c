@@ -534,6 +534,127 @@ static void swap_within_a_call_names_the_new_direction_from_then_on(void)
     expect(&lab, "pickup <\"GET /\" >\"x\" <\"200\" close:end ");
 }
 
+/* Answers that come by before their questions, as from two taps. */
+
+static void start_skewed(struct lab *lab, size_t held)
+{
+    struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
+    limits.skew_us = 500000;
+    limits.held = held;
+    lab_start(lab, &limits);
+    lab_open(lab, 0);
+}
+
+static void say(struct lab *lab, enum direction dir, uint32_t seq, uint32_t ack, const char *text)
+{
+    lab_shoot(lab,
+              &(struct shot){.dir = dir, .seq = seq, .ack = ack, .flags = TCP_ACK, .text = text});
+}
+
+static void answer_waits_for_the_question_it_acknowledges(void)
+{
+    struct lab lab;
+    start_skewed(&lab, 1 << 20);
+    say(&lab, TO_CLIENT, 501, 104, "xyz");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open ");
+    say(&lab, TO_SERVER, 101, 501, "abc");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >\"abc\" <\"xyz\" ");
+    expect(&lab, "open >\"abc\" <\"xyz\" close:end ");
+}
+
+static void directions_one_after_the_other_are_put_together(void)
+{
+    struct lab lab;
+    start_skewed(&lab, 1 << 20);
+    say(&lab, TO_CLIENT, 501, 104, "one");
+    say(&lab, TO_CLIENT, 504, 107, "two");
+    lab_shoot(&lab,
+              &(struct shot){.dir = TO_CLIENT, .seq = 507, .ack = 108, .flags = TCP_FIN | TCP_ACK});
+    say(&lab, TO_SERVER, 101, 501, "abc");
+    say(&lab, TO_SERVER, 104, 504, "def");
+    lab_shoot(&lab,
+              &(struct shot){.dir = TO_SERVER, .seq = 107, .ack = 508, .flags = TCP_FIN | TCP_ACK});
+    expect(&lab, "open >\"abc\" <\"one\" >\"def\" <\"two\" <end >end close:fin ");
+}
+
+static void question_that_does_not_come_is_waited_for_its_time(void)
+{
+    struct lab lab;
+    start_skewed(&lab, 1 << 20);
+    say(&lab, TO_CLIENT, 501, 104, "xyz");
+    lab_wait(&lab, lab.limits.skew_us - 100);
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open ");
+    lab_wait(&lab, 200);
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open <\"xyz\" ");
+    say(&lab, TO_SERVER, 104, 504, "def");
+    expect(&lab, "open <\"xyz\" >gap3:gap >\"def\" close:end ");
+}
+
+static void acknowledged_segment_may_still_come_out_of_order(void)
+{
+    struct lab lab;
+    start_skewed(&lab, 1 << 20);
+    say(&lab, TO_SERVER, 104, 501, "def");
+    lab_server_acks(&lab, 107);
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open ");
+    say(&lab, TO_SERVER, 101, 501, "abc");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >\"abcdef\" ");
+    expect(&lab, "open >\"abcdef\" close:end ");
+}
+
+static void three_segments_from_behind_prove_a_loss(void)
+{
+    struct lab lab;
+    start_skewed(&lab, 1 << 20);
+    lab_server_acks(&lab, 104);
+    say(&lab, TO_SERVER, 104, 501, "d");
+    say(&lab, TO_SERVER, 105, 501, "e");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open ");
+    say(&lab, TO_SERVER, 106, 501, "f");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >gap3:gap >\"def\" ");
+    expect(&lab, "open >gap3:gap >\"def\" close:end ");
+}
+
+static void answers_stay_behind_their_questions_where_one_is_lost(void)
+{
+    struct lab lab;
+    start_skewed(&lab, 1 << 20);
+    say(&lab, TO_CLIENT, 501, 104, "one");
+    say(&lab, TO_SERVER, 104, 504, "def");
+    say(&lab, TO_CLIENT, 504, 107, "two");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open ");
+    expect(&lab, "open >gap3:gap <\"one\" >\"def\" <\"two\" close:end ");
+}
+
+static void direction_that_is_not_captured_is_waited_for_once(void)
+{
+    struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
+    limits.skew_us = 500000;
+    struct lab lab;
+    lab_start(&lab, &limits);
+    lab_shoot(&lab,
+              &(struct shot){.dir = TO_CLIENT, .seq = 500, .ack = 101, .flags = TCP_SYN | TCP_ACK});
+    say(&lab, TO_CLIENT, 501, 110, "one");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open ");
+    lab_wait(&lab, limits.skew_us + 100);
+    say(&lab, TO_CLIENT, 504, 120, "two");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open <\"onetwo\" ");
+    expect(&lab, "open <\"onetwo\" close:end ");
+}
+
+static void answers_beyond_the_cap_of_held_bytes_wait_no_longer(void)
+{
+    struct lab lab;
+    start_skewed(&lab, 150);
+    say(&lab, TO_CLIENT, 501, 110, "one");
+    say(&lab, TO_CLIENT, 504, 110, "two");
+    say(&lab, TO_CLIENT, 507, 110, "three");
+    CU_ASSERT(lab.delivered[TO_CLIENT] > 0);
+    expect(&lab, "open <\"onetwothree\" >gap9:gap close:end ");
+}
+
 static CU_TestInfo stream_tests[] = {
 #define TEST(name)                                                                                 \
     {                                                                                              \
@@ -583,10 +704,23 @@ static CU_TestInfo stream_tests[] = {
     CU_TEST_INFO_NULL,
 };
 
+static CU_TestInfo skew_tests[] = {
+    TEST(answer_waits_for_the_question_it_acknowledges),
+    TEST(directions_one_after_the_other_are_put_together),
+    TEST(question_that_does_not_come_is_waited_for_its_time),
+    TEST(acknowledged_segment_may_still_come_out_of_order),
+    TEST(three_segments_from_behind_prove_a_loss),
+    TEST(answers_stay_behind_their_questions_where_one_is_lost),
+    TEST(direction_that_is_not_captured_is_waited_for_once),
+    TEST(answers_beyond_the_cap_of_held_bytes_wait_no_longer),
+    CU_TEST_INFO_NULL,
+};
+
 int main(void)
 {
     CU_SuiteInfo suites[] = {
         {.pName = "streams", .pTests = stream_tests},
+        {.pName = "skewed", .pTests = skew_tests},
         CU_SUITE_INFO_NULL,
     };
     return run_suites(suites);

@@ -1,0 +1,127 @@
+/* lead: acknowledgements that come by before the bytes they speak of.
+ *
+ * Two taps merged, or a mirror port with a queue for each direction, show an answer before its
+ * question. So an ACK beyond what was seen is not at once proof of a loss, and bytes sent by
+ * somebody who had seen more than the capture has shown wait for it: decoders get the question
+ * first, as the answering side did. Both end when the bytes come, or when some packets from behind
+ * them did, or limits.skew_us after the ACK (at most twice that, because only one ACK at a time is
+ * timed), or when what waits reaches its cap. Of a side of which no packet was seen at all that
+ * wait is made once: it is not captured. A single byte is not waited for; it is mostly a FIN that
+ * was lost. */
+#include "sensor/flow/lead.h"
+
+#include "sensor/base/mem.h"
+
+/* As many as TCP itself takes for a sign of loss (RFC 5681, section 3.2). */
+enum { BEYOND_MAX = 3 };
+
+void lead_free(struct flow_table *t, struct side *s)
+{
+    if (s->lead != NULL) {
+        flow_unreserve(t, sizeof(*s->lead));
+        mem_free(s->lead);
+        s->lead = NULL;
+    }
+}
+
+static bool is_ahead(const struct side *s)
+{
+    return side_has(s, SIDE_ACKED) && s->acked > s->next + 1;
+}
+
+static void begin(struct half *x)
+{
+    struct side *s = x->s;
+    if (!flow_reserve(x->t, sizeof(*s->lead))) {
+        return;
+    }
+    s->lead = mem_alloc(sizeof(*s->lead));
+    if (s->lead == NULL) {
+        flow_unreserve(x->t, sizeof(*s->lead));
+        return;
+    }
+    s->lead->believed = s->next;
+}
+
+/* The next ACK to be timed, if there is one behind those that are settled. */
+static void ask(struct lead *lead, const struct side *s, uint64_t clock_us)
+{
+    if (s->acked > lead->asked) {
+        lead->asked = s->acked;
+        lead->since_us = clock_us;
+        lead->n_beyond = 0;
+    }
+}
+
+void lead_update(struct half *x)
+{
+    struct side *s = x->s;
+    if (!is_ahead(s)) {
+        if (s->lead != NULL) {
+            lead_free(x->t, s);
+        }
+        return;
+    }
+    if (s->lead == NULL && x->t->limits.skew_us > 0) {
+        begin(x);
+    }
+    if (s->lead == NULL) {
+        return;
+    }
+    bool settled = s->lead->asked <= s->next || s->lead->asked <= s->lead->believed;
+    if (settled) {
+        ask(s->lead, s, x->t->clock_us);
+    }
+}
+
+uint64_t lead_believed(const struct side *s)
+{
+    if (!side_has(s, SIDE_ACKED)) {
+        return 0;
+    }
+    return s->lead != NULL ? s->lead->believed : s->acked;
+}
+
+static bool is_timed(const struct side *s)
+{
+    return s->lead != NULL && s->lead->asked > s->lead->believed && s->lead->asked > s->next;
+}
+
+bool lead_holds(const struct half *x, uint64_t after)
+{
+    const struct half peer = half_peer(x);
+    const struct lead *lead = peer.s->lead;
+    if (lead == NULL || after <= peer.s->next + 1 || after <= lead->believed) {
+        return false;
+    }
+    bool heard = x->f->conn.packets[half_dir(&peer)] > 0;
+    return heard || !lead->waited_once;
+}
+
+static void believe(struct lead *lead, const struct side *s, uint64_t clock_us)
+{
+    lead->believed = lead->asked;
+    lead->waited_once = true;
+    ask(lead, s, clock_us);
+}
+
+void lead_note(struct half *x, uint64_t pos)
+{
+    struct side *s = x->s;
+    if (is_timed(s) && pos >= s->lead->asked && ++s->lead->n_beyond == BEYOND_MAX) {
+        believe(s->lead, s, x->t->clock_us);
+    }
+}
+
+uint64_t lead_deadline(const struct flow_table *t, const struct side *s)
+{
+    return is_timed(s) ? s->lead->since_us + t->limits.skew_us : UINT64_MAX;
+}
+
+void lead_age(struct half *x, uint64_t clock_us)
+{
+    struct side *s = x->s;
+    while (lead_deadline(x->t, s) <= clock_us) {
+        believe(s->lead, s, s->lead->since_us + x->t->limits.skew_us);
+    }
+}
