@@ -156,6 +156,7 @@ static bool make_flows(struct worker *w, const struct worker_shared *shared)
         .flows = c->flow_max / shared->n_workers,
         .memory = c->memory_limit / shared->n_workers,
         .budget = &w->budget,
+        .any_vlan = !c->vlan_tracking,
         .held = c->stream_pending,
         .past = c->stream_compared,
         .tcp_new_us = c->flow_timeout_tcp_new,

@@ -89,7 +89,9 @@ struct headers {
     uint8_t n_vlans;
     uint16_t vlans[HEADERS_MAX_VLANS]; /* outermost first, 12-bit ids */
     uint8_t tunnel_depth;              /* as in the tunnel; 0 without any */
-    const struct tunnel *tunnel;       /* NULL without any; dies with the next packet */
+    uint32_t network; /* made of the numbers of the networks that tunnels name (VNI, GRE key),
+                         outermost first; 0 without any */
+    const struct tunnel *tunnel; /* NULL without any; dies with the next packet */
     uint8_t src_mac[6];
     uint8_t dst_mac[6];
     uint64_t flow_hash; /* set by the flow table where it was asked ahead; else 0 */

@@ -68,6 +68,7 @@ struct flow {
     struct list rank;               /* in `embryonic` or `closed` of the table */
     struct ndpi_flow_struct *appid; /* its state, while it is asked */
     enum close_reason reason;
+    uint32_t network[2]; /* by side: key_network() of its first packet */
     unsigned drops_told; /* bit set of enum drop_reason */
     unsigned generation; /* counts flows that began at the same time on the same ports */
 };
@@ -109,6 +110,9 @@ struct flow_table {
     struct upstream upstream[UPSTREAM_IFACES];
 };
 
+/* find.c: the flow of a packet and which way that goes; NULL: it begins one. */
+struct flow *flow_find(const struct flow_table *t, const struct headers *h,
+                       enum direction *ret_dir);
 /* Changes the state and the list that goes with it. */
 void flow_set_state(struct flow_table *t, struct flow *f, enum conn_state state);
 /* Takes `n_bytes` from the memory limit, after ending flows that have nothing to lose; false when

@@ -34,27 +34,6 @@ enum {
     CHANCE = 16, /* one right checksum among so many wrong ones says nothing */
 };
 
-static struct flow *find(const struct flow_table *t, const struct headers *h,
-                         enum direction *ret_dir)
-{
-    uint64_t hash = key_hash(h, &t->key);
-    struct flow *f = flow_index_chain(&t->index, hash);
-    for (; f != NULL; f = f->chain) {
-        if (f->hash != hash || !key_may_fit(&f->conn, h)) {
-            continue;
-        }
-        if (key_fits(&f->conn, h, TO_SERVER)) {
-            *ret_dir = TO_SERVER;
-            return f;
-        }
-        if (key_fits(&f->conn, h, TO_CLIENT)) {
-            *ret_dir = TO_CLIENT;
-            return f;
-        }
-    }
-    return NULL;
-}
-
 /* Calls to the user */
 
 void flow_lose(struct flow_table *t, struct flow *f, enum direction dir, uint64_t n_bytes,
@@ -527,6 +506,9 @@ static void account(struct flow_table *t, struct flow *f, const struct packet *p
     c->number = p->number;
     c->last_us = p->time_us > c->last_us ? p->time_us : c->last_us;
     c->clock_us = t->clock_us;
+    if (c->packets[dir] == 0) {
+        f->network[dir ^ (f->flipped ? 1U : 0U)] = key_network(h, t->limits.any_vlan);
+    }
     c->packets[dir]++;
     c->bytes[dir] += h->ip.len + h->missing;
     c->tcp_flags[dir] |= h->tcp_flags;
@@ -653,7 +635,7 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     struct ruling r = {.verdict = VERDICT_PASS};
     flow_table_expire(t, p->clock_us);
     t->refused = DROP_NONE;
-    struct flow *f = find(t, h, &r.dir);
+    struct flow *f = flow_find(t, h, &r.dir);
     struct heritage heritage = {.replaces = false};
     if (f != NULL && !is_blocked(t, f) && is_decoy(f, h, r.dir)) {
         stats_add(t->stats, STAT_FLOW_WRONG_CHECKSUM, 1);
@@ -713,7 +695,7 @@ void flow_table_alternate(struct flow_table *t, const struct packet *p, const st
                           const char *iface_name, struct ruling *ruling)
 {
     enum direction dir = TO_SERVER;
-    struct flow *f = find(t, h, &dir);
+    struct flow *f = flow_find(t, h, &dir);
     if (f == NULL) {
         flow_table_packet(t, p, h, iface_name, ruling);
         return;

@@ -11,8 +11,9 @@ struct flow_limits {
     size_t flows;  /* most flows at once */
     size_t memory; /* most bytes for flows, held segments and application ids together */
     const struct budget
-        *budget; /* what these share with others; NULL: nothing. Outlives the table */
-    size_t held; /* most bytes of one direction that wait for a missing segment */
+        *budget;   /* what these share with others; NULL: nothing. Outlives the table */
+    bool any_vlan; /* packets of a flow may have any VLANs: they tell no flows apart */
+    size_t held;   /* most bytes of one direction that wait for a missing segment */
     size_t past; /* of how many bytes that a client sends at a stretch a copy is kept until they are
                     acknowledged, to see when they come again otherwise; a quarter of it of
                     servers and of one-way flows; 0: none */

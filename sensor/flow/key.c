@@ -1,15 +1,16 @@
 /* key: what a flow is found by, whichever way its packets go.
  *
- * Addresses, ports, protocol and VLANs, both ends put in a fixed order, as few words as they need:
- * two for IPv4. The table's hash is keyed, so that an attacker cannot fill one bucket. The id of a
- * flow is a hash of the same words and of the time of its first packet under a key that never
- * changes, so that it is the same in every run. */
+ * Addresses, ports and protocol, both ends put in a fixed order, as few words as they need: two for
+ * IPv4. Which networks a packet came through is compared apart (find.c), because it may differ
+ * between the directions of a flow. The table's hash is keyed, so that an attacker cannot fill one
+ * bucket. The id of a flow is a hash of the same words and of networks and time of its first packet
+ * under a key that never changes, so that it is the same in every run. */
 #include "sensor/flow/key.h"
 
 static const uint64_t id_mask = (1ULL << 51) - 1;
 
 /* What a flow is found by, both ends in a fixed order, and what its id adds. */
-enum { KEY_WORDS = 8 };
+enum { KEY_WORDS = 9 };
 
 struct key {
     uint64_t words[KEY_WORDS];
@@ -31,7 +32,6 @@ static void key_add(struct key *k, uint64_t word)
     k->words[k->n++] = word;
 }
 
-/* An IPv4 key is two or three words. */
 static struct key key_of(const struct headers *h)
 {
     struct key k = {.n = 0};
@@ -52,11 +52,7 @@ static struct key key_of(const struct headers *h)
     }
     uint64_t low_port = forward ? h->src_port : h->dst_port;
     uint64_t high_port = forward ? h->dst_port : h->src_port;
-    key_add(&k, low_port << 48 | high_port << 32 | (uint64_t)h->proto << 8 | h->n_vlans);
-    if (h->n_vlans > 0) {
-        key_add(&k, (uint64_t)h->vlans[0] << 48 | (uint64_t)h->vlans[1] << 32 |
-                        (uint64_t)h->vlans[2] << 16 | h->vlans[3]);
-    }
+    key_add(&k, low_port << 48 | high_port << 32 | (uint64_t)h->proto << 8);
     return k;
 }
 
@@ -70,29 +66,38 @@ uint64_t key_hash(const struct headers *h, const struct hash_key *secret)
     return hash != 0 ? hash : 1;
 }
 
-bool key_may_fit(const struct conn *c, const struct headers *h)
+static uint64_t vlans_of(const struct headers *h)
 {
-    if (c->proto != h->proto || c->n_vlans != h->n_vlans) {
-        return false;
+    return (uint64_t)h->vlans[0] << 48 | (uint64_t)h->vlans[1] << 32 | (uint64_t)h->vlans[2] << 16 |
+           h->vlans[3];
+}
+
+uint32_t key_network(const struct headers *h, bool any_vlan)
+{
+    static const uint64_t mix = 0x9e3779b97f4a7c15ULL;
+    if (any_vlan || h->n_vlans == 0) {
+        return h->network;
     }
-    for (unsigned i = 0; i < h->n_vlans && i < HEADERS_MAX_VLANS; i++) {
-        if (c->vlans[i] != h->vlans[i]) {
-            return false;
-        }
-    }
-    return true;
+    return h->network ^ (uint32_t)((vlans_of(h) + h->n_vlans) * mix >> 32);
 }
 
 bool key_fits(const struct conn *c, const struct headers *h, enum direction dir)
 {
     enum direction back = direction_other(dir);
-    return c->port[dir] == h->src_port && c->port[back] == h->dst_port &&
+    return c->proto == h->proto && c->port[dir] == h->src_port && c->port[back] == h->dst_port &&
            addr_equal(&c->addr[dir], &h->src) && addr_equal(&c->addr[back], &h->dst);
 }
 
 uint64_t key_id(const struct headers *h, uint64_t start_us, unsigned generation)
 {
     struct key k = key_of(h);
+    k.words[k.n - 1] |= h->n_vlans;
+    if (h->n_vlans > 0) {
+        key_add(&k, vlans_of(h));
+    }
+    if (h->network != 0) {
+        key_add(&k, h->network);
+    }
     key_add(&k, start_us);
     key_add(&k, generation);
     return hash_words_fixed(k.words, k.n) & id_mask;

@@ -21,7 +21,7 @@
 static const uint64_t far_away = 1ULL << 30;
 /* Nothing comes again from so far back. */
 static const uint64_t far_behind = 1ULL << 24;
-/* How far behind the last byte seen a RST may lie: segments before it may be lost. */
+/* How far from the last byte seen a RST, or the first answer, may lie: segments may be lost. */
 static const uint64_t reset_window = 1ULL << 20;
 /* Positions start high enough for what lies before them. */
 static const uint64_t origin = 1ULL << 32;
@@ -108,6 +108,14 @@ enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction
         return TCP_REOPENED;
     }
     return side_has(s, SIDE_STRAY) && !side_has(s, SIDE_ACKED) ? TCP_TAKEN_UP : TCP_NO_REUSE;
+}
+
+bool tcp_answers(const struct flow *f, const struct headers *h, enum direction dir)
+{
+    const struct side *peer = &f->sides[1 - (dir ^ (f->flipped ? 1U : 0U))];
+    uint32_t ahead = h->tcp_ack - (uint32_t)peer->next + (uint32_t)reset_window;
+    return (h->tcp_flags & TCP_ACK) != 0 && side_has(peer, SIDE_KNOWN) &&
+           ahead <= 2 * (uint32_t)reset_window;
 }
 
 static bool fin_is_acked(const struct side *s)

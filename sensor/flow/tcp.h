@@ -6,6 +6,8 @@
 
 /* Who opened, as far as this first segment tells: true when its sender is the client. */
 bool tcp_from_client(const struct headers *h);
+/* Whether the first segment of a direction acknowledges about what the other one has sent. */
+bool tcp_answers(const struct flow *f, const struct headers *h, enum direction dir);
 /* Whether the segment belongs to a new connection that uses the ports of this flow again. */
 enum tcp_reuse {
     TCP_NO_REUSE,

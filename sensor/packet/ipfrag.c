@@ -40,6 +40,7 @@ struct key {
     uint8_t src[16];
     uint8_t dst[16];
     uint16_t vlans[HEADERS_MAX_VLANS];
+    uint32_t network;
     uint32_t id;
     uint8_t proto; /* IPv4 only */
     uint8_t family;
@@ -199,6 +200,7 @@ static struct key key_of(const struct ipfrag_piece *p)
     bytes_copy(key.src, h->src.bytes, sizeof(key.src));
     bytes_copy(key.dst, h->dst.bytes, sizeof(key.dst));
     bytes_copy(key.vlans, h->vlans, sizeof(key.vlans));
+    key.network = h->network;
     return key;
 }
 

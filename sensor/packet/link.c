@@ -196,6 +196,13 @@ void walk_macs(struct walk *w, size_t dst_off, size_t src_off)
     }
 }
 
+void walk_network(struct walk *w, uint32_t number)
+{
+    static const uint32_t mix = 2654435761U; /* keeps networks within networks apart */
+    uint32_t all = (w->headers->network + number + 1) * mix;
+    w->headers->network = all != 0 ? all : 1;
+}
+
 enum layer layer_ethernet(struct walk *w)
 {
     struct span s = w->rest;

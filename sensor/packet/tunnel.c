@@ -24,6 +24,7 @@ enum {
     GRE_HEADER = 4,
     GRE_ROUTE_HEADER = 4,
     GRE_ERSPAN = 0x88be,
+    GRE_ETHERNET = 0x6558,
     ERSPAN_II_HEADER = 8,
     ERSPAN_III_HEADER = 12,
     ERSPAN_PLATFORM = 8,
@@ -73,6 +74,18 @@ static size_t gre_len(unsigned flags)
     return len;
 }
 
+/* Of NVGRE the last eight bits tell flows of a network apart (RFC 7637, section 3.2). Of version 1
+ * (PPTP) it is another thing. */
+static void note_gre_key(struct walk *w, unsigned flags, uint16_t type)
+{
+    if ((flags & (GRE_KEY | GRE_VERSION)) != GRE_KEY) {
+        return;
+    }
+    bool has_sum = (flags & (GRE_CHECKSUM | GRE_ROUTING)) != 0;
+    uint32_t key = wire_be32(w->rest, GRE_HEADER + (has_sum ? 4 : 0));
+    walk_network(w, type == GRE_ETHERNET ? key >> 8 : key);
+}
+
 enum layer layer_gre(struct walk *w)
 {
     struct span s = w->rest;
@@ -85,6 +98,7 @@ enum layer layer_gre(struct walk *w)
         return walk_short(w, ANOMALY_N);
     }
     w->tunnel_kind = "gre tunnel";
+    note_gre_key(w, flags, type);
     walk_skip(w, gre_len(flags));
     if ((flags & GRE_ROUTING) != 0 && !skip_gre_routes(w)) {
         return walk_short(w, ANOMALY_N);
@@ -148,6 +162,9 @@ enum layer layer_vxlan(struct walk *w)
     struct span s = w->rest;
     unsigned next = wire_u8(s, 3);
     w->tunnel_kind = "vxlan encapsulation";
+    if ((wire_u8(s, 0) & VXLAN_VALID) != 0) {
+        walk_network(w, wire_be32(s, 4) >> 8);
+    }
     walk_skip(w, VXLAN_HEADER);
     if ((wire_u8(s, 0) & VXLAN_GENERIC) == 0) {
         return LAYER_ETHERNET;
@@ -164,6 +181,7 @@ enum layer layer_geneve(struct walk *w)
 {
     struct span s = w->rest;
     w->tunnel_kind = "geneve encapsulation";
+    walk_network(w, wire_be32(s, 4) >> 8);
     walk_skip(w, geneve_len(s));
     return layer_of_ethertype(wire_be16(s, 2));
 }

@@ -70,6 +70,8 @@ enum layer layer_after_type(struct walk *w, uint16_t type);
 enum layer layer_of_udp(struct walk *w);
 /* Notes the addresses of the link layer at the front of what is left. */
 void walk_macs(struct walk *w, size_t dst_off, size_t src_off);
+/* What follows belongs to the network of this number, of those that share the tunnel. */
+void walk_network(struct walk *w, uint32_t number);
 /* IPv4 or IPv6, by the version in the first byte. */
 enum layer layer_by_version(struct walk *w);
 

@@ -76,6 +76,84 @@ static void vlans_keep_flows_apart(void)
     lab_stop(&lab);
 }
 
+static void shoot_in(struct lab *lab, const struct shot *shot, uint16_t vlan, uint32_t network)
+{
+    struct headers h = lab_headers(shot);
+    h.n_vlans = vlan != 0 ? 1 : 0;
+    h.vlans[0] = vlan;
+    h.network = network;
+    lab_packet(lab, &h);
+}
+
+static const struct shot asked = {.seq = 101, .ack = 501, .flags = TCP_ACK, .text = "abc"};
+static const struct shot answered = {
+    .dir = TO_CLIENT, .seq = 501, .ack = 104, .flags = TCP_ACK, .text = "xyz"};
+static const struct shot stranger = {
+    .dir = TO_CLIENT, .seq = 501, .ack = 1U << 31, .flags = TCP_ACK, .text = "???"};
+
+static void directions_in_different_networks_are_one_flow(void)
+{
+    static const struct {
+        uint16_t vlans[2];
+        uint32_t networks[2];
+    } rows[] = {
+        {{0, 7}, {0, 0}}, {{7, 0}, {0, 0}}, {{7, 8}, {0, 0}}, {{0, 0}, {5, 6}}, {{7, 7}, {5, 6}}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct lab lab;
+        lab_start(&lab, NULL);
+        for (int n = 0; n < 2; n++) {
+            shoot_in(&lab, &asked, rows[i].vlans[0], rows[i].networks[0]);
+            shoot_in(&lab, &answered, rows[i].vlans[1], rows[i].networks[1]);
+        }
+        CU_ASSERT_STRING_EQUAL(lab_log(&lab), "pickup >\"abc\" <\"xyz\" ");
+        lab_stop(&lab);
+    }
+}
+
+static void networks_with_the_same_addresses_keep_their_flows_apart(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    for (uint32_t network = 0; network < 3; network++) {
+        shoot_in(&lab, &asked, 0, network);
+    }
+    for (uint32_t network = 0; network < 3; network++) {
+        shoot_in(&lab, &answered, 0, network);
+        CU_ASSERT_EQUAL(lab.ruling.conn->packets[TO_CLIENT], 1);
+    }
+    CU_ASSERT_EQUAL(flow_table_n(lab.table), 3);
+    lab_stop(&lab);
+}
+
+static void packets_of_another_network_that_answer_nothing_are_another_flow(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    shoot_in(&lab, &asked, 7, 0);
+    shoot_in(&lab, &stranger, 8, 0);
+    CU_ASSERT_EQUAL(flow_table_n(lab.table), 2);
+    shoot_in(&lab, &answered, 9, 0);
+    CU_ASSERT_EQUAL(flow_table_n(lab.table), 2);
+    lab_stop(&lab);
+}
+
+static void vlans_may_be_left_out(void)
+{
+    struct flow_limits limits = flow_limits_default();
+    limits.appid_packets = 0;
+    limits.any_vlan = true;
+    struct lab lab;
+    lab_start(&lab, &limits);
+    shoot_in(&lab, &asked, 7, 0);
+    shoot_in(&lab, &asked, 8, 0);
+    shoot_in(&lab, &answered, 9, 0);
+    shoot_in(&lab, &answered, 7, 0);
+    CU_ASSERT_EQUAL(flow_table_n(lab.table), 1);
+    shoot_in(&lab, &asked, 7, 1);
+    CU_ASSERT_EQUAL(flow_table_n(lab.table), 2);
+    lab_stop(&lab);
+}
+
 static void ipv6_flows_are_found_from_both_sides(void)
 {
     struct lab lab;
@@ -658,6 +736,10 @@ static CU_TestInfo table_tests[] = {
     TEST(datagram_from_a_well_known_port_comes_from_the_server),
     TEST(packets_without_ports_make_a_flow_without_data),
     TEST(vlans_keep_flows_apart),
+    TEST(directions_in_different_networks_are_one_flow),
+    TEST(networks_with_the_same_addresses_keep_their_flows_apart),
+    TEST(packets_of_another_network_that_answer_nothing_are_another_flow),
+    TEST(vlans_may_be_left_out),
     TEST(ipv6_flows_are_found_from_both_sides),
     TEST(tunnel_of_the_first_packet_is_kept),
     TEST(flows_are_found_after_prefetching),

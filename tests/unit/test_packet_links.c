@@ -246,6 +246,30 @@ static void gre_is_read_with_every_combination_of_flags(void)
     CU_ASSERT_EQUAL(count(STAT_DECODER_GRE), 32);
 }
 
+static uint32_t gre_network(struct span head)
+{
+    f.len = 0;
+    put_ether(&f, 0x0800);
+    size_t ip = begin_ipv4(&f, 47);
+    put(&f, head);
+    put_segment("key");
+    end_ipv4(&f, ip);
+    CU_ASSERT_EQUAL(decode(), DECODE_DONE);
+    return h.network;
+}
+
+static void gre_keys_name_networks_but_for_what_differs_within_one(void)
+{
+    uint32_t seven = gre_network(SPAN("\x20\0\x08\0\0\0\0\x07"));
+    CU_ASSERT(seven != 0);
+    CU_ASSERT_EQUAL(gre_network(SPAN("\xb0\0\x08\0summ\0\0\0\x07numb")), seven);
+    CU_ASSERT(gre_network(SPAN("\x20\0\x08\0\0\0\0\x08")) != seven);
+    CU_ASSERT_EQUAL(gre_network(SPAN("\0\0\x08\0")), 0);
+    uint32_t first = gre_network(SPAN("\x20\0\x65\x58\0\0\x07\x01macmacmacmac\x08\0"));
+    CU_ASSERT_EQUAL(gre_network(SPAN("\x20\0\x65\x58\0\0\x07\x02macmacmacmac\x08\0")), first);
+    CU_ASSERT_EQUAL(gre_network(SPAN("\x20\x01\x88\x0b\0\x20\0\x07\0\x21")), 0); /* PPTP */
+}
+
 static void erspan_of_each_version_gives_the_mirrored_frame(void)
 {
     static const struct {
@@ -283,30 +307,34 @@ static const struct {
     enum stat_id counter;
     struct span head; /* behind UDP */
     bool sure;        /* known on any port */
+    bool numbered;    /* names a network that is the same in both directions */
 } udp_rows[] = {
     {"vxlan encapsulation", 4789, STAT_DECODER_VXLAN,
      SPAN_LITERAL("\x08\0\0\0\0\0\x07\0"
                   "macmacmacmac\x08\0"),
-     true},
+     true, true},
     {"vxlan encapsulation", 8472, STAT_DECODER_VXLAN,
      SPAN_LITERAL("\x08\0\0\0\0\0\x07\0"
                   "macmacmacmac\x81\0\0\x05\x08\0"),
+     true, true},
+    {"vxlan encapsulation", 4790, STAT_DECODER_VXLAN, SPAN_LITERAL("\x0c\0\0\x01\0\0\x07\0"), true,
      true},
-    {"vxlan encapsulation", 4790, STAT_DECODER_VXLAN, SPAN_LITERAL("\x0c\0\0\x01\0\0\x07\0"), true},
     {"vxlan encapsulation", 4789, STAT_DECODER_VXLAN,
      SPAN_LITERAL("\x88\0\x12\x34\0\0\x07\0"
                   "macmacmacmac\x08\0"),
-     true},
+     true, true},
     {"geneve encapsulation", 6081, STAT_DECODER_GENEVE,
-     SPAN_LITERAL("\x02\0\x65\x58\0\0\x07\0options:macmacmacmac\x08\0"), true},
-    {"geneve encapsulation", 6081, STAT_DECODER_GENEVE, SPAN_LITERAL("\0\0\x08\0\0\0\x07\0"), true},
-    {"gtp-u tunnel", 2152, STAT_DECODER_GTPU, SPAN_LITERAL("\x30\xff\0\x2b\0\0\0\x01"), true},
+     SPAN_LITERAL("\x02\0\x65\x58\0\0\x07\0options:macmacmacmac\x08\0"), true, true},
+    {"geneve encapsulation", 6081, STAT_DECODER_GENEVE, SPAN_LITERAL("\0\0\x08\0\0\0\x07\0"), true,
+     true},
+    {"gtp-u tunnel", 2152, STAT_DECODER_GTPU, SPAN_LITERAL("\x30\xff\0\x2b\0\0\0\x01"), true,
+     false},
     {"gtp-u tunnel", 2152, STAT_DECODER_GTPU,
-     SPAN_LITERAL("\x34\xff\0\x37\0\0\0\x01\0\0\0\x85\x01\x10\x01\xc0\x01xx\0"), true},
-    {"gre tunnel", 4754, STAT_DECODER_GRE, SPAN_LITERAL("\x20\0\x08\0\0\0\0\x07"), true},
-    {"ipv4 tunnel", 6635, STAT_DECODER_MPLS, SPAN_LITERAL("\0\x01\x11\x40"), false},
+     SPAN_LITERAL("\x34\xff\0\x37\0\0\0\x01\0\0\0\x85\x01\x10\x01\xc0\x01xx\0"), true, false},
+    {"gre tunnel", 4754, STAT_DECODER_GRE, SPAN_LITERAL("\x20\0\x08\0\0\0\0\x07"), true, true},
+    {"ipv4 tunnel", 6635, STAT_DECODER_MPLS, SPAN_LITERAL("\0\x01\x11\x40"), false, false},
     {"l2tp tunnel", 1701, STAT_N,
-     SPAN_LITERAL("\x4a\x02\0\x3f\0\x01\0\x02seqs\0\x02..\xff\x03\0\x21"), false},
+     SPAN_LITERAL("\x4a\x02\0\x3f\0\x01\0\x02seqs\0\x02..\xff\x03\0\x21"), false, false},
 };
 
 static void put_udp_tunnel(struct span head, unsigned port)
@@ -336,6 +364,7 @@ static void tunnels_over_udp_are_read_on_their_port_and_by_content(void)
         CU_ASSERT_STRING_EQUAL(h.tunnel->kind, udp_rows[i].kind);
         CU_ASSERT_EQUAL(h.tunnel->proto, IP_PROTO_UDP);
         CU_ASSERT_EQUAL(h.tunnel->dst_port, udp_rows[i].port);
+        CU_ASSERT_EQUAL(h.network != 0, udp_rows[i].numbered);
         put_udp_tunnel(udp_rows[i].head, 9999);
         CU_ASSERT_EQUAL(decode(), DECODE_DONE);
         CU_ASSERT_EQUAL(h.tunnel != NULL, udp_rows[i].sure);
@@ -712,6 +741,7 @@ static CU_TestInfo link_tests[] = {
 
 static CU_TestInfo tunnel_tests[] = {
     TEST(gre_is_read_with_every_combination_of_flags),
+    TEST(gre_keys_name_networks_but_for_what_differs_within_one),
     TEST(erspan_of_each_version_gives_the_mirrored_frame),
     TEST(tunnels_over_udp_are_read_on_their_port_and_by_content),
     TEST(a_datagram_on_a_tunnel_port_may_be_something_else),

@@ -1,0 +1,58 @@
+/* find: the flow that a packet belongs to.
+ *
+ * The same addresses and ports may be in use in several networks at once: VLANs, and the ones that
+ * share a tunnel (VXLAN, Geneve, GRE keys). The packets of a direction are all of one network, that
+ * of its first; but the two directions of a flow need not agree, where a mirror port tags by
+ * direction, or where packets are routed into the network of their target before they are wrapped.
+ * So the first packet of the second direction goes to a flow that knows its network, else to one
+ * whose other direction is of the same, else to one whose sequence numbers it answers. */
+#include "sensor/flow/entry.h"
+#include "sensor/flow/key.h"
+#include "sensor/flow/tcp.h"
+
+enum fit { FIT_NOT, FIT_ANSWER, FIT_SAME_NETWORK, FIT_SURELY };
+
+static enum fit fit_of(const struct flow *f, const struct headers *h, uint32_t network,
+                       enum direction dir)
+{
+    unsigned n = dir ^ (f->flipped ? 1U : 0U);
+    if (f->conn.packets[dir] > 0) {
+        return f->network[n] == network ? FIT_SURELY : FIT_NOT;
+    }
+    if (f->network[1 - n] == network) {
+        return FIT_SAME_NETWORK;
+    }
+    bool answers = h->proto != IP_PROTO_TCP || tcp_answers(f, h, dir);
+    return answers ? FIT_ANSWER : FIT_NOT;
+}
+
+/* Of equal ones that with the least id: chains have no order. */
+static bool is_better(enum fit fit, const struct flow *f, enum fit best, const struct flow *than)
+{
+    return fit > best || (fit != FIT_NOT && fit == best && f->conn.id < than->conn.id);
+}
+
+struct flow *flow_find(const struct flow_table *t, const struct headers *h, enum direction *ret_dir)
+{
+    uint64_t hash = key_hash(h, &t->key);
+    uint32_t network = key_network(h, t->limits.any_vlan);
+    struct flow *found = NULL;
+    enum fit best = FIT_NOT;
+    for (struct flow *f = flow_index_chain(&t->index, hash); f != NULL; f = f->chain) {
+        bool forth = f->hash == hash && key_fits(&f->conn, h, TO_SERVER);
+        if (!forth && (f->hash != hash || !key_fits(&f->conn, h, TO_CLIENT))) {
+            continue;
+        }
+        enum direction dir = forth ? TO_SERVER : TO_CLIENT;
+        enum fit fit = fit_of(f, h, network, dir);
+        if (is_better(fit, f, best, found)) {
+            found = f;
+            best = fit;
+            *ret_dir = dir;
+        }
+        if (fit == FIT_SURELY) {
+            break;
+        }
+    }
+    return found;
+}
