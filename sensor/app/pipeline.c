@@ -646,6 +646,15 @@ static void on_close(void *ctx, struct conn *conn, enum close_reason reason)
         evidence_end(p->options.evidence, conn);
     }
     report_flow(&p->options.report, conn, reason);
+    if (p->ends) {
+        const struct report *r = &p->options.report;
+        writer_advance_flow(r->writer, r->producer, conn->clock_us, conn->id);
+    }
+}
+
+void pipeline_ends(struct pipeline *p)
+{
+    p->ends = true;
 }
 
 const char *pipeline_owes_answer(const struct conn *conn)

@@ -51,3 +51,6 @@ const char *pipeline_owes_answer(const struct conn *conn);
 /* Writes the alerts whose time has come before clock_us: to be called with the clock of each
  * packet, before it. */
 void pipeline_advance(struct pipeline *p, uint64_t clock_us);
+/* From now on flows are only closed, all at one clock and in the order of their ids: what one says
+ * may be written before the next is closed. */
+void pipeline_ends(struct pipeline *p);

@@ -63,7 +63,7 @@ static void hand_opened_on(const struct report *r, uint64_t clock_us)
     if (notice != NULL) {
         notice->type = EVENT_N;
         notice->n_opened = r->opened->n;
-        notice->key.clock_us = clock_us;
+        notice->key = (struct event_key){.clock_us = clock_us, .flow_id = UINT64_MAX - 1};
         writer_put(r->writer, r->producer, notice);
         r->opened->n = 0;
     }

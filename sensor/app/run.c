@@ -211,6 +211,7 @@ static enum exit_code finish(struct sensor *s, enum source_status status, struct
         uint64_t last = patrol_clock_us(s->patrol);
         s->clock_us = last > s->clock_us ? last : s->clock_us; /* the last stats stand last */
     } else {
+        run_stats_wait(s);
         crew_finish(s->crew, s->clock_us);
     }
     run_worker_stats(s, &sum);

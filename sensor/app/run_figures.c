@@ -109,3 +109,8 @@ void run_stats_until(struct sensor *s, uint64_t clock_us)
     }
     writer_advance(s->writer, stats_producer(s), clock_us);
 }
+
+void run_stats_wait(struct sensor *s)
+{
+    writer_advance_flow(s->writer, stats_producer(s), s->clock_us, UINT64_MAX);
+}

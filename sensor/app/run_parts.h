@@ -91,6 +91,8 @@ void run_tell_restarts(struct sensor *s, uint64_t clock_us);
 /* stats stand at whole intervals of packet time; after a pause there is one, not one for each
  * interval that passed. */
 void run_stats_until(struct sensor *s, uint64_t clock_us);
+/* No stats but the last ones follow, which stand behind all: nobody has to wait for them. */
+void run_stats_wait(struct sensor *s);
 
 /* Opens what --exposure names. */
 MUST_USE int run_open_exposure(struct sensor *s, struct errbuf *err);

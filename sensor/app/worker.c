@@ -361,6 +361,8 @@ void worker_advance(struct worker *w, uint64_t clock_us)
 
 void worker_finish(struct worker *w, uint64_t clock_us)
 {
+    worker_advance(w, clock_us);
+    pipeline_ends(w->pipeline);
     flow_table_finish(w->flows, clock_us);
     pipeline_advance(w->pipeline, UINT64_MAX);
     report_opened_end(&w->report, clock_us);

@@ -21,6 +21,7 @@ enum { OUTLETS_MAX = 32 };
 struct producer {
     struct ring *ring;
     _Atomic uint64_t promised_us;
+    _Atomic uint64_t promised_flow; /* at that clock; set after it, and read before it */
 };
 
 struct writer {
@@ -98,15 +99,20 @@ static void lose_event(struct writer *w, struct event *event, int error)
 /* --- order
  * ------------------------------------------------------------------------------------------ */
 
+static bool key_before(const struct event_key *a, const struct event_key *b)
+{
+    if (a->clock_us != b->clock_us) {
+        return a->clock_us < b->clock_us;
+    }
+    if (a->flow_id != b->flow_id) {
+        return a->flow_id < b->flow_id;
+    }
+    return a->seq < b->seq;
+}
+
 static bool before(const struct event *a, const struct event *b)
 {
-    if (a->key.clock_us != b->key.clock_us) {
-        return a->key.clock_us < b->key.clock_us;
-    }
-    if (a->key.flow_id != b->key.flow_id) {
-        return a->key.flow_id < b->key.flow_id;
-    }
-    return a->key.seq < b->key.seq;
+    return key_before(&a->key, &b->key);
 }
 
 static void swap(struct writer *w, size_t a, size_t b)
@@ -162,22 +168,27 @@ static void take_event(struct writer *w, struct event *event)
     }
 }
 
-static uint64_t least_promise(const struct writer *w)
+/* What all promise. An id that is read with a later clock than it was set with does no harm: ids
+ * are only set at the clock behind which nothing comes, or with it. */
+static struct event_key least_promise(const struct writer *w)
 {
-    uint64_t least = UINT64_MAX;
+    struct event_key least = {.clock_us = UINT64_MAX, .flow_id = UINT64_MAX};
     for (unsigned i = 0; i < w->options.n_producers; i++) {
-        uint64_t p = atomic_load_explicit(&w->producers[i].promised_us, memory_order_acquire);
-        least = p < least ? p : least;
+        struct producer *p = &w->producers[i];
+        struct event_key key = {.flow_id =
+                                    atomic_load_explicit(&p->promised_flow, memory_order_acquire)};
+        key.clock_us = atomic_load_explicit(&p->promised_us, memory_order_acquire);
+        least = key_before(&key, &least) ? key : least;
     }
     return least;
 }
 
-static void write_until(struct writer *w, uint64_t clock_us)
+static void write_until(struct writer *w, struct event_key promise)
 {
-    while (w->n_heap > 0 && w->heap[0]->key.clock_us < clock_us) {
+    while (w->n_heap > 0 && key_before(&w->heap[0]->key, &promise)) {
         write_event(w, heap_take(w));
     }
-    teller_until(w->teller, clock_us);
+    teller_until(w->teller, promise.clock_us);
 }
 
 /* --- the thread
@@ -187,7 +198,7 @@ static void write_until(struct writer *w, uint64_t clock_us)
  * when the promise is used. */
 static bool pump(struct writer *w)
 {
-    uint64_t promise = least_promise(w);
+    struct event_key promise = least_promise(w);
     bool any = false;
     for (unsigned i = 0; i < w->options.n_producers; i++) {
         struct event *event;
@@ -294,6 +305,16 @@ void writer_put(struct writer *w, unsigned producer, struct event *event)
 void writer_advance(struct writer *w, unsigned producer, uint64_t clock_us)
 {
     atomic_store_explicit(&w->producers[producer].promised_us, clock_us, memory_order_release);
+    if (!w->options.threaded) {
+        write_until(w, least_promise(w));
+    }
+}
+
+void writer_advance_flow(struct writer *w, unsigned producer, uint64_t clock_us, uint64_t flow_id)
+{
+    struct producer *p = &w->producers[producer];
+    atomic_store_explicit(&p->promised_us, clock_us, memory_order_release);
+    atomic_store_explicit(&p->promised_flow, flow_id, memory_order_release);
     if (!w->options.threaded) {
         write_until(w, least_promise(w));
     }

@@ -33,6 +33,10 @@ void writer_put(struct writer *w, unsigned producer, struct event *event);
 /* Promises that no event of this producer with a lower clock will follow: what is older than all
  * promises may be written. */
 void writer_advance(struct writer *w, unsigned producer, uint64_t clock_us);
+/* The same of lower keys: of flows with a lower id at that clock. Until the next writer_advance()
+ * it may be called with the same clock and growing ids. So what all flows say when the input ends
+ * need not be kept. */
+void writer_advance_flow(struct writer *w, unsigned producer, uint64_t clock_us, uint64_t flow_id);
 /* Gives what is buffered to the system; live sources call it when nothing happens. Threaded: it is
  * only asked for. */
 void writer_flush(struct writer *w);

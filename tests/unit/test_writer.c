@@ -173,6 +173,29 @@ static void nothing_is_written_before_all_producers_promised(void)
     CU_ASSERT_EQUAL(stats.lost, 0);
 }
 
+static void flows_of_one_time_are_written_as_far_as_all_promised(void)
+{
+    struct writer *w = writer_with(2, false, ~0u);
+    writer_put(w, 0, event_of(10, 1, 0, "a"));
+    writer_put(w, 0, event_of(10, 3, 0, "c"));
+    writer_advance_flow(w, 0, 10, 3);
+    writer_advance(w, 1, 10);
+    writer_flush(w);
+    CU_ASSERT_EQUAL(memory.len, 0);
+    writer_put(w, 1, event_of(10, 2, 0, "b"));
+    writer_advance_flow(w, 1, 10, 2);
+    writer_flush(w);
+    CU_ASSERT_EQUAL(memory.len, 2);
+    writer_advance_flow(w, 1, 10, UINT64_MAX);
+    writer_flush(w);
+    CU_ASSERT_EQUAL(memory.len, 4);
+    writer_put(w, 1, event_of(10, UINT64_MAX, 0, "d"));
+    writer_advance(w, 0, UINT64_MAX);
+    writer_flush(w);
+    CU_ASSERT_EQUAL(memory.len, 6);
+    (void)end(&w, "a\nb\nc\nd\n");
+}
+
 static void equal_times_are_ordered_by_flow_and_number(void)
 {
     struct writer *w = writer_with(1, false, ~0u);
@@ -715,6 +738,8 @@ static void a_line_that_cannot_be_short_enough_is_refused(void)
 static CU_TestInfo writer_tests[] = {
     {"nothing_is_written_before_all_producers_promised",
      nothing_is_written_before_all_producers_promised},
+    {"flows_of_one_time_are_written_as_far_as_all_promised",
+     flows_of_one_time_are_written_as_far_as_all_promised},
     {"equal_times_are_ordered_by_flow_and_number", equal_times_are_ordered_by_flow_and_number},
     {"a_thread_loses_nothing_when_queues_are_full", a_thread_loses_nothing_when_queues_are_full},
     {"types_not_wanted_are_left_out", types_not_wanted_are_left_out},
