@@ -8,6 +8,7 @@
 
 #include "sensor/app/pipeline_parts.h"
 #include "sensor/app/touch.h"
+#include "sensor/base/bytes.h"
 #include "sensor/base/hash.h"
 #include "sensor/base/mem.h"
 #include "sensor/flow/flow.h"
@@ -15,7 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PROBE_BYTES = 256, ALTERNATE_BYTES = 64 * 1024, OUTERS_MAX = 4 };
+enum { ALTERNATE_BYTES = 64 * 1024, OUTERS_MAX = 4 };
 
 /* --- bytes no decoder reads
  * -------------------------------------------------------------------------- */
@@ -170,39 +171,45 @@ static void feed_main(struct flow_app *app, enum direction dir, struct span byte
     feed(app, app->main, dir, bytes);
 }
 
-/* Keeps a piece until somebody is sure. */
-static void hold_start(struct first_bytes *start, struct span piece)
+/* Keeps a piece until somebody is sure; it fits. */
+static void hold_start(struct flow_app *app, enum direction dir, struct span piece)
 {
-    if (start->n == 0) {
-        start->bytes = sbuf_with_cap(PROBE_BYTES);
+    if (app->start[dir] == NULL) {
+        app->start[dir] = mem_alloc(sizeof(*app->start[dir]));
     }
-    sbuf_add(&start->bytes, piece);
+    struct first_bytes *start = app->start[dir];
+    if (start == NULL) {
+        pipeline_lose(app, LOST_MEMORY, piece.len);
+        return;
+    }
+    bytes_copy(start->bytes + start->len, piece.data, piece.len);
+    start->len += piece.len;
     start->n += start->n < ARRAY_LEN(start->ends);
-    start->ends[start->n - 1] = (uint16_t)start->bytes.len;
+    start->ends[start->n - 1] = (uint16_t)start->len;
 }
 
 /* Bytes held while nobody was sure go where they belong now, in the pieces they came in. */
 static void release_start(struct flow_app *app, enum direction dir)
 {
-    struct first_bytes held = app->start[dir];
-    app->start[dir] = (struct first_bytes){.n = 0};
+    struct first_bytes *held = app->start[dir];
+    app->start[dir] = NULL;
     app->undecided[dir] = false;
     size_t from = 0;
-    for (size_t i = 0; i < held.n; i++) {
-        struct span piece = span_sub(sbuf_span(&held.bytes), from, held.ends[i] - from);
-        from = held.ends[i];
+    for (size_t i = 0; held != NULL && i < held->n; i++) {
+        struct span piece = span_of(held->bytes + from, held->ends[i] - from);
+        from = held->ends[i];
         if (app->main != NULL) {
             feed_main(app, dir, piece);
         } else {
             raw_data(app, dir, piece);
         }
     }
-    sbuf_free(&held.bytes);
+    mem_free(held);
 }
 
 static void swap_starts(struct flow_app *app)
 {
-    struct first_bytes start = app->start[0];
+    struct first_bytes *start = app->start[0];
     bool undecided = app->undecided[0];
     bool began = app->began[0];
     app->start[0] = app->start[1];
@@ -242,14 +249,18 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
 {
     const struct decoder *decoder = NULL;
     struct span first = bytes;
-    size_t n_held = app->start[dir].bytes.len;
-    if (n_held > 0) {
-        sbuf_add(&app->start[dir].bytes, span_head(bytes, PROBE_BYTES - n_held));
-        first = sbuf_span(&app->start[dir].bytes);
+    struct first_bytes *held = app->start[dir];
+    size_t n_held = held != NULL ? held->len : 0;
+    if (held != NULL) {
+        struct span more = span_head(bytes, PROBE_BYTES - n_held);
+        bytes_copy(held->bytes + n_held, more.data, more.len);
+        first = span_of(held->bytes, n_held + more.len);
     }
     if (app->conn->proto == IP_PROTO_TCP && is_tls(first)) {
         size_t n = n_held + bytes.len;
-        app->start[dir].n = 0;
+        if (held != NULL) {
+            held->n = 0; /* they count with the rest */
+        }
         release_start(app, dir);
         become_opaque(app, n);
         app->n_unread = bytes.len;
@@ -257,9 +268,8 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
     }
     enum probe answer = ask_both_ways(app, first, &dir, &decoder);
     bool more = answer == PROBE_MORE && first.len < PROBE_BYTES;
-    sbuf_shorten(&app->start[dir].bytes, n_held); /* what came last goes on as it came */
     if (more) {
-        hold_start(&app->start[dir], bytes);
+        hold_start(app, dir, bytes);
         app->undecided[dir] = true;
         return;
     }
@@ -530,9 +540,11 @@ static void on_judge(void *ctx, struct conn *conn)
     }
     for (unsigned dir = TO_SERVER; dir <= TO_CLIENT; dir++) {
         judge_all(p, app->raw[dir]);
+        const struct first_bytes *held = app->start[dir];
         if (app->undecided[dir] && p->options.block.enforces) {
             app->judged_start = true;
-            alternate_as_it_is(app, (enum direction)dir, sbuf_span(&app->start[dir].bytes));
+            alternate_as_it_is(app, (enum direction)dir,
+                               held != NULL ? span_of(held->bytes, held->len) : (struct span){0});
         }
     }
 }
@@ -589,6 +601,7 @@ static void app_free(struct pipeline *p, struct flow_app *app, enum close_reason
         release_start(app, (enum direction)dir); /* what was handed over at the end */
         raw_end(app, (enum direction)dir, 0);
     }
+    mem_free(app->seen);
     mem_free(app);
 }
 

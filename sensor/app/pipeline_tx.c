@@ -37,13 +37,19 @@ static uint64_t finding_hash(const struct finding *f)
 static bool told_before(struct flow_app *app, const struct finding *f)
 {
     uint64_t hash = finding_hash(f);
-    size_t n = app->n_seen < ARRAY_LEN(app->seen) ? app->n_seen : ARRAY_LEN(app->seen);
+    if (app->seen == NULL) {
+        app->seen = mem_alloc_array(SEEN_MAX, sizeof(*app->seen));
+    }
+    if (app->seen == NULL) {
+        return false;
+    }
+    size_t n = app->n_seen < SEEN_MAX ? app->n_seen : SEEN_MAX;
     for (size_t i = 0; i < n; i++) {
         if (app->seen[i] == hash) {
             return true;
         }
     }
-    app->seen[app->n_seen++ % ARRAY_LEN(app->seen)] = hash;
+    app->seen[app->n_seen++ % SEEN_MAX] = hash;
     return false;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "sensor/app/tx_pool.h"
-#include "sensor/base/sbuf.h"
 #include "sensor/core/decoder.h"
 
 /* One decoder at work on a flow: the main reading, or an alternate one that sees the same bytes
@@ -21,11 +20,14 @@ struct reading {
     char state[];       /* decoder->state_size bytes, aligned as this struct */
 };
 
+enum { PROBE_BYTES = 256, SEEN_MAX = 16 };
+
 /* First bytes of a direction, while decoders are undecided. */
 struct first_bytes {
-    struct sbuf bytes;
     uint16_t ends[8]; /* of the pieces they came in; the last one is longer when there were more */
     unsigned n;
+    size_t len;
+    uint8_t bytes[PROBE_BYTES];
 };
 
 /* What the pipeline keeps for a flow, from its first payload on. */
@@ -38,16 +40,17 @@ struct flow_app {
     unsigned n_told; /* of them that told a client who is believed */
     struct reading *alternates;
     unsigned n_alternates;
-    struct first_bytes start[2];
-    bool undecided[2]; /* the direction's first bytes are still being looked at */
-    bool began[2];     /* some payload of the direction was seen */
-    bool judged_start; /* first bytes were judged before it was known who reads them */
+    struct first_bytes *start[2]; /* made when any are held */
+    bool undecided[2];            /* the direction's first bytes are still being looked at */
+    bool began[2];                /* some payload of the direction was seen */
+    bool judged_start;            /* first bytes were judged before it was known who reads them */
     bool after_gap[2];
     size_t n_unread; /* of the data call that is running: its end, when the flow became opaque */
     bool ended[2];
     struct tx_slot *raw[2]; /* bytes that no decoder reads, scanned as they are */
     uint64_t anomalies;     /* of the flow, reported once each */
-    uint64_t seen[16];      /* hashes of findings, so that alternate readings tell nothing twice */
+    uint64_t *seen;         /* SEEN_MAX hashes of findings, so that alternate readings tell nothing
+                               twice; NULL: none yet */
     unsigned n_seen;
 };
 
