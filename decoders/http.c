@@ -22,6 +22,7 @@
 #include "decoders/http_line.h"
 #include "decoders/http_probe.h"
 #include "decoders/http_side.h"
+#include "sensor/base/mem.h"
 #include "sensor/core/tx.h"
 
 static void http_open(void *state, const struct decoder_env *env)
@@ -31,28 +32,74 @@ static void http_open(void *state, const struct decoder_env *env)
     http->reading = env->reading;
     http_exchanges_init(&http->exchanges);
     for (unsigned dir = TO_SERVER; dir <= TO_CLIENT; dir++) {
-        struct http_side *side = &http->sides[dir];
-        side->http = http;
-        side->state = env->reading != 0 ? http_on_alternate
-                      : env->midstream  ? http_on_search
-                                        : http_on_start;
-        http_out_init(&side->out, (enum direction)dir, env->limits);
-        side->block.kept = sbuf_with_cap(env->limits->head_bytes);
-        http_body_init(&side->body, env->limits);
+        http->first[dir] = env->reading != 0 ? http_on_alternate
+                           : env->midstream  ? http_on_search
+                                             : http_on_start;
     }
 }
 
 static void begin_call(struct http *http, const struct emit *emit)
 {
     http->emit = emit;
-    http->sides[TO_SERVER].out.emit = emit;
-    http->sides[TO_CLIENT].out.emit = emit;
+    for (unsigned dir = TO_SERVER; dir <= TO_CLIENT; dir++) {
+        if (http->sides[dir] != NULL) {
+            http->sides[dir]->out.emit = emit;
+        }
+    }
+}
+
+/* The state of a direction, which is only kept while there is something to know; NULL when there is
+ * no memory: then what comes next begins anywhere. */
+static struct http_side *side_of(struct http *http, enum direction dir)
+{
+    if (http->sides[dir] != NULL) {
+        return http->sides[dir];
+    }
+    struct http_side *side = mem_alloc(sizeof(*side));
+    if (side == NULL) {
+        http->first[dir] = http_on_search;
+        return NULL;
+    }
+    side->http = http;
+    side->state = http->first[dir];
+    http_out_init(&side->out, dir, http->limits);
+    side->out.emit = http->emit;
+    side->block.kept = sbuf_with_cap(http->limits->head_bytes);
+    http_body_init(&side->body, http->limits);
+    http->sides[dir] = side;
+    return side;
+}
+
+static void free_side(struct http *http, enum direction dir)
+{
+    struct http_side *side = http->sides[dir];
+    http_out_free(&side->out);
+    sbuf_free(&side->block.kept);
+    http_body_free(&side->body);
+    websocket_free(&side->websocket);
+    mem_free(side);
+    http->sides[dir] = NULL;
+}
+
+/* Between messages a connection that is kept alive takes little memory. */
+static void rest(struct http *http, enum direction dir)
+{
+    const struct http_side *side = http->sides[dir];
+    bool idle = side->state == http_on_start && side->block.kept.len == 0 && !side->astray &&
+                side->exchange == NULL && side->websocket == NULL;
+    if (idle) {
+        http->first[dir] = http_on_start;
+        free_side(http, dir);
+    }
 }
 
 /* A request line without a version, and nothing after it: HTTP/0.9, unless headers follow. That
  * they do not is known once the server answers or the stream ends. */
 static bool is_simple_request(const struct http_side *side)
 {
+    if (side == NULL) {
+        return false;
+    }
     struct span kept = sbuf_span(&side->block.kept);
     bool one_line = kept.len > 0 && span_find_byte(kept, 0, '\n') == kept.len - 1;
     return side->out.dir == TO_SERVER && side->state == http_on_head && !side->head_begun &&
@@ -70,22 +117,30 @@ static void end_simple_request(struct http_side *side)
 static void http_data(void *state, const struct emit *emit, enum direction dir, struct span bytes)
 {
     struct http *http = state;
-    struct http_side *side = &http->sides[dir];
     begin_call(http, emit);
-    if (dir == TO_CLIENT && is_simple_request(&http->sides[TO_SERVER])) {
-        end_simple_request(&http->sides[TO_SERVER]);
+    struct http_side *side = side_of(http, dir);
+    if (side == NULL) {
+        emit->ops->lost(emit->ctx, NULL, LOST_MEMORY, bytes.len);
+        return;
+    }
+    if (dir == TO_CLIENT && is_simple_request(http->sides[TO_SERVER])) {
+        end_simple_request(http->sides[TO_SERVER]);
     }
     while (bytes.len > 0) {
         bytes = side->state(side, bytes);
     }
     http_body_flush(&side->body, &side->out);
+    rest(http, dir);
 }
 
 static void http_gap(void *state, const struct emit *emit, enum direction dir, uint64_t n_bytes)
 {
     struct http *http = state;
-    struct http_side *side = &http->sides[dir];
     begin_call(http, emit);
+    struct http_side *side = side_of(http, dir);
+    if (side == NULL) {
+        return;
+    }
     if (side->state == http_on_body && http_body_gap(&side->body, &side->out, n_bytes)) {
         side->body.pieces.after_gap = true;
         return;
@@ -109,6 +164,9 @@ static void http_gap(void *state, const struct emit *emit, enum direction dir, u
 
 static void end_side(struct http_side *side, bool proper)
 {
+    if (side == NULL) {
+        return; /* between messages */
+    }
     bool until_close = side->state == http_on_body && side->body.framing == HTTP_FRAMING_CLOSE;
     if (is_simple_request(side)) {
         end_simple_request(side);
@@ -128,7 +186,7 @@ static void http_end(void *state, const struct emit *emit, enum direction dir)
 {
     struct http *http = state;
     begin_call(http, emit);
-    end_side(&http->sides[dir], true);
+    end_side(http->sides[dir], true);
 }
 
 static void http_close(void *state, const struct emit *emit, enum close_reason reason)
@@ -136,12 +194,10 @@ static void http_close(void *state, const struct emit *emit, enum close_reason r
     struct http *http = state;
     begin_call(http, emit);
     for (unsigned dir = TO_SERVER; dir <= TO_CLIENT; dir++) {
-        struct http_side *side = &http->sides[dir];
-        end_side(side, reason == CLOSE_FIN);
-        http_out_free(&side->out);
-        sbuf_free(&side->block.kept);
-        http_body_free(&side->body);
-        websocket_free(&side->websocket);
+        end_side(http->sides[dir], reason == CLOSE_FIN);
+        if (http->sides[dir] != NULL) {
+            free_side(http, (enum direction)dir);
+        }
     }
     http_exchanges_close(&http->exchanges, emit);
 }

@@ -43,7 +43,9 @@ struct http {
     struct http_exchange *upgraded; /* to WebSocket: open as long as the flow, so that what is found
                                        in a message is told with its request */
     struct http_exchanges exchanges;
-    struct http_side sides[2];
+    struct http_side *sides[2]; /* NULL between messages, when nothing is kept */
+    /* What a side that is made begins with. */
+    struct span (*first[2])(struct http_side *side, struct span in);
 };
 
 /* --- http_states.c --- */

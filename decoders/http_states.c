@@ -157,7 +157,10 @@ static enum http_tunnel tunnel_of(const struct http_side *side)
 /* Of the client's next line a part may have come before the answer. */
 static void enter_tunnel(struct http *http)
 {
-    struct http_side *client = &http->sides[TO_SERVER];
+    struct http_side *client = http->sides[TO_SERVER];
+    if (client == NULL) {
+        return;
+    }
     if (client->state == http_on_first_line || client->state == http_on_search) {
         http_stray_end(client, TX_CUT);
         struct span kept = http_on_tunnel(client, sbuf_span(&client->block.kept));
