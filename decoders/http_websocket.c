@@ -246,6 +246,17 @@ static void inflate(struct websocket *w, struct http_out *out, struct span bytes
     }
 }
 
+/* What the inflater held back, where a message is cut: less or more, as the input was cut. */
+static void inflate_held(struct websocket *w, struct http_out *out)
+{
+    bool more = w->inflater != NULL && !w->dropped && !w->ended;
+    while (more) {
+        struct span piece;
+        enum inflater_result result = inflater_finish(w->inflater, &piece);
+        more = give_inflated(w, out, piece, result == INFLATER_FULL ? result : INFLATER_MORE);
+    }
+}
+
 /* Unmasked payload of a data frame. */
 static void take_payload(struct websocket *w, struct http_out *out, struct span bytes)
 {
@@ -280,6 +291,7 @@ bool websocket_end(struct websocket *w, struct http_out *out)
     const struct mime_out body = body_out(out);
     bool cut = w->in_message || w->in_frame || w->head.len > 0;
     if (w->in_message) {
+        inflate_held(w, out);
         mime_body_end(&w->body, &body, true);
         w->in_message = false;
     }
@@ -416,6 +428,7 @@ bool websocket_gap(struct websocket *w, struct http_out *out, uint64_t n_bytes)
         w->frame.n_code -= n_bytes < w->frame.n_code ? (size_t)n_bytes : w->frame.n_code;
         return true;
     }
+    inflate_held(w, out);
     w->body.after_gap = w->body.open;
     if (w->compressed && !w->dropped) {
         w->n_in = 0; /* what came was inflated */
