@@ -6,7 +6,8 @@
 #include "sensor/core/decoder.h"
 #include "sensor/output/eve_parts.h"
 
-enum shape { TEXT, NUMBER, EACH, ADDRESSES, PATH, URL };
+/* ALWAYS: a text, also an empty one in place of what is not there. */
+enum shape { TEXT, ALWAYS, NUMBER, EACH, ADDRESSES, PATH, URL };
 
 struct row {
     enum field_id field;
@@ -38,7 +39,7 @@ static const struct row email_rows[] = {
     {FIELD_EMAIL_FROM, NULL, "from", TEXT},
     {FIELD_EMAIL_TO, NULL, "to", ADDRESSES},
     {FIELD_EMAIL_CC, NULL, "cc", ADDRESSES},
-    {FIELD_EMAIL_SUBJECT, NULL, "subject", TEXT},
+    {FIELD_EMAIL_SUBJECT, NULL, "subject", ALWAYS},
     {FIELD_EMAIL_DATE, NULL, "date", TEXT},
     {FIELD_EMAIL_MESSAGE_ID, NULL, "message_id", TEXT},
     {FIELD_EMAIL_X_MAILER, NULL, "x_mailer", TEXT},
@@ -146,9 +147,15 @@ static void add_row(struct eve *e, struct json *j, const struct row *row, const 
     const struct kept_field *kept = find(row, tx->kept);
     uint64_t number;
     if (kept == NULL) {
+        if (row->shape == ALWAYS) {
+            json_text(j, row->key, "");
+        }
         return;
     }
     switch (row->shape) {
+    case ALWAYS:
+        json_string(j, row->key, kept->value);
+        break;
     case TEXT:
         json_string_if(j, row->key, kept->value);
         break;
@@ -236,6 +243,7 @@ static bool shows(const struct row *row, const struct kept_field *kept)
 {
     switch (row->shape) {
     case TEXT:
+    case ALWAYS:
     case URL:
         return kept->value.len > 0;
     case PATH:

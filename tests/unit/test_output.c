@@ -242,6 +242,25 @@ static void mail_addresses_are_split_at_their_commas(void)
     eve_free(&e);
 }
 
+static void mails_have_a_subject_also_where_they_have_none(void)
+{
+    static const struct decoder smtp = {.name = "smtp"};
+    struct eve *e = eve_new(&(struct eve_options){.host = "", .line_bytes = 16384});
+    struct conn conn = sample_conn();
+    struct kept_field from = {.id = FIELD_EMAIL_FROM, .value = SPAN_LITERAL("a@x.example")};
+    struct kept_field empty = {.id = FIELD_EMAIL_SUBJECT};
+    struct tx tx = {.conn = &conn, .decoder = &smtp, .kept = &from};
+    for (int i = 0; i < 2; i++) {
+        bool has_event = false;
+        struct event *event = eve_transaction(e, &tx, 0, &(struct eve_places){0}, &has_event);
+        CU_ASSERT(has(event, "\"email\":{\"status\":\"PARSE_DONE\",\"from\":\"a@x.example\","
+                             "\"subject\":\"\"}"));
+        mem_free(event);
+        from.next = &empty;
+    }
+    eve_free(&e);
+}
+
 static void mail_of_which_only_the_server_was_seen_has_no_empty_object(void)
 {
     static const struct decoder smtp = {.name = "smtp"};
@@ -316,6 +335,8 @@ static CU_TestInfo tests[] = {
     {"a_stream_of_http2_is_an_http_event", a_stream_of_http2_is_an_http_event},
     {"an_alert_tells_the_whole_story", an_alert_tells_the_whole_story},
     {"mail_addresses_are_split_at_their_commas", mail_addresses_are_split_at_their_commas},
+    {"mails_have_a_subject_also_where_they_have_none",
+     mails_have_a_subject_also_where_they_have_none},
     {"mail_of_which_only_the_server_was_seen_has_no_empty_object",
      mail_of_which_only_the_server_was_seen_has_no_empty_object},
     {"stats_nest_by_their_path", stats_nest_by_their_path},
