@@ -66,6 +66,20 @@ static struct span take_word(struct span *s)
     return word;
 }
 
+/* A version as of another protocol, "RTSP/1.0": servers refuse such a request, but log it as one
+ * with a version, and its target is what stands before it. */
+static bool is_foreign_version(struct span s)
+{
+    size_t slash = span_find_byte(s, 0, '/');
+    struct span number = span_from(s, slash != SPAN_NONE ? slash + 1 : s.len);
+    bool named = slash != SPAN_NONE && slash > 0;
+    for (size_t i = 0; named && i < slash; i++) {
+        named = s.data[i] >= 'A' && s.data[i] <= 'Z';
+    }
+    return named && number.len == 3 && byte_is_digit(span_at(number, 0)) &&
+           span_at(number, 1) == '.' && byte_is_digit(span_at(number, 2));
+}
+
 /* The version at the line's end, which is cut off together with the blanks before it; empty when
  * there is none. */
 static struct span take_version(struct span *s, bool *ret_odd)
@@ -76,7 +90,7 @@ static struct span take_version(struct span *s, bool *ret_odd)
         at--;
     }
     struct span version = span_from(text, at);
-    if (!span_starts_nocase(version, version_start)) {
+    if (!span_starts_nocase(version, version_start) && !is_foreign_version(version)) {
         return (struct span){0};
     }
     *ret_odd = text.len != s->len;
