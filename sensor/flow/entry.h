@@ -29,11 +29,11 @@ enum side_flag {
 /* One sender of a TCP flow. Positions are sequence numbers without wrap-around: their low 32 bits
  * are those on the wire. */
 struct side {
-    uint64_t next;   /* first position not yet delivered */
-    uint64_t acked;  /* first position the peer has not acknowledged */
-    uint64_t edge;   /* beyond it nothing can be in its peer\'s window; 0: not known */
-    uint64_t fin;    /* position of its FIN */
-    uint32_t isn;    /* sequence number of its SYN */
+    uint64_t next;  /* first position not yet delivered */
+    uint64_t acked; /* first position the peer has not acknowledged */
+    uint64_t edge;  /* beyond it nothing can be in its peer\'s window; 0: not known */
+    uint64_t fin;   /* position of its FIN */
+    uint32_t isn; /* sequence number of its SYN; without one: of what would stand before its data */
     uint32_t reuse;  /* last sequence number of what may replace this flow: a SYN, or stray data */
     uint32_t said;   /* bytes it sent since its peer did */
     uint16_t flags;  /* enum side_flag */

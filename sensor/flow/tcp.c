@@ -60,12 +60,18 @@ static bool is_late_answer(const struct side *s, uint32_t seq)
     return start <= s->next && s->next - start < far_behind;
 }
 
+/* The SYN of a side that was taken up with its very first bytes: it comes late. */
+static bool is_late_syn(const struct side *s, uint32_t seq)
+{
+    return side_has(s, SIDE_DATA) && !side_has(s, SIDE_OPENED) && s->isn == seq;
+}
+
 static enum tcp_reuse reuse_by_syn(struct flow *f, const struct headers *h, unsigned n)
 {
     struct side *s = &f->sides[n];
     const struct side *peer = &f->sides[1 - n];
     bool answer = (h->tcp_flags & TCP_ACK) != 0;
-    if (is_isn(s, h->tcp_seq)) {
+    if (is_isn(s, h->tcp_seq) || is_late_syn(s, h->tcp_seq)) {
         return TCP_NO_REUSE;
     }
     if (f->conn.state == CONN_CLOSED ||
@@ -236,6 +242,7 @@ static void payload(struct half *x, struct piece *p)
     if (!side_has(s, SIDE_DATA) &&
         (!side_has(s, SIDE_OPENED) || (is_outside(x, p) && !side_has(s, SIDE_ACKED)))) {
         s->next = p->pos;
+        s->isn = side_has(s, SIDE_OPENED) ? s->isn : (uint32_t)p->pos - 1;
     }
     if (is_outside(x, p)) {
         stray(x, p);
@@ -271,6 +278,9 @@ static void learn_syn(struct half *x, const struct headers *h)
     if (!side_has(s, SIDE_KNOWN) || (fresh && !is_isn(s, h->tcp_seq))) {
         start_at(s, h->tcp_seq + 1);
         s->isn = h->tcp_seq;
+        s->flags |= SIDE_OPENED;
+    }
+    if (is_late_syn(s, h->tcp_seq)) {
         s->flags |= SIDE_OPENED;
     }
     s->scale = is_isn(s, h->tcp_seq) ? h->tcp_scale : s->scale;

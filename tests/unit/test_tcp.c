@@ -534,6 +534,19 @@ static void swap_within_a_call_names_the_new_direction_from_then_on(void)
     expect(&lab, "pickup <\"GET /\" >\"x\" <\"200\" close:end ");
 }
 
+static void syn_behind_the_first_data_opens_the_same_flow(void)
+{
+    struct lab lab;
+    lab_start(&lab, NULL);
+    lab_to_server(&lab, 101, "abc");
+    lab_shoot(&lab, &(struct shot){.seq = 100, .flags = TCP_SYN});
+    lab_shoot(&lab,
+              &(struct shot){.dir = TO_CLIENT, .seq = 500, .ack = 101, .flags = TCP_SYN | TCP_ACK});
+    lab_to_client(&lab, 501, "xyz");
+    lab_to_server(&lab, 104, "def");
+    expect(&lab, "pickup >\"abc\" <\"xyz\" >\"def\" close:end ");
+}
+
 /* Answers that come by before their questions, as from two taps. */
 
 static void start_skewed(struct lab *lab, size_t held)
@@ -688,6 +701,7 @@ static CU_TestInfo stream_tests[] = {
     TEST(acknowledged_stray_data_begin_a_new_flow),
     TEST(stray_data_that_go_on_begin_a_new_flow_where_no_acks_are_seen),
     TEST(payload_without_ack_is_read_by_itself),
+    TEST(syn_behind_the_first_data_opens_the_same_flow),
     TEST(syn_within_a_stream_brings_no_data_into_it),
     TEST(syn_to_one_who_has_spoken_begins_a_new_flow),
     TEST(answer_from_one_who_has_spoken_otherwise_begins_a_new_flow),
