@@ -86,8 +86,8 @@ def web_clients(lab):
 
 def told(address):
     """A PROXY header."""
-    family = b"TCP6" if b":" in address else b"TCP4"
-    return b"PROXY " + family + b" " + address + b" 192.0.2.10 4711 80\r\n"
+    family, server = (b"TCP6", b"::ffff:192.0.2.10") if b":" in address else (b"TCP4", b"192.0.2.10")
+    return b" ".join((b"PROXY", family, address, server, b"4711 80\r\n"))
 
 
 def proxied_clients(lab):
