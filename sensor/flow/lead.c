@@ -11,6 +11,7 @@
 #include "sensor/flow/lead.h"
 
 #include "sensor/base/mem.h"
+#include "sensor/flow/stream.h"
 
 /* As many as TCP itself takes for a sign of loss (RFC 5681, section 3.2). */
 enum { BEYOND_MAX = 3 };
@@ -87,12 +88,23 @@ static bool is_timed(const struct side *s)
     return s->lead != NULL && s->lead->asked > s->lead->believed && s->lead->asked > s->next;
 }
 
+/* Whether the side holds what comes next of it, and that need not wait for the other one. */
+static bool is_next_in_turn(const struct half *x)
+{
+    const struct half peer = half_peer(x);
+    uint64_t after;
+    return stream_head(x->s, &after) && after <= peer.s->next + 1;
+}
+
 bool lead_holds(const struct half *x, uint64_t after)
 {
     const struct half peer = half_peer(x);
     const struct lead *lead = peer.s->lead;
-    if (lead == NULL || after <= peer.s->next + 1 || after <= lead->believed) {
+    if (lead == NULL || after <= peer.s->next + 1) {
         return false;
+    }
+    if (after <= lead->believed) {
+        return is_next_in_turn(&peer);
     }
     bool heard = x->f->conn.packets[half_dir(&peer)] > 0;
     return heard || !lead->waited_once;

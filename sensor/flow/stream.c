@@ -322,6 +322,16 @@ bool stream_has_hole(const struct side *s)
     return g != NULL && g->pos > s->next;
 }
 
+bool stream_head(const struct side *s, uint64_t *ret_after)
+{
+    const struct segment *g = first_held(s);
+    if (g == NULL || g->pos != s->next) {
+        return false;
+    }
+    *ret_after = g->after;
+    return true;
+}
+
 uint64_t stream_waits_since(const struct side *s)
 {
     return s->hold != NULL ? s->hold->since_us : 0;

@@ -640,6 +640,22 @@ static void answers_stay_behind_their_questions_where_one_is_lost(void)
     expect(&lab, "open >gap3:gap <\"one\" >\"def\" <\"two\" close:end ");
 }
 
+static void what_is_held_is_not_taken_for_lost(void)
+{
+    struct lab lab;
+    start_skewed(&lab, 1 << 20);
+    say(&lab, TO_CLIENT, 504, 104, "two"); /* the client's first bytes are lost */
+    say(&lab, TO_CLIENT, 501, 104, "one");
+    say(&lab, TO_SERVER, 104, 507, "def");
+    say(&lab, TO_CLIENT, 507, 107, "3");
+    say(&lab, TO_CLIENT, 508, 107, "4");
+    say(&lab, TO_CLIENT, 509, 107, "5");
+    CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open ");
+    say(&lab, TO_SERVER, 107, 510, "g");
+    say(&lab, TO_SERVER, 108, 510, "h");
+    expect(&lab, "open >gap3:gap <\"onetwo\" >\"def\" <\"345\" >\"gh\" close:end ");
+}
+
 static void direction_that_is_not_captured_is_waited_for_once(void)
 {
     struct flow_limits limits = flow_limits_default();
@@ -725,6 +741,7 @@ static CU_TestInfo skew_tests[] = {
     TEST(acknowledged_segment_may_still_come_out_of_order),
     TEST(three_segments_from_behind_prove_a_loss),
     TEST(answers_stay_behind_their_questions_where_one_is_lost),
+    TEST(what_is_held_is_not_taken_for_lost),
     TEST(direction_that_is_not_captured_is_waited_for_once),
     TEST(answers_beyond_the_cap_of_held_bytes_wait_no_longer),
     CU_TEST_INFO_NULL,
