@@ -434,8 +434,9 @@ static bool is_any(const struct net_addrs *addrs, const struct net_ports *ports)
 /* Whether a rule that looks at no byte says of which flows it is, or leaves marks in them. */
 static bool asks_of_flow(const struct rule *r)
 {
-    return r->n_amounts > 0 || r->n_flowbits > 0 || r->n_xbits > 0 || r->decoder != NULL ||
-           !is_any(&r->src, &r->src_ports) || !is_any(&r->dst, &r->dst_ports);
+    bool one_protocol = r->protocol != NULL && r->protocol->decoder != NULL;
+    return one_protocol || r->n_amounts > 0 || r->n_flowbits > 0 || r->n_xbits > 0 ||
+           r->decoder != NULL || !is_any(&r->src, &r->src_ports) || !is_any(&r->dst, &r->dst_ports);
 }
 
 /* Whether the buffer can come in what the header says: those of one protocol begin with its name.
