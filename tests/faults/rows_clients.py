@@ -86,8 +86,8 @@ def web_clients(lab):
 
 def told(address):
     """A PROXY header."""
-    family, server = (b"TCP6", b"::ffff:192.0.2.10") if b":" in address else (b"TCP4", b"192.0.2.10")
-    return b" ".join((b"PROXY", family, address, server, b"4711 80\r\n"))
+    family, mapped = (b"TCP6", b"::ffff:") if b":" in address else (b"TCP4", b"")
+    return b"PROXY " + family + b" " + address + b" " + mapped + b"192.0.2.10 4711 80\r\n"
 
 
 def proxied_clients(lab):
