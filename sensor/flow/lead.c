@@ -93,7 +93,7 @@ static bool is_next_in_turn(const struct half *x)
 {
     const struct half peer = half_peer(x);
     uint64_t after;
-    return stream_head(x->s, &after) && after <= peer.s->next + 1;
+    return stream_head(x, &after) && after <= peer.s->next + 1;
 }
 
 bool lead_holds(const struct half *x, uint64_t after)

@@ -71,7 +71,7 @@ static struct segment *make(uint64_t pos, size_t len, bool has_bytes, uint64_t *
     unsigned n_levels = draw_levels(random);
     struct segment *g = mem_alloc(size_of(n_levels, has_bytes ? len : 0));
     if (g != NULL) {
-        *g = (struct segment){.pos = pos, .len = len, .n_levels = n_levels};
+        *g = (struct segment){.pos = pos, .len = len, .n_levels = (uint8_t)n_levels};
         g->bytes = has_bytes ? (uint8_t *)(g->next + n_levels) : NULL;
     }
     return g;
@@ -145,6 +145,14 @@ static enum overlap trim(struct segments *s, const struct place *p, struct span 
     return overlap;
 }
 
+/* A piece may go out as early as the earliest of those that make it up. */
+static void note_earlier(struct segment *into, const struct segment *g)
+{
+    bool earlier = (int32_t)(g->after - into->after) < 0;
+    into->after = earlier ? g->after : into->after;
+    into->answers = into->answers && g->answers;
+}
+
 /* Pieces inside the new one hand it their bytes and go; pieces without bytes give way. */
 static void swallow(struct segments *s, const struct place *p, struct segment *into)
 {
@@ -161,7 +169,7 @@ static void swallow(struct segments *s, const struct place *p, struct segment *i
         }
         if (g->bytes != NULL) {
             bytes_copy(into->bytes + (g->pos - into->pos), g->bytes, g->len);
-            into->after = g->after < into->after ? g->after : into->after;
+            note_earlier(into, g);
         }
         drop(s, p);
         g = *p->links[0];
@@ -181,6 +189,7 @@ int segments_add(struct segments *s, uint64_t pos, struct span bytes, uint64_t *
             return -ENOMEM;
         }
         g->after = s->after;
+        g->answers = s->answers;
         bytes_copy(g->bytes, span_from(bytes, start - pos).data, g->len);
         p = start > pos ? find(s, start) : p;
         swallow(s, &p, g);
@@ -209,6 +218,7 @@ int segments_add_missing(struct segments *s, uint64_t pos, uint64_t len, uint64_
         return -ENOMEM;
     }
     g->after = s->after;
+    g->answers = s->answers;
     link_in(s, &p, g);
     return 0;
 }

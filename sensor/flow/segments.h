@@ -7,10 +7,11 @@ enum { SEGMENTS_LEVELS = 8 };
 /* A piece of one direction that waits for what comes before it. Pieces never overlap. */
 struct segment {
     uint64_t pos;
-    uint64_t after; /* the list's, when it was added */
     size_t len;
     uint8_t *bytes; /* NULL: was on the wire but not captured */
-    unsigned n_levels;
+    uint32_t after; /* the list's, when it was added */
+    bool answers;
+    uint8_t n_levels;
     struct segment *next[]; /* n_levels links, then the bytes */
 };
 
@@ -18,7 +19,9 @@ struct segment {
 struct segments {
     struct segment *head[SEGMENTS_LEVELS];
     size_t n;
-    uint64_t after;   /* the user's note on pieces that are added from now on */
+    uint32_t after; /* of pieces that are added from now on: which sequence number of the other
+                       side they acknowledge, if they do */
+    bool answers;
     size_t memory;    /* bytes held from the heap */
     uint64_t n_steps; /* links followed so far: the work done */
 };

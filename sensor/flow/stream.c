@@ -74,6 +74,18 @@ static const struct segment *first_held(const struct side *s)
     return s->hold != NULL ? segments_first(&s->hold->segments) : NULL;
 }
 
+/* The position that a piece acknowledges, near where the other side is; 0: none. */
+static uint64_t after_of(const struct half *x, const struct segment *g)
+{
+    uint64_t next = x->f->sides[1 - x->n].next;
+    return g->answers ? next + (uint64_t)(int64_t)(int32_t)(g->after - (uint32_t)next) : 0;
+}
+
+static bool waits(const struct half *x, const struct segment *g)
+{
+    return lead_holds(x, after_of(x, g));
+}
+
 static void drop_first(struct half *x)
 {
     struct segments *held = &x->s->hold->segments;
@@ -91,7 +103,7 @@ static void give_gathered(struct half *x)
     size_t len = 0;
     const struct segment *g = first_held(x->s);
     while (g != NULL && g->pos == x->s->next + len && g->len < SMALL && g->bytes != NULL &&
-           g->len <= GATHER - len && (len == 0 || !lead_holds(x, g->after))) {
+           g->len <= GATHER - len && (len == 0 || !waits(x, g))) {
         bytes_copy(gathered + len, g->bytes, g->len);
         len += g->len;
         drop_first(x);
@@ -119,7 +131,7 @@ static void give_first(struct half *x, const struct segment *g)
 static void drain(struct half *x)
 {
     const struct segment *g = first_held(x->s);
-    while (g != NULL && g->pos == x->s->next && !lead_holds(x, g->after)) {
+    while (g != NULL && g->pos == x->s->next && !waits(x, g)) {
         give_first(x, g);
         g = first_held(x->s);
     }
@@ -213,7 +225,8 @@ static bool hold_piece(struct half *x, const struct piece *p)
     }
     struct segments *held = &x->s->hold->segments;
     size_t before = held->memory;
-    held->after = p->after;
+    held->after = (uint32_t)p->after;
+    held->answers = p->after != 0;
     size_t cost = segments_cost(p->bytes.len) + segments_cost(0);
     if (!flow_reserve(t, cost)) {
         return false;
@@ -269,12 +282,12 @@ void stream_take(struct half *x, struct piece *p)
 {
     struct side *s = x->s;
     const struct segment *g = first_held(s);
-    bool waits = lead_holds(x, p->after);
+    bool early = lead_holds(x, p->after);
     bool skips = g == NULL && lead_believed(s) >= p->pos;
     if (skips && p->pos > s->next) {
         stream_gap(x, p->pos - s->next, LOST_GAP);
     }
-    if (!waits && p->pos == s->next && (g == NULL || piece_end(p) <= g->pos)) {
+    if (!early && p->pos == s->next && (g == NULL || piece_end(p) <= g->pos)) {
         give_piece(x, p);
         return;
     }
@@ -322,13 +335,13 @@ bool stream_has_hole(const struct side *s)
     return g != NULL && g->pos > s->next;
 }
 
-bool stream_head(const struct side *s, uint64_t *ret_after)
+bool stream_head(const struct half *x, uint64_t *ret_after)
 {
-    const struct segment *g = first_held(s);
-    if (g == NULL || g->pos != s->next) {
+    const struct segment *g = first_held(x->s);
+    if (g == NULL || g->pos != x->s->next) {
         return false;
     }
-    *ret_after = g->after;
+    *ret_after = after_of(x, g);
     return true;
 }
 

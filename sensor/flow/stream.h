@@ -33,7 +33,7 @@ void stream_gap(struct half *x, uint64_t n_bytes, enum lost reason);
 bool stream_is_waiting(const struct side *s);
 bool stream_has_hole(const struct side *s);
 /* Whether the first of it would come next; *ret_after is then up to where its sender had seen. */
-bool stream_head(const struct side *s, uint64_t *ret_after);
+bool stream_head(const struct half *x, uint64_t *ret_after);
 uint64_t stream_waits_since(const struct side *s);
 /* Drops what is held. */
 void stream_free(struct flow_table *t, struct side *s);
