@@ -557,6 +557,24 @@ static void an_upgrade_to_http2_is_followed(void)
     CU_ASSERT_EQUAL(count("\"app_proto\":\"http2\""), 3);
 }
 
+/* The first line of the preface (RFC 9113 section 3.4) is a request's, too. */
+static void a_preface_of_http2_in_pieces_is_no_request(void)
+{
+    static const char frames[] = "SM\r\n\r\n"
+                                 "\0\0\0\x04\0\0\0\0\0"
+                                 "\0\0\x23\x01\x05\0\0\0\x01"
+                                 "\x82\x84\x86"
+                                 "\0\x01x\x1c" ATTACK;
+    struct scene s;
+    begin(&s, rules);
+    give(&s, TO_SERVER, "PRI * HTTP/2.0\r\n");
+    give(&s, TO_SERVER, "\r\n");
+    s.user.ops->data(s.user.ctx, &s.conn, TO_SERVER, span_of(frames, sizeof(frames) - 1));
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"field\":\"http.request_header.x\""), 1);
+    CU_ASSERT_EQUAL(count("PRI"), 0);
+}
+
 static void uploads_and_attachments_are_files(void)
 {
     struct scene s;
@@ -699,6 +717,7 @@ static CU_TestInfo tests[] = {
     {"other_readings_go_on_behind_a_hand_over", other_readings_go_on_behind_a_hand_over},
     {"a_proxy_header_is_passed_and_its_client_told", a_proxy_header_is_passed_and_its_client_told},
     {"an_upgrade_to_http2_is_followed", an_upgrade_to_http2_is_followed},
+    {"a_preface_of_http2_in_pieces_is_no_request", a_preface_of_http2_in_pieces_is_no_request},
     {"uploads_and_attachments_are_files", uploads_and_attachments_are_files},
     {"delivered_java_code_is_a_file", delivered_java_code_is_a_file},
     {"urls_in_the_text_of_a_mail_are_listed", urls_in_the_text_of_a_mail_are_listed},
