@@ -3,6 +3,7 @@
  * The usual listeners are the ports where Java applications are looked for. */
 #include "sensor/app/decoys.h"
 
+#include "sensor/app/given.h"
 #include "sensor/base/arena.h"
 #include "sensor/base/mem.h"
 #include "sensor/core/nets.h"
@@ -236,7 +237,10 @@ static int open_tls(struct decoys *d, const struct config *c, struct errbuf *err
 static int add_listeners(struct decoys *d, const struct config *c, const struct options *o,
                          struct errbuf *err)
 {
-    d->plan = (struct decoy_plan){.spots = d->spots, .connections = d->limits.connections};
+    d->plan = (struct decoy_plan){.spots = d->spots,
+                                  .connections = d->limits.connections,
+                                  .given = GIVEN_FIRST,
+                                  .n_given = given_sockets()};
     int rc = add_personas(d, c, err);
     rc = rc == 0 ? add_spots(d, c, o, err) : rc;
     int rc_tls = open_tls(d, c, err);

@@ -2,14 +2,20 @@
  *
  * A spot of every address is one socket of IPv6 that takes IPv4 as well, or of IPv4 alone where the
  * kernel has no IPv6. SO_REUSEADDR only lets old connections of an earlier run be; a port that
- * somebody else listens at stays theirs. */
+ * somebody else listens at stays theirs.
+ *
+ * A service manager may have opened sockets before: each is that of the spot with its address, port
+ * and kind. One that belongs to none would be a port at which nobody answers, so it is a mistake.
+ */
 #include "sensor/decoy/listeners.h"
 
 #include "sensor/core/sockname.h"
 #include "sensor/decoy/datagrams.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,6 +65,115 @@ static int open_spot(const struct decoy_spot *s, int *ret_fd)
     return s->addr.family == 4 || without_v6 ? open_family(s, false, ret_fd) : rc;
 }
 
+/* --- sockets that are open already
+ * -------------------------------------------------------------- */
+
+/* What a given socket is bound to; false for what is none of a listener's. */
+static bool look_at(int fd, bool *ret_datagrams, struct addr *ret_addr, uint16_t *ret_port)
+{
+    struct sockaddr_storage name = {0};
+    socklen_t len = sizeof(name);
+    int type = 0;
+    int listens = 0;
+    socklen_t type_len = sizeof(type);
+    socklen_t listens_len = sizeof(listens);
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_len) != 0 ||
+        getsockname(fd, (struct sockaddr *)&name, &len) != 0) {
+        return false;
+    }
+    *ret_datagrams = type == SOCK_DGRAM;
+    *ret_addr = sockname_addr(&name, ret_port);
+    return ret_addr->family != 0 && (*ret_datagrams || (type == SOCK_STREAM && listens != 0));
+}
+
+static bool is_every_address(const struct addr *addr)
+{
+    const struct addr every = {.family = addr->family};
+    return addr_equal(addr, &every);
+}
+
+static bool fits(int fd, const struct decoy_spot *s)
+{
+    bool datagrams;
+    struct addr addr;
+    uint16_t port;
+    if (!look_at(fd, &datagrams, &addr, &port)) {
+        return false;
+    }
+    bool here = s->addr.family == 0 ? is_every_address(&addr) : addr_equal(&addr, &s->addr);
+    return here && port == s->port && datagrams == decoy_kind_is_datagrams(s->kind);
+}
+
+/* The socket of the spot, from now on its own; -1 when none was given. */
+static int take_given(const struct decoy_plan *plan, uint64_t *taken, const struct decoy_spot *s)
+{
+    for (unsigned i = 0; i < plan->n_given; i++) {
+        int fd = plan->given + (int)i;
+        if ((*taken >> i & 1) != 0 || !fits(fd, s)) {
+            continue;
+        }
+        *taken |= UINT64_C(1) << i;
+        return fd;
+    }
+    return -1;
+}
+
+static int prepare_given(const struct decoy_spot *s, int fd)
+{
+    int family = AF_INET;
+    socklen_t len = sizeof(family);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) != 0) {
+        return -errno;
+    }
+    bool datagrams = decoy_kind_is_datagrams(s->kind);
+    return datagrams ? decoy_datagrams_set_up(fd, family == AF_INET6) : 0;
+}
+
+static void name_given(int fd, char ret_text[DECOY_NAME_SIZE])
+{
+    struct decoy_spot spot = {0};
+    bool datagrams = false;
+    if (!look_at(fd, &datagrams, &spot.addr, &spot.port)) {
+        (void)snprintf(ret_text, DECOY_NAME_SIZE, "no socket that listens by TCP or UDP");
+        return;
+    }
+    char text[ADDR_TEXT_SIZE];
+    addr_format(&spot.addr, text, sizeof(text));
+    (void)snprintf(ret_text, DECOY_NAME_SIZE, "%s, %s port %u", text, datagrams ? "UDP" : "TCP",
+                   spot.port);
+}
+
+static int refuse_rest(const struct decoy_plan *plan, uint64_t taken, struct errbuf *err)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < plan->n_given; i++) {
+        if ((taken >> i & 1) == 0) {
+            char text[DECOY_NAME_SIZE];
+            name_given(plan->given + (int)i, text);
+            errbuf_add(err,
+                       "descriptor %d from the service manager belongs to no listener: it is %s. "
+                       "Name one in honeypot.listen, or take it out of the socket unit",
+                       plan->given + (int)i, text);
+            rc = -EINVAL;
+        }
+    }
+    return rc;
+}
+
+static int find_or_open(const struct decoy_plan *plan, uint64_t *taken, const struct decoy_spot *s,
+                        int *ret_fd)
+{
+    int fd = take_given(plan, taken, s);
+    if (fd < 0) {
+        return open_spot(s, ret_fd);
+    }
+    *ret_fd = fd;
+    return prepare_given(s, fd);
+}
+
 /* The port that the kernel chose. */
 static void learn_port(struct decoy_spot *s, int fd)
 {
@@ -91,14 +206,15 @@ void decoy_listeners_close(struct decoy_listeners *l)
     l->n = 0;
 }
 
-int decoy_listen(struct decoy_listeners *l, const struct decoy_spot *spots, size_t n,
-                 struct errbuf *err)
+int decoy_listen(struct decoy_listeners *l, const struct decoy_plan *plan, struct errbuf *err)
 {
-    int worst = 0;
-    CHECK(n <= DECOY_SPOTS_MAX);
+    uint64_t taken = 0;
+    const struct decoy_spot *spots = plan->spots;
+    CHECK(plan->n_spots <= DECOY_SPOTS_MAX && plan->n_given <= DECOY_SPOTS_MAX);
     *l = (struct decoy_listeners){.n = 0};
-    for (size_t i = 0; i < n; i++) {
-        int rc = open_spot(&spots[i], &l->fds[l->n]);
+    int worst = 0;
+    for (size_t i = 0; i < plan->n_spots; i++) {
+        int rc = find_or_open(plan, &taken, &spots[i], &l->fds[l->n]);
         if (rc != 0) {
             explain(&spots[i], rc, err);
             worst = rc;
@@ -108,6 +224,8 @@ int decoy_listen(struct decoy_listeners *l, const struct decoy_spot *spots, size
         learn_port(&l->spots[l->n], l->fds[l->n]);
         l->n++;
     }
+    int rc_rest = refuse_rest(plan, taken, err);
+    worst = worst != 0 ? worst : rc_rest;
     if (worst != 0) {
         decoy_listeners_close(l);
     }

@@ -11,8 +11,9 @@ struct decoy_listeners {
     size_t n;
 };
 
-/* Opens all, tries the rest when one fails, and then closes all. 0, or a negative errno with a line
- * in err for each that failed. */
-MUST_USE int decoy_listen(struct decoy_listeners *l, const struct decoy_spot *spots, size_t n,
+/* Opens all, or takes over the socket that is open for a spot already; tries the rest when one
+ * fails, and then closes all. 0, or a negative errno with a line in err for each that failed, and
+ * for each open socket that belongs to no spot. */
+MUST_USE int decoy_listen(struct decoy_listeners *l, const struct decoy_plan *plan,
                           struct errbuf *err);
 void decoy_listeners_close(struct decoy_listeners *l);

@@ -36,6 +36,15 @@ MUST_USE bool decoy_spot_parse(const char *text, struct decoy_spot *ret_spot,
 /* Writes the name of a spot from its kind, address and port. */
 void decoy_spot_rename(struct decoy_spot *spot);
 
+/* What the honeypot is opened with, beside the options of every source. */
+struct decoy_plan {
+    const struct decoy_spot *spots;
+    size_t n_spots;
+    unsigned connections; /* most at once */
+    int given;            /* the first of the descriptors of sockets that are open already */
+    unsigned n_given;     /* how many, one behind the other */
+};
+
 /* What one visitor, and all together, may take. */
 struct decoy_limits {
     unsigned connections; /* at once */

@@ -374,7 +374,7 @@ static int open_source(const struct source_options *o, struct source **ret_sourc
     int rc = wake_open(&s->wake);
     rc = rc == 0 ? make_tables(s, o->decoys) : rc;
     rc = rc == 0 ? open_channel(s) : rc;
-    rc = rc == 0 ? decoy_listen(&s->listeners, o->decoys->spots, o->decoys->n_spots, err) : rc;
+    rc = rc == 0 ? decoy_listen(&s->listeners, o->decoys, err) : rc;
     if (rc != 0) {
         close_source(&s);
         return rc;

@@ -4,13 +4,6 @@
 #include "sensor/core/stats.h"
 #include "sensor/decoy/listeners.h"
 
-/* What source_decoy is opened with, beside the common options. */
-struct decoy_plan {
-    const struct decoy_spot *spots;
-    size_t n_spots;
-    unsigned connections; /* most at once */
-};
-
 /* Once it is open: its listeners and the end of the channel that the listening process writes to,
  * both for that process alone; they stay the source's until it has started. */
 const struct decoy_listeners *source_decoy_listeners(const struct source *s);

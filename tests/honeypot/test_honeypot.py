@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 
 from harness_honeypot import (  # first: it sets where the others are
     ALARM, SCANNER, TOUCHED, Honeypot, alerts, ask, connect, encrypted, from_capture, get,
@@ -464,6 +465,51 @@ def curl_is_answered(lab):
     demand(urls == ["/a", "/b", "/c", "/manager"], f"{urls}")
 
 
+# --- sockets of a service manager
+
+def giving(*sockets):
+    """In front of the program: a service manager that has opened these."""
+    giver = os.path.join(os.path.dirname(os.path.abspath(__file__)), "give_sockets.py")
+    return [sys.executable, "-B", giver, *sockets, "--"]
+
+
+def given_sockets_are_taken(lab):
+    """Each is that of the listener at its place; a listener without one opens its own."""
+    pot = Honeypot(lab, "--set", "honeypot.timeout.header=10s",
+                   spots=("http:127.0.0.1:@1", "tcp:127.0.0.1:0", "syslog:*:@2", "http:*:@0:solr"),
+                   before=giving("tcp:0.0.0.0", "tcp:127.0.0.1", "udp:0.0.0.0"))
+    demand(b" 200 OK" in get(pot.first), "no answer at the given one")
+    ask(pot.spots[1], b"by itself")
+    demand(b"\r\nLocation: /solr/\r\n" in get(pot.spots[3]), "no redirection")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(flows.lookup("a"), ("127.0.0.77", pot.spots[2].port))
+    os.kill(pot.decoy, signal.SIGKILL)
+    pot.run.wait_for(lambda: b"started anew" in pot.run.err(), "another process")
+    demand(b" 200 OK" in get(pot.first), "no answer by another process")
+    wait_for(lambda: lab.text("out.json").count(b'"udp.payload"') >= 1, "the datagram")
+    events = pot.stop(warnings=[ANEW, EVERYWHERE])
+    told = {(event["in_iface"].split(":")[0], event["dest_ip"])
+            for event in alerts(events, TOUCHED)}
+    demand(told == {("http", "127.0.0.1"), ("tcp", "127.0.0.1"), ("syslog", "127.0.0.77")},
+           f"{told}")
+
+
+def given_sockets_of_no_listener(lab):
+    """A port that would be open without anybody who answers."""
+    ended = lab.run("honeypot", "--listen", "http:127.0.0.1:@0", "--listen", "tcp:127.0.0.2:@1",
+                    "-o", "-", "--set", "cache=none",
+                    before=giving("tcp:127.0.0.1", "tcp:127.0.0.1", "udp:127.0.0.1"))
+    why = r"^descriptor {} from the service manager belongs to no listener: it is 127.0.0.1, {} "
+    expect(ended, 4, why.format(4, "TCP port"), why.format(5, "UDP port"))
+
+
+def sockets_given_to_another(lab):
+    """Are left alone: then the port is in use."""
+    ended = lab.run("honeypot", "--listen", "http:127.0.0.1:@0", "-o", "-", "--set", "cache=none",
+                    before=giving("tcp:127.0.0.1"), env={**os.environ, "WHOSE": "other"})
+    expect(ended, 4, r"^cannot listen at 'http:127.0.0.1:\d+': Address already in use")
+
+
 # --- behind a balancer
 
 CLIENT, OTHER = "198.51.100.23", "2001:db8::23"
@@ -892,6 +938,9 @@ TESTS = [
     ("the certificate is the given one", certificate_is_the_given_one),
     ("wrong certificates", wrong_certificates),
     ("curl is answered", curl_is_answered),
+    ("given sockets are taken", given_sockets_are_taken),
+    ("given sockets of no listener", given_sockets_of_no_listener),
+    ("sockets given to another", sockets_given_to_another),
     ("the client behind a balancer", the_client_behind_a_balancer),
     ("limits behind a balancer", limits_behind_a_balancer),
     ("balancers that name nobody", balancers_that_name_nobody),

@@ -15,6 +15,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, "..", "..")
 PACKAGING = os.path.join(TOP, "packaging")
+UNITS = ("jndiwatch.service", "jndiwatch-honeypot.service")
 sys.path.insert(0, os.path.join(HERE, "..", "live"))
 
 from harness_live import Cables  # noqa: E402  first: it sets where the others are
@@ -48,28 +49,50 @@ def keys_of(lab):
     return [line.split("\t") for line in said(lab.program, "--list-keys").splitlines()]
 
 
+def start_of(name):
+    """The words of a unit's start."""
+    command = re.search(r"^ExecStart=((?:.*\\\n)*.*)$", read(name), re.M)[1]
+    return command.replace("\\\n", " ").split()
+
+
+def sockets_have_listeners(lab):
+    """Each port that the service manager opens is one of the honeypot's, and the program agrees:
+    only the ports here are others, so that nobody needs rights."""
+    unit = read("jndiwatch-honeypot.socket")
+    opened = re.findall(r"^Listen(Stream|Datagram)=(\d+)$", unit, re.M)
+    words = start_of("jndiwatch-honeypot.service")
+    named = [words[at + 1] for at, word in enumerate(words) if word == "--listen"]
+    wanted = [("Datagram" if one.startswith("syslog:") else "Stream", one.split(":")[2])
+              for one in named]
+    demand(opened and sorted(opened) == sorted(wanted), f"{opened} is not {wanted}")
+    free = [re.sub(r":\d+", ":0", one).replace("*", "127.0.0.1") for one in named]
+    words = [word for one in free for word in ("--listen", one)]
+    expect(lab.run("honeypot", "-T", *words, "-o", "-"), 0)
+
+
 def unit_is_hardened(lab):
     """As systemd itself scores it, without a running one."""
-    unit = shutil.copy(os.path.join(PACKAGING, "jndiwatch.service"), lab.path("jndiwatch.service"))
-    done = subprocess.run([tool("systemd-analyze"), "security", "--offline=true", unit],
-                          capture_output=True, check=False, text=True)
-    score = re.search(r"Overall exposure level for jndiwatch.service: ([\d.]+)", done.stdout)
-    demand(score, f"no score: {done.stdout[-200:]} {done.stderr}")
-    demand(float(score[1]) <= MOST_EXPOSED, f"exposure level {score[1]}")
+    for name in UNITS:
+        unit = shutil.copy(os.path.join(PACKAGING, name), lab.path(name))
+        done = subprocess.run([tool("systemd-analyze"), "security", "--offline=true", unit],
+                              capture_output=True, check=False, text=True)
+        score = re.search(rf"Overall exposure level for {name}: ([\d.]+)", done.stdout)
+        demand(score, f"{name}: no score: {done.stdout[-200:]} {done.stderr}")
+        demand(float(score[1]) <= MOST_EXPOSED, f"{name}: exposure level {score[1]}")
 
 
 def unit_fits_the_program(lab):
     """Its options exist, and its start is one that the program has checks for."""
-    unit = read("jndiwatch.service")
-    start = re.search(r"^ExecStart=((?:.*\\\n)*.*)$", unit, re.M)[1].replace("\\\n", " ")
     known = options_of(lab)
     letters = set(known.values())
-    for word in start.split()[1:]:
-        if word.startswith("--"):
-            demand(word[2:] in known, f"no option {word}")
-        elif word.startswith("-"):
-            demand(word[1:] in letters, f"no option {word}")
-    demand(re.search(r"^Type=notify$", unit, re.M) and "WatchdogSec=" in unit, "no notify")
+    for name in UNITS:
+        for word in start_of(name)[1:]:
+            if word.startswith("--"):
+                demand(word[2:] in known, f"{name}: no option {word}")
+            elif word.startswith("-"):
+                demand(word[1:] in letters, f"{name}: no option {word}")
+        unit = read(name)
+        demand(re.search(r"^Type=notify$", unit, re.M) and "WatchdogSec=" in unit, "no notify")
     about = said(lab.program, "--build-info")
     if "service manager: systemd" not in about:
         raise Skip("the program was built without libsystemd")
@@ -210,6 +233,7 @@ def service_manager_is_told(lab):
 
 TESTS = [
     ("the unit is hardened", unit_is_hardened),
+    ("sockets of the honeypot have listeners", sockets_have_listeners),
     ("the unit fits the program", unit_fits_the_program),
     ("the manual page tells every option", manual_of_options),
     ("the manual page tells every key", manual_of_keys),
