@@ -6,11 +6,10 @@
  * first, until it fits. */
 #include "sensor/app/worker.h"
 
+#include "sensor/app/ahead.h"
 #include "sensor/app/evidence.h"
-#include "sensor/app/spread.h"
 #include "sensor/base/check.h"
 #include "sensor/base/mem.h"
-#include "sensor/flow/flow.h"
 
 #include <string.h>
 
@@ -30,6 +29,7 @@ struct worker {
     struct packet_decoder *decoder;
     struct evidence *evidence; /* NULL: none is kept */
     struct flow_table *flows;
+    struct ahead ahead;
     struct gatekeeper *gatekeeper; /* inline */
     bool memory_closed;
     struct budget budget;
@@ -293,6 +293,7 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     struct sentence sentence = {.ruling = {.verdict = VERDICT_PASS}};
     struct ruling ruling = {.verdict = VERDICT_PASS};
     struct headers headers;
+    const struct glance *glance = ahead_next(&w->ahead);
     start(w);
     flow_table_expire(w->flows, packet->clock_us);
     pipeline_advance(w->pipeline, packet->clock_us);
@@ -306,6 +307,7 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
             result = next_reading(w, &headers);
         }
         if (result == DECODE_DONE) {
+            ahead_recall(glance, &headers);
             flow_table_packet(w->flows, packet, &headers, iface, &ruling);
             note(w, &headers, &ruling, &sentence);
         }
@@ -322,23 +324,9 @@ enum verdict worker_packet(struct worker *w, const struct packet *packet, const 
     return sentence.ruling.verdict;
 }
 
-void worker_ahead(const struct worker *w, const struct packet *packets, size_t n)
+void worker_ahead(struct worker *w, const struct packet *packets, size_t n)
 {
-    uint64_t hashes[PACKET_BATCH];
-    CHECK(n <= PACKET_BATCH);
-    for (size_t i = 0; i < n; i++) {
-        struct headers h = {.n_vlans = 0};
-        if (packet_peek(&packets[i], &h)) {
-            flow_table_prefetch(w->flows, &h);
-        }
-        hashes[i] = h.flow_hash;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (hashes[i] != 0) {
-            struct headers h = {.flow_hash = hashes[i]};
-            flow_table_prefetch_flow(w->flows, &h);
-        }
-    }
+    ahead_batch(&w->ahead, w->flows, packets, n);
 }
 
 size_t worker_replies(const struct worker *w, const struct reply **ret_replies)

@@ -40,9 +40,9 @@ void worker_free(struct worker **w);
 
 /* New rules, between packets; -ENOMEM: the old ones stay in use. */
 MUST_USE int worker_use(struct worker *w, struct engine *engine);
-/* Brings closer what packets that come next (at most PACKET_BATCH) will need: hints without effect.
- */
-void worker_ahead(const struct worker *w, const struct packet *packets, size_t n);
+/* Brings closer what packets (at most PACKET_BATCH) will need that are carried out next, in this
+ * order. */
+void worker_ahead(struct worker *w, const struct packet *packets, size_t n);
 /* Carries out one packet. `iface`: name of its interface, which outlives the worker. */
 enum verdict worker_packet(struct worker *w, const struct packet *packet, const char *iface);
 /* Inline: the packets to be sent behind the one just carried out, until the next one; how many is

@@ -36,6 +36,11 @@ static inline uint32_t wire_be32(struct span s, size_t off)
            (uint32_t)s.data[off + 2] << 8 | s.data[off + 3];
 }
 
+static inline uint64_t wire_be64(struct span s, size_t off)
+{
+    return (uint64_t)wire_be32(s, off) << 32 | wire_be32(s, off + 4);
+}
+
 static inline uint32_t wire_le32(struct span s, size_t off)
 {
     if (s.len < 4 || off > s.len - 4) {

@@ -56,11 +56,6 @@ void addr_format(const struct addr *a, char *ret_text, size_t size)
     }
 }
 
-bool addr_equal(const struct addr *a, const struct addr *b)
-{
-    return addr_compare(a, b) == 0;
-}
-
 int addr_compare(const struct addr *a, const struct addr *b)
 {
     return a->family != b->family ? a->family - b->family

@@ -715,10 +715,10 @@ void flow_table_prefetch(const struct flow_table *t, struct headers *h)
     flow_index_prefetch(&t->index, h->flow_hash);
 }
 
-void flow_table_prefetch_flow(const struct flow_table *t, const struct headers *h)
+void flow_table_prefetch_flow(const struct flow_table *t, uint64_t flow_hash)
 {
     enum { LINE = 64, LINES = 5 };
-    const char *line = (const char *)flow_index_chain(&t->index, key_hash(h, &t->key));
+    const char *line = (const char *)flow_index_chain(&t->index, flow_hash);
     for (int i = 0; line != NULL && i < LINES; i++) {
         __builtin_prefetch(line + i * LINE);
     }

@@ -62,9 +62,9 @@ void flow_table_alternate(struct flow_table *t, const struct packet *p, const st
                           const char *iface_name, struct ruling *ruling);
 /* Brings the memory that flow_table_packet() will need closer, and notes h->flow_hash; hints
  * without effect. For the packets of a batch ahead: first this for each, then
- * flow_table_prefetch_flow() for each. */
+ * flow_table_prefetch_flow() for each hash. */
 void flow_table_prefetch(const struct flow_table *t, struct headers *h);
-void flow_table_prefetch_flow(const struct flow_table *t, const struct headers *h);
+void flow_table_prefetch_flow(const struct flow_table *t, uint64_t flow_hash);
 /* End of input, clock_us being its last clock: expires, then closes all in the order of their ids,
  * with CLOSE_END_OF_INPUT where the flow had not ended by itself. */
 void flow_table_finish(struct flow_table *t, uint64_t clock_us);

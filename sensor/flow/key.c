@@ -7,6 +7,8 @@
  * under a key that never changes, so that it is the same in every run. */
 #include "sensor/flow/key.h"
 
+#include "sensor/base/wire.h"
+
 static const uint64_t id_mask = (1ULL << 51) - 1;
 
 /* What a flow is found by, both ends in a fixed order, and what its id adds. */
@@ -17,15 +19,6 @@ struct key {
     size_t n;
 };
 
-static uint64_t word_of(const uint8_t *bytes, size_t n)
-{
-    uint64_t word = 0;
-    for (size_t i = 0; i < n; i++) {
-        word = word << 8 | bytes[i];
-    }
-    return word;
-}
-
 static void key_add(struct key *k, uint64_t word)
 {
     CHECK(k->n < KEY_WORDS);
@@ -35,8 +28,10 @@ static void key_add(struct key *k, uint64_t word)
 static struct key key_of(const struct headers *h)
 {
     struct key k = {.n = 0};
-    uint64_t src[2] = {word_of(h->src.bytes, 8), word_of(h->src.bytes + 8, 8)};
-    uint64_t dst[2] = {word_of(h->dst.bytes, 8), word_of(h->dst.bytes + 8, 8)};
+    const struct span from = span_of(h->src.bytes, sizeof(h->src.bytes));
+    const struct span to = span_of(h->dst.bytes, sizeof(h->dst.bytes));
+    uint64_t src[2] = {wire_be64(from, 0), wire_be64(from, 8)};
+    uint64_t dst[2] = {wire_be64(to, 0), wire_be64(to, 8)};
     bool equal = src[0] == dst[0] && src[1] == dst[1];
     bool before = src[0] != dst[0] ? src[0] < dst[0] : src[1] < dst[1];
     bool forward = equal ? h->src_port <= h->dst_port : before;

@@ -166,7 +166,7 @@ static double run(struct bench *b, bool prefetch, unsigned overtake)
             flow_table_prefetch(b->table, &batch[i]);
         }
         for (size_t i = 0; prefetch && i < BATCH; i++) {
-            flow_table_prefetch_flow(b->table, &batch[i]);
+            flow_table_prefetch_flow(b->table, batch[i].flow_hash);
         }
         for (size_t i = 0; i < BATCH; i++) {
             send(b, &batch[i]);

@@ -214,7 +214,7 @@ static void flows_are_found_after_prefetching(void)
             struct headers h = lab_headers(&(struct shot){.flow = i, .seq = 100, .flags = TCP_SYN});
             if ((i + round) % 2 == 0) {
                 flow_table_prefetch(lab.table, &h);
-                flow_table_prefetch_flow(lab.table, &h);
+                flow_table_prefetch_flow(lab.table, h.flow_hash);
                 CU_ASSERT_NOT_EQUAL(h.flow_hash, 0);
             }
             lab_packet(&lab, &h);
