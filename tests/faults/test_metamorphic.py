@@ -364,6 +364,8 @@ def together(lab):
         seen = same(event)
         if seen and seen["event_type"] == "flow":
             del seen["flow"]["reason"]  # time goes on behind the end of a capture
+        if seen and "jndi" in seen.get("alert", {}).get("context", {}):
+            seen["alert"]["context"]["jndi"].pop("repeat", None)  # campaigns reach across
         return seen
     names = [name for name in CAPTURES if not arguments_of(name)
              and not name.startswith(("crooked-", "link-", "file-"))]
