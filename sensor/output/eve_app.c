@@ -7,7 +7,7 @@
 #include "sensor/output/eve_parts.h"
 
 /* ALWAYS: a text, also an empty one in place of what is not there. */
-enum shape { TEXT, ALWAYS, NUMBER, EACH, ADDRESSES, PATH, URL };
+enum shape { TEXT, ALWAYS, NUMBER, EACH, ADDRESSES, PATH, URL, URLS };
 
 struct row {
     enum field_id field;
@@ -45,7 +45,7 @@ static const struct row email_rows[] = {
     {FIELD_EMAIL_X_MAILER, NULL, "x_mailer", TEXT},
     {FIELD_EMAIL_RECEIVED, NULL, "received", EACH},
     {FIELD_EMAIL_ATTACHMENT, NULL, "attachment", EACH},
-    {FIELD_EMAIL_URL, NULL, "url", EACH},
+    {FIELD_EMAIL_URL, NULL, "url", URLS},
 };
 
 static bool fits(const struct row *row, const struct kept_field *kept)
@@ -124,7 +124,14 @@ static bool has_some(const struct row *row, const struct kept_field *at)
     return at != NULL;
 }
 
-static void add_list(struct json *j, const struct row *row, const struct kept_field *at)
+static struct span one_of(struct eve *e, const struct row *row, struct span value)
+{
+    bool path = row->field == FIELD_SMTP_RCPT_TO;
+    return span_trim(path ? path_of(value) : row->shape == URLS ? url_of(e, value) : value);
+}
+
+static void add_list(struct eve *e, struct json *j, const struct row *row,
+                     const struct kept_field *at)
 {
     if (!has_some(row, at)) {
         return;
@@ -134,9 +141,7 @@ static void add_list(struct json *j, const struct row *row, const struct kept_fi
         if (row->shape == ADDRESSES) {
             add_addresses(j, at->value);
         } else if (span_trim(at->value).len > 0) {
-            json_string(
-                j, NULL,
-                span_trim(row->field == FIELD_SMTP_RCPT_TO ? path_of(at->value) : at->value));
+            json_string(j, NULL, one_of(e, row, at->value));
         }
     }
     json_array_end(j);
@@ -174,8 +179,9 @@ static void add_row(struct eve *e, struct json *j, const struct row *row, const 
         }
         break;
     case EACH:
+    case URLS:
     case ADDRESSES:
-        add_list(j, row, kept);
+        add_list(e, j, row, kept);
         break;
     }
 }
@@ -249,6 +255,7 @@ static bool shows(const struct row *row, const struct kept_field *kept)
     case PATH:
         return path_of(kept->value).len > 0;
     case EACH:
+    case URLS:
     case ADDRESSES:
         return has_some(row, kept);
     case NUMBER:

@@ -7,6 +7,7 @@
  * short for one that everybody can compute. */
 #include "sensor/output/redact.h"
 
+#include "sensor/base/bytes.h"
 #include "sensor/base/sbuf.h"
 
 #include <inttypes.h>
@@ -69,7 +70,20 @@ int redact_read(const struct config *config, struct redact *ret_redact, struct e
     return 0;
 }
 
-/* "user.password" of JSON, "login[password]" of a form. */
+static bool is_upper(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+/* Whether a word begins there: "user.password" of JSON, "login[password]" of a form, "newPassword"
+ * of a program. */
+static bool word_begins(struct span name, size_t at)
+{
+    uint8_t before = at > 0 ? span_at(name, at - 1) : '.';
+    return span_find_byte(SPAN(".[_-"), 0, before) != SPAN_NONE ||
+           (is_upper(span_at(name, at)) && !is_upper(before));
+}
+
 static bool is_password(struct span name)
 {
     for (size_t i = 0; i < ARRAY_LEN(passwords); i++) {
@@ -77,9 +91,7 @@ static bool is_password(struct span name)
         size_t at = span_find_nocase(name, 0, word);
         while (at != SPAN_NONE) {
             struct span behind = span_from(name, at + word.len);
-            bool begins =
-                at == 0 || span_find_byte(SPAN(".[_-"), 0, span_at(name, at - 1)) != SPAN_NONE;
-            if (begins && (behind.len == 0 || span_at(behind, 0) == ']')) {
+            if (word_begins(name, at) && (behind.len == 0 || span_at(behind, 0) == ']')) {
                 return true;
             }
             at = span_find_nocase(name, at + 1, word);
@@ -98,6 +110,7 @@ static unsigned of_header(struct span name)
     return 0;
 }
 
+enum { NAME_MAX_BYTES = 256 };
 enum { HEAD = REDACT_AUTHORIZATION | REDACT_COOKIE | REDACT_PASSWORD };
 enum { ALL = HEAD | REDACT_BODY };
 
@@ -113,6 +126,7 @@ static const struct {
     {FIELD_HTTP_REQUEST_LINE, REDACT_PASSWORD},
     {FIELD_HTTP_REFERER, REDACT_PASSWORD},
     {FIELD_HTTP_LOCATION, REDACT_PASSWORD},
+    {FIELD_EMAIL_URL, REDACT_PASSWORD},
     {FIELD_HTTP_REQUEST_BODY, REDACT_BODY},
     {FIELD_HTTP_RESPONSE_BODY, REDACT_BODY},
     {FIELD_WEBSOCKET_PAYLOAD, ALL},
@@ -169,6 +183,29 @@ size_t redact_value(const struct redact *r, struct span value, char ret_text[RED
     return len > 0 ? (size_t)len : 0;
 }
 
+/* The character at off, which may be percent-encoded (RFC 3986, section 2.1), and how long it is.
+ */
+static uint8_t char_at(struct span s, size_t off, size_t *ret_len)
+{
+    int high = byte_hex(span_at(s, off + 1));
+    int low = byte_hex(span_at(s, off + 2));
+    bool encoded = span_at(s, off) == '%' && high >= 0 && low >= 0;
+    *ret_len = encoded ? 3 : 1;
+    return encoded ? (uint8_t)(high << 4 | low) : span_at(s, off);
+}
+
+/* The same of a name in an address. Nobody knows what a longer one is, so its value goes. */
+static bool is_password_in_url(struct span name)
+{
+    uint8_t room[NAME_MAX_BYTES];
+    size_t n = 0;
+    size_t len;
+    for (size_t at = 0; at < name.len && n < sizeof(room); at += len) {
+        room[n++] = char_at(name, at, &len);
+    }
+    return n == sizeof(room) || is_password(span_of(room, n));
+}
+
 static size_t parameter_end(struct span s)
 {
     size_t end = 0;
@@ -188,7 +225,7 @@ void redact_url(const struct redact *r, struct span url, struct sbuf *out)
         size_t end = parameter_end(rest);
         struct span one = span_head(rest, end);
         size_t equals = span_find_byte(one, 0, '=');
-        if (equals != SPAN_NONE && is_password(span_head(one, equals))) {
+        if (equals != SPAN_NONE && is_password_in_url(span_head(one, equals))) {
             char text[REDACTED_SIZE];
             size_t len = redact_value(r, span_from(one, equals + 1), text);
             sbuf_add(out, span_head(one, equals + 1));

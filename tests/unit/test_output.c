@@ -75,6 +75,11 @@ static void passwords_of_an_address_are_left_out(void)
     url_becomes(all, SPAN("/?u[pwd]=#token=x"),
                 "/?u[pwd]=[redacted, 0 bytes]#token=[redacted, 1 "
                 "bytes]");
+    url_becomes(all, SPAN("/?newPassword=ab&accessToken=c&%70ass%77d=d"),
+                "/?newPassword=[redacted, 2 bytes]&accessToken=[redacted, 1 bytes]&%70ass%77d="
+                "[redacted, 1 bytes]");
+    url_becomes(all, SPAN("/?COMPASS=n&comPass=n&%63ompass=n"),
+                "/?COMPASS=n&comPass=[redacted, 1 bytes]&%63ompass=n");
     url_becomes(all, SPAN("/?compass=n&password&=x&&"), "/?compass=n&password&=x&&");
     url_becomes(all, SPAN("/password=ab"), "/password=ab");
     url_becomes(all, SPAN("/?"), "/?");
