@@ -191,7 +191,7 @@ static uint8_t char_at(struct span s, size_t off, size_t *ret_len)
     int low = byte_hex(span_at(s, off + 2));
     bool encoded = span_at(s, off) == '%' && high >= 0 && low >= 0;
     *ret_len = encoded ? 3 : 1;
-    return encoded ? (uint8_t)(high << 4 | low) : span_at(s, off);
+    return (uint8_t)(encoded ? high << 4 | low : span_at(s, off));
 }
 
 /* The same of a name in an address. Nobody knows what a longer one is, so its value goes. */

@@ -3,6 +3,7 @@ columns. Each change of what is fast or slow appends a line: the date, the commi
 what was run (full or quick), then the figures. A figure that was not measured is a dash.
 """
 import datetime
+import shutil
 import subprocess
 
 FIXED = ("date", "parent", "run")
@@ -26,7 +27,9 @@ def text_of(value):
 
 
 def parent_of(root):
-    """The commit that the tree is a change of."""
+    """The commit that the tree is a change of; NONE where nobody can tell."""
+    if shutil.which("git") is None:
+        return NONE
     done = subprocess.run(["git", "-C", str(root), "rev-parse", "--short=10", "HEAD"],
                           capture_output=True, text=True, check=False)
     return done.stdout.strip() or NONE

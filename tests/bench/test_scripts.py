@@ -13,6 +13,7 @@ import sys
 import tempfile
 import types
 import unittest
+import unittest.mock
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -103,6 +104,10 @@ class History(unittest.TestCase):
             self.assertIn(line[2], ("full", "quick"))
             for text in line[3:]:
                 self.assertTrue(text == history.NONE or float(text) >= 0)
+
+    def test_a_machine_without_git_cannot_tell_the_parent(self):
+        with unittest.mock.patch.dict(os.environ, {"PATH": "/nonexistent"}):
+            self.assertEqual(history.parent_of(Path("/")), history.NONE)
 
 
 class Losses(unittest.TestCase):
