@@ -110,6 +110,12 @@ struct flow_table {
     struct upstream upstream[UPSTREAM_IFACES];
 };
 
+/* The side that sends in a direction; as well the direction that a side sends in. */
+static inline unsigned flow_turned(const struct flow *f, unsigned n)
+{
+    return n ^ (f->flipped ? 1U : 0U);
+}
+
 /* find.c: the flow of a packet and which way that goes; NULL: it begins one. */
 struct flow *flow_find(const struct flow_table *t, const struct headers *h,
                        enum direction *ret_dir);
@@ -118,6 +124,9 @@ void flow_set_state(struct flow_table *t, struct flow *f, enum conn_state state)
 /* Takes `n_bytes` from the memory limit, after ending flows that have nothing to lose; false when
  * that was not enough. flow_unreserve() gives them back. */
 bool flow_reserve(struct flow_table *t, size_t n_bytes);
+/* As many zeroed bytes, taken so; NULL when there are none. The caller's: mem_free(), and
+ * flow_unreserve(). */
+void *flow_alloc(struct flow_table *t, size_t n_bytes);
 /* The same for what one can do without: ends no flow, and leaves half of the memory to others. */
 bool flow_reserve_spare(struct flow_table *t, size_t n_bytes);
 bool flow_has_spare(const struct flow_table *t, size_t n_bytes);

@@ -15,7 +15,7 @@ enum fit { FIT_NOT, FIT_ANSWER, FIT_SAME_NETWORK, FIT_SURELY };
 static enum fit fit_of(const struct flow *f, const struct headers *h, uint32_t network,
                        enum direction dir)
 {
-    unsigned n = dir ^ (f->flipped ? 1U : 0U);
+    unsigned n = flow_turned(f, dir);
     if (f->conn.packets[dir] > 0) {
         return f->network[n] == network ? FIT_SURELY : FIT_NOT;
     }

@@ -227,6 +227,18 @@ bool flow_reserve(struct flow_table *t, size_t n_bytes)
     return true;
 }
 
+void *flow_alloc(struct flow_table *t, size_t n_bytes)
+{
+    if (!flow_reserve(t, n_bytes)) {
+        return NULL;
+    }
+    void *block = mem_alloc(n_bytes);
+    if (block == NULL) {
+        flow_unreserve(t, n_bytes);
+    }
+    return block;
+}
+
 bool flow_has_spare(const struct flow_table *t, size_t n_bytes)
 {
     return !lacks(t, n_bytes, t->limits.memory / 2);
@@ -507,7 +519,7 @@ static void account(struct flow_table *t, struct flow *f, const struct packet *p
     c->last_us = p->time_us > c->last_us ? p->time_us : c->last_us;
     c->clock_us = t->clock_us;
     if (c->packets[dir] == 0) {
-        f->network[dir ^ (f->flipped ? 1U : 0U)] = key_network(h, t->limits.any_vlan);
+        f->network[flow_turned(f, dir)] = key_network(h, t->limits.any_vlan);
     }
     c->packets[dir]++;
     c->bytes[dir] += h->ip.len + h->missing;
@@ -556,7 +568,7 @@ static void carry_out(struct flow_table *t, struct flow *f, const struct headers
  * it. */
 static bool is_decoy(struct flow *f, const struct headers *h, enum direction dir)
 {
-    struct side *s = &f->sides[dir ^ (f->flipped ? 1U : 0U)];
+    struct side *s = &f->sides[flow_turned(f, dir)];
     switch (h->sums) {
     case SUMS_UNKNOWN:
         return false;

@@ -28,7 +28,7 @@ bool guard_lets_by(struct flow *f, const struct headers *h, enum direction dir)
     if ((h->tcp_flags & TCP_SYN) == 0 || (h->tcp_flags & TCP_ACK) != 0) {
         return false;
     }
-    struct side *s = &f->sides[dir ^ (f->flipped ? 1U : 0U)];
+    struct side *s = &f->sides[flow_turned(f, dir)];
     s->reuse = h->tcp_seq;
     s->flags |= SIDE_REUSE;
     return true;
@@ -36,7 +36,7 @@ bool guard_lets_by(struct flow *f, const struct headers *h, enum direction dir)
 
 bool guard_is_reopened(const struct flow *f, const struct headers *h, enum direction dir)
 {
-    const struct side *peer = &f->sides[1U - (dir ^ (f->flipped ? 1U : 0U))];
+    const struct side *peer = &f->sides[1U - flow_turned(f, dir)];
     const unsigned both = TCP_SYN | TCP_ACK;
     return h->proto == IP_PROTO_TCP && (h->tcp_flags & both) == both &&
            (peer->flags & SIDE_REUSE) != 0 && h->tcp_ack == peer->reuse + 1;
@@ -71,7 +71,7 @@ enum verdict guard_first_verdict(const struct flow_table *t, const struct flow *
 void guard_note(const struct flow *f, struct ruling *r)
 {
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
-        r->expected[n ^ (f->flipped ? 1U : 0U)] = (uint32_t)f->sides[n].next;
+        r->expected[flow_turned(f, n)] = (uint32_t)f->sides[n].next;
     }
 }
 

@@ -23,7 +23,7 @@ static inline struct half half_peer(const struct half *x)
 /* Asked anew for each call, because the user may swap the directions within one. */
 static inline enum direction half_dir(const struct half *x)
 {
-    return (enum direction)(x->n ^ (x->f->flipped ? 1U : 0U));
+    return (enum direction)flow_turned(x->f, x->n);
 }
 
 static inline bool side_has(const struct side *s, unsigned flags)

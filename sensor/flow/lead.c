@@ -33,15 +33,16 @@ static bool is_ahead(const struct side *s)
 static void begin(struct half *x)
 {
     struct side *s = x->s;
-    if (!flow_reserve(x->t, sizeof(*s->lead))) {
-        return;
+    s->lead = flow_alloc(x->t, sizeof(*s->lead));
+    if (s->lead != NULL) {
+        s->lead->believed = s->next;
     }
-    s->lead = mem_alloc(sizeof(*s->lead));
-    if (s->lead == NULL) {
-        flow_unreserve(x->t, sizeof(*s->lead));
-        return;
-    }
-    s->lead->believed = s->next;
+}
+
+/* Whether an ACK is waited for to be believed. */
+static bool is_timed(const struct side *s)
+{
+    return s->lead != NULL && s->lead->asked > s->lead->believed && s->lead->asked > s->next;
 }
 
 /* The next ACK to be timed, if there is one behind those that are settled. */
@@ -58,19 +59,13 @@ void lead_update(struct half *x)
 {
     struct side *s = x->s;
     if (!is_ahead(s)) {
-        if (s->lead != NULL) {
-            lead_free(x->t, s);
-        }
+        lead_free(x->t, s);
         return;
     }
     if (s->lead == NULL && x->t->limits.skew_us > 0) {
         begin(x);
     }
-    if (s->lead == NULL) {
-        return;
-    }
-    bool settled = s->lead->asked <= s->next || s->lead->asked <= s->lead->believed;
-    if (settled) {
+    if (s->lead != NULL && !is_timed(s)) {
         ask(s->lead, s, x->t->clock_us);
     }
 }
@@ -81,11 +76,6 @@ uint64_t lead_believed(const struct side *s)
         return 0;
     }
     return s->lead != NULL ? s->lead->believed : s->acked;
-}
-
-static bool is_timed(const struct side *s)
-{
-    return s->lead != NULL && s->lead->asked > s->lead->believed && s->lead->asked > s->next;
 }
 
 /* Whether the side holds what comes next of it, and that need not wait for the other one. */

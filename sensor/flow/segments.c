@@ -66,12 +66,17 @@ static unsigned draw_levels(uint64_t *random)
     return n;
 }
 
-static struct segment *make(uint64_t pos, size_t len, bool has_bytes, uint64_t *random)
+static struct segment *make(const struct segments *s, uint64_t pos, size_t len, bool has_bytes,
+                            uint64_t *random)
 {
     unsigned n_levels = draw_levels(random);
     struct segment *g = mem_alloc(size_of(n_levels, has_bytes ? len : 0));
     if (g != NULL) {
-        *g = (struct segment){.pos = pos, .len = len, .n_levels = (uint8_t)n_levels};
+        *g = (struct segment){.pos = pos,
+                              .len = len,
+                              .after = s->after,
+                              .answers = s->answers,
+                              .n_levels = (uint8_t)n_levels};
         g->bytes = has_bytes ? (uint8_t *)(g->next + n_levels) : NULL;
     }
     return g;
@@ -184,12 +189,10 @@ int segments_add(struct segments *s, uint64_t pos, struct span bytes, uint64_t *
     struct place p = find(s, pos);
     enum overlap overlap = trim(s, &p, bytes, &start, &end);
     if (start < end) {
-        struct segment *g = make(start, end - start, true, random);
+        struct segment *g = make(s, start, end - start, true, random);
         if (g == NULL) {
             return -ENOMEM;
         }
-        g->after = s->after;
-        g->answers = s->answers;
         bytes_copy(g->bytes, span_from(bytes, start - pos).data, g->len);
         p = start > pos ? find(s, start) : p;
         swallow(s, &p, g);
@@ -213,12 +216,10 @@ int segments_add_missing(struct segments *s, uint64_t pos, uint64_t len, uint64_
     if (pos >= end) {
         return 0;
     }
-    struct segment *g = make(pos, end - pos, false, random);
+    struct segment *g = make(s, pos, end - pos, false, random);
     if (g == NULL) {
         return -ENOMEM;
     }
-    g->after = s->after;
-    g->answers = s->answers;
     link_in(s, &p, g);
     return 0;
 }

@@ -204,12 +204,8 @@ static bool make_hold(struct half *x)
     if (s->hold != NULL) {
         return true;
     }
-    if (!flow_reserve(x->t, sizeof(*s->hold))) {
-        return false;
-    }
-    s->hold = mem_alloc(sizeof(*s->hold));
+    s->hold = flow_alloc(x->t, sizeof(*s->hold));
     if (s->hold == NULL) {
-        flow_unreserve(x->t, sizeof(*s->hold));
         return false;
     }
     s->hold->since_us = x->t->clock_us;

@@ -94,7 +94,7 @@ static enum tcp_reuse reuse_by_syn(struct flow *f, const struct headers *h, unsi
 
 enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir)
 {
-    unsigned n = dir ^ (f->flipped ? 1U : 0U);
+    unsigned n = flow_turned(f, dir);
     const struct side *s = &f->sides[n];
     const struct side *peer = &f->sides[1 - n];
     if ((h->tcp_flags & TCP_RST) != 0) {
@@ -118,7 +118,7 @@ enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction
 
 bool tcp_answers(const struct flow *f, const struct headers *h, enum direction dir)
 {
-    const struct side *peer = &f->sides[1 - (dir ^ (f->flipped ? 1U : 0U))];
+    const struct side *peer = &f->sides[1 - flow_turned(f, dir)];
     uint32_t ahead = h->tcp_ack - (uint32_t)peer->next + (uint32_t)reset_window;
     return (h->tcp_flags & TCP_ACK) != 0 && side_has(peer, SIDE_KNOWN) &&
            ahead <= 2 * (uint32_t)reset_window;
@@ -365,7 +365,7 @@ static void take_fin(struct half *x, uint64_t pos)
 static bool is_finished(const struct flow *f)
 {
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
-        bool silent = f->conn.packets[n ^ (f->flipped ? 1U : 0U)] == 0;
+        bool silent = f->conn.packets[flow_turned(f, n)] == 0;
         if (!silent && !side_has(&f->sides[n], SIDE_FIN)) {
             return false;
         }
@@ -440,7 +440,7 @@ static void settle_lead(struct half *x)
 
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir)
 {
-    struct half x = half_of(t, f, dir ^ (f->flipped ? 1U : 0U));
+    struct half x = half_of(t, f, flow_turned(f, dir));
     if ((h->tcp_flags & TCP_RST) != 0) {
         reset(&x, h);
         return;
@@ -477,7 +477,7 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
 void tcp_alternate(struct flow_table *t, struct flow *f, const struct headers *h,
                    enum direction dir)
 {
-    struct half x = half_of(t, f, dir ^ (f->flipped ? 1U : 0U));
+    struct half x = half_of(t, f, flow_turned(f, dir));
     struct piece p = {position(x.s, h->tcp_seq), h->payload, 0, 0};
     if (f->mute || f->conn.opaque || !side_has(x.s, SIDE_DATA) || is_outside(&x, &p)) {
         return;
