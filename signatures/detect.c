@@ -253,6 +253,16 @@ uint64_t detect_n_opened(const struct hit_range *range)
     return n;
 }
 
+struct spot detect_spot_of(struct tx *tx, const struct region *region)
+{
+    return (struct spot){.tx = tx,
+                         .field = region->field,
+                         .item = region->item,
+                         .dir = region->dir,
+                         .layers = region->layers,
+                         .around = region->bytes};
+}
+
 /* --- heads -------------------------------------------------------------------------------------
  */
 
@@ -278,12 +288,7 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     }
     detect_refuel(d);
     if (e->payload.gated || e->payload.always.n > 0) {
-        const struct spot spot = {.tx = tx,
-                                  .field = region->field,
-                                  .item = region->item,
-                                  .dir = region->dir,
-                                  .layers = region->layers,
-                                  .around = region->bytes};
+        const struct spot spot = detect_spot_of(tx, region);
         const struct verify_view view = {.text = region->bytes};
         const struct hit_range all = {&h->hits, 0, h->hits.n, 0};
         detect_groups(d, &spot, FIELD_N, &all, &view);
@@ -298,12 +303,7 @@ void detect_region(struct detector *d, struct tx *tx, const struct region *regio
         return;
     }
     if (detect_engine(d, tx)->flow_rules.n > 0 && region->bytes.len > 0) {
-        const struct spot spot = {.tx = tx,
-                                  .field = region->field,
-                                  .item = region->item,
-                                  .dir = region->dir,
-                                  .layers = region->layers,
-                                  .around = region->bytes};
+        const struct spot spot = detect_spot_of(tx, region);
         detect_flow_rules(d, &spot);
     }
     if (region->kind == REGION_HEAD) {

@@ -727,12 +727,7 @@ static void one_piece(struct detector *d, struct tx *tx, const struct region *re
     if (d->hits.n == 0 && e->fields[region->field].always.n == 0 && e->payload.always.n == 0) {
         return;
     }
-    const struct spot spot = {.tx = tx,
-                              .field = region->field,
-                              .item = region->item,
-                              .dir = region->dir,
-                              .layers = region->layers,
-                              .around = region->bytes};
+    const struct spot spot = detect_spot_of(tx, region);
     const struct window w = {.spot = &spot,
                              .text = region->bytes,
                              .broken = (region->flags & REGION_CUT) != 0,

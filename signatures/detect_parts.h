@@ -149,6 +149,8 @@ struct spot {
 /* --- detect.c ----------------------------------------------------------------------------------
  */
 
+/* The region as it lies, its bytes around. */
+struct spot detect_spot_of(struct tx *tx, const struct region *region);
 /* The engine that looks at this transaction. */
 const struct engine *detect_engine(const struct detector *d, const struct tx *tx);
 struct edition *detect_edition(const struct detector *d, const struct tx *tx);

@@ -97,9 +97,7 @@ bool keyword_buffer(struct rule_parse *p, struct span name)
     }
     uint8_t small[BUFFER_NAME_MAX];
     size_t n = name.len < sizeof(small) ? name.len : 0;
-    for (size_t i = 0; i < n; i++) {
-        small[i] = byte_lower(name.data[i]);
-    }
+    bytes_copy_lower(small, name.data, n);
     struct span own = span_of(small, n);
     enum buffer buffer = buffer_by_name(own);
     if (buffer != BUFFER_N) {

@@ -107,14 +107,19 @@ static bool take_mark_word(struct rule_parse *p, struct span word, enum rule_flo
                         (int)(word.len < 40 ? word.len : 40), (const char *)word.data);
 }
 
+/* "noalert", alone, in the place of a mark. */
+static bool is_noalert(struct span word, struct span rest)
+{
+    return span_equal(word, SPAN("noalert")) && rest.len == 0;
+}
+
 /* flowbits:set|unset|toggle|isset|isnotset,name; flowbits:noalert */
 bool keyword_flowbits(struct rule_parse *p, struct span value)
 {
     enum rule_flowbit_op op = RULE_FLOWBIT_SET;
     struct span word = span_trim(span_split(&value, ','));
-    if (span_equal(word, SPAN("noalert")) && value.len == 0) {
-        p->rule->no_alert = true;
-        return true;
+    if (is_noalert(word, value)) {
+        return keyword_noalert(p, value);
     }
     return take_mark_word(p, word, &op) && add_flowbit(p, op, span_trim(value));
 }
@@ -158,9 +163,8 @@ bool keyword_xbits(struct rule_parse *p, struct span value)
 {
     struct rule_xbit bit = {.expire_s = XBIT_SECONDS};
     struct span word = span_trim(span_split(&value, ','));
-    if (span_equal(word, SPAN("noalert")) && value.len == 0) {
-        p->rule->no_alert = true;
-        return true;
+    if (is_noalert(word, value)) {
+        return keyword_noalert(p, value);
     }
     struct span name = span_trim(span_split(&value, ','));
     struct span track = span_trim(span_split(&value, ','));
