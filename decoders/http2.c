@@ -20,6 +20,7 @@
  * than the standard. */
 #include "decoders/http2.h"
 
+#include "decoders/http_probe.h"
 #include "sensor/base/cursor.h"
 #include "sensor/core/tx.h"
 
@@ -120,16 +121,22 @@ static enum probe probe_settings(struct span first)
                                                                       : probe_frames(first);
 }
 
+enum probe http2_probe_preface(struct span first)
+{
+    size_t len = first.len < preface.len ? first.len : preface.len;
+    if (!span_equal(span_head(first, len), span_head(preface, len))) {
+        return PROBE_NO;
+    }
+    return len == preface.len ? PROBE_YES : PROBE_MORE;
+}
+
 static enum probe http2_probe(struct span first, enum direction dir)
 {
     if (dir == TO_CLIENT) {
         return probe_settings(first);
     }
-    size_t len = first.len < preface.len ? first.len : preface.len;
-    if (!span_equal(span_head(first, len), span_head(preface, len))) {
-        return probe_frames(first);
-    }
-    return len == preface.len ? PROBE_YES : PROBE_MORE;
+    enum probe answer = http2_probe_preface(first);
+    return answer == PROBE_NO ? probe_frames(first) : answer;
 }
 
 static void http2_open(void *state, const struct decoder_env *env)

@@ -74,7 +74,7 @@ static bool is_foreign_version(struct span s)
     struct span number = span_from(s, slash != SPAN_NONE ? slash + 1 : s.len);
     bool named = slash != SPAN_NONE && slash > 0;
     for (size_t i = 0; named && i < slash; i++) {
-        named = s.data[i] >= 'A' && s.data[i] <= 'Z';
+        named = byte_is_upper(s.data[i]);
     }
     return named && number.len == 3 && byte_is_digit(span_at(number, 0)) &&
            span_at(number, 1) == '.' && byte_is_digit(span_at(number, 2));

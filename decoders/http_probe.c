@@ -40,17 +40,10 @@ static bool begins_message(struct span line, bool whole, enum direction dir)
     return begins_request(line) || (whole && r.version.len > 0 && r.target.len > 0);
 }
 
-/* What may become the preface of HTTP/2 (RFC 9113 section 3.4), whose first line is a request's. */
-static bool may_be_preface(struct span first)
-{
-    static const struct span preface = SPAN_LITERAL("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    return first.len < preface.len && span_starts(preface, first);
-}
-
 enum probe http_probe(struct span first, enum direction dir)
 {
-    if (dir == TO_SERVER && may_be_preface(first)) {
-        return PROBE_MORE;
+    if (dir == TO_SERVER && http2_probe_preface(first) == PROBE_MORE) {
+        return PROBE_MORE; /* its first line is a request's, too */
     }
     struct span rest = span_head(first, MOST_BYTES);
     while (rest.len > 0) {

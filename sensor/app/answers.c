@@ -117,12 +117,11 @@ static enum command_answer iface_stat(struct answers *a, struct span arguments, 
 /* "W#01" …, as Suricata names those that read packets. */
 static void add_threads(struct json *j, const struct answers *a)
 {
-    const struct stats *stats = a->worker(a->ctx, 0);
+    const struct stats *stats;
     json_object(j, "threads");
-    for (size_t i = 0; stats != NULL; stats = a->worker(a->ctx, i)) {
+    for (size_t i = 0; (stats = a->worker(a->ctx, i)) != NULL; i++) {
         char name[32];
-        i++;
-        (void)snprintf(name, sizeof(name), "W#%02zu", i);
+        (void)snprintf(name, sizeof(name), "W#%02zu", i + 1);
         eve_add_thread(j, name, stats);
     }
     json_object_end(j);

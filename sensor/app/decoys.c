@@ -357,7 +357,7 @@ const struct decoy *decoys_touched(const struct decoys *d, const struct conn *co
 
 bool decoys_is_scanner(const struct decoys *d, const struct addr *addr)
 {
-    return nets_find(&d->scanners, addr) < d->scanners.n;
+    return nets_have(&d->scanners, addr);
 }
 
 static bool is_public(enum scope scope)

@@ -128,9 +128,7 @@ static void sum_for_answers(void *ctx, struct stats *ret_sum)
 
 static const struct stats *worker_for_answers(void *ctx, size_t i)
 {
-    const struct sensor *s = ctx;
-    const struct worker *w =
-        s->patrol != NULL ? patrol_worker(s->patrol, i) : crew_worker(s->crew, i);
+    const struct worker *w = run_worker(ctx, i);
     return w != NULL ? worker_stats(w) : NULL;
 }
 

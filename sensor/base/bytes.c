@@ -89,6 +89,11 @@ bool byte_is_alpha(uint8_t c)
     return lower >= 'a' && lower <= 'z';
 }
 
+bool byte_is_upper(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
 bool byte_is_digit(uint8_t c)
 {
     return c >= '0' && c <= '9';

@@ -21,6 +21,7 @@ uint8_t byte_upper(uint8_t c);
 /* Copies len bytes in lower case; the two must not overlap. */
 void bytes_copy_lower(uint8_t *to, const uint8_t *from, size_t len);
 bool byte_is_alpha(uint8_t c);
+bool byte_is_upper(uint8_t c);
 bool byte_is_digit(uint8_t c);
 bool byte_is_alnum(uint8_t c);
 /* Space, tab, CR, LF, VT, FF. */

@@ -31,3 +31,8 @@ size_t nets_find(const struct nets *nets, const struct addr *addr)
     }
     return i;
 }
+
+bool nets_have(const struct nets *nets, const struct addr *addr)
+{
+    return nets_find(nets, addr) < nets->n;
+}

@@ -18,3 +18,4 @@ MUST_USE int nets_read(struct nets *nets, const struct config_list *texts, const
                        struct errbuf *err);
 /* The first that holds the address; nets->n when none does. */
 size_t nets_find(const struct nets *nets, const struct addr *addr);
+bool nets_have(const struct nets *nets, const struct addr *addr);

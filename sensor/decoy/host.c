@@ -333,7 +333,7 @@ static struct visit *free_place(struct decoy_host *h)
 /* Whether its word about whom it speaks for counts. */
 static bool is_balancer(const struct decoy_host *h, const struct addr *peer)
 {
-    return nets_find(h->setup->proxies, peer) < h->setup->proxies->n;
+    return nets_have(h->setup->proxies, peer);
 }
 
 static unsigned visits_of(const struct decoy_host *h, const struct addr *peer)

@@ -13,6 +13,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 #include "sensor/core/nets.h"
+#include "sensor/core/sockname.h"
 #include "sensor/enrich/client_mail.h"
 
 #include <errno.h>
@@ -95,20 +96,13 @@ bool client_wants_header(const struct client_policy *p, struct span name)
 /* What listens on both families writes "::ffff:192.0.2.1" (RFC 4291 section 2.5.5.2). */
 static struct addr unmapped(const struct addr *addr)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    struct addr v4 = {.family = 4};
-    if (addr->family != 6 ||
-        !span_equal(span_of(addr->bytes, sizeof(mapped)), span_of(mapped, sizeof(mapped)))) {
-        return *addr;
-    }
-    bytes_copy(v4.bytes, addr->bytes + sizeof(mapped), 4);
-    return v4;
+    return addr->family == 6 ? sockname_addr_v6(addr_span(addr)) : *addr;
 }
 
 bool client_trusts(const struct client_policy *p, const struct addr *addr)
 {
     struct addr plain = unmapped(addr);
-    return nets_find(&p->trusted, &plain) < p->trusted.n;
+    return nets_have(&p->trusted, &plain);
 }
 
 /* --- reading a header

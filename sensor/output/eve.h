@@ -76,13 +76,13 @@ struct eve_figure {
     const char *about; /* "redis": the two make the key output_lost_redis */
     uint64_t value;
 };
-/* What a stats event tells. */
 struct eve_rules {
     uint64_t reloaded_us; /* wall clock */
     uint64_t n_loaded;
     uint64_t n_failed;
 };
 
+/* What a stats event tells. */
 struct eve_sums {
     uint64_t uptime_s; /* of packet time */
     const struct stats *stats;

@@ -70,18 +70,13 @@ int redact_read(const struct config *config, struct redact *ret_redact, struct e
     return 0;
 }
 
-static bool is_upper(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z';
-}
-
 /* Whether a word begins there: "user.password" of JSON, "login[password]" of a form, "newPassword"
  * of a program. */
 static bool word_begins(struct span name, size_t at)
 {
     uint8_t before = at > 0 ? span_at(name, at - 1) : '.';
     return span_find_byte(SPAN(".[_-"), 0, before) != SPAN_NONE ||
-           (is_upper(span_at(name, at)) && !is_upper(before));
+           (byte_is_upper(span_at(name, at)) && !byte_is_upper(before));
 }
 
 static bool is_password(struct span name)
