@@ -132,6 +132,13 @@ struct span arena_copy(struct arena *a, struct span s, size_t max, bool *ret_cut
     return part;
 }
 
+void arena_prefetch(const struct arena *a)
+{
+    if (a->blocks != NULL) {
+        mem_prefetch(a->blocks, sizeof(*a->blocks));
+    }
+}
+
 bool arena_overflowed(const struct arena *a)
 {
     return a->overflowed;

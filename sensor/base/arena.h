@@ -21,5 +21,7 @@ MUST_USE void *arena_alloc(struct arena *a, size_t size);
 struct span arena_copy(struct arena *a, struct span s, size_t max, bool *ret_cut);
 /* Whether anything was refused since the last reset. */
 bool arena_overflowed(const struct arena *a);
+/* Hints that arena_alloc() will be called. */
+void arena_prefetch(const struct arena *a);
 /* Bytes held from the heap. */
 size_t arena_memory(const struct arena *a);

@@ -32,3 +32,13 @@ void mem_fail_at(size_t n, int sticky);
 /* How many allocations are left to the one that fails, that one included; 0: it has failed, or is
  * switched off. (A sticky one stays at 1.) */
 size_t mem_fail_left(void);
+
+/* Hints that these bytes will be read; they need not exist. */
+static inline void mem_prefetch(const void *at, size_t len)
+{
+    enum { LINE = 64 };
+    const char *line = at;
+    for (size_t i = 0; i < len; i += LINE) {
+        __builtin_prefetch(line + i);
+    }
+}

@@ -22,8 +22,6 @@
 #include <pcap/pcap.h>
 
 enum {
-    WINDOW_BYTES = 1024 * 1024,
-    MANY_INPUTS = 16,
     MAX_TOLD_LINKS = 8,
 };
 
@@ -51,7 +49,6 @@ struct source {
     struct filter *filter;
     const char *link_names;
     bool (*link_supported)(int link_type);
-    size_t window_bytes;
     struct wake wake;
     bool resync;
     bool bad; /* an input could not be read to its end, or not wholly */
@@ -114,7 +111,8 @@ static void finish_top(struct source *s)
 
 static int open_input(struct source *s, struct input *in)
 {
-    return capfile_open(in->path, s->wake.fd, s->window_bytes, &s->ifaces, &in->file);
+    /* The smallest: what was read is then still in the cache when it is decoded. */
+    return capfile_open(in->path, s->wake.fd, CAPFILE_MIN_WINDOW, &s->ifaces, &in->file);
 }
 
 /* Reads the next packet of the input at the top. false: this batch cannot go on. */
@@ -354,7 +352,6 @@ static int expand(struct source *s, const struct source_options *options, struct
     }
     s->inputs = mem_alloc_array(s->paths.n, sizeof(*s->inputs));
     s->heap = mem_alloc_array(s->paths.n, sizeof(struct input *));
-    s->window_bytes = s->paths.n > MANY_INPUTS ? CAPFILE_MIN_WINDOW : WINDOW_BYTES;
     return s->inputs == NULL || s->heap == NULL ? -ENOMEM : result;
 }
 

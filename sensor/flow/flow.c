@@ -642,20 +642,19 @@ static enum tcp_reuse reuse_of(const struct flow_table *t, struct flow *f, const
 }
 
 void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
-                       const char *iface_name, struct ruling *ret_ruling)
+                       const char *iface_name, struct ruling *r)
 {
-    struct ruling r = {.verdict = VERDICT_PASS};
+    *r = (struct ruling){.verdict = VERDICT_PASS};
     flow_table_expire(t, p->clock_us);
     t->refused = DROP_NONE;
-    struct flow *f = flow_find(t, h, &r.dir);
+    struct flow *f = flow_find(t, h, &r->dir);
     struct heritage heritage = {.replaces = false};
-    if (f != NULL && !is_blocked(t, f) && is_decoy(f, h, r.dir)) {
+    if (f != NULL && !is_blocked(t, f) && is_decoy(f, h, r->dir)) {
         stats_add(t->stats, STAT_FLOW_WRONG_CHECKSUM, 1);
-        flow_anomaly(t, f, r.dir, ANOMALY_BAD_CHECKSUM);
-        *ret_ruling = r; /* its receiver refuses it */
-        return;
+        flow_anomaly(t, f, r->dir, ANOMALY_BAD_CHECKSUM);
+        return; /* its receiver refuses it */
     }
-    enum tcp_reuse reuse = f != NULL ? reuse_of(t, f, h, r.dir) : TCP_NO_REUSE;
+    enum tcp_reuse reuse = f != NULL ? reuse_of(t, f, h, r->dir) : TCP_NO_REUSE;
     if (reuse != TCP_NO_REUSE) {
         heritage = (struct heritage){
             .replaces = true,
@@ -669,25 +668,23 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
     }
     if (f == NULL) {
         f = begin(t, p, h, iface_name, &heritage);
-        r.dir = f != NULL && f->conn.swapped ? TO_CLIENT : TO_SERVER;
+        r->dir = f != NULL && f->conn.swapped ? TO_CLIENT : TO_SERVER;
         if (f != NULL) {
-            (void)is_decoy(f, h, r.dir); /* the first of a flow cannot be one, but it counts */
+            (void)is_decoy(f, h, r->dir); /* the first of a flow cannot be one, but it counts */
         }
     }
     if (f == NULL) {
-        r.verdict = t->limits.guard.memory_closed ? VERDICT_DROP : VERDICT_PASS;
-        r.reason = DROP_FLOW_MEMORY;
-        *ret_ruling = r;
+        r->verdict = t->limits.guard.memory_closed ? VERDICT_DROP : VERDICT_PASS;
+        r->reason = DROP_FLOW_MEMORY;
         return;
     }
-    r.conn = &f->conn;
-    guard_note(f, &r);
+    r->conn = &f->conn;
+    guard_note(f, r);
     if (is_blocked(t, f)) {
-        rule_blocked(t, f, p, h, &r);
+        rule_blocked(t, f, p, h, r);
     } else {
-        rule_open(t, f, p, h, &r);
+        rule_open(t, f, p, h, r);
     }
-    *ret_ruling = r;
 }
 
 /* What another reading of the packet adds to its ruling. */
@@ -729,11 +726,26 @@ void flow_table_prefetch(const struct flow_table *t, struct headers *h)
 
 void flow_table_prefetch_flow(const struct flow_table *t, uint64_t flow_hash)
 {
-    enum { LINE = 64, LINES = 5 };
-    const char *line = (const char *)flow_index_chain(&t->index, flow_hash);
-    for (int i = 0; line != NULL && i < LINES; i++) {
-        __builtin_prefetch(line + i * LINE);
+    const struct flow *f = flow_index_chain(&t->index, flow_hash);
+    if (f != NULL) {
+        mem_prefetch(f, sizeof(*f));
     }
+}
+
+const struct conn *flow_table_prefetch_streams(const struct flow_table *t, uint64_t flow_hash)
+{
+    const struct flow *f = flow_index_chain(&t->index, flow_hash);
+    while (f != NULL && f->hash != flow_hash) {
+        f = f->chain;
+    }
+    if (f == NULL) {
+        return NULL;
+    }
+    mem_prefetch(f, sizeof(*f));
+    for (size_t i = 0; i < ARRAY_LEN(f->sides); i++) {
+        mem_prefetch(f->sides[i].past, 1);
+    }
+    return &f->conn;
 }
 
 static void swap_u64(uint64_t pair[2])

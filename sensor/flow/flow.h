@@ -49,22 +49,24 @@ void flow_table_free(struct flow_table **t);
 void flow_table_expire(struct flow_table *t, uint64_t clock_us);
 /* Carries out all that a packet does to its flow. A packet with SUMS_WRONG does nothing to a flow
  * that had packets of this direction with SUMS_RIGHT: it is counted, and told as an anomaly.
- * *ret_ruling is the packet's, its verdict that of its flow. The conn's accounts (packets, bytes,
- * gap_bytes, lost, marks) and the stats of payload and lost bytes are kept here; the stream user
- * has only to pass data and gaps on.
+ * *r becomes the packet's ruling, its verdict that of its flow. The conn's accounts (packets,
+ * bytes, gap_bytes, lost, marks) and the stats of payload and lost bytes are kept here; the stream
+ * user has only to pass data and gaps on.
  */
 void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
-                       const char *iface_name, struct ruling *ret_ruling);
+                       const char *iface_name, struct ruling *r);
 /* The other reading of the packet that was just given: IP fragments that overlap with different
  * data. Not counted again; its payload goes to the user by alternate(). *ruling, the packet's so
  * far, becomes what it is now. */
 void flow_table_alternate(struct flow_table *t, const struct packet *p, const struct headers *h,
                           const char *iface_name, struct ruling *ruling);
 /* Brings the memory that flow_table_packet() will need closer, and notes h->flow_hash; hints
- * without effect. For the packets of a batch ahead: first this for each, then
- * flow_table_prefetch_flow() for each hash. */
+ * without effect. For the packets of a batch ahead: first this for each, then the next one for each
+ * hash, then the last. */
 void flow_table_prefetch(const struct flow_table *t, struct headers *h);
 void flow_table_prefetch_flow(const struct flow_table *t, uint64_t flow_hash);
+/* Returns the conn, for hints alone: another may have the same hash; NULL when there is none. */
+const struct conn *flow_table_prefetch_streams(const struct flow_table *t, uint64_t flow_hash);
 /* End of input, clock_us being its last clock: expires, then closes all in the order of their ids,
  * with CLOSE_END_OF_INPUT where the flow had not ended by itself. */
 void flow_table_finish(struct flow_table *t, uint64_t clock_us);
