@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Tests of scripts/bench, with nothing in them that depends on how fast the machine is: what it
-prints, what it keeps, how it looks for a rate, and that it runs at all, with small captures.
+"""Tests of scripts/bench and scripts/soak, with nothing in them that depends on how fast the
+machine is: what the first prints, what it keeps, how it looks for a rate, and that it runs at all,
+with small captures; what the second refuses.
 
 usage: test_scripts.py BUILD
 """
@@ -226,6 +227,26 @@ class Program(unittest.TestCase):
         trial = found["lossless"] or found["lossy"]
         self.assertGreater(trial["gbits"], 0)
         self.assertGreater(trial["mpackets"], 0)
+
+
+class Soak(unittest.TestCase):
+    """scripts/soak: a run of it is for the hand, since what goes without loss is the machine's."""
+
+    def soak(self, *words, wanted):
+        done = subprocess.run([sys.executable, "-B", str(ROOT / "scripts/soak"), *words],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, wanted, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_what_is_asked_for_wrongly_is_refused(self):
+        self.assertIn("more than 0 minutes", self.soak("0", wanted=2))
+        self.assertIn("more than 0 Mbit/s", self.soak("1", "--mbps", "-3", wanted=2))
+
+    def test_what_is_not_built_is_named(self):
+        if not all(map(shutil.which, ("tcpreplay", "ip"))):
+            self.skipTest("needs tcpreplay and ip")
+        said = self.soak("1", "--build", "nosuch", wanted=1)
+        self.assertIn("nosuch/jndiwatch' is not there: run scripts/build", said)
 
 
 if __name__ == "__main__":
