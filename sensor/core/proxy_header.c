@@ -2,11 +2,14 @@
  * 2.1 and 2.2).
  *
  * Version 1 is a line, version 2 a binary head with addresses and whatever else. Whether the word
- * of whoever sent it counts is not decided here. Addresses of the UNIX family tell no client. */
+ * of whoever sent it counts is not decided here. Addresses of the UNIX family tell no client. A
+ * balancer that listens at both families writes its clients of IPv4 as IPv6 (RFC 4291 section
+ * 2.5.5.2): they are told as what they are. */
 #include "sensor/core/proxy_header.h"
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/cursor.h"
+#include "sensor/core/sockname.h"
 
 enum {
     LINE_MAX = 107, /* of version 1, with its CR LF */
@@ -105,6 +108,19 @@ static void find_binary(struct span bytes, struct proxy_header *h)
     h->strange = span_sub(bytes, FIXED_BYTES + n_addresses, len - n_addresses);
 }
 
+/* The client counts: whom it connected to follows its family, where there is a way. */
+static void make_plain(struct proxy_header *h)
+{
+    if (h->client.family != 6) {
+        return;
+    }
+    struct addr server = sockname_addr_v6(addr_span(&h->server));
+    h->client = sockname_addr_v6(addr_span(&h->client));
+    if (h->client.family == 4) {
+        h->server = server.family == 4 ? server : (struct addr){.family = 0};
+    }
+}
+
 struct proxy_header proxy_header_find(struct span bytes)
 {
     struct proxy_header h = {0};
@@ -115,6 +131,9 @@ struct proxy_header proxy_header_find(struct span bytes)
     } else if (bytes.len >= signature.len) {
         h.bad = true;
         h.len = signature.len;
+    }
+    if (!h.bad) {
+        make_plain(&h);
     }
     return h;
 }

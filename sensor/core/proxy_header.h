@@ -13,8 +13,10 @@ enum {
 struct proxy_header {
     size_t len; /* of the whole of it, in bytes, also of what has not come; 0: not known yet */
     bool bad;   /* its format does not allow it; `len` then counts what was looked at */
-    struct addr client; /* family 0: it tells none, as the balancer's own checks do not */
-    struct addr server; /* whom the client connected to; of the same family */
+    struct addr client; /* family 0: it tells none, as the balancer's own checks do not.
+                           "::ffff:192.0.2.1" is told as IPv4 */
+    struct addr server; /* whom the client connected to; of the client's family, or family 0 where
+                           it had none of that */
     uint16_t client_port;
     uint16_t server_port;
     struct span strange; /* what it holds besides addresses; of the bytes given */

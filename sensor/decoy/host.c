@@ -355,6 +355,19 @@ static void admit(struct decoy_host *h, struct visit *v)
     send_answers(h, v);
 }
 
+/* Whom the client connected to; where that was of another family, the listener itself, or, both
+ * ends being of one, an address that is none. */
+static void name_end(struct visit *v, const struct proxy_header *header)
+{
+    const uint8_t family = v->opened.peer.family;
+    if (header->server.family == family) {
+        v->opened.local = header->server;
+        v->opened.local_port = header->server_port;
+    } else if (v->opened.local.family != family) {
+        v->opened.local = (struct addr){.family = family};
+    }
+}
+
 /* The one whom a balancer speaks for; false when it has been sent away. */
 static bool become(struct decoy_host *h, struct visit *v, const struct proxy_header *header)
 {
@@ -368,9 +381,8 @@ static bool become(struct decoy_host *h, struct visit *v, const struct proxy_hea
     }
     v->header_left = header->len;
     v->opened.peer = header->client;
-    v->opened.local = header->server;
     v->opened.peer_port = header->client_port;
-    v->opened.local_port = header->server_port;
+    name_end(v, header);
     return true;
 }
 

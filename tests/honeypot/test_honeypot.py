@@ -559,6 +559,22 @@ def the_client_behind_a_balancer(lab):
     demand(len(lookups(events)) == n_plain - 1, f"look-ups: {lookups(events)}")
 
 
+def clients_of_ipv4_in_ipv6(lab):
+    """Are of IPv4 for a balancer that writes both families as one, whatever they connected to."""
+    pot = Honeypot(lab, *BALANCER, "--set", f"vars.HOME_NET={CLIENT}/32",
+                   spots=("http:127.0.0.1:0",))
+    mapped = f"::ffff:{CLIENT}"
+    for server in ("::ffff:198.51.100.1", "2001:db8::1"):
+        demand(b" 200 OK" in ask(pot.first, proxy_line(mapped, server, "TCP6") + flows.request(),
+                                 OUTSIDE), f"no answer behind {server}")
+    binary = proxy_binary(mapped) + flows.request()
+    demand(b" 200 OK" in ask(pot.first, binary, OUTSIDE), "no answer to version 2")
+    told = [(event["src_ip"], event["dest_ip"], event["alert"]["severity"])
+            for event in alerts(pot.stop(), TOUCHED)]
+    own = pot.first.host
+    demand(told == [(CLIENT, "198.51.100.1", 1), (CLIENT, own, 1), (CLIENT, own, 1)], f"{told}")
+
+
 def limits_behind_a_balancer(lab):
     """Are those of the client, not of the balancer."""
     pot = Honeypot(lab, *BALANCER, "--set", "honeypot.connections_per_source=2")
@@ -942,6 +958,7 @@ TESTS = [
     ("given sockets of no listener", given_sockets_of_no_listener),
     ("sockets given to another", sockets_given_to_another),
     ("the client behind a balancer", the_client_behind_a_balancer),
+    ("clients of IPv4 in IPv6", clients_of_ipv4_in_ipv6),
     ("limits behind a balancer", limits_behind_a_balancer),
     ("balancers that name nobody", balancers_that_name_nobody),
     ("headers of strangers name nobody", headers_of_strangers_name_nobody),

@@ -3,9 +3,11 @@
 #include "sensor/core/anomaly.h"
 #include "sensor/core/field.h"
 #include "sensor/core/packet_clock.h"
+#include "sensor/core/proxy_header.h"
 #include "sensor/core/stats.h"
 #include "tests/unit/runner.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { HOUR = 3600 };
@@ -109,6 +111,33 @@ static void networks_hold_their_addresses_only(void)
     CU_ASSERT_FALSE(addr_in_net(&out, &net.addr, net.prefix_len));
 }
 
+static struct addr parsed(const char *text)
+{
+    struct addr a = {0};
+    CU_ASSERT_FATAL(text[0] == '\0' || addr_parse(span_str(text), &a));
+    return a;
+}
+
+static void a_proxy_header_tells_clients_in_their_own_family(void)
+{
+    static const char *const rows[][4] = {
+        {"::ffff:192.0.2.1", "::ffff:192.0.2.2", "192.0.2.1", "192.0.2.2"},
+        {"2001:db8::1", "2001:db8::2", "2001:db8::1", "2001:db8::2"},
+        {"2001:db8::1", "::ffff:192.0.2.2", "2001:db8::1", "::ffff:192.0.2.2"},
+        {"::ffff:192.0.2.1", "2001:db8::2", "192.0.2.1", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char line[108];
+        struct addr client = parsed(rows[i][2]);
+        struct addr server = parsed(rows[i][3]);
+        (void)snprintf(line, sizeof(line), "PROXY TCP6 %s %s 1 2\r\n", rows[i][0], rows[i][1]);
+        struct proxy_header h = proxy_header_find(span_str(line));
+        CU_ASSERT_FALSE(h.bad);
+        CU_ASSERT(addr_equal(&h.client, &client));
+        CU_ASSERT(addr_equal(&h.server, &server));
+    }
+}
+
 static void sums_of_counters_are_exact(void)
 {
     struct stats a = {0};
@@ -129,6 +158,8 @@ static CU_TestInfo tests[] = {
     {"encodings_are_capped", encodings_are_capped},
     {"addresses_are_read_and_written", addresses_are_read_and_written},
     {"networks_hold_their_addresses_only", networks_hold_their_addresses_only},
+    {"a_proxy_header_tells_clients_in_their_own_family",
+     a_proxy_header_tells_clients_in_their_own_family},
     {"sums_of_counters_are_exact", sums_of_counters_are_exact},
     CU_TEST_INFO_NULL,
 };
