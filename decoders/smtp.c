@@ -12,7 +12,8 @@
  *
  * Either direction is enough: replies are matched to commands where they are seen, and without them
  * what follows DATA is mail data. Behind a gap, lines are given as they are until one is a command.
- * STARTTLS ends what can be read. Passwords are inspected but never kept. */
+ * STARTTLS ends what can be read, once TLS begins behind it. Passwords are inspected but never
+ * kept. */
 #include "decoders/smtp.h"
 
 #include "decoders/smtp_probe.h"
@@ -111,6 +112,34 @@ void smtp_opaque(struct smtp *s, struct span rest)
     s->emit->ops->opaque(s->emit->ctx, LOST_STARTTLS, rest);
     s->opaque = true;
     smtp_end_tx(s);
+}
+
+void smtp_agree_tls(struct smtp *s)
+{
+    if (line_is_open(&s->lines[TO_SERVER])) {
+        smtp_opaque(s, span_of(NULL, 0)); /* no other reading takes replies */
+        return;
+    }
+    (void)pending_take_until(&s->pending, PENDING_STARTTLS);
+    s->tls_agreed = true;
+}
+
+/* Behind the 220 to STARTTLS: a client that goes on with words has not begun. */
+static void settle_tls(struct smtp *s, struct span bytes)
+{
+    if (byte_is_alpha(span_at(bytes, 0))) {
+        s->tls_agreed = false;
+        s->starttls_asked = false;
+    } else {
+        smtp_opaque(s, bytes);
+    }
+}
+
+/* A server may still say something in the clear, as that it ends. */
+static bool answers_in_tls(const struct smtp *s, struct span bytes)
+{
+    return s->tls_agreed && !line_is_open(&s->lines[TO_CLIENT]) &&
+           !byte_is_digit(span_at(bytes, 0));
 }
 
 /* Lines. */
@@ -350,8 +379,12 @@ static void data(void *state, const struct emit *emit, enum direction dir, struc
     struct smtp *s = state;
     s->emit = emit;
     while (bytes.len > 0 && !s->opaque) {
-        if (dir == TO_SERVER) {
+        if (dir == TO_SERVER && s->tls_agreed) {
+            settle_tls(s, bytes);
+        } else if (dir == TO_SERVER) {
             take_to_server(s, &bytes);
+        } else if (answers_in_tls(s, bytes)) {
+            smtp_opaque(s, span_of(NULL, 0));
         } else {
             take_line(s, TO_CLIENT, &bytes);
         }
@@ -363,6 +396,9 @@ static void gap(void *state, const struct emit *emit, enum direction dir, uint64
 {
     struct smtp *s = state;
     s->emit = emit;
+    if (s->tls_agreed && !s->opaque) {
+        smtp_opaque(s, span_of(NULL, 0));
+    }
     if (s->opaque) {
         return;
     }
@@ -394,6 +430,9 @@ static void close_flow(void *state, const struct emit *emit, enum close_reason r
     struct smtp *s = state;
     s->emit = emit;
     (void)reason;
+    if (s->tls_agreed && !s->opaque) {
+        smtp_opaque(s, span_of(NULL, 0));
+    }
     if (!s->opaque) {
         give_up_line(s, TO_SERVER);
         give_up_line(s, TO_CLIENT);

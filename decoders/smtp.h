@@ -36,6 +36,7 @@ struct smtp {
     bool opaque;
     bool lmtp;
     bool starttls_asked;
+    bool tls_agreed;  /* by a 220: what comes next says whether it begins */
     struct sbuf helo; /* for the events of the session's later mails */
     /* The stream. */
     enum smtp_state state;
@@ -79,6 +80,8 @@ void smtp_anomaly(struct smtp *s, enum direction dir, enum anomaly anomaly);
 void smtp_field(struct smtp *s, const struct field *field);
 /* Nothing can be read any more, from `rest` on of what is now being given to the server. */
 void smtp_opaque(struct smtp *s, struct span rest);
+/* The server said 220 to STARTTLS: what comes next tells whether TLS begins. */
+void smtp_agree_tls(struct smtp *s);
 
 /* smtp_command.c */
 

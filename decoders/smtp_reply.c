@@ -1,10 +1,10 @@
 /* smtp_reply: what the server says, RFC 5321 section 4.2, as far as it decides how the client's
  * bytes are to be read.
  *
- * 354 confirms that mail data follows, a refusal of DATA that none does; 220 to STARTTLS ends what
- * can be read; 334 makes the next line an answer. A final reply while mail data is still going on,
- * where bytes are missing or where the data has just come to a dot line that is an end for some,
- * means that the server has seen the end. */
+ * 354 confirms that mail data follows, a refusal of DATA that none does; 220 to STARTTLS agrees to
+ * end what can be read; 334 makes the next line an answer. A final reply while mail data is still
+ * going on, where bytes are missing or where the data has just come to a dot line that is an end
+ * for some, means that the server has seen the end. */
 #include "decoders/smtp.h"
 
 #include "sensor/base/bytes.h"
@@ -33,7 +33,7 @@ static void on_ready(struct smtp *s)
 {
     enum pending_kind first = pending_first(&s->pending);
     if (first == PENDING_STARTTLS || (s->pending.lost && s->starttls_asked)) {
-        smtp_opaque(s, span_of(NULL, 0)); /* no other reading takes replies */
+        smtp_agree_tls(s);
     } else if (first == PENDING_GREETING) {
         (void)pending_take(&s->pending);
     }
