@@ -40,6 +40,7 @@ struct decoys {
     struct decoy_signatures signatures;
     struct decoy_tls *tls;
     const char *tls_words;
+    bool has_certificate; /* that was given */
     struct arena *arena;
     struct net_addrs home;
     bool home_is_any;
@@ -229,6 +230,7 @@ static int open_tls(struct decoys *d, const struct config *c, struct errbuf *err
         errbuf_add(err, "honeypot.certificate and honeypot.key go together: one of them is empty");
         return -EINVAL;
     }
+    d->has_certificate = has_files;
     d->tls_words =
         has_files ? "TLS with the configured certificate" : "TLS with a certificate of its own";
     return decoy_tls_new(c->honeypot_certificate, c->honeypot_key, &d->tls, err);
@@ -313,6 +315,11 @@ const struct nets *decoys_proxies(const struct decoys *d)
 const struct decoy_tls *decoys_tls(const struct decoys *d)
 {
     return d->tls;
+}
+
+bool decoys_offer_starttls(const struct decoys *d)
+{
+    return d->tls != NULL && d->has_certificate;
 }
 
 void decoys_forget_tls(struct decoys *d)

@@ -26,6 +26,9 @@ const struct decoy_limits *decoys_limits(const struct decoys *d);
 const struct nets *decoys_proxies(const struct decoys *d);
 /* NULL where TLS is not spoken. */
 const struct decoy_tls *decoys_tls(const struct decoys *d);
+/* Whether mail listeners offer it: with a certificate that was given, since a mail server's own is
+ * what tells it from others. */
+bool decoys_offer_starttls(const struct decoys *d);
 /* The process that speaks it has its own copy: the key goes. */
 void decoys_forget_tls(struct decoys *d);
 /* In words: "TLS with a certificate of its own" … */

@@ -164,6 +164,7 @@ static int be_keeper(const struct source *source, const struct keeper_needs *nee
         .personas = decoys_personas(needs->decoys),
         .limits = &limits,
         .tls = decoys_tls(needs->decoys),
+        .starttls = decoys_offer_starttls(needs->decoys),
         .proxies = decoys_proxies(needs->decoys),
         .counts = source_decoy_counts(source),
         .channel = source_decoy_channel(source),

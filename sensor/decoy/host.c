@@ -288,14 +288,23 @@ static void decrypt_piece(struct decoy_host *h, struct visit *v, struct span byt
     }
 }
 
-/* Whoever is greeted first speaks plainly, and so does who does not begin with a handshake. */
-static void begin_link(const struct decoy_host *h, struct visit *v, struct span bytes)
+/* Whoever is greeted first speaks plainly, unless both agreed on something else, and so does who
+ * does not begin with a handshake. */
+static bool begins_link(const struct decoy_host *h, const struct visit *v, struct span bytes)
 {
     const struct talk *t = &v->talk;
     bool may = t->kind == DECOY_HTTP || (t->kind == DECOY_TCP && t->persona->greeting.len == 0);
-    if (!v->began && may && h->setup->tls != NULL && decoy_tls_begins(bytes)) {
+    bool begins = !v->began && may && decoy_tls_begins(bytes);
+    return v->link == NULL && h->setup->tls != NULL && (begins || t->awaits_tls);
+}
+
+static void begin_link(const struct decoy_host *h, struct visit *v, struct span bytes)
+{
+    if (begins_link(h, v, bytes)) {
         v->link = decoy_tls_accept(h->setup->tls);
         v->wire = sbuf_with_cap(WIRE_MAX);
+        v->talk.over = v->talk.over || v->link == NULL;
+        talk_in_tls(&v->talk);
     }
     v->began = true;
 }
@@ -423,7 +432,8 @@ static void begin_visit(struct decoy_host *h, struct visit *v, const struct reco
     v->opened.id = v->id;
     v->talk = (struct talk){.kind = h->setup->listeners->spots[at].kind,
                             .persona = h->setup->personas[at],
-                            .limits = h->setup->limits};
+                            .limits = h->setup->limits,
+                            .offers_tls = h->setup->tls != NULL && h->setup->starttls};
     v->awaits_header = is_balancer(h, &opened->peer);
     v->header = sbuf_with_cap(PROXY_HEADER_KEPT);
     v->head_us = h->now_us;

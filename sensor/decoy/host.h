@@ -14,6 +14,7 @@ struct decoy_host_setup {
     const struct persona *const *personas; /* one for each */
     const struct decoy_limits *limits;
     const struct decoy_tls *tls; /* for visitors that begin so; NULL: none is spoken */
+    bool starttls;               /* smtp listeners offer it */
     const struct nets *proxies;  /* balancers whose PROXY header names the visitor */
     struct decoy_counts *counts;
     int channel; /* where records go; the host ends when nobody reads them any more */

@@ -60,7 +60,7 @@ static void talk_tcp(struct talk *t)
 void talk_data(struct talk *t, struct span bytes, uint64_t now_us)
 {
     t->received += bytes.len;
-    if (t->over) {
+    if (t->over || t->awaits_tls) {
         return;
     }
     switch (t->kind) {
@@ -75,6 +75,15 @@ void talk_data(struct talk *t, struct span bytes, uint64_t now_us)
     case DECOY_KIND_N:
         talk_tcp(t);
         break;
+    }
+}
+
+void talk_in_tls(struct talk *t)
+{
+    if (t->awaits_tls) {
+        t->awaits_tls = false;
+        t->offers_tls = false;
+        t->smtp = (struct smtp_talk){.mistakes = t->smtp.mistakes};
     }
 }
 

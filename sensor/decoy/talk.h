@@ -40,10 +40,12 @@ struct talk {
     enum decoy_kind kind;
     const struct persona *persona;
     const struct decoy_limits *limits;
+    bool offers_tls;             /* by STARTTLS; set by who would speak it */
     struct sbuf out;             /* who sends it drops it from the front */
     bool in_head;                /* a message has begun and its head is not complete */
     bool over;                   /* nothing more is said once `out` is sent */
     bool cut;                    /* a limit was reached */
+    bool awaits_tls;             /* agreed: what comes next is no talk until it is decrypted */
     size_t head;                 /* bytes of the head at hand */
     uint8_t line[TALK_LINE_MAX]; /* its start, when it is longer */
     size_t line_len;
@@ -52,8 +54,10 @@ struct talk {
     uint64_t received;
 };
 
-/* All-zero but for kind, persona and limits, which outlive it. */
+/* All-zero but for kind, persona and limits, which outlive it, and offers_tls. */
 void talk_open(struct talk *t);
 /* `now_us` goes into dates. */
 void talk_data(struct talk *t, struct span bytes, uint64_t now_us);
+/* TLS has begun where it was awaited: what is given from now on was decrypted. */
+void talk_in_tls(struct talk *t);
 void talk_close(struct talk *t);

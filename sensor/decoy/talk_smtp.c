@@ -47,6 +47,7 @@ static void on_ehlo(struct talk *t)
     (void)snprintf(size, sizeof(size), "\r\n250-PIPELINING\r\n250-SIZE %zu\r\n",
                    t->limits->body_bytes);
     say(t, size);
+    say(t, t->offers_tls ? "250-STARTTLS\r\n" : "");
     say(t, "250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n");
 }
 
@@ -113,6 +114,18 @@ static void on_quit(struct talk *t)
     goodbye(t, "221 2.0.0 Bye\r\n");
 }
 
+/* What was said before counts no more, and what is behind it in the same piece is no part of what
+ * will be encrypted (RFC 3207 sections 4.2 and 6). */
+static void on_starttls(struct talk *t)
+{
+    if (!t->offers_tls) {
+        mistake(t, "502 5.5.2 Command not recognized\r\n");
+        return;
+    }
+    say(t, "220 2.0.0 Ready to start TLS\r\n");
+    t->awaits_tls = true;
+}
+
 static const struct {
     struct span word;
     void (*act)(struct talk *t);
@@ -121,7 +134,7 @@ static const struct {
     {SPAN_LITERAL("MAIL"), on_mail}, {SPAN_LITERAL("RCPT"), on_rcpt},
     {SPAN_LITERAL("DATA"), on_data}, {SPAN_LITERAL("RSET"), on_rset},
     {SPAN_LITERAL("NOOP"), on_noop}, {SPAN_LITERAL("VRFY"), on_vrfy},
-    {SPAN_LITERAL("QUIT"), on_quit},
+    {SPAN_LITERAL("QUIT"), on_quit}, {SPAN_LITERAL("STARTTLS"), on_starttls},
 };
 
 static void take_command(struct talk *t)
@@ -162,7 +175,7 @@ static void take_line(struct talk *t, uint64_t now_us)
 
 void talk_smtp(struct talk *t, struct span bytes, uint64_t now_us)
 {
-    while (bytes.len > 0 && !t->over) {
+    while (bytes.len > 0 && !t->over && !t->awaits_tls) {
         bool complete = talk_line(t, &bytes);
         uint64_t body = t->smtp.body + t->head;
         if (t->smtp.in_data && body > t->limits->body_bytes) {

@@ -15,7 +15,10 @@ static const struct decoy_limits limits = {.head_bytes = 1024, .body_bytes = 204
 static struct talk begin(struct personas *shipped, enum decoy_kind kind)
 {
     const char *persona = kind == DECOY_HTTP ? "tomcat" : kind == DECOY_SMTP ? "postfix" : "silent";
-    struct talk t = {.kind = kind, .persona = personas_find(shipped, persona), .limits = &limits};
+    struct talk t = {.kind = kind,
+                     .persona = personas_find(shipped, persona),
+                     .limits = &limits,
+                     .offers_tls = true};
     talk_open(&t);
     return t;
 }

@@ -2,14 +2,16 @@
 
 import os
 import re
+import shutil
 import socket
 import ssl
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "faults"))
 
 import flows  # noqa: E402
-from harness import demand, expect, match_lines, of_type, replay, wait_for  # noqa: E402
+from harness import Skip, demand, expect, match_lines, of_type, replay, wait_for  # noqa: E402
 
 TOUCHED, ALARM, SCANNER = 9000401, 9000402, 9000403
 OUT = "out.json"
@@ -173,3 +175,24 @@ def from_capture(lab, talks, name="capture.pcap"):
     lab.write(name, flows.pcap(packets))
     expect(lab.run("-r", name, "-o", f"{name}.json", "--set", "cache=none"), 0)
     return lab.events(f"{name}.json")
+
+
+def has_tls(lab):
+    about = subprocess.run([lab.program, "--build-info"], capture_output=True, check=True).stdout
+    return b"honeypot: TLS by none" not in about
+
+
+def needs_tls(lab):
+    if not has_tls(lab):
+        raise Skip("the program was built without TLS")
+
+
+def make_certificate(lab, name):
+    """A certificate of that name and its key: paths in the lab's folder."""
+    if shutil.which("openssl") is None:
+        raise Skip("openssl is not installed")
+    paths = lab.path(f"{name}.crt"), lab.path(f"{name}.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-days", "30",
+                    "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
+    return paths

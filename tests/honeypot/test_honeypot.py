@@ -17,7 +17,7 @@ import sys
 
 from harness_honeypot import (  # first: it sets where the others are
     ALARM, SCANNER, TOUCHED, Honeypot, alerts, ask, connect, encrypted, from_capture, get,
-    has_ended, lookups, read_all, touch)
+    has_ended, has_tls, lookups, make_certificate, needs_tls, read_all, touch)
 import flows
 import frames
 from harness import (Skip, arguments, demand, expect, expect_refused, figure, main, of_type,
@@ -308,16 +308,6 @@ def wrong_personas(lab):
                    r"^listener 'http:\*:0': persona 'silent' has no pages")
 
 
-def has_tls(lab):
-    about = subprocess.run([lab.program, "--build-info"], capture_output=True, check=True).stdout
-    return b"honeypot: TLS by none" not in about
-
-
-def needs_tls(lab):
-    if not has_tls(lab):
-        raise Skip("the program was built without TLS")
-
-
 def tls_is_seen_as_text(lab):
     """At one port with what comes as text, in one connection many times, and at a raw listener."""
     needs_tls(lab)
@@ -389,17 +379,6 @@ def openssl_is_answered(lab):
         demand(b"HTTP/1.1 200 OK" in done.stdout, f"{version}: {done.stderr[-300:]}")
     events = pot.stop()
     demand(len(lookups(events)) == 3 and len(of_type(events, "http")) == 3, "not seen")
-
-
-def make_certificate(lab, name):
-    """A certificate of that name and its key: paths in the lab's folder."""
-    if shutil.which("openssl") is None:
-        raise Skip("openssl is not installed")
-    paths = lab.path(f"{name}.crt"), lab.path(f"{name}.key")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-days", "30",
-                    "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
-    return paths
 
 
 def certificate_is_the_given_one(lab):

@@ -265,6 +265,23 @@ static void wrong_orders_are_mistakes(void)
                 "220 503 250 503 503 250 503 503 502 502 502", false);
 }
 
+static void starttls_begins_a_new_session(void)
+{
+    struct talk t = begin(DECOY_SMTP, "postfix");
+    char got[256];
+    t.offers_tls = true;
+    talk_data(&t, SPAN("EHLO x\r\nMAIL FROM:<a>\r\nSTARTTLS\r\nNOOP\r\n"), NOW_US);
+    CU_ASSERT_NOT_EQUAL(span_find(sbuf_span(&t.out), 0, SPAN("\r\n250-STARTTLS\r\n")), SPAN_NONE);
+    CU_ASSERT_TRUE(t.awaits_tls);
+    talk_data(&t, SPAN("NOOP\r\n"), NOW_US);
+    talk_in_tls(&t);
+    CU_ASSERT_FALSE(t.awaits_tls);
+    talk_data(&t, SPAN("RCPT TO:<a>\r\nSTARTTLS\r\n"), NOW_US);
+    codes(&t, got, sizeof(got));
+    CU_ASSERT_STRING_EQUAL(got, "220 250 250 220 503 502");
+    talk_close(&t);
+}
+
 static void who_only_makes_mistakes_is_sent_away(void)
 {
     struct talk t = begin(DECOY_SMTP, "postfix");
@@ -501,6 +518,7 @@ static CU_TestInfo decoy_tests[] = {
     TEST(what_is_no_request_ends_it),
     TEST(mails_are_taken),
     TEST(wrong_orders_are_mistakes),
+    TEST(starttls_begins_a_new_session),
     TEST(who_only_makes_mistakes_is_sent_away),
     TEST(mails_have_a_limit),
     TEST(nothing_of_the_visitor_is_in_the_answer),
