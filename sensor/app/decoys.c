@@ -242,6 +242,7 @@ static int add_listeners(struct decoys *d, const struct config *c, const struct 
     d->plan = (struct decoy_plan){.spots = d->spots,
                                   .connections = d->limits.connections,
                                   .given = GIVEN_FIRST,
+                                  .allow_on = &c->honeypot_allow_on,
                                   .n_given = given_sockets()};
     int rc = add_personas(d, c, err);
     rc = rc == 0 ? add_spots(d, c, o, err) : rc;

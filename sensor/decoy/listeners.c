@@ -10,6 +10,7 @@
 #include "sensor/decoy/listeners.h"
 
 #include "sensor/core/sockname.h"
+#include "sensor/decoy/captured.h"
 #include "sensor/decoy/datagrams.h"
 
 #include <errno.h>
@@ -212,7 +213,10 @@ int decoy_listen(struct decoy_listeners *l, const struct decoy_plan *plan, struc
     const struct decoy_spot *spots = plan->spots;
     CHECK(plan->n_spots <= DECOY_SPOTS_MAX && plan->n_given <= DECOY_SPOTS_MAX);
     *l = (struct decoy_listeners){.n = 0};
-    int worst = 0;
+    int worst = decoy_check_captured(plan, err);
+    if (worst != 0) {
+        return worst;
+    }
     for (size_t i = 0; i < plan->n_spots; i++) {
         int rc = find_or_open(plan, &taken, &spots[i], &l->fds[l->n]);
         if (rc != 0) {

@@ -2,6 +2,7 @@
 
 #include "sensor/base/errbuf.h"
 #include "sensor/core/addr.h"
+#include "sensor/core/config.h"
 
 /* The honeypot as it was asked for: which ports, posing as what, within which limits. */
 
@@ -43,6 +44,8 @@ struct decoy_plan {
     unsigned connections; /* most at once */
     int given;            /* the first of the descriptors of sockets that are open already */
     unsigned n_given;     /* how many, one behind the other */
+    const struct config_list *allow_on; /* interfaces at which it may listen though packets are
+                                           captured there; NULL: none */
 };
 
 /* What one visitor, and all together, may take. */

@@ -20,6 +20,7 @@ SPOT = re.compile(rb"(\w+):(\[[^]]*\]|[^:\[]*):(\d+) \((\S*)\)")
 # What a run on this machine may say at its start.
 USUAL = re.compile(r"goes on as root, as it was told to|no seccomp in this kernel or program"
                    r"|no Landlock in this kernel")
+EVERYWHERE = r"^honeypot: \* is every address of this machine, those to the outside too; "
 STOPPED = 15
 VALIDATED = 100  # events of a run
 validate = replay.schema_check()

@@ -16,8 +16,8 @@ import subprocess
 import sys
 
 from harness_honeypot import (  # first: it sets where the others are
-    ALARM, SCANNER, TOUCHED, Honeypot, alerts, ask, connect, encrypted, from_capture, get,
-    has_ended, has_tls, lookups, make_certificate, needs_tls, read_all, touch)
+    ALARM, EVERYWHERE, SCANNER, TOUCHED, Honeypot, alerts, ask, connect, encrypted, from_capture,
+    get, has_ended, has_tls, lookups, make_certificate, needs_tls, read_all, touch)
 import flows
 import frames
 from harness import (Skip, arguments, demand, expect, expect_refused, figure, main, of_type,
@@ -26,7 +26,6 @@ from harness import (Skip, arguments, demand, expect, expect_refused, figure, ma
 INSIDE, OUTSIDE = "127.0.0.2", "127.0.0.3"
 HOME = ("--set", f"vars.HOME_NET={INSIDE}/32")
 ANEW = r"^the honeypot's listening process ended, and was started anew"
-EVERYWHERE = r"^honeypot: \* is every address of this machine, those to the outside too; "
 
 
 def honeypot_of(event):
