@@ -78,8 +78,7 @@ static struct rule_content *last_with_number(struct rule_parse *p, struct span v
 {
     struct rule_content *c = last_content(p);
     if (c != NULL && (!rule_number(value, ret) || *ret < low || *ret > INT32_MAX)) {
-        (void)rule_mistake(p, "'%.*s' is not a number from %lld to %d",
-                           (int)(value.len < 40 ? value.len : 40), (const char *)value.data,
+        (void)rule_mistake(p, "'%s' is not a number from %lld to %d", rule_shown(value).text,
                            (long long)low, INT32_MAX);
         return NULL;
     }
@@ -190,8 +189,8 @@ bool keyword_fast_pattern(struct rule_parse *p, struct span value)
     struct span first = span_trim(span_split(&rest, ','));
     if (!rule_number(first, &off) || !rule_number(span_trim(rest), &len) || off < 0 || len < 1 ||
         (uint64_t)(off + len) > c->bytes.len) {
-        return rule_mistake(p, "'%.*s' is neither 'only' nor 'offset,length' within the content",
-                            (int)(value.len < 40 ? value.len : 40), (const char *)value.data);
+        return rule_mistake(p, "'%s' is neither 'only' nor 'offset,length' within the content",
+                            rule_shown(value).text);
     }
     c->fast_off = (size_t)off;
     c->fast_len = (size_t)len;

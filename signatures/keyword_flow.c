@@ -49,8 +49,8 @@ bool keyword_stream_size(struct rule_parse *p, struct span value)
         i++;
     }
     if (i == ARRAY_LEN(sides)) {
-        return rule_mistake(p, "the first word is client, server, both or either, not '%.*s'",
-                            (int)(side.len < 20 ? side.len : 20), (const char *)side.data);
+        return rule_mistake(p, "the first word is client, server, both or either, not '%s'",
+                            rule_shown(side).text);
     }
     sbuf_add(&size, sign);
     sbuf_add(&size, span_trim(value));
@@ -103,8 +103,8 @@ static bool take_mark_word(struct rule_parse *p, struct span word, enum rule_flo
             return true;
         }
     }
-    return rule_mistake(p, "is set, unset, toggle, isset, isnotset or noalert, not '%.*s'",
-                        (int)(word.len < 40 ? word.len : 40), (const char *)word.data);
+    return rule_mistake(p, "is set, unset, toggle, isset, isnotset or noalert, not '%s'",
+                        rule_shown(word).text);
 }
 
 /* "noalert", alone, in the place of a mark. */
@@ -140,8 +140,8 @@ static bool take_xbit_track(struct rule_parse *p, struct span word, enum rule_xb
             return true;
         }
     }
-    return rule_mistake(p, "wants 'track ip_src', 'ip_dst' or 'ip_pair', not '%.*s'",
-                        (int)(word.len < 40 ? word.len : 40), (const char *)word.data);
+    return rule_mistake(p, "wants 'track ip_src', 'ip_dst' or 'ip_pair', not '%s'",
+                        rule_shown(word).text);
 }
 
 /* "expire 60" */
@@ -151,8 +151,7 @@ static bool take_expire(struct rule_parse *p, struct span word, uint32_t *ret_se
     uint64_t seconds = 0;
     if (!span_equal(span_split(&rest, ' '), SPAN("expire")) ||
         !span_to_u64(span_trim(rest), &seconds) || seconds == 0 || seconds > UINT32_MAX) {
-        return rule_mistake(p, "wants 'expire' and seconds, not '%.*s'",
-                            (int)(word.len < 40 ? word.len : 40), (const char *)word.data);
+        return rule_mistake(p, "wants 'expire' and seconds, not '%s'", rule_shown(word).text);
     }
     *ret_seconds = (uint32_t)seconds;
     return true;
@@ -204,8 +203,7 @@ bool keyword_app_layer_protocol(struct rule_parse *p, struct span value)
     p->rule->decoder = rule_decoder_name(name);
     p->rule->not_decoder = negated;
     return p->rule->decoder != NULL ||
-           rule_mistake(p, "no decoder reads '%.*s'", (int)(name.len < 40 ? name.len : 40),
-                        (const char *)name.data);
+           rule_mistake(p, "no decoder reads '%s'", rule_shown(name).text);
 }
 
 /* urilen:[sign]bytes[,norm|raw]: the older way of writing bsize behind http.uri or http.uri.raw. */
@@ -276,8 +274,7 @@ static bool take_limit_word(struct rule_parse *p, struct signature_limit *limit,
         limit->seconds = (uint32_t)number;
         return true;
     }
-    return rule_mistake(p, "unknown word '%.*s'", (int)(word.len < 40 ? word.len : 40),
-                        (const char *)word.data);
+    return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
 }
 
 static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, struct span value)

@@ -46,8 +46,7 @@ static bool take_u32(struct rule_parse *p, struct span value, uint32_t low, uint
 {
     uint64_t n = 0;
     if (!span_to_u64(value, &n) || n < low || n > UINT32_MAX) {
-        return rule_mistake(p, "'%.*s' is not a number from %u to %u",
-                            (int)(value.len < 40 ? value.len : 40), (const char *)value.data,
+        return rule_mistake(p, "'%s' is not a number from %u to %u", rule_shown(value).text,
                             (unsigned)low, (unsigned)UINT32_MAX);
     }
     *ret = (uint32_t)n;
@@ -118,8 +117,7 @@ bool keyword_classtype(struct rule_parse *p, struct span value)
         s->severity = p->has_priority ? s->severity : classes[i].priority;
         return true;
     }
-    return rule_mistake(p, "unknown class '%.*s'", (int)(value.len < 60 ? value.len : 60),
-                        (const char *)value.data);
+    return rule_mistake(p, "unknown class '%s'", rule_shown(value).text);
 }
 
 bool keyword_reference(struct rule_parse *p, struct span value)
@@ -207,8 +205,7 @@ bool keyword_flow(struct rule_parse *p, struct span value)
             i++;
         }
         if (i == ARRAY_LEN(words)) {
-            return rule_mistake(p, "unknown word '%.*s'", (int)(word.len < 60 ? word.len : 60),
-                                (const char *)word.data);
+            return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
         }
         p->rule->flow |= words[i].flag;
     }
@@ -240,8 +237,8 @@ bool keyword_jndi_class(struct rule_parse *p, struct span value)
             i++;
         }
         if (i == ARRAY_LEN(words)) {
-            return rule_mistake(p, "is attack, conditional, attempt or over_budget, not '%.*s'",
-                                (int)(word.len < 60 ? word.len : 60), (const char *)word.data);
+            return rule_mistake(p, "is attack, conditional, attempt or over_budget, not '%s'",
+                                rule_shown(word).text);
         }
         p->rule->jndi.classes |= words[i].class;
     }
@@ -257,8 +254,7 @@ bool keyword_jndi_dialect(struct rule_parse *p, struct span value)
             return true;
         }
     }
-    return rule_mistake(p, "is log4j or commons-text, not '%.*s'",
-                        (int)(value.len < 60 ? value.len : 60), (const char *)value.data);
+    return rule_mistake(p, "is log4j or commons-text, not '%s'", rule_shown(value).text);
 }
 
 bool keyword_jndi_scheme(struct rule_parse *p, struct span value)

@@ -137,8 +137,7 @@ bool keyword_isdataat(struct rule_parse *p, struct span value)
     struct span rest = span_from(value, negated);
     struct span number = span_trim(span_split(&rest, ','));
     if (!rule_number(number, &n) || n < 0) {
-        return rule_mistake(p, "'%.*s' is not a number", (int)(number.len < 40 ? number.len : 40),
-                            (const char *)number.data);
+        return rule_mistake(p, "'%s' is not a number", rule_shown(number).text);
     }
     bool relative = false;
     while (rest.len > 0) {
@@ -146,8 +145,7 @@ bool keyword_isdataat(struct rule_parse *p, struct span value)
         if (span_equal(word, SPAN("relative"))) {
             relative = true;
         } else if (!span_equal(word, SPAN("rawbytes"))) {
-            return rule_mistake(p, "unknown word '%.*s'", (int)(word.len < 40 ? word.len : 40),
-                                (const char *)word.data);
+            return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
         }
     }
     struct rule_test *t = rule_test_add(p, RULE_ISDATAAT);
@@ -202,8 +200,8 @@ bool rule_size(struct rule_parse *p, struct span value, struct rule_size *ret_si
     }
     if (!span_to_u64(low, &size.low) || size.compare == RULE_BITS_AND ||
         size.compare == RULE_BITS_XOR || (between != SPAN_NONE && size.low >= size.high)) {
-        return rule_mistake(p, "'%.*s' is not a size; examples: 10, >10, 5<>20",
-                            (int)(value.len < 40 ? value.len : 40), (const char *)value.data);
+        return rule_mistake(p, "'%s' is not a size; examples: 10, >10, 5<>20",
+                            rule_shown(value).text);
     }
     *ret_size = size;
     return true;
@@ -270,8 +268,7 @@ static bool take_words(struct rule_parse *p, struct rule_test *t, struct span re
     while (rest.len > 0) {
         struct span word = span_trim(span_split(&rest, ','));
         if (!take_word(t, word)) {
-            return rule_mistake(p, "unknown word '%.*s'", (int)(word.len < 40 ? word.len : 40),
-                                (const char *)word.data);
+            return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
         }
     }
     unsigned most = t->number.base == 0 ? 8 : 23;
@@ -283,8 +280,7 @@ static bool take_n_bytes(struct rule_parse *p, struct span text, struct rule_num
 {
     int64_t bytes = 0;
     if (!rule_number(text, &bytes) || bytes < 0 || bytes > 23) {
-        return rule_mistake(p, "'%.*s' is not a number of bytes",
-                            (int)(text.len < 40 ? text.len : 40), (const char *)text.data);
+        return rule_mistake(p, "'%s' is not a number of bytes", rule_shown(text).text);
     }
     n->n_bytes = (unsigned)bytes;
     return true;
@@ -293,8 +289,7 @@ static bool take_n_bytes(struct rule_parse *p, struct span text, struct rule_num
 static bool take_offset(struct rule_parse *p, struct span text, struct rule_number *n)
 {
     return rule_number(text, &n->offset) ||
-           rule_mistake(p, "'%.*s' is not an offset", (int)(text.len < 40 ? text.len : 40),
-                        (const char *)text.data);
+           rule_mistake(p, "'%s' is not an offset", rule_shown(text).text);
 }
 
 /* A number, decimal or with 0x. */
@@ -302,8 +297,7 @@ static bool take_value(struct rule_parse *p, struct span text, uint64_t *ret)
 {
     bool hex = span_starts_nocase(text, SPAN("0x"));
     return (hex ? span_hex_to_u64(span_from(text, 2), ret) : span_to_u64(text, ret)) ||
-           rule_mistake(p, "'%.*s' is not a number", (int)(text.len < 40 ? text.len : 40),
-                        (const char *)text.data);
+           rule_mistake(p, "'%s' is not a number", rule_shown(text).text);
 }
 
 /* byte_test:bytes,[!]sign,value,offset[,words] */
@@ -327,8 +321,7 @@ bool keyword_byte_test(struct rule_parse *p, struct span value)
     t->number.compare = take_sign(&left, &opposite);
     t->negated = t->negated != opposite;
     if (sign.len == 0 || left.len > 0) {
-        return rule_mistake(p, "unknown comparison '%.*s'", (int)(sign.len < 8 ? sign.len : 8),
-                            (const char *)sign.data);
+        return rule_mistake(p, "unknown comparison '%s'", rule_shown(sign).text);
     }
     return take_n_bytes(p, bytes, &t->number) && take_value(p, number, &t->number.value) &&
            take_offset(p, offset, &t->number) && take_words(p, t, value);

@@ -107,10 +107,9 @@ bool keyword_from_base64(struct rule_parse *p, struct span value)
         struct span word = span_trim(span_split(&value, ','));
         if (!take_word(&step, word, &seen)) {
             return rule_mistake(p,
-                                "'%.*s' is none of 'bytes 1' and more, 'offset 0' to %d, 'mode "
+                                "'%s' is none of 'bytes 1' and more, 'offset 0' to %d, 'mode "
                                 "rfc4648|rfc2045|strict', each once",
-                                (int)(word.len < 40 ? word.len : 40), (const char *)word.data,
-                                BASE64_OFFSET_MAX);
+                                rule_shown(word).text, BASE64_OFFSET_MAX);
         }
     }
     return add_step(p, &step);

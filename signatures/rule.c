@@ -63,6 +63,14 @@ const char *rule_decoder_name(struct span protocol)
     return NULL;
 }
 
+struct rule_shown rule_shown(struct span word)
+{
+    struct rule_shown shown = {""};
+    bytes_copy(shown.text, word.data,
+               word.len < sizeof(shown.text) ? word.len : sizeof(shown.text) - 1);
+    return shown;
+}
+
 bool rule_mistake(struct rule_parse *p, const char *format, ...)
 {
     char text[MISTAKE_SIZE];
@@ -74,9 +82,8 @@ bool rule_mistake(struct rule_parse *p, const char *format, ...)
     if (p->sid != 0) {
         snprintf(sid, sizeof(sid), "sid %u: ", (unsigned)p->sid);
     }
-    int n = (int)(p->keyword.len < 40 ? p->keyword.len : 40);
-    errbuf_add(p->set->err, "%s:%zu: %s%.*s%s%s", p->file, p->line, sid, n,
-               (const char *)p->keyword.data, n > 0 ? ": " : "", text);
+    errbuf_add(p->set->err, "%s:%zu: %s%s%s%s", p->file, p->line, sid, rule_shown(p->keyword).text,
+               p->keyword.len > 0 ? ": " : "", text);
     p->n_mistakes++;
     return false;
 }
@@ -235,8 +242,7 @@ static bool take_option(struct rule_parse *p, struct span *rest, struct option *
     size_t end = option_end(*rest);
     if (end == SPAN_NONE) {
         p->sid = p->sid != 0 ? p->sid : guess_sid(*rest);
-        return rule_mistake(p, "no ';' behind the option '%.*s'",
-                            (int)(rest->len < 60 ? rest->len : 60), (const char *)rest->data);
+        return rule_mistake(p, "no ';' behind the option '%s'", rule_shown(*rest).text);
     }
     struct span text = span_trim(span_head(*rest, end));
     size_t colon = span_find_byte(text, 0, ':');
@@ -290,9 +296,7 @@ static void apply_option(struct rule_parse *p, const struct option *options, con
     if (k == NULL) {
         size_t n_before = p->n_mistakes;
         if (!keyword_buffer(p, o->name)) {
-            (void)rule_mistake(p, "unknown keyword '%.*s'",
-                               (int)(o->name.len < 60 ? o->name.len : 60),
-                               (const char *)o->name.data);
+            (void)rule_mistake(p, "unknown keyword '%s'", rule_shown(o->name).text);
         } else if (o->has_value && p->n_mistakes == n_before) {
             p->keyword = o->name;
             (void)rule_mistake(p, "takes no value");
@@ -340,8 +344,7 @@ static bool header_action(struct rule_parse *p, struct span word)
             return true;
         }
     }
-    return rule_mistake(p, "unknown action '%.*s'", (int)(word.len < 60 ? word.len : 60),
-                        (const char *)word.data);
+    return rule_mistake(p, "unknown action '%s'", rule_shown(word).text);
 }
 
 static bool header_protocol(struct rule_parse *p, struct span word)
@@ -352,8 +355,7 @@ static bool header_protocol(struct rule_parse *p, struct span word)
             return true;
         }
     }
-    return rule_mistake(p, "unknown protocol '%.*s'", (int)(word.len < 60 ? word.len : 60),
-                        (const char *)word.data);
+    return rule_mistake(p, "unknown protocol '%s'", rule_shown(word).text);
 }
 
 static bool header_end(struct rule_parse *p, struct span addrs, struct span ports, bool source)
@@ -381,8 +383,7 @@ static bool header_direction(struct rule_parse *p, struct span word)
         return rule_mistake(p, "'=>' wants a protocol of requests and answers, http or dns");
     }
     return r->both_ways || r->whole_tx || span_equal(word, SPAN("->")) ||
-           rule_mistake(p, "direction is '->', '<>' or '=>', not '%.*s'",
-                        (int)(word.len < 20 ? word.len : 20), (const char *)word.data);
+           rule_mistake(p, "direction is '->', '<>' or '=>', not '%s'", rule_shown(word).text);
 }
 
 static bool take_header(struct rule_parse *p, struct span header)

@@ -53,6 +53,14 @@ const struct keyword *keyword_find(struct span name);
 /* Sticky buffers and old modifiers: true when `name` was one, and has been dealt with. */
 bool keyword_buffer(struct rule_parse *p, struct span name);
 
+/* What a message shows of a rule's own words: bytes up to a NUL, and at most this many. */
+struct rule_shown {
+    char text[61];
+};
+
+/* The start of `word`, to be told within a mistake: rule_mistake(p, "…'%s'", rule_shown(word).text)
+ */
+struct rule_shown rule_shown(struct span word);
 /* Adds "file:line: sid N: keyword: " and the text to the set's mistakes; returns false. */
 bool rule_mistake(struct rule_parse *p, const char *format, ...) PRINTF(2, 3);
 /* The group of that buffer with no transforms, made if need be; NULL with a mistake told when there

@@ -189,15 +189,10 @@ static enum command_answer reload_time(struct answers *a, struct span arguments,
 
 static enum command_answer ruleset_stats(struct answers *a, struct span arguments, struct json *j)
 {
+    const struct eve_rules rules = {.n_loaded = engine_n_loaded(a->engine),
+                                    .n_failed = engine_n_failed(a->engine)};
     (void)arguments;
-    json_array(j, "message");
-    json_object(j, NULL);
-    json_number(j, "id", 0);
-    json_number(j, "rules_loaded", engine_n_loaded(a->engine));
-    json_number(j, "rules_failed", engine_n_failed(a->engine));
-    json_number(j, "rules_skipped", 0);
-    json_object_end(j);
-    json_array_end(j);
+    eve_add_rules(j, "message", &rules);
     return COMMAND_OK;
 }
 

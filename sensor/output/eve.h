@@ -77,7 +77,7 @@ struct eve_figure {
     uint64_t value;
 };
 struct eve_rules {
-    uint64_t reloaded_us; /* wall clock */
+    uint64_t reloaded_us; /* wall clock; 0: not told */
     uint64_t n_loaded;
     uint64_t n_failed;
 };
@@ -92,6 +92,8 @@ struct eve_sums {
     size_t n_outputs;
     const struct eve_rules *rules; /* NULL: not told */
 };
+/* The rule set in use, as the one object of an array of that name. */
+void eve_add_rules(struct json *j, const char *name, const struct eve_rules *rules);
 /* The same counters as members of the object that is open, those without a place in EVE in one of
  * its own, "flowints". */
 void eve_add_counters(struct json *j, const struct eve_sums *sums);

@@ -201,12 +201,14 @@ static void close_to(struct path_walk *w, unsigned depth)
     }
 }
 
-static void add_rules(struct json *j, const struct eve_rules *rules)
+void eve_add_rules(struct json *j, const char *name, const struct eve_rules *rules)
 {
-    json_array(j, "engines");
+    json_array(j, name);
     json_object(j, NULL);
     json_number(j, "id", 0);
-    eve_time(j, "last_reload", rules->reloaded_us);
+    if (rules->reloaded_us != 0) {
+        eve_time(j, "last_reload", rules->reloaded_us);
+    }
     json_number(j, "rules_loaded", rules->n_loaded);
     json_number(j, "rules_failed", rules->n_failed);
     json_number(j, "rules_skipped", 0);
@@ -224,7 +226,7 @@ static void add_empty(struct json *j, const char *key)
 static void add_first(struct path_walk *w, struct span name)
 {
     if (w->rules != NULL && w->depth == 1 && span_equal(name, SPAN("detect"))) {
-        add_rules(w->j, w->rules);
+        eve_add_rules(w->j, "engines", w->rules);
     }
     if (w->rules != NULL && w->depth == 1 && span_equal(name, SPAN("tcp"))) {
         json_number(w->j, "memuse", 0); /* in flow.memuse */
