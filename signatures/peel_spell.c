@@ -5,7 +5,9 @@
  * dates. So the letters of the prefix stand in their order, behind a '$', and between two of them
  * there is nothing but expressions, '$' and `'`. What an expression adds is the end of a value, its
  * whole or (when letters stand before it and behind it) nothing: values begin behind a ':' or '-'
- * or an expression, and end before a ':', an expression or the closing brace.
+ * or an expression, and end before a ':', an expression or the closing brace. That ':' or '-' may
+ * itself be of the value of an expression within ("${u${a:-pper:i}}" is an I,
+ * "${lower:${b:-i:-x}y}" an i): a value of each level around it may then begin or end there.
  *
  * For each open level two things are kept: how many letters may have been spelt right before the
  * present place, and how many where a value may have ended; each once for letters that all stand on
@@ -94,11 +96,11 @@ static void pop(struct peel_speller *s)
     s->n_levels--;
     struct peel_level *outer = innermost(s);
     for (size_t n = 1; n < PEEL_SPELL_LETTERS; n++) {
-        outer->here.from[n] = behind(&inner->ended, outer->here.from[n]);
-        outer->ended.from[n] |= outer->here.from[n] & ALL;
+        outer->here.from[n] = behind(&inner->ended, outer->here.from[n]) | inner->ended.from[n];
     }
     outer->here.from[0] =
         inner->ended.from[0] | behind(&inner->ended, outer->here.from[0]) | NOTHING;
+    spelt_add(&outer->ended, &outer->here);
     begin_value(outer);
     note_found(s);
 }

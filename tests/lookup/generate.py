@@ -159,6 +159,27 @@ class Maker:
             return text[:at] + self.r.choice(ODD) + text[at + 1:]
         return text[:at]
 
+    def produce(self, text):
+        """Any piece, of names and splitters too, as the default of an expression of its own."""
+        begin = self.r.randrange(len(text) + 1)
+        ends = []
+        depth = 0
+        at = begin
+        while at < len(text) and depth >= 0:
+            if text.startswith("${", at):
+                depth += 1
+                at += 2
+            else:
+                depth -= text[at] == "}"
+                at += 1
+            if depth == 0:
+                ends.append(at)
+        if not ends:
+            return text
+        end = self.r.choice(ends[:self.r.choice((4, 12, len(ends)))])
+        name = self.r.choice(("", ":", "x", "env:x", "lower", "a:b:c"))
+        return text[:begin] + "${" + name + ":-" + text[begin:end] + "}" + text[end:]
+
     def soup(self):
         return "".join(self.r.choice(TOKENS) for _ in range(self.r.randrange(1, 25)))
 
@@ -168,6 +189,8 @@ class Maker:
         text = self.jndi()
         for _ in range(self.r.choice((0, 0, 0, 1, 1, 2, 3))):
             text = self.wrap(text)
+        for _ in range(self.r.choice((0, 0, 1, 2, 4))):
+            text = self.produce(text)
         text = self.r.choice(JUNK) + text + self.r.choice(JUNK)
         while self.often(0.15):
             text += self.jndi() + self.r.choice(JUNK)

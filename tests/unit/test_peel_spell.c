@@ -67,6 +67,59 @@ static void make_text(uint64_t *state, struct sbuf *text)
     }
 }
 
+/* Puts any piece, of names and splitters too, into an expression whose default it is: the end of
+ * one that begins at `begin`, of the `n_more`th place where as much was closed as opened. */
+static size_t balanced_end(struct span text, size_t begin, size_t n_more)
+{
+    size_t depth = 0;
+    size_t end = begin;
+    for (size_t at = begin; at < text.len && n_more > 0; at++) {
+        bool opens = span_at(text, at) == '$' && span_at(text, at + 1) == '{';
+        bool closes = span_at(text, at) == '}';
+        if (closes && depth == 0) {
+            break;
+        }
+        depth = opens ? depth + 1 : closes ? depth - 1 : depth;
+        if (depth == 0) {
+            end = at + 1;
+            n_more--;
+        }
+    }
+    return end;
+}
+
+static void produce(uint64_t *state, struct sbuf *text)
+{
+    struct span all = sbuf_span(text);
+    size_t begin = next_random(state) % (all.len + 1);
+    size_t end = balanced_end(all, begin, next_random(state) % 12);
+    struct sbuf made = sbuf_with_cap(text->cap);
+    sbuf_add(&made, span_head(all, begin));
+    sbuf_add(&made, next_random(state) % 4 == 0 ? SPAN("${::-") : SPAN("${x:-"));
+    sbuf_add(&made, span_sub(all, begin, end - begin));
+    sbuf_add_byte(&made, '}');
+    sbuf_add(&made, span_from(all, end));
+    sbuf_reset(text);
+    sbuf_add(text, sbuf_span(&made));
+    sbuf_free(&made);
+}
+
+static void make_produced(uint64_t *state, struct sbuf *text)
+{
+    static const struct span whole[] = {
+        SPAN_LITERAL("${jndi:a:b}"),
+        SPAN_LITERAL("${j${lower:n}d${upper:i}:a:b}"),
+        SPAN_LITERAL("${${lower:jn}${a:-d}${date:'i'}:a:b}"),
+        SPAN_LITERAL("${j${lower:n:-x}d${::-i:-y}:a:b}"),
+        SPAN_LITERAL("${a:-${lower:j}${b:c:-n}}${jn${upper:${lower:di}}:a:b}"),
+    };
+    sbuf_reset(text);
+    sbuf_add(text, whole[next_random(state) % ARRAY_LEN(whole)]);
+    for (size_t n = next_random(state) % 7; n > 0; n--) {
+        produce(state, text);
+    }
+}
+
 static bool finds(struct span text)
 {
     struct lookup_result result;
@@ -83,7 +136,7 @@ static void what_is_found_may_be_spelt(void)
     uint64_t n_spelt = 0;
     uint64_t n_missed = 0;
     for (uint64_t i = 0; i < rounds; i++) {
-        make_text(&state, &text);
+        (i % 2 == 0 ? make_text : make_produced)(&state, &text);
         bool found = finds(sbuf_span(&text));
         bool spelt = peel_may_spell(sbuf_span(&text));
         n_found += found;
@@ -128,6 +181,11 @@ static void expressions_come_between_letters(void)
         SPAN_LITERAL("#{jndi"),
         SPAN_LITERAL("$(jndi"),
         SPAN_LITERAL("${a:-${::-$}{lower:j}}"),
+        SPAN_LITERAL("${jnd${u${x:-pper:i}}:a}"),
+        SPAN_LITERAL("${jnd${lo${x:-we${y:-r:i}}}:a}"),
+        SPAN_LITERAL("${j${lo${x:-wer:nd}i}:a}"),
+        SPAN_LITERAL("${jn${a${b:-:-d}}i:a}"),
+        SPAN_LITERAL("${jnd${lower:${x:-i:-q}zzz}:a}"),
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         CU_ASSERT(peel_may_spell(texts[i]));
