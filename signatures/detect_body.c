@@ -291,14 +291,11 @@ struct scan {
 };
 
 /* Whether a hit is worth a window. */
-static bool matters(const struct tx_state *state, uint32_t pattern)
+static bool matters(const struct tx_state *state, enum direction dir, uint32_t pattern)
 {
     const struct engine *e = state->edition->engine;
-    if (pattern < e->n_openers || state->held == NULL) {
-        return true;
-    }
-    uint32_t group = e->pattern_groups[pattern - e->n_openers];
-    return (state->held[group / 64] >> (group % 64) & 1) == 0;
+    return pattern < e->n_openers ||
+           !detect_group_held(state, e->pattern_groups[pattern - e->n_openers], dir);
 }
 
 static bool on_stream_hit(void *ctx, uint32_t pattern, uint64_t end)
@@ -306,7 +303,7 @@ static bool on_stream_hit(void *ctx, uint32_t pattern, uint64_t end)
     struct scan *scan = ctx;
     struct body *b = scan->body;
     scan->n_opened += peel_gate_opens(pattern);
-    if (end <= b->done || !matters(scan->state, pattern)) {
+    if (end <= b->done || !matters(scan->state, b->dir, pattern)) {
         return true;
     }
     if (b->rule_hit == NO_HIT && pattern >= scan->state->edition->engine->n_openers) {
@@ -436,7 +433,7 @@ static void consider_hits(struct detector *d, const struct tx_state *state, stru
 {
     for (size_t i = 0; i < d->hits.n; i++) {
         const struct hit *hit = &d->hits.list[i];
-        if (base + hit->end > b->done && matters(state, hit->pattern)) {
+        if (base + hit->end > b->done && matters(state, b->dir, hit->pattern)) {
             consider(d, state->edition->engine, b, hit->pattern, base + hit->end);
         }
     }

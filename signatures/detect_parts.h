@@ -63,8 +63,8 @@ struct waiting {
 /* What is kept for a transaction, from its first hit or body on; in its arena. */
 struct tx_state {
     struct edition *edition;
-    uint64_t *held; /* bit set of groups that hold */
-    uint64_t *met;  /* bit set of the engine's flow_rules that were looked at, and are not again */
+    uint64_t *held[2]; /* bit sets of groups that hold in that direction; none yet: both NULL */
+    uint64_t *met; /* bit set of the engine's flow_rules that were looked at, and are not again */
     struct waiting *waiting;
     struct told *told;
     struct body *bodies; /* open ones */
@@ -188,7 +188,9 @@ void detect_groups(struct detector *d, const struct spot *spot, size_t field,
                    const struct hit_range *range, const struct verify_view *view);
 /* Whether the flow, the direction and the addresses are the rule's. */
 bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir);
-/* Whether all of a rule's groups of fields hold. */
+/* Whether a group has held in that direction. */
+bool detect_group_held(const struct tx_state *state, uint32_t group, enum direction dir);
+/* Whether all of a rule's groups of fields hold: in the direction that it names, else in any. */
 bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule);
 /* detect_flowbits.c: whether what the rule asks of the marks of the flow and its addresses holds,
  * for what `from` says who sends. */

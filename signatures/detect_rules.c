@@ -1,9 +1,10 @@
 /* detect_rules: groups that hold, rules of which all groups hold, and findings.
  *
  * A group is tried when its literal was hit in its buffer, or on each of its buffers when it has no
- * literal; once it holds in a transaction it is not tried again there. When a group holds that
- * decides, its rules are looked at: what is missing is waited for to the transaction's end. A rule
- * of plain bytes is found once in a transaction, in the buffer that completed it.
+ * literal; once it holds in one direction of a transaction it is not tried again there. When a
+ * group holds that decides, its rules are looked at: what is missing is waited for to the
+ * transaction's end. A rule of plain bytes is found once in a transaction, in the buffer that
+ * completed it.
  *
  * A pass rule that matches ends the making of findings in its transaction. Of rules that one buffer
  * completes together, pass rules come first. */
@@ -277,32 +278,41 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
            amounts_are(rule, conn);
 }
 
-static bool holds(const struct tx_state *state, uint32_t group)
+bool detect_group_held(const struct tx_state *state, uint32_t group, enum direction dir)
 {
-    return state->held != NULL && (state->held[group / 64] >> (group % 64) & 1) != 0;
+    return state->held[dir] != NULL && (state->held[dir][group / 64] >> (group % 64) & 1) != 0;
+}
+
+static bool holds_for(const struct tx_state *state, uint32_t group, const struct rule *rule)
+{
+    unsigned flow = rule->whole_tx ? 0 : rule->flow;
+    bool asked = (flow & RULE_TO_CLIENT) == 0 && detect_group_held(state, group, TO_SERVER);
+    return asked || ((flow & RULE_TO_SERVER) == 0 && detect_group_held(state, group, TO_CLIENT));
 }
 
 bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule)
 {
     for (uint32_t i = 0; i < rule->n_groups; i++) {
-        if (!holds(state, rule->groups[i])) {
+        if (!holds_for(state, rule->groups[i], rule->rule)) {
             return false;
         }
     }
     return true;
 }
 
-static bool hold(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t group)
+static bool hold(struct detector *d, const struct spot *spot, struct tx_state *state,
+                 uint32_t group)
 {
-    const struct engine *e = state->edition->engine;
-    if (state->held == NULL) {
-        state->held = arena_alloc(tx->arena, (e->n_groups + 63) / 64 * sizeof(*state->held));
+    size_t n = (state->edition->engine->n_groups + 63) / 64;
+    if (state->held[0] == NULL) {
+        state->held[0] = arena_alloc(spot->tx->arena, 2 * n * sizeof(*state->held[0]));
     }
-    if (state->held == NULL) {
+    if (state->held[0] == NULL) {
         stats_add(d->stats, STAT_FINDINGS_LOST, 1);
         return false;
     }
-    state->held[group / 64] |= (uint64_t)1 << (group % 64);
+    state->held[1] = state->held[0] + n;
+    state->held[spot->dir][group / 64] |= (uint64_t)1 << (group % 64);
     return true;
 }
 
@@ -482,12 +492,16 @@ static void group_holds(struct detector *d, const struct spot *spot, struct tx_s
 {
     const struct engine *e = state->edition->engine;
     const struct engine_group *g = &e->groups[group];
-    if (!hold(d, spot->tx, state, group)) {
+    enum direction back = direction_other(spot->dir);
+    bool again = detect_group_held(state, group, back);
+    if (!hold(d, spot, state, group)) {
         return;
     }
     wake(d, spot->tx, state, group);
     for (uint32_t i = 0; i < g->n_rules; i++) {
-        if (detect_rule_applies(e->rules[g->rules[i]].rule, spot->tx, spot->dir)) {
+        const struct rule *rule = e->rules[g->rules[i]].rule;
+        bool looked_at = again && detect_rule_applies(rule, spot->tx, back);
+        if (!looked_at && detect_rule_applies(rule, spot->tx, spot->dir)) {
             look_at_rule(d, spot, state, g->rules[i]);
         }
     }
@@ -547,7 +561,8 @@ void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
     const struct engine *e = detect_engine(d, spot->tx);
     const struct tx_state *before = spot->tx->detect;
     const struct rule_group *g = e->groups[group].group;
-    if ((before != NULL && holds(before, group)) || is_exhausted(before, g)) {
+    if ((before != NULL && detect_group_held(before, group, spot->dir)) ||
+        is_exhausted(before, g)) {
         return;
     }
     struct verify_view made = *view;
