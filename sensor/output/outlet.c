@@ -189,10 +189,10 @@ static const char *reason(const struct outlet *o, int error)
 static void tell_failure(struct outlet *o, int error)
 {
     uint64_t now = clock_monotonic_us();
+    (void)snprintf(o->why, sizeof(o->why), "%s", reason(o, error));
     if (o->failing && now - o->complained_us < COMPLAIN_US) {
         return;
     }
-    (void)snprintf(o->why, sizeof(o->why), "%s", reason(o, error));
     uint64_t lost = get(&o->lost);
     if (lost > 0) {
         log_error("cannot write '%s': %s; %llu records lost so far", o->target, o->why,
@@ -333,13 +333,15 @@ static void give_up(struct outlet *o, struct block *b)
     o->gave_up = true;
 }
 
-/* One try when it is time for one, or giving up. true when nothing of the block is left. */
+/* One try when it is time for one, and a last one before giving up. true when nothing of the block
+ * is left. */
 static bool work_off(struct outlet *o, struct block *b)
 {
     uint64_t now = clock_monotonic_us();
     reopen_if_wanted(o);
     bool in_time = !out_of_time(o, now);
-    if (in_time && b->n_lines > 0 && now >= o->next_try_us) {
+    bool is_last = !o->gave_up && out_of_patience(o, now);
+    if (in_time && b->n_lines > 0 && (is_last || now >= o->next_try_us)) {
         try_block(o, b, now);
     }
     if (b->n_lines > 0 && (!in_time || out_of_patience(o, clock_monotonic_us()))) {

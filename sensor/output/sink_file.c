@@ -2,10 +2,12 @@
  *
  * One writer for a file: it is locked, and a second sensor is refused. A line broken by an earlier
  * crash is ended before the first new one. When the disk is full, what was written of a line that
- * did not fit is taken back, so the file never holds half a line. When the name no longer points at
- * the open file (a rotation without a signal), the name is opened anew, checked at most once a
- * second. By size or time a new file is begun between two lines: the old one is renamed to carry
- * its time, or the new one has the time in its name.
+ * did not fit is taken back, so the file never holds half a line, and the lines are to be given
+ * again: there may be space soon. When the name no longer points at the open file (a rotation
+ * without a signal), the name is opened anew, checked at most once a second; of a file that was
+ * deleted that is checked at every write, since what it takes is nowhere. By size or time a new
+ * file is begun between two lines: the old one is renamed to carry its time, or the new one has the
+ * time in its name.
  *
  * A pipe may have a reader that does not read: in live capture as much is written as it has room
  * for, and the rest of a line waits. */
@@ -373,6 +375,55 @@ static int write_all(struct sink *s, struct span lines, size_t *ret_done)
     return rc;
 }
 
+static bool is_deleted(const struct sink *s)
+{
+    struct stat st;
+    return s->regular && !s->is_stdout && fstat(s->fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* As write_all(). What went to a file that has no name any more is in no file: it goes to the next
+ * one of that name, and where there cannot be one it is not written. */
+static int write_reachable(struct sink *s, struct span lines, size_t *ret_done)
+{
+    int rc = 0;
+    for (unsigned tries = 0; tries < 2; tries++) {
+        struct errbuf err = {0};
+        *ret_done = 0;
+        rc = is_deleted(s) ? file_reopen(s, &err) : 0;
+        errbuf_free(&err);
+        rc = rc == 0 ? write_all(s, lines, ret_done) : rc;
+        if (rc != 0 || !is_deleted(s)) {
+            return rc;
+        }
+        off_t size = lseek(s->fd, 0, SEEK_END);
+        if (size < 0 || ftruncate(s->fd, size - (off_t)*ret_done) != 0) {
+            return -EIO;
+        }
+    }
+    *ret_done = 0;
+    return -ENOENT;
+}
+
+/* Whether it is worth waiting: for space, for the folder. A limit of size stays, and what is no
+ * file does not come back. */
+static bool may_pass(const struct sink *s, int rc)
+{
+    return rc != -EFBIG && (s->fd < 0 || s->regular);
+}
+
+static int write_part(struct sink *s, struct span part, struct sink_result *result)
+{
+    size_t done = 0;
+    int rc = write_reachable(s, part, &done);
+    result->n_written += rc == 0 ? count_lines(part) : take_back(s, part, done);
+    s->size += done;
+    if (rc != 0 && s->regular) {
+        off_t end = lseek(s->fd, 0, SEEK_END);
+        s->size = end > 0 ? (uint64_t)end : 0;
+    }
+    return rc;
+}
+
 static int write_file(struct sink *s, const struct sink_block *block, struct sink_result *result)
 {
     size_t off = 0;
@@ -387,17 +438,10 @@ static int write_file(struct sink *s, const struct sink_block *block, struct sin
         }
         s->begun_us = s->begun_us == 0 ? block->clock_us : s->begun_us;
         struct span part = lines_of_file(s, block->lines, off);
-        size_t done = 0;
-        rc = write_all(s, part, &done);
-        result->n_written += rc == 0 ? count_lines(part) : take_back(s, part, done);
-        s->size += done;
+        rc = write_part(s, part, result);
         off += part.len;
-        if (rc != 0 && s->regular) {
-            off_t end = lseek(s->fd, 0, SEEK_END);
-            s->size = end > 0 ? (uint64_t)end : 0;
-        }
     }
-    result->n_lost = rc == 0 ? 0 : block->n_lines - result->n_written;
+    result->n_lost = rc == 0 || may_pass(s, rc) ? 0 : block->n_lines - result->n_written;
     return rc;
 }
 

@@ -50,7 +50,8 @@ def full_disk(lab):
     os.mkdir(lab.path("D"))
     script = ('mount -t tmpfs -o size=64k none D || exit 77\n"$@"\ncode=$?\n'
               "cat D/eve.json >kept.json\nexit $code")
-    ended = lab.run("-r", "good.pcap", "-l", "D",
+    lab.write("d.yaml", "outputs: [{target: D/eve.json, timeout: 300 ms}]\n")
+    ended = lab.run("-r", "good.pcap", "-c", "d.yaml",
                     before=["unshare", "--mount", "sh", "-c", script, "sh"])
     if ended.code == 77:
         raise Skip("mounting a file system is not permitted")

@@ -539,10 +539,11 @@ def live_disk_is_full(lab):
               'head -c 3900k /dev/zero >D/filler; exec "$@"')
     file = lab.path("file.json")
     live = Live(lab, *configure(lab, f"target: {file}, {SOME}",
-                                f"target: {lab.path('D', 'eve.json')}, {SOME}"),
+                                f"target: {lab.path('D', 'eve.json')}, queue: 128 KiB, {SOME}"),
                 before=["unshare", "--mount", "sh", "-c", script, "sh"])
     inside = ["nsenter", f"--mount=/proc/{live.running.pid}/ns/mnt", "--"]
     live.until(lambda: b"No space left on device" in live.running.err(), "the disk to be full")
+    live.until(lambda: b"its queue is full" in live.running.err(), "no room to wait in")
     subprocess.run([*inside, "rm", lab.path("D", "filler")], check=True)
     live.until(lambda: b"records were lost" in live.running.err(), "space")
     keeper = os.open(f"/proc/{live.running.pid}/ns/mnt", os.O_RDONLY)
