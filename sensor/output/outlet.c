@@ -227,7 +227,10 @@ static void report_losses(struct outlet *o)
     struct line_loss loss = {o->options.host, o->name, n, get(&o->lost_us)};
     if (n > 0 && line_of_loss(&o->form, &loss, &line)) {
         struct sink_block block = {sbuf_span(&line), 1, loss.clock_us};
-        (void)o->options.ops->write(o->sink, &block, &result);
+        int rc = o->options.ops->write(o->sink, &block, &result);
+        if (rc != 0 && result.n_written + result.n_lost == 0 && o->options.ops->give_up != NULL) {
+            result.n_written = o->options.ops->give_up(o->sink);
+        }
         o->reported += result.n_written == 1 ? n : 0;
     }
     sbuf_free(&line);

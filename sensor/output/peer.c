@@ -1,30 +1,39 @@
 /* peer: sockets that are written to and never read.
  *
  * Sockets do not block: what they do not take is waited for with poll(), for as long as the caller
- * may be kept. A name is resolved whenever it is connected to, so that a server may move. What the
- * system took counts as sent: of what a peer had not read when it died nothing can be known. */
+ * may be kept. A name is resolved whenever it is connected to, so that a server may move.
+ *
+ * Whether a local socket's peer has read what it was sent is known by the memory that Linux counts
+ * for the sender until then (sock(7), SO_MEMINFO). A stream whose peer closes it before that is
+ * reset (unix(7)); of datagrams nothing is said, so there the question is whether the same socket
+ * still listens. */
 #include "sensor/output/peer.h"
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 1000, WAIT_MS = 200 };
+enum { CONNECT_MS = 1000, WAIT_MS = 200, GLANCE_US = 20, GLANCE_MAX_US = 1000 };
 
 struct peer {
     enum peer_kind kind;
     const char *where;
     atomic_int fd; /* -1: not connected */
     atomic_bool aborted;
+    dev_t device; /* of a local socket, when it was connected to */
+    ino_t inode;
 };
 
 int peer_check_path(const char *path, struct errbuf *err)
@@ -86,7 +95,7 @@ struct peer *peer_new(enum peer_kind kind, const char *where)
     return p;
 }
 
-static void hang_up(struct peer *p)
+void peer_hang_up(struct peer *p)
 {
     int fd = atomic_exchange(&p->fd, -1);
     if (fd >= 0) {
@@ -97,7 +106,7 @@ static void hang_up(struct peer *p)
 void peer_free(struct peer **p)
 {
     if (*p != NULL) {
-        hang_up(*p);
+        peer_hang_up(*p);
         mem_free(*p);
         *p = NULL;
     }
@@ -165,6 +174,15 @@ static int open_inet(const char *where, int type)
     return fd;
 }
 
+/* Which socket has the name now: 0 and 0 when none. */
+static void look_up(const struct peer *p, dev_t *ret_device, ino_t *ret_inode)
+{
+    struct stat st;
+    bool is_there = stat(p->where, &st) == 0;
+    *ret_device = is_there ? st.st_dev : 0;
+    *ret_inode = is_there ? st.st_ino : 0;
+}
+
 int peer_connect(struct peer *p, bool *ret_new)
 {
     int fd = -EINVAL;
@@ -182,6 +200,7 @@ int peer_connect(struct peer *p, bool *ret_new)
         fd = open_unix(p->where, SOCK_STREAM);
         break;
     case PEER_UNIX_DGRAM:
+        look_up(p, &p->device, &p->inode);
         fd = open_unix(p->where, SOCK_DGRAM);
         break;
     case PEER_UDP:
@@ -201,6 +220,17 @@ int peer_connect(struct peer *p, bool *ret_new)
     return 0;
 }
 
+/* The trouble that a socket has by itself; -EPIPE when its peer left without any. */
+static int trouble_of(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) {
+        return -error;
+    }
+    return -EPIPE;
+}
+
 int peer_write(struct peer *p, struct span data, size_t *ret_done)
 {
     int fd = atomic_load(&p->fd);
@@ -214,11 +244,12 @@ int peer_write(struct peer *p, struct span data, size_t *ret_done)
         } else if (n < 0 && errno == EAGAIN) {
             rc = wait_writable(fd, WAIT_MS);
         } else if (n == 0 || errno != EINTR) {
-            rc = n == 0 ? -EPIPE : -errno;
+            rc = n < 0 && errno != EPIPE ? -errno : trouble_of(fd);
+            rc = p->kind == PEER_TCP && rc == -EPIPE ? -ECONNRESET : rc;
         }
     }
     if (rc != 0 && rc != -EAGAIN) {
-        hang_up(p);
+        peer_hang_up(p);
     }
     return rc;
 }
@@ -237,11 +268,68 @@ int peer_send(struct peer *p, struct span data)
             continue;
         }
         if (error != 0 && error != EMSGSIZE) {
-            hang_up(p);
+            peer_hang_up(p);
         }
         return -error;
     }
     return -EAGAIN;
+}
+
+static bool has_unread(int fd)
+{
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof(memory);
+    return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0 &&
+           memory[SK_MEMINFO_WMEM_ALLOC] > 0;
+}
+
+static int settle_stream(int fd)
+{
+    bool unread = has_unread(fd); /* asked first: what dies with the peer is not unread any more */
+    struct pollfd state = {.fd = fd, .events = POLLOUT};
+    (void)poll(&state, 1, 0);
+    if ((state.revents & (POLLHUP | POLLERR)) != 0) {
+        return trouble_of(fd);
+    }
+    return unread ? -EAGAIN : 0;
+}
+
+static int settle_datagrams(const struct peer *p, int fd)
+{
+    dev_t device;
+    ino_t inode;
+    if (has_unread(fd)) {
+        return -EAGAIN;
+    }
+    int probe = open_unix(p->where, SOCK_DGRAM);
+    if (probe >= 0) {
+        (void)close(probe);
+    }
+    look_up(p, &device, &inode);
+    return probe >= 0 && device == p->device && inode == p->inode ? 0 : -ECONNREFUSED;
+}
+
+int peer_settle(struct peer *p)
+{
+    int fd = atomic_load(&p->fd);
+    int rc = 0;
+    if (p->kind == PEER_UDP || p->kind == PEER_TCP) {
+        return 0;
+    }
+    long wait_us = GLANCE_US;
+    for (long waited_us = 0; waited_us < WAIT_MS * 1000; waited_us += wait_us) {
+        rc = p->kind == PEER_UNIX_STREAM ? settle_stream(fd) : settle_datagrams(p, fd);
+        if (rc != -EAGAIN) {
+            break;
+        }
+        struct timespec glance = {.tv_nsec = wait_us * 1000};
+        (void)nanosleep(&glance, NULL); /* lint: a thread of the output waits, no packet does */
+        wait_us = wait_us * 2 < GLANCE_MAX_US ? wait_us * 2 : GLANCE_MAX_US;
+    }
+    if (rc != 0 && rc != -EAGAIN) {
+        peer_hang_up(p);
+    }
+    return rc;
 }
 
 void peer_abort(struct peer *p)

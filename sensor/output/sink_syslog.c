@@ -8,6 +8,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
+#include "sensor/output/handful.h"
 #include "sensor/output/outlet_line.h"
 #include "sensor/output/peer.h"
 #include "sensor/output/sinks.h"
@@ -23,6 +24,7 @@ enum { FRAME_CAP = 32 * 1024 * 1024, NAME_CAP = 255, APP_CAP = 48 };
 
 struct sink {
     struct peer *peer;
+    struct handful handful;
     bool is_stream;
     unsigned facility;
     unsigned level;
@@ -119,6 +121,7 @@ static int syslog_open(const struct sink_options *options, struct sink **ret_sin
     copy_printable(s->host, sizeof(s->host), options->host);
     copy_printable(s->app, sizeof(s->app), c->syslog_identity);
     s->peer = peer_new(place.kind, place.where);
+    s->handful.peer = s->peer;
     if (s->peer == NULL) {
         syslog_close(&s);
         return -ENOMEM;
@@ -173,39 +176,38 @@ static bool make_frame(struct sink *s, struct span line)
     return !s->is_stream || sbuf_replace(&s->frame, 0, 0, span_of(length, (size_t)n));
 }
 
-static int write_frame(struct sink *s, bool is_new)
+/* The frame of one line. */
+static int send_line(void *arg, struct span lines, size_t *ret_done)
 {
+    struct sink *s = arg;
+    size_t len = span_find_byte(lines, 0, '\n');
     size_t done = 0;
-    if (!s->is_stream) {
-        return peer_send(s->peer, sbuf_span(&s->frame));
+    s->sent = s->handful.is_fresh ? 0 : s->sent;
+    s->handful.is_fresh = false;
+    int rc = -EMSGSIZE;
+    if (make_frame(s, span_head(lines, len))) {
+        rc = s->is_stream ? peer_write(s->peer, span_from(sbuf_span(&s->frame), s->sent), &done)
+                          : peer_send(s->peer, sbuf_span(&s->frame));
     }
-    s->sent = is_new ? 0 : s->sent;
-    int rc = peer_write(s->peer, span_from(sbuf_span(&s->frame), s->sent), &done);
-    s->sent = rc == 0 ? 0 : s->sent + done;
+    bool is_whole = rc == 0 || rc == -EMSGSIZE;
+    s->sent = is_whole ? 0 : s->sent + done;
+    *ret_done = is_whole ? len + 1 : 0;
     return rc;
 }
 
 static int syslog_write(struct sink *s, const struct sink_block *block,
                         struct sink_result *ret_result)
 {
-    struct span rest = block->lines;
-    int worst = 0;
-    while (rest.len > 0) {
-        bool is_new = false;
-        struct span line = span_head(rest, span_find_byte(rest, 0, '\n'));
-        int rc = peer_connect(s->peer, &is_new);
-        if (rc == 0) {
-            rc = make_frame(s, line) ? write_frame(s, is_new) : -EMSGSIZE;
-        }
-        if (rc != 0 && rc != -EMSGSIZE) {
-            return rc;
-        }
-        ret_result->n_written += rc == 0;
-        ret_result->n_lost += rc != 0;
-        worst = rc != 0 ? rc : worst;
-        (void)span_split(&rest, '\n');
+    return handful_write(&s->handful, block, ret_result, send_line, s);
+}
+
+static size_t syslog_give_up(struct sink *s)
+{
+    if (s->sent > 0) {
+        peer_hang_up(s->peer); /* a frame is cut: the next one begins on a connection of its own */
+        s->sent = 0;
     }
-    return worst;
+    return handful_give_up(&s->handful);
 }
 
 static int syslog_flush(struct sink *s)
@@ -232,6 +234,7 @@ const struct sink_ops sink_syslog = {
     .check = syslog_check,
     .open = syslog_open,
     .write = syslog_write,
+    .give_up = syslog_give_up,
     .flush = syslog_flush,
     .reopen = syslog_reopen,
     .abort = syslog_abort,

@@ -2,8 +2,9 @@
  *
  * A stream gets the lines as a file would. Of a datagram socket each line is one datagram, without
  * its newline. The sensor is the client: it connects when there is something to write, and again
- * when the listener went away; the line that was cut by that is sent once more, from its start. */
+ * when the listener went away; what that had not read is sent once more. */
 #include "sensor/base/mem.h"
+#include "sensor/output/handful.h"
 #include "sensor/output/peer.h"
 #include "sensor/output/sinks.h"
 
@@ -15,7 +16,7 @@ extern const struct sink_ops sink_unix_dgram;
 
 struct sink {
     struct peer *peer;
-    size_t sent; /* bytes of the first line that the stream has taken */
+    struct handful handful;
 };
 
 static int unix_check(const struct config_output *config, struct errbuf *err)
@@ -51,50 +52,41 @@ static int unix_open(const struct sink_options *options, struct sink **ret_sink,
         unix_close(&s);
         return -ENOMEM;
     }
+    s->handful.peer = s->peer;
     *ret_sink = s;
     return 0;
 }
 
-static int write_stream(struct sink *s, const struct sink_block *block, struct sink_result *result)
+static int send_bytes(void *arg, struct span lines, size_t *ret_done)
 {
-    bool is_new = false;
-    size_t done = 0;
-    int rc = peer_connect(s->peer, &is_new);
-    if (rc != 0) {
-        return rc;
-    }
-    s->sent = is_new ? 0 : s->sent;
-    rc = peer_write(s->peer, span_from(block->lines, s->sent), &done);
-    struct span written = span_head(block->lines, s->sent + done);
-    size_t end = 0;
-    for (size_t at = span_find_byte(written, 0, '\n'); at != SPAN_NONE;
-         at = span_find_byte(written, end, '\n')) {
-        result->n_written++;
-        end = at + 1;
-    }
-    s->sent = written.len - end;
+    struct sink *s = arg;
+    return peer_write(s->peer, lines, ret_done);
+}
+
+static int send_datagram(void *arg, struct span lines, size_t *ret_done)
+{
+    struct sink *s = arg;
+    size_t len = span_find_byte(lines, 0, '\n');
+    int rc = peer_send(s->peer, span_head(lines, len));
+    *ret_done = rc == 0 || rc == -EMSGSIZE ? len + 1 : 0;
     return rc;
 }
 
-static int write_datagrams(struct sink *s, const struct sink_block *block,
-                           struct sink_result *result)
+static int write_stream(struct sink *s, const struct sink_block *block,
+                        struct sink_result *ret_result)
 {
-    struct span rest = block->lines;
-    int worst = 0;
-    while (rest.len > 0) {
-        int rc = peer_connect(s->peer, NULL);
-        if (rc == 0) {
-            rc = peer_send(s->peer, span_head(rest, span_find_byte(rest, 0, '\n')));
-        }
-        if (rc != 0 && rc != -EMSGSIZE) {
-            return rc;
-        }
-        result->n_written += rc == 0;
-        result->n_lost += rc != 0;
-        worst = rc != 0 ? rc : worst;
-        (void)span_split(&rest, '\n');
-    }
-    return worst;
+    return handful_write(&s->handful, block, ret_result, send_bytes, s);
+}
+
+static int write_datagrams(struct sink *s, const struct sink_block *block,
+                           struct sink_result *ret_result)
+{
+    return handful_write(&s->handful, block, ret_result, send_datagram, s);
+}
+
+static size_t unix_give_up(struct sink *s)
+{
+    return handful_give_up(&s->handful);
 }
 
 static int unix_flush(struct sink *s)
@@ -121,6 +113,7 @@ const struct sink_ops sink_unix_stream = {
     .check = unix_check,
     .open = unix_open,
     .write = write_stream,
+    .give_up = unix_give_up,
     .flush = unix_flush,
     .reopen = unix_reopen,
     .abort = unix_abort,
@@ -133,6 +126,7 @@ const struct sink_ops sink_unix_dgram = {
     .check = unix_check,
     .open = unix_open,
     .write = write_datagrams,
+    .give_up = unix_give_up,
     .flush = unix_flush,
     .reopen = unix_reopen,
     .abort = unix_abort,
