@@ -6,6 +6,7 @@
 #include "sensor/app/lists.h"
 #include "sensor/app/options.h"
 #include "sensor/app/run.h"
+#include "sensor/app/signals.h"
 #include "sensor/base/log.h"
 
 #include <fcntl.h>
@@ -43,6 +44,7 @@ static int with_snapshot(const struct options *o)
     struct snapshot s = {0};
     struct errbuf err = {0};
     struct errbuf warnings = {0};
+    signals_early();
     int rc = snapshot_load(&s, o, &err, &warnings);
     log_lines(&warnings, LOG_LEVEL_WARNING);
     int code = EXIT_NOT_STARTED;

@@ -52,12 +52,17 @@ static void handle(int number, void (*handler)(int))
     (void)sigaction(number, &action, NULL);
 }
 
+void signals_early(void)
+{
+    handle(SIGHUP, on_reopen);
+    handle(SIGUSR2, on_reload);
+}
+
 void signals_on(void)
 {
     handle(SIGINT, on_stop);
     handle(SIGTERM, on_stop);
-    handle(SIGHUP, on_reopen);
-    handle(SIGUSR2, on_reload);
+    signals_early();
 }
 
 void signals_to(const struct source_ops *ops, struct source *source, struct writer *writer)

@@ -202,6 +202,21 @@ def log_deleted(lab):
         expect_fed(fed.n, old.read(), lab.text("out.json"))
 
 
+def signals_at_the_start(lab):
+    """A rotation of logs, or an update of rules, while rules are still read ends nothing."""
+    good_file(lab)
+    os.mkfifo(lab.path("late.rules"))
+    running = lab.start("-r", "good.pcap", "-S", "late.rules", *OUT)
+    with open(lab.path("late.rules"), "w", encoding="ascii") as rules:
+        running.signal(signal.SIGHUP)
+        running.signal(signal.SIGUSR2)
+        rules.write('alert http any any -> any any (msg:"late"; http.uri; content:"/"; sid:7;)\n')
+    os.remove(lab.path("late.rules"))
+    ended = running.wait()
+    demand(ended.code == 0, ended.told())
+    demand(lab.events(), "nothing was written")
+
+
 def write_rule(lab, sid, keyword=""):
     with open(lab.path("fed.rules"), "w", encoding="ascii") as file:
         file.write(f'alert http any any -> any any (msg:"fed"; http.uri; content:"/fed/"; '
@@ -594,6 +609,7 @@ TESTS = [
     ("row 35 log renamed, no signal", log_renamed),
     ("row 35 SIGHUP in vain", sighup_in_vain),
     ("row 35 log deleted", log_deleted),
+    ("row 35 signals at the start", signals_at_the_start),
     ("row 36 rules reloaded", rules_reloaded),
     ("row 36 rules reloaded, two workers", rules_reloaded_by_workers),
     ("row 37 SIGTERM", sigterm),
