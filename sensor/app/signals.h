@@ -8,8 +8,8 @@
  * SIGINT and SIGTERM ask the run to end, SIGHUP has the outputs opened anew, SIGUSR2 asks for a
  * reload. A second SIGINT or SIGTERM ends the process at once and says so. */
 
-/* Before rules and databases are read, which takes a while: a rotation of logs or an update of rules
- * that falls into it does not end the process, but is heeded as soon as it runs. */
+/* Before rules and databases are read, which takes a while: a rotation of logs, or a reload, that
+ * falls into it does not end the process, but is heeded as soon as it runs. */
 void signals_early(void);
 /* Before anything is opened: a signal during the start ends the run as one during it does. */
 void signals_on(void);
