@@ -179,6 +179,7 @@ static void emit_header(struct http_out *out, struct http_facts *facts, bool tra
     enum field_id own = known != NULL ? known->fields[out->dir] : FIELD_N;
     struct field field = {.id = own, .value = header->value, .dir = out->dir};
     field.flags = header->unended ? FIELD_CUT : 0U;
+    field.flags |= header->odd ? FIELD_ODD : 0U;
     field.flags |= header->folded && out->folded.cut ? FIELD_TRUNCATED : 0U;
     if (own == FIELD_N) {
         field.id = general;

@@ -238,6 +238,7 @@ static enum probe ask_both_ways(struct flow_app *app, struct span first, enum di
         app->conn->stream_bytes[1] = sent;
         flow_swap(app->conn);
         swap_starts(app);
+        app->unsure = true; /* what looked like an answer was none */
         *dir = direction_other(*dir);
         return PROBE_YES;
     }
@@ -326,6 +327,7 @@ static struct flow_app *app_of(struct pipeline *p, struct conn *conn)
         }
         app->pipeline = p;
         app->conn = conn;
+        app->unsure = (conn->marks & (CONN_MIDSTREAM | CONN_GAP)) != 0;
         conn->app = app;
     }
     return conn->app;
@@ -433,6 +435,7 @@ static void on_data(void *ctx, struct conn *conn, enum direction dir, struct spa
         pipeline_lose_of(p, conn, LOST_MEMORY, bytes.len);
         return;
     }
+    app->unsure = app->unsure && dir == TO_SERVER;
     struct reading *outer = outer_of(app, dir);
     if (outer != NULL) {
         feed(app, outer, dir, bytes);
@@ -462,6 +465,7 @@ static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_
     if (app == NULL) {
         return;
     }
+    app->unsure = app->unsure || dir == TO_SERVER;
     gap_in_alternates(app, dir, n_bytes);
     struct reading *outer = outer_of(app, dir);
     if (outer != NULL) {

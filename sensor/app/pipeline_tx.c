@@ -164,8 +164,11 @@ struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading,
     slot->tx.dir = dir;
     slot->tx.start_us = conn->last_us;
     slot->tx.id = conn->n_tx;
+    if (app->unsure && dir == TO_SERVER) {
+        slot->tx.flags = TX_UNSURE;
+    }
     if (alternate) {
-        slot->tx.flags = TX_ALTERNATE;
+        slot->tx.flags |= TX_ALTERNATE;
         slot->tx.id = conn->n_tx > 0 ? conn->n_tx - 1 : 0; /* it reads the same request */
     } else if (reading != NULL) {
         conn->n_tx++;

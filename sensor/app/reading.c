@@ -89,7 +89,8 @@ static void emit_field(void *ctx, struct tx *tx, const struct field *field)
     if (!r->alternate && is_kept(p, field)) {
         tx_keep(tx, field, p->options.kept_field_bytes);
     }
-    if (field->id == FIELD_SMTP_XCLIENT && !r->alternate && span_equal(field->item, SPAN("addr"))) {
+    bool sure = !r->alternate && (tx->flags & TX_UNSURE) == 0;
+    if (field->id == FIELD_SMTP_XCLIENT && sure && span_equal(field->item, SPAN("addr"))) {
         tx->conn->xclient = (struct addr){0};
         (void)xclient_addr(field->value, &tx->conn->xclient);
     }
@@ -155,14 +156,16 @@ static void emit_hand_over(void *ctx, enum direction dir, struct span rest)
 }
 
 /* The first header is the word of who sends the packets; each other that of whom the one before it
- * names, and what comes behind anything else may be anybody's. */
+ * names, and what comes behind anything else may be anybody's. So may what looks like one in a flow
+ * whose start was not seen: it stands at a flow's start alone. */
 static void emit_client(void *ctx, const struct addr *addr)
 {
     struct reading *r = ctx;
     struct flow_app *app = r->app;
     struct addr *told = &app->conn->told_client;
     bool believed = app->n_told == 0 || client_trusts(app->pipeline->options.report.clients, told);
-    if (!r->alternate && believed && app->n_told == app->n_outer) {
+    bool at_start = (app->conn->marks & CONN_MIDSTREAM) == 0;
+    if (!r->alternate && at_start && believed && app->n_told == app->n_outer) {
         *told = *addr;
         app->n_told++;
     }

@@ -45,6 +45,7 @@ struct flow_app {
     bool began[2];                /* some payload of the direction was seen */
     bool judged_start;            /* first bytes were judged before it was known who reads them */
     bool after_gap[2];
+    bool unsure;     /* where messages of the client begin is guessed, until the server answers */
     size_t n_unread; /* of the data call that is running: its end, when the flow became opaque */
     bool ended[2];
     struct tx_slot *raw[2]; /* bytes that no decoder reads, scanned as they are */

@@ -108,6 +108,7 @@ void tx_keep(struct tx *tx, const struct field *field, size_t max)
     kept->tail = span_of(&behind[value.len], tail.len);
     kept->cut = cut;
     kept->truncated = (field->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0;
+    kept->odd = (field->flags & FIELD_ODD) != 0;
     *tx->kept_end = kept;
     tx->kept_end = &kept->next;
 }

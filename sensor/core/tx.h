@@ -12,6 +12,7 @@ enum tx_flag {
     TX_REQUEST_SEEN = 1 << 2,  /* the part to the server was seen */
     TX_RESPONSE_SEEN = 1 << 3, /* the part to the client was seen */
     TX_ALTERNATE = 1 << 4,     /* from an alternate reading: it alerts but is no event of its own */
+    TX_UNSURE = 1 << 5,        /* where it begins is guessed: it may be contents of another */
 };
 
 /* A field that the transaction keeps a copy of. */
@@ -24,6 +25,7 @@ struct kept_field {
     struct span tail; /* of a request header that was cut here: as many of its last bytes */
     bool cut;
     bool truncated; /* its end was never seen */
+    bool odd;       /* its line is malformed */
 };
 
 /* A request and its response, or a mail. Made and owned by the pipeline, in an arena of its own

@@ -7,7 +7,8 @@
  * place of the packet's source: it is nearer than any header. X-Forwarded-For and Forwarded (RFC
  * 7239) are lists, over several header lines too; the others hold one address. Of mail it is what
  * the relay says of its own client (XCLIENT, XFORWARD), and then the Received headers, the newest
- * of which stands first. */
+ * of which stands first. A message whose beginning is guessed may be contents of another, and
+ * written by anybody: it is not believed. */
 #include "sensor/enrich/client.h"
 
 #include "sensor/base/bytes.h"
@@ -108,6 +109,13 @@ bool client_trusts(const struct client_policy *p, const struct addr *addr)
 /* --- reading a header
  * ----------------------------------------------------------------------------------- */
 
+/* Also an obfuscated one (RFC 7239 section 6). */
+static bool is_port(struct span text)
+{
+    uint64_t number = 0;
+    return span_at(text, 0) == '_' || (span_to_u64(text, &number) && number <= UINT16_MAX);
+}
+
 /* "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1", each perhaps in quotes. */
 static bool parse_node(struct span text, struct addr *ret_addr)
 {
@@ -117,7 +125,8 @@ static bool parse_node(struct span text, struct addr *ret_addr)
     }
     size_t colon = span_rfind_byte(text, ':');
     if (!addr_parse(text, ret_addr) &&
-        (colon == SPAN_NONE || !addr_parse(span_head(text, colon), ret_addr))) {
+        (colon == SPAN_NONE || !is_port(span_from(text, colon + 1)) ||
+         !addr_parse(span_head(text, colon), ret_addr))) {
         return false;
     }
     *ret_addr = unmapped(ret_addr);
@@ -127,11 +136,56 @@ static bool parse_node(struct span text, struct addr *ret_addr)
 /* What can be no address: left of it nothing is sure. */
 #define NOBODY SPAN("unknown")
 
+/* Cuts off what stands before the first semicolon that is in no quoted string. */
+static struct span take_pair(struct span *element)
+{
+    bool quoted = false;
+    size_t at = 0;
+    for (; at < element->len; at++) {
+        uint8_t c = element->data[at];
+        if (c == ';' && !quoted) {
+            break;
+        }
+        quoted = quoted != (c == '"');
+        at += c == '\\';
+    }
+    struct span pair = span_head(*element, at);
+    *element = span_from(*element, at + 1);
+    return pair;
+}
+
+static bool is_escaped(struct span s, size_t at)
+{
+    size_t n = 0;
+    while (n < at && s.data[at - 1 - n] == '\\') {
+        n++;
+    }
+    return n % 2 == 1;
+}
+
+/* Cuts off what stands behind the last comma that is in no quoted string: seen from the right,
+ * since there the proxies wrote. What a sender left open on the left opens nothing of theirs. */
+static struct span take_last(struct span *list)
+{
+    bool quoted = false;
+    size_t at = list->len;
+    for (; at > 0; at--) {
+        uint8_t c = list->data[at - 1];
+        if (c == ',' && !quoted) {
+            break;
+        }
+        quoted = quoted != (c == '"' && !is_escaped(*list, at - 1));
+    }
+    struct span last = span_from(*list, at);
+    *list = span_head(*list, at > 0 ? at - 1 : 0);
+    return last;
+}
+
 /* The node of for= in one element of Forwarded: "for=192.0.2.1;proto=http". */
 static struct span forwarded_node(struct span element)
 {
     while (element.len > 0) {
-        struct span pair = span_trim(span_split(&element, ';'));
+        struct span pair = span_trim(take_pair(&element));
         if (span_starts_nocase(pair, SPAN("for="))) {
             return span_from(pair, 4);
         }
@@ -154,13 +208,29 @@ static void chain_add(struct chain *c, struct span node)
 }
 
 /* Elements without anything in them are none (RFC 9110 section 5.6.1). */
-static void add_list(struct chain *c, struct span list, bool forwarded)
+static void add_list(struct chain *c, struct span list)
 {
     while (list.len > 0) {
         struct span part = span_trim(span_split(&list, ','));
         if (part.len > 0) {
-            chain_add(c, forwarded ? forwarded_node(part) : part);
+            chain_add(c, part);
         }
+    }
+}
+
+/* Other pairs than for= may hold what a sender likes, commas too, in quotes. */
+static void add_forwarded(struct chain *c, struct span list)
+{
+    struct span last[CHAIN_MAX];
+    size_t n = 0;
+    while (list.len > 0 && n < CHAIN_MAX) {
+        struct span element = span_trim(take_last(&list));
+        if (element.len > 0) {
+            last[n++] = element;
+        }
+    }
+    while (n > 0) {
+        chain_add(c, forwarded_node(last[--n]));
     }
 }
 
@@ -177,8 +247,10 @@ static void read_value(struct chain *c, const struct kept_field *k, enum form fo
     }
     if (form == FORM_ONE && whole && list.len > 0) {
         chain_add(c, list);
-    } else if (form != FORM_ONE && !k->truncated) {
-        add_list(c, list, form == FORM_FORWARDED);
+    } else if (form == FORM_LIST && !k->truncated) {
+        add_list(c, list);
+    } else if (form == FORM_FORWARDED && !k->truncated) {
+        add_forwarded(c, list);
     }
 }
 
@@ -187,7 +259,7 @@ static void read_chain(const struct tx *tx, const struct header *h, struct chain
     ret->n = 0;
     for (const struct kept_field *k = tx_field(tx, FIELD_HTTP_REQUEST_HEADER); k != NULL;
          k = tx_next_field(k)) {
-        if (span_equal(k->item, span_str(h->name))) {
+        if (span_equal(k->item, span_str(h->name)) && !k->odd) {
             read_value(ret, k, h->form);
         }
     }
@@ -213,7 +285,8 @@ static bool walk(const struct client_policy *p, const struct chain *c, struct cl
     return found;
 }
 
-/* By the headers, which were written by proxies as far as `n_hops` of them are trusted. */
+/* By the headers, which were written by proxies as far as `n_hops` of them are trusted. The first
+ * that is there decides, also by naming nobody: who could fill the next one in is not known. */
 static bool find_in_headers(const struct client_policy *p, const struct tx *tx, unsigned n_hops,
                             struct client *ret_client)
 {
@@ -221,9 +294,12 @@ static bool find_in_headers(const struct client_policy *p, const struct tx *tx, 
         struct chain chain;
         struct client client = {.from = p->headers[i]->name, .trusted_hops = n_hops};
         read_chain(tx, p->headers[i], &chain);
-        if (walk(p, &chain, &client)) {
+        bool found = walk(p, &chain, &client);
+        if (found) {
             *ret_client = client;
-            return true;
+        }
+        if (chain.n > 0) {
+            return found;
         }
     }
     return false;
@@ -269,7 +345,8 @@ bool client_find(const struct client_policy *p, const struct tx *tx, struct clie
         return false;
     }
     bool trusted = told->family == 0 || step(p, told, "proxy-protocol", &client);
-    if (trusted && !find_in_headers(p, tx, client.trusted_hops + 1, &client)) {
+    if (trusted && (tx->flags & TX_UNSURE) == 0 &&
+        !find_in_headers(p, tx, client.trusted_hops + 1, &client)) {
         find_in_mail(p, tx, &client);
     }
     if (client.from == NULL) {

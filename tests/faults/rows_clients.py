@@ -75,7 +75,18 @@ def web_clients(lab):
              ([(name, b"6.6.6.6")] * 70 + [(name, b"203.0.113.77")], real),
              ([(name, b"6.6.6.6, _hidden, 203.0.113.77")], real),
              ([(name, b"203.0.113.77, unknown")], nobody),
-             ([(b"Forwarded", b"for=203.0.113.77, for=_x")], nobody)]
+             ([(b"Forwarded", b"for=203.0.113.77, for=_x")], nobody),
+             ([(name, b"6.6.6.6:x")], nobody),
+             ([(name, b"203.0.113.77"), (name + b" ", b"6.6.6.6")], real),
+             # The first header that is there decides, whatever a sender adds.
+             ([(name, b"unknown"), (b"Forwarded", b"for=6.6.6.6")], nobody),
+             ([(name, b"203.0.113.77, x"), (b"True-Client-IP", b"6.6.6.6")], nobody)]
+    # A Host that a proxy hands on in quotes, behind a list that its sender began.
+    hosts = (b"a,for=6.6.6.6:80", b"x,for=6.6.6.6;y", b"x;for=6.6.6.6;y", b'a\\",for=6.6.6.6;\\"')
+    cases += [([(b"Forwarded", before + element)], ("203.0.113.77", "forwarded", 1))
+              for host in hosts for before in (b"", b"for=6.6.6.6, ", b'for="x, ')
+              for element in (b'for=203.0.113.77;host="%b"' % host,
+                              b'host="%b";for=203.0.113.77' % host)]
     # Each cut of what is kept, 2 KiB, in turn behind a whole address.
     cases += [([(name, b"6.6.6.6, " * n + b" " * pad + b"203.0.113.77")], real)
               for n in (226, 227, 228, 800) for pad in range(9)]
@@ -104,6 +115,27 @@ def proxied_clients(lab):
             (told(b"::ffff:198.51.100.8"), (header,), ("203.0.113.77", "x-forwarded-for", 2)))):
         found = clients(lab, request_with(*headers, before=before), "198.51.100.0/24")
         demand(found == [wanted], f"case {i}: {found}")
+
+
+def midstream_clients(lab):
+    """Where a flow is taken up in the middle, what looks like a request may be in a body that its
+    sender wrote, until the server has answered."""
+    nobody, real = (None, None, None), ("203.0.113.77", "x-forwarded-for", 1)
+
+    def ask(address):
+        return flows.request(b"/?x=" + flows.lookup("mid"), [(b"X-Forwarded-For", address)])
+    proxied = told(b"6.6.6.6") + flows.request(b"/?x=" + flows.lookup("mid"))
+    for i, (parts, wanted) in enumerate((
+            ((ask(b"6.6.6.6"), flows.response(), ask(b"203.0.113.77"), flows.response()),
+             [nobody, real]),
+            ((b"A" * 700 + ask(b"6.6.6.6") + b"B" * 90, flows.response(), ask(b"203.0.113.77"),
+              flows.response()), [nobody, real]),
+            ((proxied, flows.response()), [nobody]))):
+        talk = flows.Talk(RELAY, ("192.0.2.10", 80))
+        for side, part in enumerate(parts):
+            (talk.server if side % 2 else talk.client)(part)
+        found = clients(lab, flows.pcap(talk.frames), "198.51.100.7")
+        demand(found == wanted, f"case {i}: {found}")
 
 
 ASSETS = """
@@ -145,4 +177,5 @@ def wrong_assets(lab):
 
 TESTS = [("assets", assets), ("wrong assets", wrong_assets),
          ("clients of mail relays", mail_clients), ("clients of proxies", web_clients),
-         ("clients of the PROXY protocol", proxied_clients)]
+         ("clients of the PROXY protocol", proxied_clients),
+         ("clients of flows taken up in the middle", midstream_clients)]
