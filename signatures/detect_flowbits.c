@@ -8,8 +8,9 @@
 
 static size_t find(const struct conn *conn, uint32_t name)
 {
-    for (size_t i = 0; i < conn->n_flowbits; i++) {
-        if (conn->flowbits[i] == name) {
+    const struct conn_extra *extra = conn_extra(conn);
+    for (size_t i = 0; i < extra->n_flowbits; i++) {
+        if (extra->flowbits[i] == name) {
             return i;
         }
     }
@@ -82,17 +83,19 @@ static bool xbit_act(struct xbits *x, const struct rule_xbit *bit, const struct 
 
 static void set(struct detector *d, struct conn *conn, uint32_t name)
 {
-    if (conn->n_flowbits < CONN_FLOWBITS_MAX) {
-        conn->flowbits[conn->n_flowbits++] = name;
+    struct conn_extra *extra = conn_extend(conn);
+    if (extra != NULL && extra->n_flowbits < CONN_FLOWBITS_MAX) {
+        extra->flowbits[extra->n_flowbits++] = name;
     } else {
         stats_add(d->stats, STAT_FLOWBITS_LOST, 1);
     }
 }
 
-static void unset(struct conn *conn, size_t at)
+static void unset(const struct conn *conn, size_t at)
 {
-    conn->n_flowbits--;
-    conn->flowbits[at] = conn->flowbits[conn->n_flowbits];
+    struct conn_extra *extra = conn->extra; /* what is set lies in it */
+    extra->n_flowbits--;
+    extra->flowbits[at] = extra->flowbits[extra->n_flowbits];
 }
 
 static bool flowbits_act(struct detector *d, const struct rule *rule, struct conn *conn)

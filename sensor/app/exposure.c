@@ -193,7 +193,7 @@ void exposure_alert(struct exposure *e, const struct alert_facts *facts)
 static uint64_t payload_of(const struct conn *conn)
 {
     uint64_t bytes = conn->stream_bytes[0] + conn->stream_bytes[1];
-    return bytes + (conn->opaque ? conn->lost[conn->opaque_reason] : 0);
+    return bytes + (conn->opaque ? conn_extra(conn)->lost[conn->opaque_reason] : 0);
 }
 
 void exposure_flow(struct exposure *e, const struct conn *conn, const struct asset *asset, bool own)
@@ -201,7 +201,7 @@ void exposure_flow(struct exposure *e, const struct conn *conn, const struct ass
     uint64_t payload = payload_of(conn);
     uint64_t lost = 0;
     for (size_t i = 0; i < LOST_N; i++) {
-        lost += conn->lost[i];
+        lost += conn_extra(conn)->lost[i];
     }
     if (payload == 0 && lost == 0) {
         return;

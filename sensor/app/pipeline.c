@@ -430,7 +430,7 @@ static void on_data(void *ctx, struct conn *conn, enum direction dir, struct spa
     struct pipeline *p = ctx;
     struct flow_app *app = app_of(p, conn);
     conn->stream_bytes[dir] += bytes.len;
-    conn->piece_bytes = bytes.len;
+    conn->piece_bytes = (uint32_t)bytes.len;
     if (app == NULL) {
         pipeline_lose_of(p, conn, LOST_MEMORY, bytes.len);
         return;

@@ -77,10 +77,11 @@ static void rule(const struct pipeline *p, struct conn *conn, const struct findi
     if (!p->options.block.enforces || verdict <= conn->verdict) {
         return;
     }
-    if (conn->verdict == VERDICT_PASS) {
-        conn->blocked_number = conn->number;
+    struct conn_extra *extra = conn->verdict == VERDICT_PASS ? conn_extend(conn) : NULL;
+    if (extra != NULL) {
+        extra->blocked_number = conn->number;
     }
-    conn->verdict = verdict;
+    conn->verdict = (uint8_t)verdict;
 }
 
 void pipeline_opened(void *ctx, const struct tx *tx, enum field_id field, uint64_t n)

@@ -75,6 +75,15 @@ static bool is_kept(const struct pipeline *p, const struct field *field)
     return field->id != FIELD_HTTP_RESPONSE_HEADER;
 }
 
+static void keep_xclient(struct conn *conn, struct span value)
+{
+    struct conn_extra *extra = conn_extend(conn);
+    if (extra != NULL) {
+        extra->xclient = (struct addr){0};
+        (void)xclient_addr(value, &extra->xclient);
+    }
+}
+
 static void emit_field(void *ctx, struct tx *tx, const struct field *field)
 {
     struct reading *r = ctx;
@@ -91,8 +100,7 @@ static void emit_field(void *ctx, struct tx *tx, const struct field *field)
     }
     bool sure = !r->alternate && (tx->flags & TX_UNSURE) == 0;
     if (field->id == FIELD_SMTP_XCLIENT && sure && span_equal(field->item, SPAN("addr"))) {
-        tx->conn->xclient = (struct addr){0};
-        (void)xclient_addr(field->value, &tx->conn->xclient);
+        keep_xclient(tx->conn, field->value);
     }
     if (field->id == FIELD_EMAIL_ATTACHMENT && !r->alternate && p->wants_files) {
         files_name(&tx_slot_of(tx)->files[field->dir], field->value);
@@ -162,11 +170,15 @@ static void emit_client(void *ctx, const struct addr *addr)
 {
     struct reading *r = ctx;
     struct flow_app *app = r->app;
-    struct addr *told = &app->conn->told_client;
+    const struct addr *told = &conn_extra(app->conn)->told_client;
     bool believed = app->n_told == 0 || client_trusts(app->pipeline->options.report.clients, told);
     bool at_start = (app->conn->marks & CONN_MIDSTREAM) == 0;
-    if (!r->alternate && at_start && believed && app->n_told == app->n_outer) {
-        *told = *addr;
+    if (r->alternate || !at_start || !believed || app->n_told != app->n_outer) {
+        return;
+    }
+    struct conn_extra *extra = conn_extend(app->conn);
+    if (extra != NULL) {
+        extra->told_client = *addr;
         app->n_told++;
     }
 }
@@ -178,7 +190,7 @@ static void emit_opaque(void *ctx, enum lost reason, struct span rest)
         return;
     }
     r->app->conn->opaque = true;
-    r->app->conn->opaque_reason = reason;
+    r->app->conn->opaque_reason = (uint8_t)reason;
     r->app->n_unread = rest.len;
     if (reason == LOST_STARTTLS) {
         r->app->conn->marks |= CONN_STARTTLS;

@@ -100,8 +100,8 @@ void tx_keep(struct tx *tx, const struct field *field, size_t max)
     uint8_t *behind = &room[item.len];
     bytes_copy(room, item.data, item.len);
     bytes_copy(behind, value.data, value.len);
-    kept->id = field->id;
-    kept->dir = field->dir;
+    kept->id = (uint16_t)field->id;
+    kept->dir = (uint8_t)field->dir;
     kept->item = span_of(room, item.len);
     kept->value = span_of(behind, value.len);
     bytes_copy(&behind[value.len], tail.data, tail.len);

@@ -11,7 +11,7 @@
 
 #include <stdalign.h>
 
-enum { FIRST_BLOCK = 1024, KEPT_BLOCK = 4096, LARGEST_BLOCK = 64 * 1024 };
+enum { FIRST_BLOCK = 768, KEPT_BLOCK = 4096, LARGEST_BLOCK = 64 * 1024 };
 
 struct block {
     struct block *next;

@@ -31,56 +31,68 @@ enum close_reason {
 
 enum { CONN_FLOWBITS_MAX = 8 };
 
+/* What only some flows have. Made with the first of it: hundreds of thousands have none. */
+struct conn_extra {
+    struct addr told_client; /* by a proxy in front of the flow (PROXY protocol); family 0: none */
+    struct addr xclient;     /* by a mail relay in the flow (XCLIENT); family 0: none */
+    uint8_t n_flowbits;
+    uint32_t flowbits[CONN_FLOWBITS_MAX]; /* hashes of the names of those that rules have set */
+    uint64_t gap_bytes[2];
+    uint64_t lost[LOST_N];   /* payload bytes not inspected, by reason */
+    uint64_t blocked_number; /* of the packet that was held back first; 0: none */
+    const char *ndpi_proto;  /* nDPI's names, where it was asked; static */
+    const char *ndpi_category;
+};
+
 /* One flow, whoever feeds it: the flow table (which embeds it), the honeypot's listener, a test.
  * Client and server are decided by who opened; mid-stream by the contents or the lower port.
  * Indexes of two are enum direction: addr[TO_SERVER] is the client's side, the one that sends to
- * the server. */
+ * the server. The order is that of alignment: there are many of them. */
 struct conn {
     uint64_t id; /* flow_id of events: 51 bits, from the addresses and the first packet's time; the
                     same in every run */
     struct addr addr[2];
     uint16_t port[2];
-    struct addr told_client; /* by a proxy in front of the flow (PROXY protocol); family 0: none */
-    struct addr xclient;     /* by a mail relay in the flow (XCLIENT); family 0: none */
-    uint8_t proto;           /* enum ip_proto */
-    uint8_t n_vlans;
     uint16_t vlans[HEADERS_MAX_VLANS];
+    uint8_t proto; /* enum ip_proto */
+    uint8_t n_vlans;
     /* What changes with each packet lies together. */
     uint64_t number;   /* of its latest packet */
     uint64_t last_us;  /* packet time of the latest packet */
     uint64_t clock_us; /* clock at its latest packet */
     uint64_t packets[2];
-    uint64_t bytes[2]; /* IP bytes on the wire */
-    enum conn_state state;
-    uint8_t tcp_flags[2]; /* all seen, or-ed */
-    bool claimed;         /* a decoder reads it: nDPI need not be asked */
-    bool opaque; /* nothing in it can be inspected any more (TLS): the stream need not be put
-                    together, and its payload counts as lost for opaque_reason */
-    enum lost opaque_reason;
-    enum verdict verdict;      /* raised by findings that are to be blocked; inline alone */
-    uint64_t blocked_number;   /* of the packet that was held back first; 0: none */
-    unsigned marks;            /* enum conn_mark */
-    bool swapped;              /* first packet went to the client (mid-stream) */
+    uint64_t bytes[2];     /* IP bytes on the wire */
+    uint8_t tcp_flags[2];  /* all seen, or-ed */
+    uint8_t state;         /* enum conn_state */
+    uint8_t opaque_reason; /* enum lost */
+    uint8_t verdict;   /* enum verdict; raised by findings that are to be blocked; inline alone */
+    bool claimed;      /* a decoder reads it: nDPI need not be asked */
+    bool opaque;       /* nothing in it can be inspected any more (TLS): the stream need not be put
+                          together, and its payload counts as lost for opaque_reason */
+    bool swapped;      /* first packet went to the client (mid-stream) */
+    bool has_evidence; /* its packets go to a capture file */
+    unsigned marks;    /* enum conn_mark */
+    uint32_t n_tx;     /* transactions begun */
+    uint32_t n_alerts; /* alerts written */
+    uint32_t n_events; /* events so far: next event_key.seq */
+    uint32_t piece_bytes;      /* of the segment or datagram at hand */
     const char *iface;         /* owned by the source; outlives the flow */
     const struct decoy *decoy; /* what it touched that is there for that alone; NULL: none */
     struct tunnel *tunnel; /* of the first packet, src being the client's side; NULL: none. Owned by
                               who feeds the conn */
     uint64_t start_us;     /* packet time of the first packet */
-    uint64_t stream_bytes[2];             /* of payload so far, holes in it included */
-    size_t piece_bytes;                   /* of the segment or datagram at hand */
-    uint32_t flowbits[CONN_FLOWBITS_MAX]; /* hashes of the names of those that rules have set */
-    uint8_t n_flowbits;
-    uint64_t gap_bytes[2];
-    uint64_t lost[LOST_N];  /* payload bytes not inspected, by reason */
-    const char *app_proto;  /* decoder's name; NULL while unknown */
-    const char *ndpi_proto; /* nDPI's names, where it was asked; static */
-    const char *ndpi_category;
-    uint32_t n_tx;     /* transactions begun */
-    uint32_t n_alerts; /* alerts written */
-    bool has_evidence; /* its packets go to a capture file */
-    uint64_t n_events; /* events so far: next event_key.seq */
-    void *app;         /* the stream user's own state (pipeline) */
+    uint64_t stream_bytes[2]; /* of payload so far, holes in it included */
+    const char *app_proto;    /* decoder's name; NULL while unknown */
+    void *app;                /* the stream user's own state (pipeline) */
+    struct conn_extra *extra; /* NULL: none of it. The conn's own, see conn_release() */
 };
 
-/* Counts bytes that were not inspected; for want of memory: marks the flow, too. */
+/* What only some flows have, to be read: all zero where this one does not. */
+const struct conn_extra *conn_extra(const struct conn *conn);
+/* The same to be written, made if need be; NULL without memory. */
+struct conn_extra *conn_extend(struct conn *conn);
+/* Frees it. */
+void conn_release(struct conn *conn);
+/* Counts bytes that were not inspected; for want of memory: marks the flow, too. Without memory for
+ * the count itself that mark is all there is. */
 void conn_lose(struct conn *conn, enum lost reason, uint64_t n_bytes);

@@ -3,6 +3,7 @@
  * They add to what the nouns hold, name it, or walk along it; whatever decides something is
  * elsewhere. */
 #include "sensor/base/bytes.h"
+#include "sensor/base/mem.h"
 #include "sensor/core/conn.h"
 #include "sensor/core/place.h"
 #include "sensor/core/sighting.h"
@@ -10,11 +11,34 @@
 #include "sensor/core/stats.h"
 #include "sensor/core/tx.h"
 
+const struct conn_extra *conn_extra(const struct conn *conn)
+{
+    static const struct conn_extra none;
+    return conn->extra != NULL ? conn->extra : &none;
+}
+
+struct conn_extra *conn_extend(struct conn *conn)
+{
+    if (conn->extra == NULL) {
+        conn->extra = mem_alloc(sizeof(*conn->extra));
+    }
+    return conn->extra;
+}
+
+void conn_release(struct conn *conn)
+{
+    mem_free(conn->extra);
+    conn->extra = NULL;
+}
+
 void conn_lose(struct conn *conn, enum lost reason, uint64_t n_bytes)
 {
     CHECK(reason < LOST_N);
-    conn->lost[reason] += n_bytes;
-    conn->marks |= reason == LOST_MEMORY ? CONN_MEMORY : 0U;
+    struct conn_extra *extra = conn_extend(conn);
+    if (extra != NULL) {
+        extra->lost[reason] += n_bytes;
+    }
+    conn->marks |= reason == LOST_MEMORY || extra == NULL ? CONN_MEMORY : 0U;
 }
 
 static const struct kept_field *first_of(const struct kept_field *at, enum field_id id)
@@ -32,7 +56,7 @@ const struct kept_field *tx_field(const struct tx *tx, enum field_id id)
 
 const struct kept_field *tx_next_field(const struct kept_field *at)
 {
-    return first_of(at->next, at->id);
+    return first_of(at->next, (enum field_id)at->id);
 }
 
 struct source_stats source_sum_ports(const struct source *s,

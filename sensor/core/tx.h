@@ -18,14 +18,14 @@ enum tx_flag {
 /* A field that the transaction keeps a copy of. */
 struct kept_field {
     struct kept_field *next;
-    enum field_id id;
-    enum direction dir;
-    struct span item;
-    struct span value;
-    struct span tail; /* of a request header that was cut here: as many of its last bytes */
+    uint16_t id; /* enum field_id */
+    uint8_t dir; /* enum direction */
     bool cut;
     bool truncated; /* its end was never seen */
     bool odd;       /* its line is malformed */
+    struct span item;
+    struct span value;
+    struct span tail; /* of a request header that was cut here: as many of its last bytes */
 };
 
 /* A request and its response, or a mail. Made and owned by the pipeline, in an arena of its own

@@ -331,7 +331,7 @@ static void find_in_received(const struct client_policy *p, const struct tx *tx,
 /* A mail's, behind `client`, whom proxies told, or nobody yet. */
 static void find_in_mail(const struct client_policy *p, const struct tx *tx, struct client *client)
 {
-    const struct addr *told = &tx->conn->xclient;
+    const struct addr *told = &conn_extra(tx->conn)->xclient;
     if (told->family == 0 || step(p, told, "xclient", client)) {
         find_in_received(p, tx, client);
     }
@@ -339,7 +339,7 @@ static void find_in_mail(const struct client_policy *p, const struct tx *tx, str
 
 bool client_find(const struct client_policy *p, const struct tx *tx, struct client *ret_client)
 {
-    const struct addr *told = &tx->conn->told_client;
+    const struct addr *told = &conn_extra(tx->conn)->told_client;
     struct client client = {0};
     if (!client_trusts(p, &tx->conn->addr[TO_SERVER])) {
         return false;

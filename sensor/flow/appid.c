@@ -152,9 +152,12 @@ static void name_conn(struct appid *a, struct conn *conn, const ndpi_protocol *p
                 p->app_protocol != NDPI_PROTOCOL_UNKNOWN && p->app_protocol != p->master_protocol;
     uint16_t master =
         p->master_protocol != NDPI_PROTOCOL_UNKNOWN ? p->master_protocol : p->app_protocol;
-    conn->ndpi_proto =
-        both ? joined_name(a, master, p->app_protocol) : ndpi_get_proto_name(a->module, master);
-    conn->ndpi_category = ndpi_category_get_name(a->module, p->category);
+    struct conn_extra *extra = conn_extend(conn);
+    if (extra != NULL) {
+        extra->ndpi_proto =
+            both ? joined_name(a, master, p->app_protocol) : ndpi_get_proto_name(a->module, master);
+        extra->ndpi_category = ndpi_category_get_name(a->module, p->category);
+    }
     if (conn->app_proto == NULL && !conn->claimed && master < a->n_protocols) {
         conn->app_proto = a->lower[master];
     }

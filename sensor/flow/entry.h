@@ -54,23 +54,23 @@ struct flow {
     struct list timer;    /* in the wheel */
     uint64_t slot;        /* where in the wheel */
     uint64_t deadline_us; /* when it is to be looked at */
-    uint64_t placed_us;   /* its deadline when it got its place in the wheel */
     uint64_t touched_us;  /* clock of its latest packet */
     int64_t heap;         /* bytes that its packets took: its streams and all that its user keeps */
+    bool put_off;         /* its deadline changed since it got its place in the wheel */
     bool flipped;
-    bool mute;       /* the user had no memory for it */
-    bool reopened;   /* its SYN was seen, in the flow that had its ports before */
-    bool ended;      /* `reason` is known */
-    bool named;      /* nDPI need not be asked any more */
-    uint8_t n_asked; /* packets it was asked with */
+    bool mute;           /* the user had no memory for it */
+    bool reopened;       /* its SYN was seen, in the flow that had its ports before */
+    bool ended;          /* `reason` is known */
+    bool named;          /* nDPI need not be asked any more */
+    uint8_t n_asked;     /* packets it was asked with */
+    uint8_t reason;      /* enum close_reason */
+    uint32_t drops_told; /* bit set of enum drop_reason */
+    uint32_t generation; /* counts flows that began at the same time on the same ports */
+    uint32_t network[2]; /* by side: key_network() of its first packet */
     struct side sides[2];
     struct conn conn;
     struct list rank;               /* in `embryonic` or `closed` of the table */
     struct ndpi_flow_struct *appid; /* its state, while it is asked */
-    enum close_reason reason;
-    uint32_t network[2]; /* by side: key_network() of its first packet */
-    unsigned drops_told; /* bit set of enum drop_reason */
-    unsigned generation; /* counts flows that began at the same time on the same ports */
 };
 
 enum { UPSTREAM_IFACES = 64 };

@@ -43,12 +43,14 @@ void flow_lose(struct flow_table *t, struct flow *f, enum direction dir, uint64_
     bool hole = reason == LOST_GAP || reason == LOST_MEMORY;
     conn_lose(c, reason, n_bytes);
     stats_add(t->stats, (enum stat_id)(STAT_LOST_GAP + reason), n_bytes);
-    if (reason == c->opaque_reason && c->opaque) {
+    if (c->opaque && reason == (enum lost)c->opaque_reason) {
         stats_add(t->stats, STAT_PAYLOAD_BYTES, n_bytes);
         return;
     }
     if (hole) {
-        c->gap_bytes[dir] += n_bytes;
+        if (c->extra != NULL) {
+            c->extra->gap_bytes[dir] += n_bytes; /* made for the loss just told */
+        }
         c->marks |= CONN_GAP;
         stats_add(t->stats, STAT_TCP_REASSEMBLY_GAP, 1);
     } else {
@@ -69,7 +71,7 @@ void flow_give(struct flow_table *t, struct flow *f, enum direction dir, struct 
         conn_lose(c, LOST_MEMORY, bytes.len);
         stats_add(t->stats, STAT_LOST_MEMORY, bytes.len);
     } else if (c->opaque) {
-        flow_lose(t, f, dir, bytes.len, c->opaque_reason);
+        flow_lose(t, f, dir, bytes.len, (enum lost)c->opaque_reason);
     } else {
         stats_add(t->stats, STAT_PAYLOAD_BYTES, bytes.len);
         t->user.ops->data(t->user.ctx, c, dir, bytes);
@@ -132,6 +134,7 @@ static void free_flow(struct flow_table *t, struct flow **f)
     tcp_free(t, *f);
     appid_forget(t, *f);
     free_tunnel(t, *f);
+    conn_release(&(*f)->conn);
     guard_remember(t, *f);
     if (t->latest == *f) {
         t->latest = NULL;
@@ -330,7 +333,7 @@ size_t flow_table_n(const struct flow_table *t)
 void flow_set_state(struct flow_table *t, struct flow *f, enum conn_state state)
 {
     list_remove(&f->rank);
-    f->conn.state = state;
+    f->conn.state = (uint8_t)state;
     if (state == CONN_NEW) {
         list_add_tail(&t->embryonic, &f->rank);
     } else if (state == CONN_CLOSED) {
@@ -347,7 +350,7 @@ static uint64_t idle_timeout(const struct flow_table *t, const struct flow *f)
     if (c->proto != IP_PROTO_TCP) {
         return t->limits.other_us;
     }
-    switch (c->state) {
+    switch ((enum conn_state)c->state) {
     case CONN_NEW:
         return t->limits.tcp_new_us;
     case CONN_ESTABLISHED:
@@ -505,7 +508,7 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
     t->current = f;
     keep_tunnel(t, f, h->tunnel);
     count_new(t, f, h);
-    f->conn.verdict = guard_first_verdict(t, f, h);
+    f->conn.verdict = (uint8_t)guard_first_verdict(t, f, h);
     f->mute = t->user.ops->open(t->user.ctx, &f->conn) < 0;
     update_gauges(t);
     return f;
@@ -600,7 +603,7 @@ static void rule_open(struct flow_table *t, struct flow *f, const struct packet 
                       const struct headers *h, struct ruling *r)
 {
     int64_t before = mem_in_use();
-    uint64_t lost = f->conn.lost[LOST_MEMORY];
+    uint64_t lost = conn_extra(&f->conn)->lost[LOST_MEMORY];
     bool flipped = f->flipped;
     t->freed = 0;
     t->current = f;
@@ -613,7 +616,7 @@ static void rule_open(struct flow_table *t, struct flow *f, const struct packet 
         guard_judge(t, f);
     }
     guard_turn(f, flipped, r);
-    if (f->mute || f->conn.lost[LOST_MEMORY] > lost) {
+    if (f->mute || conn_extra(&f->conn)->lost[LOST_MEMORY] > lost) {
         guard_uninspected(t, f);
     }
     guard_rule(t, f, r);
@@ -769,7 +772,9 @@ void flow_swap(struct conn *conn)
     conn->tcp_flags[1] = flags;
     swap_u64(conn->packets);
     swap_u64(conn->bytes);
-    swap_u64(conn->gap_bytes);
+    if (conn->extra != NULL) {
+        swap_u64(conn->extra->gap_bytes);
+    }
     if (conn->tunnel != NULL) {
         turn_tunnel(conn->tunnel);
     }

@@ -71,7 +71,7 @@ static void place(struct wheel *w, struct flow *f)
     slot = slot - w->now < N_SLOTS ? slot : w->now + N_SLOTS - 1;
     w->nearest = slot < w->nearest ? slot : w->nearest;
     f->slot = slot;
-    f->placed_us = f->deadline_us;
+    f->put_off = false;
     list_add_tail(&w->slots[slot % N_SLOTS], &f->timer);
 }
 
@@ -83,6 +83,7 @@ static bool may_stay(const struct wheel *w, const struct flow *f, uint64_t slot)
 
 void wheel_set(struct wheel *w, struct flow *f, uint64_t deadline_us)
 {
+    f->put_off = f->put_off || f->deadline_us != deadline_us;
     f->deadline_us = deadline_us;
     if (f->timer.next != NULL && may_stay(w, f, slot_of(deadline_us))) {
         return;
@@ -164,7 +165,7 @@ static struct flow *first_of_slot(struct wheel *w, uint64_t slot)
 {
     struct list *head = &w->slots[slot % N_SLOTS];
     struct list *link = list_first(head);
-    while (link != NULL && flow_of(link)->deadline_us != flow_of(link)->placed_us) {
+    while (link != NULL && flow_of(link)->put_off) {
         list_remove(link);
         place(w, flow_of(link));
         link = list_first(head);

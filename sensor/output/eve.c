@@ -232,33 +232,34 @@ static void add_marks(struct json *j, const struct conn *conn)
     json_array_end(j);
 }
 
-static bool has_figures(const struct conn *conn)
+static bool has_figures(const struct conn_extra *extra)
 {
-    bool any = conn->gap_bytes[0] + conn->gap_bytes[1] > 0;
+    bool any = extra->gap_bytes[0] + extra->gap_bytes[1] > 0;
     for (size_t i = 0; i < LOST_N; i++) {
-        any = any || conn->lost[i] > 0;
+        any = any || extra->lost[i] > 0;
     }
     return any;
 }
 
 static void add_figures(struct json *j, const struct conn *conn)
 {
-    if (!has_figures(conn)) {
+    const struct conn_extra *extra = conn_extra(conn);
+    if (!has_figures(extra)) {
         return;
     }
     json_object(j, "flowints");
     for (unsigned i = 0; i < LOST_N; i++) {
         char key[64];
         (void)snprintf(key, sizeof(key), "bytes_not_inspected_%s", lost_name((enum lost)i));
-        if (conn->lost[i] > 0) {
-            json_number(j, key, conn->lost[i]);
+        if (extra->lost[i] > 0) {
+            json_number(j, key, extra->lost[i]);
         }
     }
-    if (conn->gap_bytes[TO_SERVER] > 0) {
-        json_number(j, "gap_bytes_toserver", conn->gap_bytes[TO_SERVER]);
+    if (extra->gap_bytes[TO_SERVER] > 0) {
+        json_number(j, "gap_bytes_toserver", extra->gap_bytes[TO_SERVER]);
     }
-    if (conn->gap_bytes[TO_CLIENT] > 0) {
-        json_number(j, "gap_bytes_toclient", conn->gap_bytes[TO_CLIENT]);
+    if (extra->gap_bytes[TO_CLIENT] > 0) {
+        json_number(j, "gap_bytes_toclient", extra->gap_bytes[TO_CLIENT]);
     }
     json_object_end(j);
 }
@@ -315,7 +316,7 @@ void eve_metadata(struct eve *e, struct json *j, const struct conn *conn,
     bool any_var = eve_wants(e, LAYOUT_CONTEXT) && places != NULL &&
                    (place_is_known(places->source) || place_is_known(places->destination) ||
                     place_is_known(places->client_place) || places->client != NULL);
-    bool any_else = conn->marks != 0 || j->cut || has_figures(conn);
+    bool any_else = conn->marks != 0 || j->cut || has_figures(conn_extra(conn));
     if (!any_else && !any_var) {
         return;
     }

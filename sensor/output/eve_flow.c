@@ -76,10 +76,10 @@ static void add_tcp(struct json *j, const struct conn *conn)
         }
     }
     json_text(j, "state", state_name(conn->state));
-    if (conn->gap_bytes[TO_SERVER] > 0) {
+    if (conn_extra(conn)->gap_bytes[TO_SERVER] > 0) {
         json_bool(j, "ts_gap", true);
     }
-    if (conn->gap_bytes[TO_CLIENT] > 0) {
+    if (conn_extra(conn)->gap_bytes[TO_CLIENT] > 0) {
         json_bool(j, "tc_gap", true);
     }
     json_object_end(j);
@@ -88,11 +88,12 @@ static void add_tcp(struct json *j, const struct conn *conn)
 /* What nDPI said, on flows where it was asked. Where a decoder knew better later it is left out. */
 static void add_ndpi(struct json *j, const struct conn *conn)
 {
-    if (conn->ndpi_proto != NULL && !conn->claimed) {
+    const struct conn_extra *extra = conn_extra(conn);
+    if (extra->ndpi_proto != NULL && !conn->claimed) {
         json_object(j, "ndpi");
-        json_text(j, "proto", conn->ndpi_proto);
-        if (conn->ndpi_category != NULL) {
-            json_text(j, "category", conn->ndpi_category);
+        json_text(j, "proto", extra->ndpi_proto);
+        if (extra->ndpi_category != NULL) {
+            json_text(j, "category", extra->ndpi_category);
         }
         json_object_end(j);
     }

@@ -74,8 +74,8 @@ static void expect_name(uint8_t proto, uint16_t port, struct span payload, const
     send_packet(&lab, proto, port, payload);
     CU_ASSERT_PTR_NOT_NULL_FATAL(lab.conn->app_proto);
     CU_ASSERT_STRING_EQUAL(lab.conn->app_proto, name);
-    CU_ASSERT_PTR_NOT_NULL(lab.conn->ndpi_proto);
-    CU_ASSERT_PTR_NOT_NULL(lab.conn->ndpi_category);
+    CU_ASSERT_PTR_NOT_NULL(conn_extra(lab.conn)->ndpi_proto);
+    CU_ASSERT_PTR_NOT_NULL(conn_extra(lab.conn)->ndpi_category);
     size_t memory = flow_table_memory(lab.table);
     send_packet(&lab, proto, port, payload);
     CU_ASSERT_EQUAL(flow_table_memory(lab.table), memory);
@@ -103,7 +103,7 @@ static void a_port_alone_is_no_name(void)
         send_packet(&lab, IP_PROTO_TCP, 389, SPAN("\x01\x02 nothing that is known \xff"));
     }
     CU_ASSERT_PTR_NULL(lab.conn->app_proto);
-    CU_ASSERT_PTR_NULL(lab.conn->ndpi_proto);
+    CU_ASSERT_PTR_NULL(conn_extra(lab.conn)->ndpi_proto);
     CU_ASSERT(flow_table_memory(lab.table) < while_asked);
     lab_stop(&lab);
 }
@@ -115,10 +115,10 @@ static void the_order_of_segments_does_not_matter(void)
     start(&lab);
     lab_open(&lab, 0);
     lab_to_server(&lab, 122, "\001\002 nothing that is known");
-    CU_ASSERT_PTR_NULL(lab.conn->ndpi_proto);
+    CU_ASSERT_PTR_NULL(conn_extra(lab.conn)->ndpi_proto);
     lab_to_server(&lab, 101, "SSH-2.0-OpenSSH_9.2\r\n");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(lab.conn->ndpi_proto);
-    CU_ASSERT_STRING_EQUAL(lab.conn->ndpi_proto, "SSH");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(conn_extra(lab.conn)->ndpi_proto);
+    CU_ASSERT_STRING_EQUAL(conn_extra(lab.conn)->ndpi_proto, "SSH");
     lab_stop(&lab);
 }
 
@@ -137,7 +137,7 @@ static void flows_that_a_decoder_claims_are_not_asked_about(void)
     lab.on_data = claim;
     send_packet(&lab, IP_PROTO_TCP, 2222, SPAN("SSH-2.0-OpenSSH_9.2\r\n"));
     CU_ASSERT_STRING_EQUAL(lab.conn->app_proto, "ours");
-    CU_ASSERT_PTR_NULL(lab.conn->ndpi_proto);
+    CU_ASSERT_PTR_NULL(conn_extra(lab.conn)->ndpi_proto);
     lab_stop(&lab);
 }
 

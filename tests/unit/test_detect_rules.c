@@ -211,7 +211,7 @@ static void more_marks_than_a_flow_bears_are_counted(void)
     sbuf_add_byte(&rules, 0);
     bench_start(&b, (const char *)rules.data);
     request(&b, "GET /x HTTP/1.1\r\n\r\n");
-    CU_ASSERT_EQUAL(b.conn.n_flowbits, CONN_FLOWBITS_MAX);
+    CU_ASSERT_EQUAL(conn_extra(&b.conn)->n_flowbits, CONN_FLOWBITS_MAX);
     CU_ASSERT_EQUAL(stats_get(&b.stats, STAT_FLOWBITS_LOST), 2);
     expect_nothing(&b, "noalert");
     bench_stop(&b);

@@ -203,8 +203,8 @@ static void a_proxy_header_counts_as_the_nearest_hop(void)
     };
     struct client_policy *p = policy();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct conn conn = {.addr[TO_SERVER] = addr(cases[i].source),
-                            .told_client = addr(cases[i].told)};
+        struct conn_extra extra = {.told_client = addr(cases[i].told)};
+        struct conn conn = {.addr[TO_SERVER] = addr(cases[i].source), .extra = &extra};
         struct kept_field header = {.id = FIELD_HTTP_REQUEST_HEADER,
                                     .item = SPAN("x-forwarded-for")};
         struct tx tx = {.conn = &conn};
@@ -282,12 +282,13 @@ static void relays_are_passed_as_far_as_they_are_trusted(void)
     };
     struct client_policy *p = policy();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct conn conn = {.addr[TO_SERVER] = addr(cases[i].source)};
+        struct conn_extra extra = {0};
+        struct conn conn = {.addr[TO_SERVER] = addr(cases[i].source), .extra = &extra};
         struct kept_field older = {.id = FIELD_EMAIL_RECEIVED};
         struct kept_field newest = {.id = FIELD_EMAIL_RECEIVED};
         struct tx tx = {.conn = &conn};
         if (cases[i].xclient != NULL) {
-            CU_ASSERT(xclient_addr(span_str(cases[i].xclient), &conn.xclient));
+            CU_ASSERT(xclient_addr(span_str(cases[i].xclient), &extra.xclient));
         }
         if (cases[i].newest != NULL) {
             newest.value = span_str(cases[i].newest);

@@ -201,6 +201,7 @@ static size_t count(const char *what)
 static void end(struct scene *s)
 {
     s->user.ops->close(s->user.ctx, &s->conn, CLOSE_FIN);
+    conn_release(&s->conn);
     pipeline_free(&s->pipeline);
     writer_free(&s->writer);
     eve_free(&s->report.eve);
@@ -284,7 +285,7 @@ static void what_waits_for_its_end_is_judged_before_its_packet_goes_on(void)
         give(&s, TO_SERVER, rows[i].rest);
         s.user.ops->judge(s.user.ctx, &s.conn);
         CU_ASSERT_EQUAL(s.conn.verdict, VERDICT_DROP);
-        CU_ASSERT_EQUAL(s.conn.blocked_number, s.conn.number);
+        CU_ASSERT_EQUAL(conn_extra(&s.conn)->blocked_number, s.conn.number);
         end(&s);
         CU_ASSERT_EQUAL(count(ALERT), 1); /* it is not found again at the end */
         CU_ASSERT_EQUAL(count("\"action\":\"blocked\""), 1);
@@ -510,7 +511,7 @@ static void a_proxy_header_is_passed_and_its_client_told(void)
     begin(&s, rules);
     give(&s, TO_SERVER, "PROXY TCP4 203.0.113.50 192.0.2.4 5000 80\r\n" GET(ATTACK));
     give(&s, TO_CLIENT, "HTTP/1.1 204 No Content\r\n\r\n");
-    CU_ASSERT(addr_equal(&s.conn.told_client, &told));
+    CU_ASSERT(addr_equal(&conn_extra(&s.conn)->told_client, &told));
     end(&s);
     CU_ASSERT_EQUAL(count("\"field\":\"http.user_agent\""), 1);
     CU_ASSERT_EQUAL(count("\"status\":204"), 2); /* in alert and http */

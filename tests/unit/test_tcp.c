@@ -60,8 +60,8 @@ static void gap_is_told_once_the_receiver_has_what_we_lack(void)
     lab_server_acks(&lab, 110);
     CU_ASSERT_STRING_EQUAL(lab_log(&lab), "open >\"abc\" >gap3:gap >\"ghi\" ");
     lab_to_server(&lab, 110, "jkl");
-    CU_ASSERT_EQUAL(lab.conn->gap_bytes[TO_SERVER], 3);
-    CU_ASSERT_EQUAL(lab.conn->lost[LOST_GAP], 3);
+    CU_ASSERT_EQUAL(conn_extra(lab.conn)->gap_bytes[TO_SERVER], 3);
+    CU_ASSERT_EQUAL(conn_extra(lab.conn)->lost[LOST_GAP], 3);
     CU_ASSERT((lab.conn->marks & CONN_GAP) != 0);
     expect(&lab, "open >\"abc\" >gap3:gap >\"ghijkl\" close:end ");
 }
@@ -481,7 +481,7 @@ static void snap_length_is_told_behind_what_was_captured(void)
     lab_shoot(&lab, &(struct shot){
                         .seq = 114, .ack = 501, .flags = TCP_ACK, .text = "def", .missing = 2});
     CU_ASSERT((lab.conn->marks & (CONN_SNAPLEN | CONN_GAP)) == CONN_SNAPLEN);
-    CU_ASSERT_EQUAL(lab.conn->lost[LOST_SNAPLEN], 14);
+    CU_ASSERT_EQUAL(conn_extra(lab.conn)->lost[LOST_SNAPLEN], 14);
     expect(&lab, "open >\"abc\" >gap10:snaplen >\"def\" >gap2:snaplen >\"jkl\" >gap2:snaplen "
                  "close:end ");
 }
@@ -503,8 +503,8 @@ static void opaque_flow_is_counted_and_not_delivered(void)
     lab_to_client(&lab, 504, "xyz");
     lab_to_client(&lab, 501, "uvw");
     lab_to_server(&lab, 104, "def");
-    CU_ASSERT_EQUAL(lab.conn->lost[LOST_TLS], 9);
-    CU_ASSERT_EQUAL(lab.conn->gap_bytes[TO_CLIENT], 0);
+    CU_ASSERT_EQUAL(conn_extra(lab.conn)->lost[LOST_TLS], 9);
+    CU_ASSERT_EQUAL(conn_extra(lab.conn)->gap_bytes[TO_CLIENT], 0);
     expect(&lab, "open >\"abc\" close:end ");
 }
 
@@ -515,7 +515,7 @@ static void flow_without_memory_is_counted_and_mute(void)
     lab.refuse = true;
     lab_open(&lab, 0);
     lab_to_server(&lab, 101, "abc");
-    CU_ASSERT_EQUAL(lab.conn->lost[LOST_MEMORY], 3);
+    CU_ASSERT_EQUAL(conn_extra(lab.conn)->lost[LOST_MEMORY], 3);
     expect(&lab, "open close:end ");
 }
 
