@@ -384,7 +384,7 @@ static void data(void *state, const struct emit *emit, enum direction dir, struc
         } else if (dir == TO_SERVER) {
             take_to_server(s, &bytes);
         } else if (answers_in_tls(s, bytes)) {
-            smtp_opaque(s, span_of(NULL, 0));
+            smtp_opaque(s, bytes);
         } else {
             take_line(s, TO_CLIENT, &bytes);
         }

@@ -129,6 +129,17 @@ static enum probe ask_decoders(bool datagram, struct span first, enum direction 
     return best;
 }
 
+/* What a decoder left unread when it said that the flow had become opaque; what comes later the
+ * flow table counts. Not within the call: how much it is depends on how the bytes were cut, and
+ * events that end there must not. */
+static void count_unread(struct flow_app *app)
+{
+    if (app->n_uncounted > 0) {
+        pipeline_lose(app, (enum lost)app->conn->opaque_reason, app->n_uncounted);
+        app->n_uncounted = 0;
+    }
+}
+
 /* A datagram goes in as a message of a stream does: behind its length. */
 static void give(struct flow_app *app, struct reading *r, enum direction dir, struct span bytes)
 {
@@ -137,6 +148,7 @@ static void give(struct flow_app *app, struct reading *r, enum direction dir, st
         r->decoder->data(r->state, &r->emit, dir, span_of(len, sizeof(len)));
     }
     r->decoder->data(r->state, &r->emit, dir, bytes);
+    count_unread(app);
 }
 
 /* What the reading now at work left unread is no other one's either. */

@@ -192,6 +192,7 @@ static void emit_opaque(void *ctx, enum lost reason, struct span rest)
     r->app->conn->opaque = true;
     r->app->conn->opaque_reason = (uint8_t)reason;
     r->app->n_unread = rest.len;
+    r->app->n_uncounted = rest.len;
     if (reason == LOST_STARTTLS) {
         r->app->conn->marks |= CONN_STARTTLS;
     }

@@ -47,6 +47,7 @@ struct flow_app {
     bool after_gap[2];
     bool unsure;     /* where messages of the client begin is guessed, until the server answers */
     size_t n_unread; /* of the data call that is running: its end, when the flow became opaque */
+    size_t n_uncounted; /* of that: not yet counted as lost */
     bool ended[2];
     struct tx_slot *raw[2]; /* bytes that no decoder reads, scanned as they are */
     uint64_t anomalies;     /* of the flow, reported once each */

@@ -31,8 +31,8 @@ struct emit_ops {
     /* Who is at the client's end, as a proxy in front of the flow told it. */
     void (*client)(void *ctx, const struct addr *addr);
     /* The flow has become unreadable for good (TLS): no more data calls are wanted. `rest` is the
-     * end of the bytes now being given that was not read: other readings do not get it either.
-     * Empty where no other reading takes this direction. */
+     * end of the bytes now being given that was not read: it counts as lost, and other readings do
+     * not get it either. */
     void (*opaque)(void *ctx, enum lost reason, struct span rest);
     /* `flags`: TX_CUT or 0. tx is gone after this. */
     void (*tx_end)(void *ctx, struct tx *tx, unsigned flags);

@@ -121,6 +121,19 @@ def without_marks(event, marks):
     return event
 
 
+def without_client(event):
+    """Without who the client is, as proxies told it: they are believed only where it was seen that
+    a message begins. What is known of the source goes by the client, too."""
+    context = event.get("alert", {}).get("context", {})
+    for named in (context, event.get("alert", {}), event):
+        named.pop("client", None)
+        named.pop("xff", None)
+    metadata = event.get("metadata", {})
+    metadata["flowvars"] = [var for var in metadata.get("flowvars", [])
+                            if not any(key.startswith(("src_", "client_")) for key in var)]
+    return event
+
+
 def told(event):
     return json.dumps(event, sort_keys=True)
 
@@ -253,7 +266,7 @@ def without_handshake(lab, name):
     def view(event):
         if event["event_type"] in ("stats", "flow"):
             return None
-        return without_marks(pruned(event), ("midstream",))
+        return without_client(without_marks(pruned(event), ("midstream",)))
     compare(base_of(lab, name), after, view)
 
 
