@@ -19,6 +19,7 @@ enum {
     SID_TOUCHED = 9000401,
     SID_ALARM = 9000402,
     SID_SCANNER = 9000403,
+    SID_SELFTEST = 9000404,
     SEVERE = 1,
     SLIGHT = 3,
     EXPECTED = 4,
@@ -41,6 +42,7 @@ struct decoys {
     struct decoy_tls *tls;
     const char *tls_words;
     bool has_certificate; /* that was given */
+    struct selftest *selftest;
     struct arena *arena;
     struct net_addrs home;
     bool home_is_any;
@@ -209,6 +211,7 @@ static void make_signatures(struct decoys *d, const struct config *c)
         .inside = named(SID_TOUCHED, SEVERE, SPAN("Honeypot touched")),
         .alarm = named(SID_ALARM, SEVERE, SPAN("Honeypot touched from inside")),
         .scanner = named(SID_SCANNER, EXPECTED, SPAN("Honeypot touched by a known scanner")),
+        .selftest = named(SID_SELFTEST, EXPECTED, SPAN("Honeypot self-test")),
     };
     d->signatures.alarm.limit = (struct signature_limit){
         .kind = SIGNATURE_LIMIT_FIRST,
@@ -341,6 +344,16 @@ const struct persona *const *decoys_personas(const struct decoys *d)
 const struct decoy_signatures *decoys_signatures(const struct decoys *d)
 {
     return &d->signatures;
+}
+
+void decoys_set_selftest(struct decoys *d, struct selftest *test)
+{
+    d->selftest = test;
+}
+
+struct selftest *decoys_selftest(const struct decoys *d)
+{
+    return d->selftest;
 }
 
 void decoys_learn(struct decoys *d, const struct decoy_listeners *listeners)

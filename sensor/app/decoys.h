@@ -11,6 +11,7 @@
 /* The decoys of a run: where to listen, posing as what, and what a touch of one is called. Made at
  * the start, then only read. */
 struct decoys;
+struct selftest;
 
 /* As options and configuration name them: networks without a listener, and of a honeypot the
  * listeners; without any name the usual ones. 0, or a negative errno
@@ -38,6 +39,10 @@ const struct persona *const *decoys_personas(const struct decoys *d);
 /* The ports are open: events name listeners as these do. */
 void decoys_learn(struct decoys *d, const struct decoy_listeners *listeners);
 
+/* The probes through its listeners; NULL: none are sent. The caller's, who outlives the flows. */
+void decoys_set_selftest(struct decoys *d, struct selftest *test);
+struct selftest *decoys_selftest(const struct decoys *d);
+
 /* What the flow touched, or NULL. */
 const struct decoy *decoys_touched(const struct decoys *d, const struct conn *conn);
 /* Whether somebody inside touched it: an address of HOME_NET; where that says "any", one that is
@@ -54,5 +59,6 @@ struct decoy_signatures {
     struct signature inside;
     struct signature alarm;
     struct signature scanner;
+    struct signature selftest; /* what was found in a probe of our own */
 };
 const struct decoy_signatures *decoys_signatures(const struct decoys *d);

@@ -71,6 +71,8 @@ static const struct option_row rows[] = {
     {'T', "test", NULL, DO(ACTION_TEST),
      "check configuration, rules, databases, inputs and output; start nothing"},
     {0, "wait", NULL, FLAG_OF(wait), "wait for interfaces that are not there, or that go away"},
+    {0, "honeypot-selftest", NULL, FLAG_OF(selftest),
+     "honeypot: send a probe through each listener at the start, and end when one is not seen"},
     {'q', "quiet", NULL, FLAG_OF(quiet), "no progress, no sum at the end; errors only"},
     {0, "init-errors-fatal", NULL, FLAG_OF(init_errors_fatal),
      "do not start when any rule has a mistake"},
@@ -321,6 +323,10 @@ static void check_honeypot(const struct options *o, size_t n_kinds, struct errbu
     if (o->honeypot && o->filter != NULL) {
         errbuf_add(err, "a filter expression does not go with honeypot; '%s' is no option",
                    o->filter);
+    }
+    if (!o->honeypot && o->selftest) {
+        errbuf_add(err, "--honeypot-selftest goes with honeypot: jndiwatch honeypot "
+                        "--honeypot-selftest");
     }
     if (!o->honeypot && o->listen.n > 0) {
         errbuf_add(err, "--listen goes with honeypot: jndiwatch honeypot --listen %s",

@@ -38,6 +38,7 @@ struct options {
     bool without_geo;              /* no option: databases are another's business */
     bool quiet;                    /* -q */
     bool wait;                     /* --wait */
+    bool selftest;                 /* --honeypot-selftest */
     bool init_errors_fatal;        /* --init-errors-fatal */
 };
 

@@ -4,6 +4,7 @@
  * after the finding: that moment depends on the flow alone, so the output is the same at any number
  * of workers. What two readings of a flow find alike is told once. */
 #include "sensor/app/pipeline_parts.h"
+#include "sensor/app/touch.h"
 #include "sensor/base/hash.h"
 #include "sensor/base/mem.h"
 
@@ -17,6 +18,9 @@ static void write_waiting(struct pipeline *p, struct tx_slot *slot, uint64_t clo
 {
     for (; slot->waiting != NULL; slot->waiting = slot->waiting->next) {
         report_alert(&p->options.report, &slot->tx, slot->waiting, clock_us);
+        if (slot->tx.conn->selftest) {
+            touch_probe_told(p->options.decoys, slot->tx.conn);
+        }
     }
     slot->tx.alert_due_us = 0;
     list_remove(&slot->due);
@@ -87,7 +91,9 @@ static void rule(const struct pipeline *p, struct conn *conn, const struct findi
 void pipeline_opened(void *ctx, const struct tx *tx, enum field_id field, uint64_t n)
 {
     struct pipeline *p = ctx;
-    report_opened(&p->options.report, tx, field, n);
+    if (!tx->conn->selftest) {
+        report_opened(&p->options.report, tx, field, n);
+    }
 }
 
 void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
@@ -96,8 +102,11 @@ void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
     struct tx_slot *slot = tx_slot_of(tx);
     struct conn *conn = tx->conn;
     struct flow_app *app = conn->app;
+    if (conn->selftest) {
+        touch_mark_probe(p->options.decoys, f);
+    }
     bool told = told_before(app, f);
-    if (told && ((tx->flags & TX_ALTERNATE) != 0 || app->judged_start)) {
+    if (told && (conn->selftest || (tx->flags & TX_ALTERNATE) != 0 || app->judged_start)) {
         return;
     }
     if (p->options.evidence != NULL) {

@@ -165,12 +165,29 @@ static void feed_watchdog(struct sensor *s, uint64_t watchdog_us)
     }
 }
 
+/* A honeypot is ready once its probes came back; false when one did not. */
+static bool tend_selftest(struct sensor *s, struct errbuf *err)
+{
+    if (s->selftest == NULL || s->tested) {
+        return true;
+    }
+    enum selftest_state state = selftest_state(s->selftest, err);
+    s->tested = state == SELFTEST_PASSED;
+    if (s->tested) {
+        notify_ready();
+        log_notice("honeypot: self-test passed");
+    }
+    return state != SELFTEST_FAILED;
+}
+
 /* Workers do what there is to do; here is what they have no right or no reason to do. */
 static enum source_status loop_live(struct sensor *s, struct errbuf *err)
 {
     uint64_t watchdog_us = notify_watchdog_us();
-    notify_ready();
-    while (!signals_stopped() && !patrol_ended(s->patrol)) {
+    if (s->selftest == NULL) {
+        notify_ready();
+    }
+    while (!signals_stopped() && !patrol_ended(s->patrol) && tend_selftest(s, err)) {
         uint64_t now = clock_wall_us();
         uint64_t packets = patrol_clock_us(s->patrol);
         s->clock_us = now > packets ? now : packets;

@@ -90,6 +90,16 @@ int run_open_evidence(struct sensor *s, struct errbuf *err)
     return rc;
 }
 
+static int start_selftest(struct sensor *s, bool tls, struct errbuf *err)
+{
+    const struct decoy_plan *plan = decoys_plan(s->decoys);
+    const struct selftest_needs needs = {
+        .spots = plan->spots, .n_spots = plan->n_spots, .tls = tls, .privs = &s->privs};
+    int rc = selftest_start(&needs, &s->selftest, err);
+    decoys_set_selftest(s->decoys, s->selftest);
+    return rc;
+}
+
 /* First of all: what is opened later is none of its business. */
 int run_start_honeypot(struct sensor *s, struct errbuf *err)
 {
@@ -98,7 +108,12 @@ int run_start_honeypot(struct sensor *s, struct errbuf *err)
         .privs = &s->privs,
         .sandbox = s->snapshot->config.rights_sandbox,
     };
-    return s->options->honeypot ? keeper_start(&s->keeper, s->feeds.sources[0], &needs, err) : 0;
+    if (!s->options->honeypot) {
+        return 0;
+    }
+    bool tls = decoys_tls(s->decoys) != NULL; /* which the keeper takes along */
+    int rc = keeper_start(&s->keeper, s->feeds.sources[0], &needs, err);
+    return rc == 0 && s->options->selftest ? start_selftest(s, tls, err) : rc;
 }
 
 static void stop_by_command(void *ctx)
@@ -273,5 +288,6 @@ void run_close(struct sensor *s)
     eve_free(&s->eve);
     feeds_close(&s->feeds);
     keeper_end(&s->keeper);
+    selftest_free(&s->selftest);
     decoys_free(&s->decoys);
 }

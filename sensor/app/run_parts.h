@@ -12,6 +12,7 @@
 #include "sensor/app/privs.h"
 #include "sensor/app/reload.h"
 #include "sensor/app/run.h"
+#include "sensor/app/selftest.h"
 #include "sensor/app/survey.h"
 #include "sensor/base/sbuf.h"
 #include "sensor/codec/charset.h"
@@ -37,6 +38,8 @@ struct sensor {
     struct redact redact;          /* what events do not tell */
     struct decoys *decoys;         /* NULL: no honeypot */
     struct keeper keeper;          /* of the honeypot's processes */
+    struct selftest *selftest;     /* of its listeners; NULL: none */
+    bool tested;                   /* it has passed */
     uint64_t n_restarts;           /* of the one that listens */
     struct privs privs;            /* who it is to be */
     struct charset_hold *charsets; /* for workers that open no files */

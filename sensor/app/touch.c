@@ -1,6 +1,8 @@
 /* touch: the alerts of a decoy, which need no contents. */
 #include "sensor/app/touch.h"
 
+#include "sensor/app/selftest.h"
+
 static void tell(const struct report *report, struct conn *conn, const struct signature *signature)
 {
     struct tx tx = {.conn = conn, .dir = TO_SERVER};
@@ -14,11 +16,26 @@ static void tell(const struct report *report, struct conn *conn, const struct si
     report_alert(report, &tx, &finding, conn->clock_us);
 }
 
+void touch_mark_probe(const struct decoys *decoys, struct finding *finding)
+{
+    finding->signature = &decoys_signatures(decoys)->selftest;
+    finding->jndi = NULL;
+}
+
+void touch_probe_told(const struct decoys *decoys, const struct conn *conn)
+{
+    selftest_told(decoys_selftest(decoys), conn);
+}
+
 void touch_flow(const struct decoys *decoys, const struct report *report, struct conn *conn)
 {
     conn->decoy = decoys_touched(decoys, conn);
     if (conn->decoy == NULL) {
         return;
+    }
+    conn->selftest = selftest_knows(decoys_selftest(decoys), conn);
+    if (conn->selftest) {
+        return; /* what it sends is told, or the test fails */
     }
     const struct decoy_signatures *signatures = decoys_signatures(decoys);
     if (decoys_is_scanner(decoys, &conn->addr[TO_SERVER])) {

@@ -70,6 +70,7 @@ struct conn {
     bool opaque;       /* nothing in it can be inspected any more (TLS): the stream need not be put
                           together, and its payload counts as lost for opaque_reason */
     bool swapped;      /* first packet went to the client (mid-stream) */
+    bool selftest;     /* a probe of our own: what is found in it is no attack */
     bool has_evidence; /* its packets go to a capture file */
     unsigned marks;    /* enum conn_mark */
     uint32_t n_tx;     /* transactions begun */

@@ -167,6 +167,32 @@ void decoy_tls_free(struct decoy_tls **tls)
     *tls = NULL;
 }
 
+/* --- the other side
+ * ---------------------------------------------------------------------------------- */
+
+static void speak(SSL *ssl, struct span text)
+{
+    uint8_t piece[4096];
+    size_t n = 0;
+    if (SSL_connect(ssl) == 1 && SSL_write_ex(ssl, text.data, text.len, &n) == 1) {
+        while (SSL_read_ex(ssl, piece, sizeof(piece), &n) == 1) {
+        }
+        (void)SSL_shutdown(ssl);
+    }
+}
+
+void decoy_tls_ask(int fd, struct span text)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = context != NULL ? SSL_new(context) : NULL;
+    if (ssl != NULL && SSL_set_fd(ssl, fd) == 1) {
+        speak(ssl, text);
+    }
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    ERR_clear_error();
+}
+
 /* --- connections
  * ------------------------------------------------------------------------------------- */
 

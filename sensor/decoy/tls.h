@@ -35,6 +35,10 @@ bool decoy_tls_ended(const struct decoy_tls_link *link);
 /* Our side ends: appends the word about it. */
 void decoy_tls_end(struct decoy_tls_link *link, struct sbuf *to_send);
 
+/* The other side of it: says the text over a connected socket that blocks, and reads what is
+ * answered to the end. Whatever goes wrong, it just ends; certificates are not looked at. */
+void decoy_tls_ask(int fd, struct span text);
+
 /* Whether bytes begin a TLS connection (RFC 8446, section 5.1): a handshake record. */
 static inline bool decoy_tls_begins(struct span bytes)
 {

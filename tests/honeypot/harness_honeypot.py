@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import flows  # noqa: E402
 from harness import Skip, demand, expect, match_lines, of_type, replay, wait_for  # noqa: E402
 
-TOUCHED, ALARM, SCANNER = 9000401, 9000402, 9000403
+TOUCHED, ALARM, SCANNER, SELFTEST = 9000401, 9000402, 9000403, 9000404
 OUT = "out.json"
 LISTENS = re.compile(rb"honeypot: listens at (.*)")
 SPOT = re.compile(rb"(\w+):(\[[^]]*\]|[^:\[]*):(\d+) \((\S*)\)")

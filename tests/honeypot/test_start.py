@@ -9,10 +9,14 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 
 from harness_live import Cables, stop  # noqa: E402  first: it sets where the others are
-from harness_honeypot import EVERYWHERE, Honeypot  # noqa: E402
-from harness import arguments, expect, main  # noqa: E402
+from harness_honeypot import (  # noqa: E402
+    EVERYWHERE, SELFTEST, TOUCHED, Honeypot, alerts, get, has_tls, lookups)
+import flows  # noqa: E402
+from harness import (  # noqa: E402
+    Network, arguments, demand, expect, expect_refused, figure, main)
 
 ADDRESS = "192.0.2.1"
+TIME = ("--set", "volume.interval=1s")
 
 
 def captured_interfaces(lab):
@@ -41,7 +45,45 @@ def captured_interfaces(lab):
              before=cables.network.enter).stop()
 
 
+def every_listener_is_tested(lab):
+    """By one probe each, and one in TLS; none is an attack, or a touch."""
+    kinds = ["http:127.0.0.1:0", "smtp:127.0.0.1:0", "tcp:127.0.0.1:0", "syslog:127.0.0.1:0",
+             "http:*:0"]
+    pot = Honeypot(lab, "--honeypot-selftest", "--set", "volume.write=yes", *TIME, spots=kinds)
+    pot.run.wait_for(lambda: b"honeypot: self-test passed" in pot.run.err(), "the self-test")
+    get(pot.first, b"/", [b"X-A: " + flows.lookup("real")])
+    events = pot.stop(warnings=[EVERYWHERE])
+    tested = [event["in_iface"] for event in alerts(events, SELFTEST)]
+    wanted = [spot.name for spot in pot.spots for _ in range(1 + twice(lab, spot))]
+    demand(sorted(tested) == sorted(wanted), f"{tested}")
+    demand(all(event["alert"]["severity"] == 4 for event in alerts(events, SELFTEST)), "severe")
+    demand(len(lookups(events)) == 1 and len(alerts(events, TOUCHED)) == 1, "told as an attack")
+    demand(figure(events, "alert_attack") == 1, "counted as an attack")
+
+
+def twice(lab, spot):
+    return spot.kind == "http" and has_tls(lab)
+
+
+def a_test_that_fails(lab):
+    """Names the listener and ends: here nobody can come by loopback."""
+    network = Network(lab)
+    network.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")
+    network.ip("addr", "add", f"{ADDRESS}/24", "dev", "v0")
+    ended = lab.run("honeypot", "--honeypot-selftest", "--listen", "tcp:*:7", "-o", "out.json",
+                    "--set", "cache=none", "--user", "root", before=network.enter)
+    expect(ended, 4, r"^self-test: no event of the probe through listener 'tcp:\*:7': ")
+
+
+def only_of_honeypots(lab):
+    expect_refused(lab.run("-r", "x.pcap", "--honeypot-selftest", "-o", "-"),
+                   r"^--honeypot-selftest goes with honeypot: ")
+
+
 TESTS = [
+    ("every listener is tested", every_listener_is_tested),
+    ("a test that fails", a_test_that_fails),
+    ("only of honeypots", only_of_honeypots),
     ("captured interfaces", captured_interfaces),
 ]
 
