@@ -1,5 +1,5 @@
 """Sends many HTTP requests, attacks among them, cut and wrapped in every way, over real sockets
-and, for segments out of order, over a TCP of its own.
+and, for segments out of order and fragments, over a TCP of its own.
 
 usage: http_requests.py SERVER COUNT SEED. Writes {"url": [is_attack, what came back]} as JSON.
 """
@@ -103,7 +103,10 @@ class Segments:
         total = sum(struct.unpack(f"!{len(whole) // 2}H", whole))
         total = (total & 0xffff) + (total >> 16)
         total = ~((total & 0xffff) + (total >> 16)) & 0xffff
-        self.socket.send(header[:16] + struct.pack("!H", total) + header[18:] + data)
+        self.deliver(header[:16] + struct.pack("!H", total) + header[18:] + data)
+
+    def deliver(self, segment):
+        self.socket.send(segment)
 
     def receive(self):
         """The next segment for us: flags, and data that are new."""
@@ -146,6 +149,24 @@ class Segments:
         return " ".join(part[:3].decode() for part in data.split(b"HTTP/1.1 ")[1:])
 
 
+class Fragments(Segments):
+    """The same, each segment in fragments of IP, the last ones first or in any order."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+    def deliver(self, segment):
+        name, size = self.random.randrange(1, 65536), self.random.choice((24, 32, 48))
+        parts = [(at, segment[at:at + size]) for at in range(0, len(segment), size)]
+        self.random.shuffle(parts)
+        for at, part in parts:
+            more = 0x2000 if at + size < len(segment) else 0
+            self.out.sendto(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, name, more | at // 8, 64, 6, 0,
+                                        socket.inet_aton(self.source),
+                                        socket.inet_aton(self.server)) + part, (self.server, 0))
+
+
 def main():
     server, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     random_ = random.Random(seed)
@@ -153,7 +174,7 @@ def main():
     number = 0
     while number < count:
         attack = random_.random() < 0.3
-        how = random_.choice(("whole", "bytes", "pieces", "order", "alive"))
+        how = random_.choice(("whole", "bytes", "pieces", "order", "fragments", "alive"))
         texts = random_.choice(NAMES if attack else HARMLESS)
         messages, urls = [], []
         for last in range(random_.randrange(2, 5) if how == "alive" else 1, 0, -1):
@@ -162,9 +183,10 @@ def main():
             messages.append(random_.choice(WRAPS)(number, text % number, random_))
             urls.append((number, attack and last == 1))
             number += 1
-        if how == "order":
+        if how in ("order", "fragments"):
             port = 20000 + number % 12000
-            came = Segments(server, port, random_).talk(messages[0])
+            kind = Segments if how == "order" else Fragments
+            came = kind(server, port, random_).talk(messages[0])
         elif how == "alive":
             came = alive(server, messages)
         else:

@@ -28,9 +28,10 @@ def of_type(events, kind):
 
 
 def keep_resets_in(row):
-    """The client's kernel knows nothing of the connections of its raw sockets."""
-    row.run(row.client, "iptables", "-A", "OUTPUT", "-p", "tcp", "--sport", "20000:31999",
-            "--tcp-flags", "RST,ACK", "RST", "-j", "DROP")
+    """The client's kernel knows nothing of the connections of its raw sockets. Of fragments only
+    the first has a header, which iptables by nftables does not see by itself."""
+    row.run(row.client, "iptables", "-A", "OUTPUT", "!", "-f", "-p", "tcp", "--sport",
+            "20000:31999", "--tcp-flags", "RST,ACK", "RST", "-j", "DROP")
 
 
 def requests(row):
@@ -111,7 +112,7 @@ def detects_only(lab):
     row.serve_http()
     live = row.sense("-o", "out.json")
     results = row.client_script("http_requests.py", 40, SEED)
-    lost = [r for r in results.values() if r[1] != "200" and r[2] != "order"]
+    lost = [r for r in results.values() if r[1] != "200" and r[2] not in ("order", "fragments")]
     demand(not lost, f"requests came to {lost[:3]}")
     stop(live)
     alerts = of_type(lab.events(), "alert")
