@@ -131,6 +131,20 @@ static void reply(struct gatekeeper *g, const struct headers *h, bool back,
     }
 }
 
+/* To the sender of a datagram, which no end waits for: as of a port where nobody listens. */
+static void refuse_datagram(struct gatekeeper *g, const struct headers *h)
+{
+    const struct forged f = {.src = h->src,
+                             .dst = h->dst,
+                             .src_port = h->src_port,
+                             .dst_port = h->dst_port,
+                             .payload = h->payload};
+    if (forge_unreachable(&f, &g->packets[0])) {
+        g->replies[0] = (struct reply){true, sbuf_span(&g->packets[0])};
+        g->n = 1;
+    }
+}
+
 /* The number behind the packet. */
 static uint32_t end_of(const struct headers *h)
 {
@@ -219,10 +233,14 @@ void gatekeeper_rule(struct gatekeeper *g, const struct ruling *r, const struct 
         const struct eve_drop drop = {h, r->dir, r->verdict, r->reason};
         report_drop(g->report, r->conn, &drop);
     }
-    if (r->verdict != VERDICT_REJECT || h->proto != IP_PROTO_TCP || h->tunnel_depth > 0) {
+    if (r->verdict != VERDICT_REJECT || h->tunnel_depth > 0) {
         return;
     }
-    if (r->first) {
+    if (h->proto == IP_PROTO_UDP) {
+        refuse_datagram(g, h);
+    } else if (h->proto != IP_PROTO_TCP) {
+        return;
+    } else if (r->first) {
         end_both(g, r, h);
     } else {
         tell_again(g, r, h);

@@ -1,4 +1,4 @@
-/* forge: packets of our own, RFC 768, RFC 791, RFC 8200 and RFC 9293.
+/* forge: packets of our own, RFC 768, RFC 791, RFC 792, RFC 4443, RFC 8200 and RFC 9293.
  *
  * No options, no fragments. The window is that of an end that takes nothing more. */
 #include "sensor/packet/forge.h"
@@ -8,11 +8,18 @@
 enum {
     TTL = 64,
     IPV4_HEADER = 20,
+    IPV6_HEADER = 40,
     TCP_HEADER = 20,
     UDP_HEADER = 8,
     DONT_FRAGMENT = 0x4000,
     TCP_CHECKSUM_AT = 16,
     UDP_CHECKSUM_AT = 6,
+    ICMP = 1,
+    ICMPV6 = 58,
+    ICMP_HEADER = 8,
+    ICMP_CHECKSUM_AT = 2,
+    ICMP_PORT_UNREACHABLE = 0x0303,   /* type and code: RFC 792 */
+    ICMPV6_PORT_UNREACHABLE = 0x0104, /* RFC 4443 section 3.1 */
 };
 
 static void put16(struct sbuf *out, unsigned value)
@@ -74,6 +81,10 @@ static void put_ip(struct sbuf *out, const struct forged *f, unsigned proto, siz
     } else {
         put_ipv6(out, f, proto, len);
     }
+}
+
+static void put_ports(struct sbuf *out, const struct forged *f)
+{
     put16(out, f->src_port);
     put16(out, f->dst_port);
 }
@@ -94,7 +105,8 @@ bool forge_tcp(const struct forged *f, struct sbuf *out)
         return false;
     }
     put_ip(out, f, IP_PROTO_TCP, TCP_HEADER + f->payload.len);
-    size_t at = out->len - 4;
+    size_t at = out->len;
+    put_ports(out, f);
     put32(out, f->seq);
     put32(out, f->ack);
     put16(out, (TCP_HEADER / 4) << 12 | f->flags);
@@ -116,7 +128,8 @@ bool forge_udp(const struct forged *f, struct sbuf *out)
         return false;
     }
     put_ip(out, f, IP_PROTO_UDP, UDP_HEADER + f->payload.len);
-    size_t at = out->len - 4;
+    size_t at = out->len;
+    put_ports(out, f);
     put16(out, (unsigned)(UDP_HEADER + f->payload.len));
     put16(out, 0);
     (void)sbuf_add(out, f->payload);
@@ -126,4 +139,32 @@ bool forge_udp(const struct forged *f, struct sbuf *out)
     unsigned sum = checksum(f, IP_PROTO_UDP, span_from(sbuf_span(out), at));
     set16(out, at + UDP_CHECKSUM_AT, sum == 0 ? 0xffff : sum);
     return true;
+}
+
+/* Of the datagram as much is quoted as tells its sender which it was. */
+bool forge_unreachable(const struct forged *f, struct sbuf *out)
+{
+    bool v4 = f->src.family == 4;
+    const struct forged outer = {.src = f->dst, .dst = f->src};
+    size_t quoted = (v4 ? IPV4_HEADER : IPV6_HEADER) + UDP_HEADER;
+    sbuf_reset(out);
+    put_ip(out, &outer, v4 ? ICMP : ICMPV6, ICMP_HEADER + quoted);
+    size_t at = out->len;
+    put16(out, v4 ? ICMP_PORT_UNREACHABLE : ICMPV6_PORT_UNREACHABLE);
+    put16(out, 0);
+    put32(out, 0);
+    struct sbuf inner = sbuf_with_cap(IPV6_HEADER + UDP_HEADER);
+    put_ip(&inner, f, IP_PROTO_UDP, UDP_HEADER + f->payload.len);
+    put_ports(&inner, f);
+    put16(&inner, (unsigned)(UDP_HEADER + f->payload.len));
+    put16(&inner, 0);
+    (void)sbuf_add(out, sbuf_span(&inner));
+    bool good = !inner.cut && !out->cut;
+    sbuf_free(&inner);
+    if (good) {
+        struct span message = span_from(sbuf_span(out), at);
+        unsigned sum = v4 ? ~wire_sum(message, 0) & 0xffff : checksum(&outer, ICMPV6, message);
+        set16(out, at + ICMP_CHECKSUM_AT, sum);
+    }
+    return good;
 }

@@ -25,3 +25,7 @@ enum {
 MUST_USE bool forge_tcp(const struct forged *f, struct sbuf *out);
 /* The same of a UDP datagram. */
 MUST_USE bool forge_udp(const struct forged *f, struct sbuf *out);
+/* What its receiver says to such a datagram when nobody listens: ICMP's "port unreachable" (RFC
+ * 792, RFC 4443 section 3.1). Of the payload only the length, at most FORGED_DATAGRAM_MAX, counts.
+ */
+MUST_USE bool forge_unreachable(const struct forged *f, struct sbuf *out);

@@ -106,6 +106,43 @@ def mail_through_queue(lab):
            "postfix took more mails than were harmless")
 
 
+RULES = """
+reject tcp any any -> any 7000 (msg:"refused"; content:"say forbidden"; sid:1;)
+reject udp any any -> any 7000 (msg:"refused"; content:"say forbidden"; sid:2;)
+"""
+
+
+def rejected_by_rule(lab, bridge):
+    """By TCP both ends get a RST, by UDP the sender an ICMP; what no rule names goes on."""
+    row = Row(lab, bridge)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rejects.py")
+    server = row.spawn(row.server, [sys.executable, "-B", script, "--serve"],
+                       stdout=subprocess.PIPE, text=True)
+    demand(server.stdout.readline() == "listens\n", "the server did not start")
+    lab.write("own.rules", RULES)
+    live = row.sense("-o", "out.json", "-S", "own.rules", "--set", "volume.write=no",
+                     user="nobody")
+    came = row.client_script("rejects.py", "hello", "forbidden", "again")
+    wanted = {"tcp hello": "say hello", "udp hello": "say hello", "tcp forbidden": "reset",
+              "udp forbidden": "refused", "tcp again": "say again", "udp again": "say again"}
+    demand(came == wanted, f"{came}")
+    heard = [server.stdout.readline().strip() for _ in range(5)]
+    demand(sorted(heard) == ["tcp reset", "tcp say again", "tcp say hello", "udp say again",
+                             "udp say hello"], f"the server heard {heard}")
+    stop(live)
+    alerts = of_type(lab.events(), "alert")
+    told = sorted((event["alert"]["signature_id"], event["alert"]["action"]) for event in alerts)
+    demand(told == [(1, "blocked"), (2, "blocked")], f"{told}")
+
+
+def rejected_at_a_queue(lab):
+    rejected_by_rule(lab, bridge=False)
+
+
+def rejected_at_a_bridge(lab):
+    rejected_by_rule(lab, bridge=True)
+
+
 def detects_only(lab):
     """By default nothing is blocked."""
     row = Row(lab, bridge=False)
@@ -180,6 +217,8 @@ TESTS = [
     ("HTTP through queues", http_through_queues),
     ("HTTP through a bridge", http_through_bridge),
     ("mail through a queue", mail_through_queue),
+    ("rejected by a rule at a queue", rejected_at_a_queue),
+    ("rejected by a rule at a bridge", rejected_at_a_bridge),
     ("detects only", detects_only),
     ("killed under load", dies_under_load),
     ("queue in use", queue_in_use),

@@ -81,6 +81,31 @@ static void a_datagram_is_whole_and_sums_up(void)
     sbuf_free(&out);
 }
 
+static void a_refusal_quotes_the_datagram(void)
+{
+    struct sbuf out = sbuf_with_cap(1500);
+    struct forged f = segment_between("198.51.100.7", "192.0.2.4");
+    CU_ASSERT_TRUE_FATAL(forge_unreachable(&f, &out));
+    struct span ip = sbuf_span(&out);
+    CU_ASSERT_EQUAL(ip.len, 20 + 8 + 20 + 8);
+    CU_ASSERT_EQUAL(wire_be16(ip, 2), ip.len);
+    CU_ASSERT_EQUAL(checksum_ipv4(span_head(ip, 20)), CHECKSUM_GOOD);
+    CU_ASSERT_TRUE(span_equal(span_sub(ip, 12, 8), SPAN("\xc0\x00\x02\x04\xc6\x33\x64\x07")));
+    CU_ASSERT_EQUAL(wire_be32(ip, 20) >> 16, 0x0303);
+    CU_ASSERT_EQUAL(wire_sum(span_from(ip, 20), 0), 0xffff);
+    struct span quoted = span_from(ip, 28);
+    CU_ASSERT_TRUE(span_equal(span_sub(quoted, 12, 8), SPAN("\xc6\x33\x64\x07\xc0\x00\x02\x04")));
+    CU_ASSERT_EQUAL(wire_be32(quoted, 20), 80u << 16 | 40000);
+    CU_ASSERT_EQUAL(wire_be16(quoted, 2), 20 + 8 + f.payload.len);
+    f = segment_between("2001:db8::7", "2001:db8::4");
+    CU_ASSERT_TRUE_FATAL(forge_unreachable(&f, &out));
+    struct span icmp = span_from(sbuf_span(&out), 40);
+    CU_ASSERT_EQUAL(wire_be16(icmp, 0), 0x0104);
+    CU_ASSERT_EQUAL(icmp.len, 8 + 40 + 8);
+    CU_ASSERT_EQUAL(checksum_transport(&f.dst, &f.src, 58, icmp), CHECKSUM_GOOD);
+    sbuf_free(&out);
+}
+
 static void a_sum_of_zero_is_not_written_as_none(void)
 {
     struct sbuf out = sbuf_with_cap(1500);
@@ -117,6 +142,7 @@ static CU_TestInfo forge_tests[] = {
     TEST(a_segment_over_ipv4_is_whole_and_sums_up),
     TEST(a_segment_over_ipv6_is_whole_and_sums_up),
     TEST(a_datagram_is_whole_and_sums_up),
+    TEST(a_refusal_quotes_the_datagram),
     TEST(a_sum_of_zero_is_not_written_as_none),
     TEST(what_has_no_room_is_not_made),
     CU_TEST_INFO_NULL,
