@@ -56,6 +56,7 @@ static const struct {
     {"http_request_line", "http.request_line"},
     {"http_response_line", "http.response_line"},
     {"http.header.raw", "http.header"},
+    {"tls_sni", "tls.sni"},
     {"dns_query", "dns.query"},
     {"dns.query.name", "dns.queries.rrname"},
     {"dns.answer.name", "dns.answers.rrname"},

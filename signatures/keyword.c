@@ -45,6 +45,8 @@ static const struct keyword keywords[] = {
     {"bsize", KEYWORD_VALUE, keyword_bsize},
     {"byte_test", KEYWORD_VALUE, keyword_byte_test},
     {"byte_jump", KEYWORD_VALUE, keyword_byte_jump},
+    {"tls.version", KEYWORD_VALUE, keyword_tls_version},
+    {"ssl_version", KEYWORD_VALUE, keyword_ssl_version},
     {"jndi.class", KEYWORD_VALUE, keyword_jndi_class},
     {"jndi.dialect", KEYWORD_VALUE, keyword_jndi_dialect},
     {"jndi.scheme", KEYWORD_VALUE, keyword_jndi_scheme},

@@ -447,11 +447,8 @@ static bool is_of_protocol(const struct rule_protocol *protocol, enum buffer buf
     static const struct {
         const char *before; /* of the buffer's name */
         const char *decoder;
-    } owners[] = {{"http.", "http"},
-                  {"smtp.", "smtp"},
-                  {"email.", "smtp"},
-                  {"dns.", "dns"},
-                  {"ldap.", "ldap"}};
+    } owners[] = {{"http.", "http"}, {"smtp.", "smtp"}, {"email.", "smtp"},
+                  {"dns.", "dns"},   {"ldap.", "ldap"}, {"tls.", "tls"}};
     struct span name = span_str(buffer_info(buffer).name);
     for (size_t i = 0; protocol != NULL && i < ARRAY_LEN(owners); i++) {
         bool datagrams = strcmp(owners[i].decoder, "dns") == 0;

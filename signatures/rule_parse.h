@@ -129,6 +129,10 @@ bool keyword_content_check(struct rule_parse *p, const struct group_parse *group
 bool keyword_transform(struct rule_parse *p, struct span name);
 bool keyword_from_base64(struct rule_parse *p, struct span value);
 
+/* keyword_tls.c */
+bool keyword_tls_version(struct rule_parse *p, struct span value);
+bool keyword_ssl_version(struct rule_parse *p, struct span value);
+
 /* keyword_test.c */
 bool keyword_pcre(struct rule_parse *p, struct span value);
 bool keyword_isdataat(struct rule_parse *p, struct span value);

@@ -9,7 +9,7 @@ _jndiwatch() {
     local options='--read --interface --nfqueue --bridge --listen --config --rules --log-dir --output
         --exposure --events --geoip --checksums --workers --socket --user --set --test --wait --honeypot-selftest --quiet --init-errors-fatal
         --list-fields --list-rules --list-keys --build-info --version --help'
-    local types='alert http smtp dns ldap fileinfo flow anomaly drop stats'
+    local types='alert http smtp dns ldap tls fileinfo flow anomaly drop stats'
     COMPREPLY=()
     case $previous in
     -i | --interface)

@@ -2,8 +2,8 @@
  *
  * Which decoder reads a flow is decided by what its first bytes look like, on any port, in either
  * direction; of a flow whose start was not seen, at every piece until one is recognised. What no
- * decoder reads is scanned as it is, so an unknown protocol hides nothing; TLS is told and passed
- * over. Transactions and what is found in them are pipeline_tx.c's. */
+ * decoder reads is scanned as it is, so an unknown protocol hides nothing. Transactions and what is
+ * found in them are pipeline_tx.c's. */
 #include "sensor/app/pipeline.h"
 
 #include "sensor/app/pipeline_parts.h"
@@ -68,25 +68,6 @@ static void raw_data(struct flow_app *app, enum direction dir, struct span bytes
 /* --- which decoder
  * ------------------------------------------------------------------------------------- */
 
-/* A TLS record header (RFC 8446 §5.1): nothing behind it can be read. */
-static bool is_tls(struct span s)
-{
-    size_t len = (size_t)span_at(s, 3) << 8 | span_at(s, 4);
-    return s.len >= 6 && span_at(s, 0) >= 0x14 && span_at(s, 0) <= 0x17 && span_at(s, 1) == 3 &&
-           span_at(s, 2) <= 4 && len > 0 && len <= 16384 + 2048;
-}
-
-static void become_opaque(struct flow_app *app, size_t n_bytes)
-{
-    struct conn *conn = app->conn;
-    conn->opaque = true;
-    conn->opaque_reason = LOST_TLS;
-    conn->app_proto = "tls";
-    pipeline_lose(app, LOST_TLS, n_bytes);
-    raw_end(app, TO_SERVER, 0);
-    raw_end(app, TO_CLIENT, 0);
-}
-
 static void claim(struct flow_app *app, const struct decoder *decoder)
 {
     struct stats *stats = app->pipeline->options.report.stats;
@@ -94,7 +75,7 @@ static void claim(struct flow_app *app, const struct decoder *decoder)
     if (app->main == NULL) {
         return; /* without memory it is read as unknown bytes */
     }
-    app->conn->claimed = true;
+    app->conn->claimed = !decoder->opening_only;
     app->conn->app_proto = decoder->name;
     const struct app_stats *counters = pipeline_stats_of(decoder, app->conn);
     if (counters != NULL) {
@@ -263,21 +244,10 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
     const struct decoder *decoder = NULL;
     struct span first = bytes;
     struct first_bytes *held = app->start[dir];
-    size_t n_held = held != NULL ? held->len : 0;
     if (held != NULL) {
-        struct span more = span_head(bytes, PROBE_BYTES - n_held);
-        bytes_copy(held->bytes + n_held, more.data, more.len);
-        first = span_of(held->bytes, n_held + more.len);
-    }
-    if (app->conn->proto == IP_PROTO_TCP && is_tls(first)) {
-        size_t n = n_held + bytes.len;
-        if (held != NULL) {
-            held->n = 0; /* they count with the rest */
-        }
-        release_start(app, dir);
-        become_opaque(app, n);
-        app->n_unread = bytes.len;
-        return;
+        struct span more = span_head(bytes, PROBE_BYTES - held->len);
+        bytes_copy(held->bytes + held->len, more.data, more.len);
+        first = span_of(held->bytes, held->len + more.len);
     }
     enum probe answer = ask_both_ways(app, first, &dir, &decoder);
     bool more = answer == PROBE_MORE && first.len < PROBE_BYTES;

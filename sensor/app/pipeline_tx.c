@@ -192,6 +192,7 @@ static const struct app_stats app_stats[] = {
     {"smtp", false, STAT_APP_FLOW_SMTP, STAT_APP_TX_SMTP},
     {"dns", false, STAT_APP_FLOW_DNS_TCP, STAT_APP_TX_DNS_TCP},
     {"ldap", false, STAT_APP_FLOW_LDAP, STAT_APP_TX_LDAP},
+    {"tls", false, STAT_APP_FLOW_TLS, STAT_APP_TX_TLS},
     {"dns", true, STAT_APP_FLOW_DNS_UDP, STAT_APP_TX_DNS_UDP},
 };
 

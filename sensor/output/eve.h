@@ -43,9 +43,9 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
 /* What who counts alerts goes by. */
 void eve_alert_facts(const struct tx *tx, const struct finding *finding,
                      const struct eve_places *places, struct alert_facts *ret_facts);
-/* Event number `part`, from 0, of a transaction: by its decoder an http, smtp or ldap event, or the
- * dns events of question and answer. NULL without an event when there is none of that number (of
- * dns, the other may be there): *ret_has_event tells that from memory that is short. */
+/* Event number `part`, from 0, of a transaction: by its decoder an http, smtp, ldap or tls event,
+ * or the dns events of question and answer. NULL without an event when there is none of that number
+ * (of dns, the other may be there): *ret_has_event tells that from memory that is short. */
 enum { EVE_TRANSACTION_PARTS = 2 };
 struct event *eve_transaction(struct eve *e, struct tx *tx, unsigned part,
                               const struct eve_places *places, bool *ret_has_event);

@@ -1,4 +1,4 @@
-/* eve_app: http, smtp, email, dns and ldap objects out of the fields that a transaction kept.
+/* eve_app: http, smtp, email, dns, ldap and tls objects out of the fields that a transaction kept.
  *
  * A table says which kept field fills which key; what needs more than copying (addresses in lists,
  * numbers) has a small function. */
@@ -317,7 +317,8 @@ static bool is_event(const struct tx *tx, enum event_type type, unsigned part)
     if (type == EVENT_DNS) {
         return part < EVE_TRANSACTION_PARTS && eve_dns_has(tx, (enum direction)part);
     }
-    return (type == EVENT_HTTP || type == EVENT_SMTP || type == EVENT_LDAP) && part == 0;
+    return (type == EVENT_HTTP || type == EVENT_SMTP || type == EVENT_LDAP || type == EVENT_TLS) &&
+           part == 0;
 }
 
 void eve_app_objects(struct eve *e, struct json *j, const struct tx *tx)
@@ -329,6 +330,8 @@ void eve_app_objects(struct eve *e, struct json *j, const struct tx *tx)
         add_smtp(e, j, tx);
     } else if (type == EVENT_LDAP) {
         eve_ldap(j, tx);
+    } else if (type == EVENT_TLS) {
+        eve_tls(j, tx);
     } else if (type == EVENT_DNS) {
         eve_dns(j, tx, eve_dns_has(tx, TO_SERVER) ? TO_SERVER : TO_CLIENT);
     }

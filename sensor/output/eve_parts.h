@@ -53,10 +53,12 @@ struct event_key eve_key(struct conn *conn);
 void eve_place(struct json *j, const struct place *place);
 /* geo and as only. */
 void eve_geo(struct json *j, const struct place *place);
-/* The http, smtp and email, dns or ldap objects of a transaction. */
+/* The http, smtp and email, dns, ldap or tls objects of a transaction. */
 void eve_app_objects(struct eve *e, struct json *j, const struct tx *tx);
 /* The ldap object. */
 void eve_ldap(struct json *j, const struct tx *tx);
+/* The tls object; of a connection whose server was not seen without its version. */
+void eve_tls(struct json *j, const struct tx *tx);
 /* Whether a DNS message of that direction was seen: a question to the server, or an answer. */
 bool eve_dns_has(const struct tx *tx, enum direction dir);
 /* The dns object of that message. */

@@ -97,6 +97,7 @@ static void add_transactions(struct sbuf *out, const struct stats *s)
         {"dns_tcp", STAT_APP_FLOW_DNS_TCP, STAT_APP_TX_DNS_TCP},
         {"dns_udp", STAT_APP_FLOW_DNS_UDP, STAT_APP_TX_DNS_UDP},
         {"ldap_tcp", STAT_APP_FLOW_LDAP, STAT_APP_TX_LDAP},
+        {"tls", STAT_APP_FLOW_TLS, STAT_APP_TX_TLS},
     };
     family(out, "jndiwatch_transactions_total", COUNTER, "Transactions, by protocol.");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

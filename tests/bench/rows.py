@@ -14,7 +14,7 @@ import suricata
 from runs import BenchError, Contender, ratio
 
 ALERTS = "alert,stats"
-EVERYTHING = "alert,http,smtp,dns,ldap,fileinfo,flow,anomaly,drop,stats"
+EVERYTHING = "alert,http,smtp,dns,ldap,tls,fileinfo,flow,anomaly,drop,stats"
 HEADERS_KEY = "inspect.responses"
 HEADERS = ("--set", f"{HEADERS_KEY}=headers")
 FLOORS = {"floor read": "read", "floor": "scan", "floor+": "inflate"}

@@ -125,6 +125,7 @@ MISTAKES = [(keyword, options) for keyword, values in {
     "jndi.class": [':evil', ':'], "jndi.scheme": [':', ':!'], "jndi.reaches_network": [':maybe'],
     "jndi.dialect": [':english'], "http.uri": ['', ':1'], "http.nosuch": ['', '; content:"a"'],
     "http_uri": ['', ':1'], "luajit": [':x'], "filemd5": [':x'], "iprep": [':any,x,>,3'],
+    "tls.version": [':2', ':', ':1.2,1.3'], "ssl_version": [':sslv2', ':1.2'],
     "ttl": [':300'], "itype": [':8'], "NOSUCH": [':1'], "sid": [':x', ':0', ':4294967296', ':-7'],
 }.items() for options in values]
 TWICE = ["depth:4", "offset:1", "distance:1", "within:4", "fast_pattern", "rev:1", "gid:1",

@@ -303,8 +303,9 @@ static void stats_nest_by_their_path(void)
     CU_ASSERT(has(event, "\"decoder\":{\"pkts\":7,"));
     CU_ASSERT(has(event,
                   "\"app_layer\":{\"flow\":{\"http\":0,\"smtp\":0,\"dns_tcp\":0,\"dns_udp\":0,"
-                  "\"ldap_tcp\":0},"
-                  "\"tx\":{\"http\":0,\"smtp\":2,\"dns_tcp\":0,\"dns_udp\":0,\"ldap_tcp\":0}}"));
+                  "\"ldap_tcp\":0,\"tls\":0},"
+                  "\"tx\":{\"http\":0,\"smtp\":2,\"dns_tcp\":0,\"dns_udp\":0,\"ldap_tcp\":0,"
+                  "\"tls\":0}}"));
     CU_ASSERT(has(event, "\"lost_tls\":5"));
     CU_ASSERT(has(event, "\"iface.eth0.up\":1,\"iface.eth0.packets\":11,"
                          "\"iface.eth0.kernel_drops\":12,\"iface.eth0.iface_drops\":13,"

@@ -100,6 +100,16 @@ static void on_sighting(void *ctx, const struct sighting *sighting)
 static const char rules[] =
     "alert tcp any any -> any any (msg:\"attack\"; jndi.class:attack; flow:to_server; sid:1;)\n"
     "alert tcp any any -> any any (msg:\"answer\"; jndi.class:attack; flow:to_client; sid:2;)\n";
+static const char tls_rules[] =
+    "alert tls any any -> any 80 (msg:\"name\"; flow:to_server; tls.sni; "
+    "content:\"a.example\"; "
+    "bsize:9; sid:1;)\n"
+    "alert tls any any -> any any (msg:\"other\"; tls_sni; content:\"b.example\"; sid:2;)\n"
+    "alert tls any 80 -> any any (msg:\"server\"; flow:to_client; tls.version:1.2; sid:3;)\n"
+    "alert tcp any any -> any any (msg:\"old\"; ssl_version:tls1.0; sid:4;)\n"
+    "alert tcp any any -> any any (msg:\"not old\"; flow:to_server; ssl_version:!tls1.0; "
+    "tls.sni; dotprefix; content:\".example\"; endswith; sid:5;)\n"
+    "alert tcp any any -> any any (msg:\"raw\"; content:\"|16 03 01|\"; depth:3; sid:6;)\n";
 static const char drop_rules[] =
     "drop tcp any any -> any any (msg:\"attack\"; jndi.class:attack; sid:1;)\n";
 
@@ -113,11 +123,11 @@ static void open_conn(struct scene *s, unsigned marks)
 }
 
 /* Compiling takes most of a second: once for each text. */
-static struct engine *engines[2];
+static struct engine *engines[3];
 
 static struct engine *engine_of(const char *rule_text)
 {
-    struct engine **engine = &engines[rule_text == drop_rules];
+    struct engine **engine = &engines[rule_text == drop_rules ? 1 : rule_text == tls_rules ? 2 : 0];
     struct engine_text text = {"test.rules", span_str(rule_text)};
     struct engine_options options = {
         .texts = &text, .n_texts = 1, .cache_dir = getenv("JNDIWATCH_TEST_CACHE")};
@@ -425,11 +435,41 @@ static void tls_is_told_and_passed_over(void)
     begin(&s, rules);
     s.user.ops->data(s.user.ctx, &s.conn, TO_SERVER,
                      SPAN("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"));
+    CU_ASSERT(!s.conn.opaque);
+    s.user.ops->data(s.user.ctx, &s.conn, TO_CLIENT, SPAN("\x15\x03\x03"));
+    s.user.ops->data(s.user.ctx, &s.conn, TO_CLIENT, SPAN("\x00\x02\x02\x28"));
     CU_ASSERT(s.conn.opaque);
     CU_ASSERT_EQUAL(s.conn.opaque_reason, LOST_TLS);
     end(&s);
     CU_ASSERT_EQUAL(count("\"app_proto\":\"tls\""), 1);
-    CU_ASSERT_EQUAL(count("\"bytes_not_inspected_tls\":11"), 1);
+    CU_ASSERT_EQUAL(count("\"bytes_not_inspected_tls\":18"), 1);
+}
+
+/* A hello of TLS 1.2 that asks for a.example, and one of a server. */
+#define CLIENT_HELLO                                                                               \
+    "\x16\x03\x01\x00\x41\x01\x00\x00\x3d\x03\x03"                                                 \
+    "0123456789abcdef0123456789abcdef"                                                             \
+    "\x00\x00\x02\x00\x2f\x01\x00\x00\x12\x00\x00\x00\x0e\x00\x0c\x00\x00\x09"                     \
+    "a.example"
+#define SERVER_HELLO                                                                               \
+    "\x16\x03\x03\x00\x2a\x02\x00\x00\x26\x03\x03"                                                 \
+    "0123456789abcdef0123456789abcdef"                                                             \
+    "\x00\x00\x2f\x00"
+
+static void rules_see_the_hellos_of_tls(void)
+{
+    struct scene s;
+    begin(&s, tls_rules);
+    s.user.ops->data(s.user.ctx, &s.conn, TO_SERVER, SPAN(CLIENT_HELLO));
+    CU_ASSERT(!s.conn.opaque);
+    s.user.ops->data(s.user.ctx, &s.conn, TO_CLIENT, SPAN(SERVER_HELLO "\x17\x03\x03"));
+    CU_ASSERT(s.conn.opaque);
+    end(&s);
+    CU_ASSERT_EQUAL(count(ALERT), 4);
+    CU_ASSERT_EQUAL(count("\"signature_id\":2,"), 0);
+    CU_ASSERT_EQUAL(count("\"signature_id\":4,"), 0);
+    CU_ASSERT_EQUAL(count("\"bytes_not_inspected_tls\":3"), 1);
+    CU_ASSERT_EQUAL(count("\"tls\":{\"sni\":\"a.example\",\"version\":\"TLS 1.2\"}"), 5);
 }
 
 static void an_unknown_protocol_hides_nothing(void)
@@ -709,6 +749,7 @@ static CU_TestInfo tests[] = {
     {"two_lengths_are_read_both_ways", two_lengths_are_read_both_ways},
     {"sightings_tell_the_flow_and_the_attempt", sightings_tell_the_flow_and_the_attempt},
     {"tls_is_told_and_passed_over", tls_is_told_and_passed_over},
+    {"rules_see_the_hellos_of_tls", rules_see_the_hellos_of_tls},
     {"an_unknown_protocol_hides_nothing", an_unknown_protocol_hides_nothing},
     {"the_contents_decide_who_is_the_server", the_contents_decide_who_is_the_server},
     {"a_first_line_in_single_bytes_is_still_recognised",
@@ -734,5 +775,6 @@ int main(void)
     int code = run_suites(suites);
     engine_unref(&engines[0]);
     engine_unref(&engines[1]);
+    engine_unref(&engines[2]);
     return code;
 }
