@@ -26,6 +26,7 @@ static const struct keyword keywords[] = {
     {"stream_size", KEYWORD_VALUE, keyword_stream_size},
     {"flowbits", KEYWORD_VALUE, keyword_flowbits},
     {"xbits", KEYWORD_VALUE, keyword_xbits},
+    {"hostbits", KEYWORD_VALUE, keyword_hostbits},
     {"noalert", KEYWORD_ALONE, keyword_noalert},
     {"app-layer-protocol", KEYWORD_VALUE, keyword_app_layer_protocol},
     {"urilen", KEYWORD_VALUE, keyword_urilen},

@@ -8,7 +8,7 @@
 #include "signatures/rule_parse.h"
 
 /* How long an xbit lasts where its rule does not say. */
-enum { XBIT_SECONDS = 30 };
+enum { XBIT_SECONDS = 30, HOSTBIT_SECONDS = 300 };
 
 static bool add_amount(struct rule_parse *p, enum rule_amount_of of, struct span size)
 {
@@ -157,6 +157,19 @@ static bool take_expire(struct rule_parse *p, struct span word, uint32_t *ret_se
     return true;
 }
 
+static bool add_xbit(struct rule_parse *p, struct rule_xbit *bit, struct span name)
+{
+    if (name.len == 0 || span_find_byte(name, 0, '|') != SPAN_NONE) {
+        return rule_mistake(p, "wants one name");
+    }
+    if (p->rule->n_xbits == RULE_XBITS_MAX) {
+        return rule_mistake(p, "more than %d in one rule", RULE_XBITS_MAX);
+    }
+    bit->name = (uint32_t)hash_fixed(name);
+    p->rule->xbits[p->rule->n_xbits++] = *bit;
+    return true;
+}
+
 /* xbits:set|unset|toggle|isset|isnotset,name,track ip_src|ip_dst|ip_pair[,expire seconds] */
 bool keyword_xbits(struct rule_parse *p, struct span value)
 {
@@ -170,19 +183,30 @@ bool keyword_xbits(struct rule_parse *p, struct span value)
     if (!take_mark_word(p, word, &bit.op)) {
         return false;
     }
-    if (name.len == 0 || span_find_byte(name, 0, '|') != SPAN_NONE) {
-        return rule_mistake(p, "wants one name");
+    return take_xbit_track(p, track, &bit.track) &&
+           (value.len == 0 || take_expire(p, span_trim(value), &bit.expire_s)) &&
+           add_xbit(p, &bit, name);
+}
+
+/* hostbits:set|unset|toggle|isset|isnotset,name[,src|dst]: the older way to write an xbit. */
+bool keyword_hostbits(struct rule_parse *p, struct span value)
+{
+    struct rule_xbit bit = {.expire_s = HOSTBIT_SECONDS, .track = RULE_XBIT_SRC};
+    struct span word = span_trim(span_split(&value, ','));
+    if (is_noalert(word, value)) {
+        return keyword_noalert(p, value);
     }
-    if (!take_xbit_track(p, track, &bit.track) ||
-        (value.len > 0 && !take_expire(p, span_trim(value), &bit.expire_s))) {
+    struct span name = span_trim(span_split(&value, ','));
+    struct span whose = span_trim(value);
+    if (!take_mark_word(p, word, &bit.op)) {
         return false;
     }
-    if (p->rule->n_xbits == RULE_XBITS_MAX) {
-        return rule_mistake(p, "more than %d in one rule", RULE_XBITS_MAX);
+    if (span_equal(whose, SPAN("dst"))) {
+        bit.track = RULE_XBIT_DST;
+    } else if (whose.len > 0 && !span_equal(whose, SPAN("src"))) {
+        return rule_mistake(p, "is of 'src' or 'dst', not '%s'", rule_shown(whose).text);
     }
-    bit.name = (uint32_t)hash_fixed(name);
-    p->rule->xbits[p->rule->n_xbits++] = bit;
-    return true;
+    return add_xbit(p, &bit, name);
 }
 
 bool keyword_noalert(struct rule_parse *p, struct span value)

@@ -436,8 +436,9 @@ static bool is_any(const struct net_addrs *addrs, const struct net_ports *ports)
 static bool asks_of_flow(const struct rule *r)
 {
     bool one_protocol = r->protocol != NULL && r->protocol->decoder != NULL;
-    return one_protocol || r->n_amounts > 0 || r->n_flowbits > 0 || r->n_xbits > 0 ||
-           r->decoder != NULL || !is_any(&r->src, &r->src_ports) || !is_any(&r->dst, &r->dst_ports);
+    return one_protocol || r->flow != 0 || r->n_amounts > 0 || r->n_flowbits > 0 ||
+           r->n_xbits > 0 || r->decoder != NULL || !is_any(&r->src, &r->src_ports) ||
+           !is_any(&r->dst, &r->dst_ports);
 }
 
 /* Whether the buffer can come in what the header says: those of one protocol begin with its name.

@@ -106,6 +106,7 @@ bool keyword_threshold(struct rule_parse *p, struct span value);
 bool keyword_detection_filter(struct rule_parse *p, struct span value);
 bool keyword_flowbits(struct rule_parse *p, struct span value);
 bool keyword_xbits(struct rule_parse *p, struct span value);
+bool keyword_hostbits(struct rule_parse *p, struct span value);
 bool keyword_noalert(struct rule_parse *p, struct span value);
 bool keyword_app_layer_protocol(struct rule_parse *p, struct span value);
 bool keyword_urilen(struct rule_parse *p, struct span value);

@@ -198,6 +198,27 @@ static void marks_outlive_a_flow_with_its_addresses(void)
 #undef WITH
 }
 
+static void hostbits_are_marks_of_an_address(void)
+{
+    struct bench b;
+    bench_start(&b,
+                ANY "(msg:\"m\"; http.uri; content:\"/set\"; hostbits:set,a; noalert; sid:1;)\n" ANY
+                    "(msg:\"m\"; http.uri; content:\"/ask\"; hostbits:isset,a,src; sid:2;)\n" ANY
+                    "(msg:\"m\"; http.uri; content:\"/ask\"; hostbits:isset,a,dst; sid:3;)\n" ANY
+                    "(msg:\"m\"; http.uri; content:\"/ask\"; hostbits:isnotset,a; sid:4;)\n");
+    b.conn.clock_us = 1000000;
+    request(&b, "GET /set HTTP/1.1\r\n\r\n");
+    tx_again(&b);
+    b.conn.clock_us += 299000000;
+    request(&b, "GET /ask HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "of the source, in time", {2, "http.uri", NULL});
+    tx_again(&b);
+    b.conn.clock_us += 1000000;
+    request(&b, "GET /ask HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "too late", {4, "http.uri", NULL});
+    bench_stop(&b);
+}
+
 static void more_marks_than_a_flow_bears_are_counted(void)
 {
     struct bench b;
@@ -489,6 +510,7 @@ static CU_TestInfo rules[] = {
     {"addresses, ports and flow are asked", addresses_ports_and_flow_are_asked},
     {"rules leave marks for one another", rules_leave_marks_for_one_another},
     {"marks outlive a flow with its addresses", marks_outlive_a_flow_with_its_addresses},
+    {"hostbits are marks of an address", hostbits_are_marks_of_an_address},
     {"more marks than a flow bears are counted", more_marks_than_a_flow_bears_are_counted},
     {"sizes of the flow are asked", sizes_of_the_flow_are_asked},
     {"a pass rule silences its transaction", a_pass_rule_silences_its_transaction},
