@@ -151,6 +151,7 @@ enum {
     LOOKUP_COST_STEP = 40,
     LOOKUP_COST_OPENER = 8,
     LOOKUP_COST_COLON = 8,
+    LOOKUP_COST_DOLLAR = 6,   /* one that is passed over in the search for an opener */
     LOOKUP_COST_UNITS = 4,    /* a byte of a text whose units are counted, twice */
     LOOKUP_COST_UNICODE = 32, /* a byte of a text that is not ASCII and changes case */
     LOOKUP_COST_DATE = 240,

@@ -18,13 +18,27 @@ static bool add_opener(struct lookup *l, size_t at, uint32_t outer)
     return lookup_spend(l, LOOKUP_COST_OPENER);
 }
 
+/* The next `${` at or after `from`, or SPAN_NONE. A search for one byte is fast between them, so
+ * what is paid for is each '$' on the way. */
+static size_t find_opener(struct lookup *l, struct span source, size_t from)
+{
+    size_t at = span_find_byte(source, from, '$');
+    uint64_t n = 0;
+    while (at != SPAN_NONE && (at + 1 == source.len || source.data[at + 1] != '{')) {
+        at = span_find_byte(source, at + 1, '$');
+        n++;
+    }
+    lookup_charge(l, n * LOOKUP_COST_DOLLAR);
+    return at;
+}
+
 /* The next `${` at or after *off or, inside of one, '}': found at *off. */
 static bool next_brace(struct lookup *l, struct span source, bool inside, size_t *off)
 {
     size_t from = *off;
     size_t at = from;
     if (!inside) {
-        at = span_find(source, from, SPAN("${"));
+        at = find_opener(l, source, from);
         *off = at == SPAN_NONE ? source.len : at;
         return lookup_spend(l, (*off - from) / LOOKUP_SHARE_COPY);
     }
@@ -42,14 +56,14 @@ static bool next_brace(struct lookup *l, struct span source, bool inside, size_t
 static bool scan_flat(struct lookup *l, struct span source)
 {
     size_t close = 0;
-    size_t at = span_find(source, 0, SPAN("${"));
+    size_t at = find_opener(l, source, 0);
     bool ok = lookup_spend(l, source.len / LOOKUP_SHARE_COPY);
     while (ok && at != SPAN_NONE) {
         if (close < at + 2) {
             close = span_find_byte(source, at + 2, '}');
         }
         ok = add_opener(l, at, close == SPAN_NONE ? LOOKUP_UNCLOSED : (uint32_t)close);
-        at = span_find(source, at + 2, SPAN("${"));
+        at = find_opener(l, source, at + 2);
     }
     return ok;
 }

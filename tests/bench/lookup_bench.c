@@ -65,6 +65,17 @@ static void measure_nest(const char *name, const char *head, const char *middle,
     sbuf_free(&text);
 }
 
+/* `head` until there are `n_head` bytes, then `tail` until there are 64 KiB. */
+static void measure_many(const char *name, struct span head, size_t n_head, struct span tail)
+{
+    struct sbuf text = sbuf_with_cap(64 * 1024);
+    while (text.len < text.cap) {
+        sbuf_add(&text, text.len < n_head ? head : tail);
+    }
+    measure(name, sbuf_span(&text));
+    sbuf_free(&text);
+}
+
 /* --- random ones -------------------------------------------------------------------------------
  */
 
@@ -206,6 +217,10 @@ int main(int argc, char **argv)
     measure_nest("colons", "${:", ":", "}", 4000);
     measure_nest("not ASCII", "${lower:\xc3\x84\xce\xa3", "${z}", "}", 3000);
     measure_nest("closing braces", "${a ", "", "}}}}", 30000);
+    /* found by worst_search */
+    measure_nest("names in names", "${jndi:", "#{jndi", "}", 3500);
+    measure_many("messages in a message", SPAN("${event:Message}:\\-$"), 4 * 1024,
+                 SPAN("\\$\0{\0j\0"));
     search(n, seed);
     printf("longest: %.0f us\n", longest_us);
     lookup_free(&lookup);
