@@ -42,7 +42,7 @@ struct tx_slot *tx_pool_get(struct tx_pool *pool)
     if (slot == NULL) {
         return NULL;
     }
-    *slot = (struct tx_slot){.tx.arena = slot->tx.arena};
+    *slot = (struct tx_slot){.tx.arena = slot->tx.arena, .field_room = pool->arena_bytes / 2};
     slot->tx.kept_end = &slot->tx.kept;
     slot->tail = &slot->tx.findings;
     pool->n_open++;
@@ -82,6 +82,16 @@ void tx_pool_free(struct tx_pool *pool)
     pool->n_idle = 0;
 }
 
+/* What is kept for events leaves room for findings: else a sender of a thousand recipients would
+ * have none. */
+static void *take_room(struct tx *tx, size_t size)
+{
+    struct tx_slot *slot = tx_slot_of(tx);
+    void *room = size <= slot->field_room ? arena_alloc(tx->arena, size) : NULL;
+    slot->field_room = room != NULL ? slot->field_room - size : 0;
+    return room;
+}
+
 void tx_keep(struct tx *tx, const struct field *field, size_t max)
 {
     struct span item = span_head(field->item, max);
@@ -90,10 +100,10 @@ void tx_keep(struct tx *tx, const struct field *field, size_t max)
     struct span tail = cut && field->id == FIELD_HTTP_REQUEST_HEADER
                            ? span_from(field->value, field->value.len - value.len)
                            : span_of(NULL, 0);
-    struct kept_field *kept =
-        arena_alloc(tx->arena, sizeof(*kept) + item.len + value.len + tail.len);
+    struct kept_field *kept = take_room(tx, sizeof(*kept) + item.len + value.len + tail.len);
     if (kept == NULL) {
-        tx->flags |= TX_TRUNCATED;
+        tx->flags |= TX_TRUNCATED | TX_FIELDS_LOST;
+        tx->conn->marks |= CONN_TRUNCATED;
         return;
     }
     uint8_t *room = (uint8_t *)(kept + 1);

@@ -17,6 +17,7 @@ struct tx_slot {
     struct reading *reading; /* NULL: bytes no decoder reads */
     struct files *files[2];  /* that it carries, by direction; NULL: none so far */
     struct urls *urls;       /* in its texts; NULL: none so far */
+    size_t field_room;       /* bytes that fields may still take */
     bool in_body;            /* raw ones: FIRST was announced */
 };
 
@@ -34,5 +35,6 @@ void tx_pool_put(struct tx_pool *pool, struct tx_slot *slot);
 void tx_pool_free(struct tx_pool *pool);
 /* The slot of a transaction that tx_pool_get() gave. */
 struct tx_slot *tx_slot_of(struct tx *tx);
-/* Keeps a copy of the field in the transaction's arena, cut at max bytes. */
+/* Keeps a copy of the field in the transaction's arena, cut at max bytes; all fields together take
+ * half of it at most. */
 void tx_keep(struct tx *tx, const struct field *field, size_t max);

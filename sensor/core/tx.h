@@ -13,6 +13,7 @@ enum tx_flag {
     TX_RESPONSE_SEEN = 1 << 3, /* the part to the client was seen */
     TX_ALTERNATE = 1 << 4,     /* from an alternate reading: it alerts but is no event of its own */
     TX_UNSURE = 1 << 5,        /* where it begins is guessed: it may be contents of another */
+    TX_FIELDS_LOST = 1 << 6,   /* there was no room to keep all fields that are to be kept */
 };
 
 /* A field that the transaction keeps a copy of. */

@@ -263,6 +263,9 @@ static void read_chain(const struct tx *tx, const struct header *h, struct chain
             read_value(ret, k, h->form);
         }
     }
+    if ((tx->flags & TX_FIELDS_LOST) != 0) {
+        chain_add(ret, NOBODY); /* the nearest proxy's may be among those */
+    }
 }
 
 /* From the right: trusted proxies are passed, the first other one is the client; when all are

@@ -59,6 +59,24 @@ def mail_clients(lab):
         demand(found == wanted, f"case {i}: {found}")
 
 
+def crowded_mail(lab):
+    """More recipients than are kept for events leave room for what is found in the mail."""
+    talk = flows.Talk(RELAY, SERVER).open().server(b"220 mx ESMTP\r\n")
+    lines = [b"EHLO relay.example", b"MAIL FROM:<a@b.example>"]
+    lines += [b"RCPT TO:<u%d@d.example>" % i for i in range(3000)] + [b"DATA"]
+    for line in lines:
+        talk.client(line + b"\r\n")
+        talk.server(b"354 go on\r\n" if line == b"DATA" else b"250 ok\r\n")
+    talk.client(b"Subject: " + flows.lookup("crowd") + b"\r\n\r\nhello\r\n.\r\n")
+    talk.server(b"250 ok\r\n")
+    lab.write("mail.pcap", flows.pcap(talk.close().frames))
+    ended = lab.run("-r", "mail.pcap", "-o", "-")
+    expect(ended, 0)
+    events = parse(ended.out)
+    demand(len(of_type(events, "alert")) == 1, "the look-up is not told of")
+    demand("truncated" in of_type(events, "smtp")[0]["metadata"]["flowbits"], "nothing is marked")
+
+
 def request_with(*headers, before=b""):
     """One request with a look-up, from the relay's address."""
     talk = flows.Talk(RELAY, ("192.0.2.10", 80)).open()
@@ -78,6 +96,8 @@ def web_clients(lab):
              ([(b"Forwarded", b"for=203.0.113.77, for=_x")], nobody),
              ([(name, b"6.6.6.6:x")], nobody),
              ([(name, b"203.0.113.77"), (name + b" ", b"6.6.6.6")], real),
+             # More than is kept: the nearest may not be among it.
+             ([(name, b"6.6.6.6, " * 100 + b"6.6.6.6")] * 200 + [(name, b"203.0.113.77")], nobody),
              # The first header that is there decides, whatever a sender adds.
              ([(name, b"unknown"), (b"Forwarded", b"for=6.6.6.6")], nobody),
              ([(name, b"203.0.113.77, x"), (b"True-Client-IP", b"6.6.6.6")], nobody)]
@@ -176,6 +196,7 @@ def wrong_assets(lab):
 
 
 TESTS = [("assets", assets), ("wrong assets", wrong_assets),
-         ("clients of mail relays", mail_clients), ("clients of proxies", web_clients),
+         ("crowded mail", crowded_mail), ("clients of mail relays", mail_clients),
+         ("clients of proxies", web_clients),
          ("clients of the PROXY protocol", proxied_clients),
          ("clients of flows taken up in the middle", midstream_clients)]
