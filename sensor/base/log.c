@@ -1,7 +1,8 @@
 /* log: one line per call on stderr.
  *
  * Each line is written by one write(2), so lines of several threads do not mix. Control characters
- * become '?', because a file name may hold anything and a terminal obeys it. */
+ * become '?', because a file name may hold anything and a terminal obeys it; and so does the '$' of
+ * what could be a look-up, because lines end up in log viewers that evaluate it. */
 #include "sensor/base/log.h"
 
 #include "sensor/base/bytes.h"
@@ -35,7 +36,8 @@ static void write_line(enum log_level level, const char *prefix, const char *for
     len = len < sizeof(line) - 1 ? len : sizeof(line) - 2;
     for (size_t i = start; i < len; i++) {
         unsigned char c = (unsigned char)line[i];
-        line[i] = c < 0x20 || c == 0x7f ? '?' : line[i];
+        bool opens = c == '$' && line[i + 1] == '{';
+        line[i] = c < 0x20 || c == 0x7f || opens ? '?' : line[i];
     }
     line[len] = '\n';
     ssize_t written = write(STDERR_FILENO, line, len + 1);

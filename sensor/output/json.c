@@ -99,10 +99,11 @@ static size_t utf8_len(struct span s, size_t off, uint32_t *ret_code)
 
 bool json_is_treacherous(uint32_t code)
 {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c ||
-           (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
-           (code >= 0xfff9 && code <= 0xfffb);
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c ||
+           code == 0x34f || code == 0x180e || (code >= 0x200b && code <= 0x200f) ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
+           code == 0xfeff || (code >= 0xfff9 && code <= 0xfffb) ||
+           (code >= 0xe0000 && code <= 0xe0fff);
 }
 
 static void add_escape(struct json *j, uint32_t code)
@@ -115,6 +116,9 @@ static void add_escape(struct json *j, uint32_t code)
     } else if (code < sizeof(shorts) && shorts[code] != 0) {
         sbuf_add_byte(j->out, '\\');
         sbuf_add_byte(j->out, (uint8_t)shorts[code]);
+    } else if (code > 0xffff) {
+        unsigned rest = (unsigned)code - 0x10000;
+        sbuf_add_format(j->out, "\\u%04x\\u%04x", 0xd800 + (rest >> 10), 0xdc00 + (rest & 0x3ff));
     } else {
         sbuf_add_format(j->out, "\\u%04x", (unsigned)code);
     }

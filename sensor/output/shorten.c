@@ -17,12 +17,15 @@ static size_t text_end(struct span s, size_t off)
     return off < s.len ? off : s.len;
 }
 
-/* Bytes of the escape or the character at off. */
+/* Bytes of the escape or the character at off; two escapes are one where they are a pair of
+ * surrogates (RFC 8259 section 7). */
 static size_t unit_len(struct span s, size_t off)
 {
     uint8_t c = s.data[off];
     if (c == '\\') {
-        return span_at(s, off + 1) == 'u' ? 6 : 2;
+        uint8_t third = span_at(s, off + 3);
+        bool is_pair = span_at(s, off + 2) == 'd' && third >= '8' && third <= 'b';
+        return span_at(s, off + 1) != 'u' ? 2 : is_pair ? 12 : 6;
     }
     return c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 }

@@ -114,7 +114,8 @@ PER_EXCHANGE = 10
 
 def hostile():
     """Every byte, and what reorders or ends lines on a screen, in every place there is."""
-    every = bytes(range(256)) + "\u202e\u2066\u2028\u200b\ufeff".encode() + b"\xed\xa0\x80\xc0\xaf"
+    every = (bytes(range(256)) + "\u202e\u2066\u2028\xad\ufeff\U000e0041".encode()
+             + b"\xed\xa0\x80\xc0\xaf")
     header = every.replace(b"\n", b"").replace(b"\r", b"")
     word = header.replace(b" ", b"").replace(b"\0", b"").replace(b":", b"")
     talk = Talk().open()

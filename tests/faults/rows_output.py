@@ -87,6 +87,12 @@ def file_size_limit(lab):
                f"{len(whole)} records, {len(kept)} written; {ended.told()}")
 
 
+def names_that_look_up(lab):
+    """What standard error says may be read by what it warns of, too."""
+    expect_refused(lab.run("-r", "${jndi:ldap://a/b}.pcap", *OUT),
+                   r"^cannot open capture '\?\{jndi:ldap://a/b\}\.pcap': No such file")
+
+
 def no_output_directory(lab):
     good_file(lab, "G")
     expect_refused(lab.run("-r", "G", "-l", "none/"),
@@ -600,6 +606,7 @@ def strange_mail(lab):
 
 
 TESTS = [
+    ("row 49 names that look up", names_that_look_up),
     ("row 33 full device", full_device),
     ("row 33 full disk", full_disk),
     ("row 33 file size limit", file_size_limit),

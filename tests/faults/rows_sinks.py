@@ -19,7 +19,7 @@ MANY = 400  # conversations whose events fill every buffer on the way
 LOCAL5 = 21  # RFC 5424, table 1
 # What a terminal obeys, or what reorders a line.
 TREACHEROUS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-                         "\ufeff\ufff9-\ufffb]")
+                         "\ufeff\ufff9-\ufffb\xad\U000e0000-\U000e0fff]")
 ENDS_SECONDS = 20  # on any machine; an output that hangs would be waited for for ever
 QUICK = "timeout: 300 ms"  # how long a test waits for what will not come
 
