@@ -1,9 +1,9 @@
 /* shorten: an event made to fit an output that takes no long lines.
  *
  * A line that is cut anywhere is no JSON any more. Here one length is looked for, such that all
- * texts cut to it leave the object short enough; an escape and a character stay whole. Keys,
- * numbers and brackets are never touched. The input is this program's own writing, without blanks
- * between tokens; no other JSON is understood. */
+ * texts cut to it leave the object short enough; an escape and a character stay whole. Where that
+ * is not enough, parts that an event can do without are left out whole. The input is this program's
+ * own writing, without blanks between tokens; no other JSON is understood. */
 #include "sensor/output/shorten.h"
 
 enum { LEAST = 64 };
@@ -142,11 +142,70 @@ static size_t find_limit(struct span s, size_t max)
     return low >= LEAST ? low : 0;
 }
 
+/* What an event can do without, what is left out first standing first: it is in another event of
+ * the flow, or follows from the signature, or from the addresses. */
+static const char *const spare[][3] = {
+    {"ndpi"},
+    {"files"},
+    {"tunnel"},
+    {"flow"},
+    {"email"},
+    {"smtp"},
+    {"http"},
+    {"alert", "references"},
+    {"alert", "metadata"},
+    {"alert", "context", "destination"},
+    {"alert", "context", "source"},
+};
+
+/* Behind the bracket that ends the value whose contents begin at `at`. */
+static size_t value_end(struct span s, size_t at)
+{
+    unsigned depth = 1;
+    while (at < s.len && depth > 0) {
+        uint8_t c = s.data[at++];
+        if (c == '"') {
+            at = text_end(s, at) + 1;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return at;
+}
+
+/* By the names on the way to it. false when it is not there. */
+static bool leave_out(struct sbuf *object, const char *const path[3])
+{
+    struct span s = sbuf_span(object);
+    size_t at = 1;
+    size_t name_len = 0;
+    for (size_t i = 0; i < 3 && path[i] != NULL && at != SPAN_NONE; i++) {
+        name_len = span_str(path[i]).len;
+        at = inside_of(s, at, span_str(path[i]));
+    }
+    if (at == SPAN_NONE) {
+        return false;
+    }
+    size_t begin = at - name_len - 4; /* its name, in quotes, a colon and the bracket */
+    size_t end = value_end(s, at);
+    if (span_at(s, end) == ',') {
+        end++;
+    } else if (span_at(s, begin - 1) == ',') {
+        begin--;
+    }
+    return sbuf_replace(object, begin, end - begin, span_of(NULL, 0));
+}
+
 bool shorten(struct span object, size_t max, struct sbuf *to)
 {
     struct sbuf marked = sbuf_with_cap(object.len + 64);
     bool fits = add_marked(object, &marked);
     size_t limit = fits ? find_limit(sbuf_span(&marked), max) : 0;
+    for (size_t i = 0; fits && limit == 0 && i < ARRAY_LEN(spare); i++) {
+        limit = leave_out(&marked, spare[i]) ? find_limit(sbuf_span(&marked), max) : 0;
+    }
     size_t before = to->len;
     if (limit > 0) {
         (void)cut_all(sbuf_span(&marked), limit, to);

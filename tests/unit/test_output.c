@@ -5,6 +5,7 @@
 #include "sensor/output/eve.h"
 #include "sensor/output/json.h"
 #include "sensor/output/redact.h"
+#include "sensor/output/shorten.h"
 #include "tests/unit/runner.h"
 
 #include <stdio.h>
@@ -330,7 +331,30 @@ static void no_memory_gives_no_event_and_no_leak(void)
     eve_free(&e);
 }
 
+static void parts_are_left_out_where_cut_texts_are_not_enough(void)
+{
+    static const char in[] =
+        "{\"t\":\"x\",\"flow\":{\"a\":\"}\",\"b\":[1,{}]},\"alert\":{"
+        "\"references\":[\"r\"],\"context\":{\"flow\":1,\"source\":{\"c\":1}}}}";
+    static const char *const outs[] = {
+        "{\"t\":\"x\",\"alert\":{\"references\":[\"r\"],\"context\":{\"flow\":1,\"source\":{\"c\":"
+        "1}}},"
+        "\"metadata\":{\"flowbits\":[\"truncated\"]}}",
+        "{\"t\":\"x\",\"alert\":{\"context\":{\"flow\":1,\"source\":{\"c\":1}}},"
+        "\"metadata\":{\"flowbits\":[\"truncated\"]}}",
+        "{\"t\":\"x\",\"alert\":{\"context\":{\"flow\":1}},"
+        "\"metadata\":{\"flowbits\":[\"truncated\"]}}"};
+    for (size_t i = 0; i < ARRAY_LEN(outs); i++) {
+        struct sbuf out = sbuf_with_cap(4096);
+        CU_ASSERT(shorten(span_str(in), span_str(outs[i]).len, &out));
+        CU_ASSERT(span_equal(sbuf_span(&out), span_str(outs[i])));
+        sbuf_free(&out);
+    }
+}
+
 static CU_TestInfo tests[] = {
+    {"parts_are_left_out_where_cut_texts_are_not_enough",
+     parts_are_left_out_where_cut_texts_are_not_enough},
     {"dollar_never_stands_literally", dollar_never_stands_literally},
     {"what_a_screen_obeys_is_escaped", what_a_screen_obeys_is_escaped},
     {"utf8_passes_and_other_bytes_stay_readable", utf8_passes_and_other_bytes_stay_readable},

@@ -660,8 +660,8 @@ static void escapes_and_characters_stay_whole(void)
     const char *end = "\",\"metadata\":{\"flowbits\":[\"truncated\"]}}";
     char in[512];
     char out[512];
-    const char *const units[] = {"\\u0024",  "\\n",          "\\\"",
-                                 "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x94\xa5"};
+    const char *const units[] = {
+        "\\u0024", "\\n", "\\\"", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x94\xa5", "\\udb40\\udc41"};
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         (void)snprintf(in, sizeof(in), "{\"a\":\"" X64 "%s" X70 "\"}", units[i]);
         (void)snprintf(out, sizeof(out), "{\"a\":\"" X64 "%s", end);
