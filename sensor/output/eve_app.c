@@ -277,8 +277,12 @@ static bool has_smtp(const struct tx *tx)
     return false;
 }
 
+/* A mail may be all body: what the server takes for one is told as one. */
 static bool has_email(const struct tx *tx)
 {
+    if (tx->body_bytes[TO_SERVER] > 0) {
+        return true;
+    }
     for (size_t i = 0; i < ARRAY_LEN(email_rows); i++) {
         if (find(&email_rows[i], tx->kept) != NULL) {
             return true;

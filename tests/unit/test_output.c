@@ -282,6 +282,11 @@ static void mail_of_which_only_the_server_was_seen_has_no_empty_object(void)
     tx.kept = &blank;
     event = eve_transaction(e, &tx, 0, &(struct eve_places){0}, &has_event);
     CU_ASSERT(!has(event, "\"smtp\":{"));
+    CU_ASSERT(!has(event, "\"email\":{"));
+    mem_free(event);
+    tx.body_bytes[TO_SERVER] = 1; /* no header, but a body */
+    event = eve_transaction(e, &tx, 0, &(struct eve_places){0}, &has_event);
+    CU_ASSERT(has(event, "\"email\":{\"status\":\"PARSE_DONE\""));
     mem_free(event);
     eve_free(&e);
 }
