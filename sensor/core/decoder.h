@@ -72,6 +72,7 @@ enum probe { PROBE_NO, PROBE_MORE, PROBE_YES };
 struct decoder {
     const char *name; /* app_proto of events */
     size_t state_size;
+    bool opening_only; /* what follows cannot be read: nDPI may still name what it is */
     /* Looks at the first bytes of a direction (mid-stream: of whatever comes). PROBE_MORE:
      * undecided, show more, up to 256 bytes. */
     enum probe (*probe)(struct span first, enum direction dir);

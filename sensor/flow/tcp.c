@@ -522,16 +522,18 @@ void tcp_on_deadline(struct flow_table *t, struct flow *f, uint64_t clock_us)
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         struct half x = half_of(t, f, n);
         struct half peer = half_peer(&x);
-        lead_age(&x, clock_us);
-        release(&x);
-        release(&peer);
+        if (lead_deadline(t, x.s) <= clock_us) {
+            lead_age(&x, clock_us);
+            release(&x);
+            release(&peer);
+        }
     }
     for (unsigned n = 0; n < ARRAY_LEN(f->sides); n++) {
         struct half x = half_of(t, f, n);
         while (hole_deadline(t, x.s) <= clock_us) {
             stream_skip_hole(&x, LOST_GAP);
+            release(&x);
         }
-        release(&x);
         if (readings_deadline(x.s) <= clock_us) {
             readings_flush(&x);
         }

@@ -116,6 +116,7 @@ void bench_start(struct bench *b, const char *rules)
 void bench_stop(struct bench *b)
 {
     tx_stop(b);
+    conn_release(&b->conn);
     detector_free(&b->detector);
     engine_unref(&b->engine);
     tx_free(b);
