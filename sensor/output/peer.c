@@ -13,6 +13,7 @@
 #include "sensor/base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <netdb.h>
 #include <poll.h>
@@ -32,8 +33,8 @@ struct peer {
     const char *where;
     atomic_int fd; /* -1: not connected */
     atomic_bool aborted;
-    dev_t device; /* of a local socket, when it was connected to */
-    ino_t inode;
+    struct statx_timestamp born; /* of a local socket, when it was connected to, */
+    uint64_t inode;              /* whose number may be used again at once */
 };
 
 int peer_check_path(const char *path, struct errbuf *err)
@@ -174,13 +175,13 @@ static int open_inet(const char *where, int type)
     return fd;
 }
 
-/* Which socket has the name now: 0 and 0 when none. */
-static void look_up(const struct peer *p, dev_t *ret_device, ino_t *ret_inode)
+/* Which socket has the name now: inode 0 when none. */
+static void look_up(const struct peer *p, struct statx_timestamp *ret_born, uint64_t *ret_inode)
 {
-    struct stat st;
-    bool is_there = stat(p->where, &st) == 0;
-    *ret_device = is_there ? st.st_dev : 0;
-    *ret_inode = is_there ? st.st_ino : 0;
+    struct statx st;
+    bool is_there = statx(AT_FDCWD, p->where, 0, STATX_INO | STATX_BTIME, &st) == 0;
+    *ret_born = is_there ? st.stx_btime : (struct statx_timestamp){0};
+    *ret_inode = is_there ? st.stx_ino : 0;
 }
 
 int peer_connect(struct peer *p, bool *ret_new)
@@ -200,7 +201,7 @@ int peer_connect(struct peer *p, bool *ret_new)
         fd = open_unix(p->where, SOCK_STREAM);
         break;
     case PEER_UNIX_DGRAM:
-        look_up(p, &p->device, &p->inode);
+        look_up(p, &p->born, &p->inode);
         fd = open_unix(p->where, SOCK_DGRAM);
         break;
     case PEER_UDP:
@@ -296,8 +297,8 @@ static int settle_stream(int fd)
 
 static int settle_datagrams(const struct peer *p, int fd)
 {
-    dev_t device;
-    ino_t inode;
+    struct statx_timestamp born;
+    uint64_t inode;
     if (has_unread(fd)) {
         return -EAGAIN;
     }
@@ -305,8 +306,10 @@ static int settle_datagrams(const struct peer *p, int fd)
     if (probe >= 0) {
         (void)close(probe);
     }
-    look_up(p, &device, &inode);
-    return probe >= 0 && device == p->device && inode == p->inode ? 0 : -ECONNREFUSED;
+    look_up(p, &born, &inode);
+    bool same =
+        inode == p->inode && born.tv_sec == p->born.tv_sec && born.tv_nsec == p->born.tv_nsec;
+    return probe >= 0 && same ? 0 : -ECONNREFUSED;
 }
 
 int peer_settle(struct peer *p)
