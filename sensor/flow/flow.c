@@ -675,6 +675,9 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
         if (f != NULL) {
             (void)is_decoy(f, h, r->dir); /* the first of a flow cannot be one, but it counts */
         }
+        if (f != NULL && reuse == TCP_ANSWERED) {
+            tcp_answered(f, h, r.dir);
+        }
     }
     if (f == NULL) {
         r->verdict = t->limits.guard.memory_closed ? VERDICT_DROP : VERDICT_PASS;

@@ -3,7 +3,8 @@
  * Nothing a single segment says is believed more than it must be, because a decoy that never
  * reaches the server must not decide what the sensor reads: a SYN with another number only proposes
  * a new connection, which an answer or data confirms; so do data far from the stream, which an
- * acknowledgement or more of them confirm; a RST must lie in the window, and data after it revives
+ * acknowledgement or more of them confirm; a segment both of whose numbers are far off is another
+ * conversation's; a RST must lie in the window, and data after it revives
  * the flow; a FIN counts when it is acknowledged, or when nothing followed; payload without ACK is
  * none to its receiver; a hole is not skipped while its receiver is seen to wait for it, only where
  * no ACKs are seen at all does time end the wait. What is refused is still read, by itself.
@@ -92,6 +93,20 @@ static enum tcp_reuse reuse_by_syn(struct flow *f, const struct headers *h, unsi
     return TCP_NO_REUSE;
 }
 
+/* Farther than what is under way in one direction commonly gets. */
+static bool is_distant(const struct side *s, uint64_t pos)
+{
+    return pos > s->next + far_behind || pos + far_behind < s->next;
+}
+
+/* Whether an ACK is of the far data seen of a side, or of some before the latest of them. */
+static bool acks_stray(const struct side *s, uint32_t ack)
+{
+    uint32_t before = s->reuse + 1 - ack;
+    bool near_latest = before < reset_window && is_distant(s, position(s, ack));
+    return side_has(s, SIDE_STRAY) && (before == 0 || near_latest);
+}
+
 enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir)
 {
     unsigned n = flow_turned(f, dir);
@@ -103,9 +118,8 @@ enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction
     if ((h->tcp_flags & TCP_SYN) != 0) {
         return reuse_by_syn(f, h, n);
     }
-    if ((h->tcp_flags & TCP_ACK) != 0 && side_has(peer, SIDE_STRAY) &&
-        h->tcp_ack == peer->reuse + 1) {
-        return TCP_TAKEN_UP;
+    if ((h->tcp_flags & TCP_ACK) != 0 && acks_stray(peer, h->tcp_ack)) {
+        return TCP_ANSWERED;
     }
     if (h->payload.len == 0 || h->tcp_seq != s->reuse + 1 || position(s, h->tcp_seq) == s->next) {
         return TCP_NO_REUSE;
@@ -114,6 +128,11 @@ enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction
         return TCP_REOPENED;
     }
     return side_has(s, SIDE_STRAY) && !side_has(s, SIDE_ACKED) ? TCP_TAKEN_UP : TCP_NO_REUSE;
+}
+
+void tcp_answered(struct flow *f, const struct headers *h, enum direction dir)
+{
+    start_at(&f->sides[1 - flow_turned(f, dir)], h->tcp_ack);
 }
 
 bool tcp_answers(const struct flow *f, const struct headers *h, enum direction dir)
@@ -184,20 +203,31 @@ static bool is_outside(const struct half *x, const struct piece *p)
 }
 
 /* Payload that its receiver will not take, for all that is known. It may be a new connection's. */
-static void stray(struct half *x, const struct piece *p)
+static void stray(struct half *x, const struct piece *p, bool outside)
 {
     struct side *s = x->s;
     if (!x->f->conn.opaque && !x->f->mute) {
         readings_stray(x, p->pos, p->bytes);
     }
-    if (is_outside(x, p)) {
+    if (outside) {
         x->t->refused = p->bytes.len > 0 ? DROP_OUTSIDE : x->t->refused;
         flow_anomaly(x->t, x->f, half_dir(x), ANOMALY_SEGMENT_OUTSIDE_WINDOW);
     }
-    if (is_outside(x, p) && !side_has(s, SIDE_REUSE)) {
+    if (outside && !side_has(s, SIDE_REUSE)) {
         s->reuse = (uint32_t)piece_end(p) - 1;
         s->flags |= SIDE_STRAY;
     }
+}
+
+/* A segment that goes on far from where its sender was, and acknowledges what is far from where the
+ * other one was, is of another conversation on the same ports (captures merged, addresses in use
+ * twice): nothing it says counts here, or one number would make a gap of a gigabyte. What was lost
+ * of one direction leaves the other number in its place. */
+static bool is_foreign(const struct half *x, const struct headers *h, const struct piece *p)
+{
+    const struct half peer = half_peer(x);
+    return (h->tcp_flags & TCP_ACK) != 0 && side_has(peer.s, SIDE_KNOWN) &&
+           is_distant(x->s, p->pos) && is_distant(peer.s, position(peer.s, h->tcp_ack));
 }
 
 /* What can be inspected no more is not put together either. */
@@ -245,7 +275,7 @@ static void payload(struct half *x, struct piece *p)
         s->isn = side_has(s, SIDE_OPENED) ? s->isn : (uint32_t)p->pos - 1;
     }
     if (is_outside(x, p)) {
-        stray(x, p);
+        stray(x, p, true);
         return;
     }
     s->flags |= SIDE_DATA;
@@ -274,7 +304,9 @@ static void learn_syn(struct half *x, const struct headers *h)
 {
     struct side *s = x->s;
     struct side *peer = half_peer(x).s;
-    bool fresh = !side_has(s, SIDE_DATA) && x->f->conn.state == CONN_NEW;
+    bool answers_other = (h->tcp_flags & TCP_ACK) != 0 && side_has(peer, SIDE_KNOWN | SIDE_ACKED) &&
+                         is_distant(peer, position(peer, h->tcp_ack));
+    bool fresh = !side_has(s, SIDE_DATA) && x->f->conn.state == CONN_NEW && !answers_other;
     if (!side_has(s, SIDE_KNOWN) || (fresh && !is_isn(s, h->tcp_seq))) {
         start_at(s, h->tcp_seq + 1);
         s->isn = h->tcp_seq;
@@ -449,7 +481,13 @@ void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, 
     uint32_t seq = h->tcp_seq + ((h->tcp_flags & TCP_SYN) != 0 ? 1 : 0);
     struct piece p = {position(x.s, seq), h->payload, h->missing, 0};
     if (!is_acceptable(x.s, h)) {
-        stray(&x, &p);
+        stray(&x, &p, is_outside(&x, &p));
+        return;
+    }
+    if (is_foreign(&x, h, &p)) {
+        if (p.bytes.len + p.missing > 0) {
+            stray(&x, &p, true);
+        }
         return;
     }
     p.after = acknowledge(&x, h);

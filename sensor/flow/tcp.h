@@ -13,8 +13,11 @@ enum tcp_reuse {
     TCP_NO_REUSE,
     TCP_REOPENED, /* its SYN was seen */
     TCP_TAKEN_UP, /* its start was not seen */
+    TCP_ANSWERED, /* nor was it; the segment acknowledges what was taken for stray */
 };
 enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir);
+/* The first segment of a new flow is TCP_ANSWERED: the other side is where it acknowledges. */
+void tcp_answered(struct flow *f, const struct headers *h, enum direction dir);
 /* Carries out a segment; the conn's packet accounts are already kept. */
 void tcp_segment(struct flow_table *t, struct flow *f, const struct headers *h, enum direction dir);
 /* Both ends said FIN, and had it acknowledged: nothing but repetitions can come. */

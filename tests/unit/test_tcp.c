@@ -337,6 +337,44 @@ static void stray_data_that_go_on_begin_a_new_flow_where_no_acks_are_seen(void)
     lab_stop(&lab);
 }
 
+/* A segment of another conversation on the same ports. */
+static void shoot_other(struct lab *lab, enum direction dir, uint32_t client, const char *text)
+{
+    const uint32_t server = 900000000;
+    bool forth = dir == TO_SERVER;
+    lab_shoot(lab, &(struct shot){.dir = dir,
+                                  .seq = forth ? client : server,
+                                  .ack = forth ? server : client,
+                                  .flags = TCP_ACK,
+                                  .text = text});
+}
+
+static void two_conversations_on_the_same_ports_make_no_gap(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_client(&lab, 501, "xyz");
+    shoot_other(&lab, TO_SERVER, 300000000, "other");
+    shoot_other(&lab, TO_SERVER, 300000005, "more");
+    shoot_other(&lab, TO_CLIENT, 300000005, NULL); /* late: a new flow all the same */
+    lab_to_server(&lab, 104, "def");
+    lab_to_client(&lab, 504, "uvw");
+    lab_finish(&lab);
+    CU_ASSERT_PTR_NULL(strstr(lab_log(&lab), "gap"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "alt\"othermore\" close:timeout pickup"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "\"def\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lab_log(&lab), "\"uvw\""));
+    lab_stop(&lab);
+}
+
+static void a_large_loss_of_one_direction_is_a_gap(void)
+{
+    PLAY(lab);
+    lab_to_server(&lab, 101, "abc");
+    lab_to_server(&lab, 100000104, "def");
+    expect(&lab, "open >\"abc\" >gap100000000:gap >\"def\" close:end ");
+}
+
 static void payload_without_ack_is_read_by_itself(void)
 {
     PLAY(lab);
@@ -715,6 +753,8 @@ static CU_TestInfo stream_tests[] = {
     TEST(segment_far_away_is_an_anomaly_and_read_by_itself),
     TEST(stray_segments_do_not_part_a_stream_whose_receiver_ignores_them),
     TEST(acknowledged_stray_data_begin_a_new_flow),
+    TEST(two_conversations_on_the_same_ports_make_no_gap),
+    TEST(a_large_loss_of_one_direction_is_a_gap),
     TEST(stray_data_that_go_on_begin_a_new_flow_where_no_acks_are_seen),
     TEST(payload_without_ack_is_read_by_itself),
     TEST(syn_behind_the_first_data_opens_the_same_flow),
