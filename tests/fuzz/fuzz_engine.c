@@ -90,6 +90,7 @@ static void stop(struct run *run)
     }
     detector_free(&run->detector);
     arena_free(&run->tx.arena);
+    conn_release(&run->conn);
 }
 
 /* One step; `head` is the region that fields may lie in. */
