@@ -246,6 +246,8 @@ static void add_run(struct sbuf *out, const struct metrics *m)
     seconds(out, "suricata_uptime_seconds", "Since the start.", m->uptime_us);
     seconds(out, "jndiwatch_rules_last_reload_timestamp_seconds", "When the rules were read.",
             m->reloaded_us);
+    seconds(out, "suricata_detect_engine_last_reload_timestamp_seconds",
+            "When the rules were read.", m->reloaded_us);
     single(out, "jndiwatch_rules_selftest_passed", GAUGE,
            "Whether the rules in use passed their self-test: others are not put to use.", 1);
     if (m->live) {
