@@ -81,7 +81,7 @@ struct upstream {
     _Atomic uint64_t bytes;
 };
 
-enum { GUARD_REMEMBERS = 4096 };
+enum { GUARD_REMEMBERS = 4096, PAST_SIZES = 3 };
 
 /* A blocked flow that went. */
 struct blocked {
@@ -106,7 +106,9 @@ struct flow_table {
     struct blocked *blocked;  /* GUARD_REMEMBERS of them; NULL: no packet waits for a verdict */
     enum drop_reason refused; /* why the packet at hand should not go on */
     uint64_t clock_us;
-    uint64_t random; /* of skip lists */
+    uint64_t random;                      /* of skip lists */
+    struct past *spare_pasts[PAST_SIZES]; /* to be used again, by size */
+    unsigned n_spare_pasts[PAST_SIZES];
     struct upstream upstream[UPSTREAM_IFACES];
 };
 

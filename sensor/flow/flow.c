@@ -21,6 +21,7 @@
 #include "sensor/flow/entry.h"
 #include "sensor/flow/guard.h"
 #include "sensor/flow/key.h"
+#include "sensor/flow/past.h"
 #include "sensor/flow/tcp.h"
 
 #include <string.h>
@@ -312,6 +313,7 @@ void flow_table_free(struct flow_table **t)
             free_flow(table, &f);
         }
     }
+    past_free_spares(table);
     flow_index_free(&table->index);
     mem_free(table->blocked);
     wheel_free(&table->wheel);

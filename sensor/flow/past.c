@@ -5,13 +5,17 @@
  * only the start of what a side says at a stretch is kept: whole requests, but not long transfers.
  * A side that has raised doubts is watched: its copy slides along with all it sends. Memory is
  * taken only while half of the table's is free; without it there is no copy, and no harm but that a
- * difference is not seen as one. */
+ * difference is not seen as one.
+ *
+ * Nearly every segment makes one, and its ACK frees it: some of each of the small sizes are kept to
+ * be used again, the latest first, which is still in the cache. They are half a megabyte at most,
+ * and count for no flow. */
 #include "sensor/flow/past.h"
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 
-enum { FIRST_ROOM = 512, HEAP_OVERHEAD = 16 };
+enum { FIRST_ROOM = 512, HEAP_OVERHEAD = 16, SPARES_MAX = 128 };
 
 uint64_t past_end(const struct past *p)
 {
@@ -28,12 +32,71 @@ struct span past_of(const struct past *p, uint64_t from, uint64_t to, uint64_t *
     return span_sub(span_of(p->bytes, p->len), start - p->start, to - start);
 }
 
+/* Which of the sizes that are kept; PAST_SIZES: none of them. */
+static unsigned size_of(size_t room)
+{
+    unsigned size = 0;
+    while (size < PAST_SIZES && room > (size_t)FIRST_ROOM << size) {
+        size++;
+    }
+    return size;
+}
+
+static size_t bytes_of(size_t room)
+{
+    return sizeof(struct past) + room + HEAP_OVERHEAD;
+}
+
+/* With anything in it but its room; NULL when there is no memory. */
+static struct past *get(struct flow_table *t, size_t room)
+{
+    unsigned size = size_of(room);
+    struct past *p = size < PAST_SIZES ? t->spare_pasts[size] : NULL;
+    if (p != NULL) {
+        t->spare_pasts[size] = p->next;
+        t->n_spare_pasts[size]--;
+        mem_take_over(p);
+        return p;
+    }
+    p = mem_resize(NULL, sizeof(*p) + room);
+    if (p != NULL) {
+        p->room = room;
+    }
+    return p;
+}
+
+static void put(struct flow_table *t, struct past *p)
+{
+    unsigned size = size_of(p->room);
+    if (size == PAST_SIZES || t->n_spare_pasts[size] == SPARES_MAX) {
+        mem_free(p);
+        return;
+    }
+    mem_give_away(p); /* what lies here is no flow's */
+    p->next = t->spare_pasts[size];
+    t->spare_pasts[size] = p;
+    t->n_spare_pasts[size]++;
+}
+
 void past_free(struct flow_table *t, struct side *s)
 {
     if (s->past != NULL) {
-        flow_unreserve(t, sizeof(*s->past) + s->past->room + HEAP_OVERHEAD);
-        mem_free(s->past);
+        flow_unreserve(t, bytes_of(s->past->room));
+        put(t, s->past);
         s->past = NULL;
+    }
+}
+
+void past_free_spares(struct flow_table *t)
+{
+    for (size_t i = 0; i < PAST_SIZES; i++) {
+        while (t->spare_pasts[i] != NULL) {
+            struct past *p = t->spare_pasts[i];
+            t->spare_pasts[i] = p->next;
+            mem_take_over(p);
+            mem_free(p);
+        }
+        t->n_spare_pasts[i] = 0;
     }
 }
 
@@ -49,17 +112,21 @@ static bool grow(const struct half *x, size_t len)
     if (room == old) {
         return true;
     }
-    size_t more = room - old + (old == 0 ? sizeof(*s->past) + HEAP_OVERHEAD : 0);
-    if (!flow_reserve_spare(x->t, more)) {
+    if (!flow_reserve_spare(x->t, bytes_of(room))) {
         return false;
     }
-    struct past *p = mem_resize(s->past, sizeof(*p) + room);
+    struct past *p = get(x->t, room);
     if (p == NULL) {
-        flow_unreserve(x->t, more);
+        flow_unreserve(x->t, bytes_of(room));
         return false;
     }
-    p->len = old > 0 ? p->len : 0;
-    p->room = room;
+    p->len = 0;
+    if (s->past != NULL) {
+        p->start = s->past->start;
+        p->len = s->past->len;
+        bytes_copy(p->bytes, s->past->bytes, p->len);
+        past_free(x->t, s);
+    }
     s->past = p;
     return true;
 }

@@ -4,6 +4,7 @@
 
 /* What a side sent, was delivered, and may still come again otherwise. */
 struct past {
+    struct past *next; /* of the spare ones */
     uint64_t start;
     size_t len;
     size_t room;
@@ -18,3 +19,5 @@ uint64_t past_end(const struct past *p);
  * the first. p may be NULL. */
 struct span past_of(const struct past *p, uint64_t from, uint64_t to, uint64_t *ret_pos);
 void past_free(struct flow_table *t, struct side *s);
+/* Gives the spare ones back to the heap. */
+void past_free_spares(struct flow_table *t);

@@ -24,9 +24,24 @@ static void add_protocols(struct json *j, const char *key, const struct tx *tx, 
     }
 }
 
+/* Of a client that names nothing, and whose server was not seen, there is nothing to say. */
+static bool has_any(const struct tx *tx)
+{
+    for (const struct kept_field *k = tx->kept; k != NULL; k = k->next) {
+        if (k->id == FIELD_TLS_SNI || k->id == FIELD_TLS_ALPN ||
+            is_from(k, FIELD_TLS_VERSION, TO_CLIENT)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void eve_tls(struct json *j, const struct tx *tx)
 {
     const struct kept_field *sni = tx_field(tx, FIELD_TLS_SNI);
+    if (!has_any(tx)) {
+        return;
+    }
     json_object(j, "tls");
     if (sni != NULL) {
         json_string(j, "sni", sni->value);
