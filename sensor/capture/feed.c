@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RAW_BYTES = 256 * 1024, WHY_SIZE = 160 };
+enum { RAW_BYTES = 256 * 1024, WHY_SIZE = 160, SILENCE_MS = 200 };
 
 struct feed {
     int fd;
@@ -100,19 +100,21 @@ static enum feed_status bad(struct feed *f, const char *what, const char *why)
     return FEED_BAD;
 }
 
-/* Waits until the pipe has something to read, or has ended. */
+/* Waits until the pipe has something to read, or has ended; not for ever, where somebody may have
+ * other things to do. */
 static enum feed_status wait_for_pipe(struct feed *f)
 {
+    int n;
     struct pollfd fds[] = {
         {.fd = f->fd, .events = POLLIN},
         {.fd = f->wake_fd, .events = POLLIN},
     };
-    while (poll(fds, ARRAY_LEN(fds), -1) < 0) {
+    while ((n = poll(fds, ARRAY_LEN(fds), f->wake_fd >= 0 ? SILENCE_MS : -1)) < 0) {
         if (errno != EINTR) {
             return bad(f, "", strerror(errno));
         }
     }
-    return fds[1].revents != 0 ? FEED_INTERRUPTED : FEED_OK;
+    return n == 0 || fds[1].revents != 0 ? FEED_INTERRUPTED : FEED_OK;
 }
 
 /* One read of the file, as much as it gives. */

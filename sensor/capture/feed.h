@@ -8,7 +8,8 @@ struct feed;
 enum feed_status {
     FEED_OK,
     FEED_END,         /* no more bytes */
-    FEED_INTERRUPTED, /* the interrupt's descriptor became readable while waiting */
+    FEED_INTERRUPTED, /* the interrupt's descriptor became readable while waiting, or nothing came
+                         for a while: to be asked again */
     FEED_BAD,         /* feed_why() says why */
 };
 

@@ -247,8 +247,8 @@ static enum source_status receive(struct source *s, struct packet_batch *batch, 
     if (batch->n > 0) {
         return SOURCE_OK;
     }
-    if (status == SOURCE_INTERRUPTED) {
-        (void)wake_taken(&s->wake);
+    if (status == SOURCE_INTERRUPTED && !wake_taken(&s->wake)) {
+        status = SOURCE_TIMEOUT; /* a pipe that is silent */
     }
     return s->n_heap > 0 ? status : s->bad ? SOURCE_END_BAD : SOURCE_END;
 }

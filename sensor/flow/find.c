@@ -6,6 +6,7 @@
  * direction, or where packets are routed into the network of their target before they are wrapped.
  * So the first packet of the second direction goes to a flow that knows its network, else to one
  * whose other direction is of the same, else to one whose sequence numbers it answers. */
+#include "sensor/base/mem.h"
 #include "sensor/flow/entry.h"
 #include "sensor/flow/key.h"
 #include "sensor/flow/tcp.h"
@@ -55,4 +56,34 @@ struct flow *flow_find(const struct flow_table *t, const struct headers *h, enum
         }
     }
     return found;
+}
+
+void flow_table_prefetch(const struct flow_table *t, struct headers *h)
+{
+    h->flow_hash = key_hash(h, &t->key);
+    flow_index_prefetch(&t->index, h->flow_hash);
+}
+
+void flow_table_prefetch_flow(const struct flow_table *t, uint64_t flow_hash)
+{
+    const struct flow *f = flow_index_chain(&t->index, flow_hash);
+    if (f != NULL) {
+        mem_prefetch(f, sizeof(*f));
+    }
+}
+
+const struct conn *flow_table_prefetch_streams(const struct flow_table *t, uint64_t flow_hash)
+{
+    const struct flow *f = flow_index_chain(&t->index, flow_hash);
+    while (f != NULL && f->hash != flow_hash) {
+        f = f->chain;
+    }
+    if (f == NULL) {
+        return NULL;
+    }
+    mem_prefetch(f, sizeof(*f));
+    for (size_t i = 0; i < ARRAY_LEN(f->sides); i++) {
+        mem_prefetch(f->sides[i].past, 1);
+    }
+    return &f->conn;
 }

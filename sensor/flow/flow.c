@@ -726,36 +726,6 @@ void flow_table_alternate(struct flow_table *t, const struct packet *p, const st
     rule_again(t, f, ruling);
 }
 
-void flow_table_prefetch(const struct flow_table *t, struct headers *h)
-{
-    h->flow_hash = key_hash(h, &t->key);
-    flow_index_prefetch(&t->index, h->flow_hash);
-}
-
-void flow_table_prefetch_flow(const struct flow_table *t, uint64_t flow_hash)
-{
-    const struct flow *f = flow_index_chain(&t->index, flow_hash);
-    if (f != NULL) {
-        mem_prefetch(f, sizeof(*f));
-    }
-}
-
-const struct conn *flow_table_prefetch_streams(const struct flow_table *t, uint64_t flow_hash)
-{
-    const struct flow *f = flow_index_chain(&t->index, flow_hash);
-    while (f != NULL && f->hash != flow_hash) {
-        f = f->chain;
-    }
-    if (f == NULL) {
-        return NULL;
-    }
-    mem_prefetch(f, sizeof(*f));
-    for (size_t i = 0; i < ARRAY_LEN(f->sides); i++) {
-        mem_prefetch(f->sides[i].past, 1);
-    }
-    return &f->conn;
-}
-
 static void swap_u64(uint64_t pair[2])
 {
     uint64_t first = pair[0];

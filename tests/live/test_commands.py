@@ -204,8 +204,23 @@ def suricatasc(lab):
     expect(run.wait(), 0)
 
 
+def a_silent_pipe(lab):
+    """A capture that comes by a pipe is told of while nothing comes, and ended."""
+    os.mkfifo(lab.path("pipe"))
+    pipe = os.open(lab.path("pipe"), os.O_RDWR)
+    lab.cleanups.callback(os.close, pipe)
+    os.write(pipe, flows.pcap(flows.good()))
+    run = lab.start("-r", "pipe", "--socket", "s", "-o", "out.json")
+    wait_for(lambda: os.path.exists(lab.path("s")), "the command socket")
+    client = Client(lab.path("s"))
+    wait_for(lambda: client.ok("dump-counters")["detect"]["alert"] == 3, "the alerts")
+    client.ok("shutdown")
+    demand(run.wait().code == 1, "the input's end was not read, and the exit code does not say so")
+
+
 TESTS = [
     ("all commands", all_commands),
+    ("a pipe that is silent", a_silent_pipe),
     ("reload and reopen", reload_and_reopen),
     ("rules that failed", failed_rules),
     ("clients that do not speak the protocol", rude_clients),
