@@ -409,7 +409,7 @@ static void end_flow(struct flow_table *t, struct flow *f, enum close_reason rea
 {
     if (!f->ended) {
         f->ended = true;
-        f->reason = reason;
+        f->reason = (uint8_t)reason;
         flow_set_state(t, f, CONN_CLOSED);
     }
 }

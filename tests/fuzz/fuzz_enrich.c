@@ -39,8 +39,8 @@ static void headers(struct span input, enum field_id id, struct span name)
     struct conn conn = {.addr[TO_SERVER] = addr_v4(SPAN("\x0a\x00\x00\x01"))};
     struct span rest = input;
     struct kept_field lines[] = {
-        {.id = id, .item = name, .value = span_split(&rest, '\n')},
-        {.id = id, .item = name, .value = rest},
+        {.id = (uint16_t)id, .item = name, .value = span_split(&rest, '\n')},
+        {.id = (uint16_t)id, .item = name, .value = rest},
     };
     lines[0].next = &lines[1];
     const struct tx tx = {.conn = &conn, .kept = &lines[0]};
