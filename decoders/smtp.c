@@ -135,6 +135,14 @@ static void settle_tls(struct smtp *s, struct span bytes)
     }
 }
 
+/* What was agreed cannot be seen to begin: nothing can be read any more. */
+static void presume_tls(struct smtp *s)
+{
+    if (s->tls_agreed && !s->opaque) {
+        smtp_opaque(s, span_of(NULL, 0));
+    }
+}
+
 /* A server may still say something in the clear, as that it ends. */
 static bool answers_in_tls(const struct smtp *s, struct span bytes)
 {
@@ -396,9 +404,7 @@ static void gap(void *state, const struct emit *emit, enum direction dir, uint64
 {
     struct smtp *s = state;
     s->emit = emit;
-    if (s->tls_agreed && !s->opaque) {
-        smtp_opaque(s, span_of(NULL, 0));
-    }
+    presume_tls(s);
     if (s->opaque) {
         return;
     }
@@ -430,9 +436,7 @@ static void close_flow(void *state, const struct emit *emit, enum close_reason r
     struct smtp *s = state;
     s->emit = emit;
     (void)reason;
-    if (s->tls_agreed && !s->opaque) {
-        smtp_opaque(s, span_of(NULL, 0));
-    }
+    presume_tls(s);
     if (!s->opaque) {
         give_up_line(s, TO_SERVER);
         give_up_line(s, TO_CLIENT);

@@ -31,17 +31,13 @@ static bool ask_version(struct rule_parse *p, const char *text, bool negated)
     return true;
 }
 
-static struct span unquoted(struct span value)
-{
-    size_t last = value.len - 1;
-    bool quoted = value.len >= 2 && value.data[0] == '"' && value.data[last] == '"';
-    return quoted ? span_sub(value, 1, value.len - 2) : value;
-}
-
-/* tls.version:1.2 */
+/* tls.version:1.2, also in quotes */
 bool keyword_tls_version(struct rule_parse *p, struct span value)
 {
-    struct span name = unquoted(value);
+    struct span name = value;
+    if (span_at(value, 0) == '"' && !rule_unquote(p, value, &name)) {
+        return false;
+    }
     for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
         if (versions[i].tls_name != NULL && span_equal(name, span_str(versions[i].tls_name))) {
             return ask_version(p, versions[i].text, false);

@@ -56,8 +56,7 @@ static const struct option_row rows[] = {
      "at the end, write what was tried against which host to this file or standard output (JSON)"},
     {0, "events", "LIST", TEXT_OF(events),
      "event types to write: alert,http,smtp,dns,ldap,tls,fileinfo,flow,anomaly,drop,stats "
-     "(default: "
-     "all)"},
+     "(default: all)"},
     {0, "geoip", "FILE", LIST_OF(geo),
      "a MaxMind DB with countries, cities or networks; may be given several times"},
     {'k', "checksums", "all|none|auto", TEXT_OF(checksums),

@@ -51,7 +51,6 @@ struct selftest {
     size_t n;
     pid_t pid;         /* 0: it has ended */
     uint64_t ended_us; /* monotonic, when that was noticed */
-    bool over;
 };
 
 /* --- probes
@@ -262,11 +261,8 @@ enum selftest_state selftest_state(struct selftest *t, struct errbuf *err)
         t->pid = 0;
         t->ended_us = clock_monotonic_us();
     }
-    if (!t->over && n_told(t) == t->n) {
-        t->over = true;
+    if (n_told(t) == t->n) {
         close_probes(t);
-    }
-    if (t->over) {
         return SELFTEST_PASSED;
     }
     bool unmade = n_unmade(t) > 0;

@@ -21,9 +21,7 @@
 #include <errno.h>
 #include <pcap/pcap.h>
 
-enum {
-    MAX_TOLD_LINKS = 8,
-};
+enum { MAX_TOLD_LINKS = 8 };
 
 struct input {
     const char *path;

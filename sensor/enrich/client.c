@@ -297,12 +297,12 @@ static bool find_in_headers(const struct client_policy *p, const struct tx *tx, 
         struct chain chain;
         struct client client = {.from = p->headers[i]->name, .trusted_hops = n_hops};
         read_chain(tx, p->headers[i], &chain);
-        bool found = walk(p, &chain, &client);
-        if (found) {
+        if (walk(p, &chain, &client)) {
             *ret_client = client;
+            return true;
         }
         if (chain.n > 0) {
-            return found;
+            return false;
         }
     }
     return false;

@@ -74,14 +74,17 @@ void flow_table_prefetch_flow(const struct flow_table *t, uint64_t flow_hash)
 
 const struct conn *flow_table_prefetch_streams(const struct flow_table *t, uint64_t flow_hash)
 {
-    const struct flow *f = flow_index_chain(&t->index, flow_hash);
+    const struct flow *first = flow_index_chain(&t->index, flow_hash);
+    const struct flow *f = first;
     while (f != NULL && f->hash != flow_hash) {
         f = f->chain;
     }
     if (f == NULL) {
         return NULL;
     }
-    mem_prefetch(f, sizeof(*f));
+    if (f != first) {
+        mem_prefetch(f, sizeof(*f));
+    }
     for (size_t i = 0; i < ARRAY_LEN(f->sides); i++) {
         mem_prefetch(f->sides[i].past, 1);
     }

@@ -242,11 +242,9 @@ static void add_endpoint(struct json *j, const char *key, const struct conn *con
 /* Whether the packet in which it was found did not go on. */
 static bool is_blocked(const struct conn *conn, const struct finding *finding)
 {
-    if (conn_extra(conn)->blocked_number == 0) {
-        return false;
-    }
-    return finding->number == conn_extra(conn)->blocked_number ||
-           (conn->verdict != VERDICT_PASS && finding->number > conn_extra(conn)->blocked_number);
+    uint64_t first = conn_extra(conn)->blocked_number;
+    return first != 0 &&
+           (finding->number == first || (conn->verdict != VERDICT_PASS && finding->number > first));
 }
 
 /* The rule's, one worse against what is known to be vulnerable, one better against what is not. */

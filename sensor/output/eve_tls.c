@@ -1,56 +1,42 @@
 /* eve_tls: the tls object, as Suricata has it: what the two hellos of a connection say. */
 #include "sensor/output/eve_parts.h"
 
-static bool is_from(const struct kept_field *k, enum field_id id, enum direction dir)
+/* The first at or behind `at` that the direction told, or NULL. */
+static const struct kept_field *told(const struct kept_field *at, enum field_id id,
+                                     enum direction dir)
 {
-    return k->id == id && k->dir == dir;
+    while (at != NULL && (at->id != id || at->dir != dir)) {
+        at = at->next;
+    }
+    return at;
 }
 
 static void add_protocols(struct json *j, const char *key, const struct tx *tx, enum direction dir)
 {
-    bool open = false;
-    for (const struct kept_field *k = tx->kept; k != NULL && !j->cut; k = k->next) {
-        if (!is_from(k, FIELD_TLS_ALPN, dir)) {
-            continue;
-        }
-        if (!open) {
-            json_array(j, key);
-            open = true;
-        }
+    const struct kept_field *k = told(tx->kept, FIELD_TLS_ALPN, dir);
+    if (k == NULL) {
+        return;
+    }
+    json_array(j, key);
+    for (; k != NULL && !j->cut; k = told(k->next, FIELD_TLS_ALPN, dir)) {
         json_string(j, NULL, k->value);
     }
-    if (open) {
-        json_array_end(j);
-    }
-}
-
-/* Of a client that names nothing, and whose server was not seen, there is nothing to say. */
-static bool has_any(const struct tx *tx)
-{
-    for (const struct kept_field *k = tx->kept; k != NULL; k = k->next) {
-        if (k->id == FIELD_TLS_SNI || k->id == FIELD_TLS_ALPN ||
-            is_from(k, FIELD_TLS_VERSION, TO_CLIENT)) {
-            return true;
-        }
-    }
-    return false;
+    json_array_end(j);
 }
 
 void eve_tls(struct json *j, const struct tx *tx)
 {
     const struct kept_field *sni = tx_field(tx, FIELD_TLS_SNI);
-    if (!has_any(tx)) {
-        return;
+    const struct kept_field *version = told(tx->kept, FIELD_TLS_VERSION, TO_CLIENT);
+    if (sni == NULL && version == NULL && tx_field(tx, FIELD_TLS_ALPN) == NULL) {
+        return; /* a client that names nothing, whose server was not seen */
     }
     json_object(j, "tls");
     if (sni != NULL) {
         json_string(j, "sni", sni->value);
     }
-    for (const struct kept_field *k = tx->kept; k != NULL; k = k->next) {
-        if (is_from(k, FIELD_TLS_VERSION, TO_CLIENT)) {
-            json_string(j, "version", k->value);
-            break;
-        }
+    if (version != NULL) {
+        json_string(j, "version", version->value);
     }
     add_protocols(j, "client_alpns", tx, TO_SERVER);
     add_protocols(j, "server_alpns", tx, TO_CLIENT);
