@@ -19,6 +19,7 @@
  * alternate decoder, which starts behind the head with what the reading says about the framing.
  *
  * Not here: HTTP/2, and where in a body a value stands. */
+#include "decoders/http_head.h"
 #include "decoders/http_line.h"
 #include "decoders/http_probe.h"
 #include "decoders/http_side.h"
@@ -210,5 +211,6 @@ const struct decoder http_decoder = {
     .data = http_data,
     .gap = http_gap,
     .end = http_end,
+    .fields = http_head_fields,
     .close = http_close,
 };

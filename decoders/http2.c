@@ -20,6 +20,7 @@
  * than the standard. */
 #include "decoders/http2.h"
 
+#include "decoders/http_head.h"
 #include "decoders/http_probe.h"
 #include "sensor/base/cursor.h"
 #include "sensor/core/tx.h"
@@ -545,5 +546,6 @@ const struct decoder http2_decoder = {
     .data = http2_data,
     .gap = http2_gap,
     .end = http2_end,
+    .fields = http_head_fields,
     .close = http2_close,
 };

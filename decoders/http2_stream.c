@@ -164,7 +164,7 @@ static void emit_lines(struct http2_side *side, bool last)
                                          .begins = !side->head.parted && !side->head.trailers,
                                          .trailers = side->head.trailers};
         if (side->block_promised) {
-            http_emit_head(out, FIELD_HTTP_HEADER, block);
+            (void)http_emit_head(out, FIELD_HTTP_HEADER, block, 0);
         } else {
             http_head_emit(out, &stream->messages[dir].facts, &lines);
         }

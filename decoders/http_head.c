@@ -1,9 +1,11 @@
 /* http_head: a head's lines as fields (RFC 9112 sections 2 to 5).
  *
  * The block is announced as one region; then come its values as views into it, the most specific
- * first, the whole line and the whole header block last. Only what must be decoded is copied: a
- * target with percent-escapes, a host with capitals, a folded value (RFC 9112 section 5.2), the
- * credentials of Authorization. A decoded copy comes before the text it was made from.
+ * first, the whole line and the whole header block last. Where nobody looks at them, which is told
+ * when the block is announced, only what matters to the body is read; the views can be had later
+ * from a copy of the block. Only what must be decoded is copied: a target with percent-escapes, a
+ * host with capitals, a folded value (RFC 9112 section 5.2), the credentials of Authorization. A
+ * decoded copy comes before the text it was made from.
  *
  * A line that is no header is emitted whole, without a name: servers that refuse it write just that
  * to their logs. Query parameters and single cookies are not emitted: where a hit stands in a value
@@ -99,6 +101,13 @@ static struct header take_header(struct http_out *out, struct span *rest)
     return header;
 }
 
+/* Whether something that does not stand in the head as it is may be in a header's value. */
+static bool holds_copies(const struct header *header, const struct http_header *known)
+{
+    return header->folded || (known != NULL && (known->kind == HTTP_HEADER_AUTHORIZATION ||
+                                                known->kind == HTTP_HEADER_HOST));
+}
+
 /* The name in lower case, as an item, in `room`; cut where it is absurdly long. */
 static struct span item_of(uint8_t room[ITEM_MAX], struct span name)
 {
@@ -107,9 +116,19 @@ static struct span item_of(uint8_t room[ITEM_MAX], struct span name)
     return span_of(room, name.len);
 }
 
+/* A value that lies in the head. */
 static void emit(struct http_out *out, const struct field *field)
 {
-    out->emit->ops->field(out->emit->ctx, out->tx, field);
+    if (!out->quiet) {
+        out->emit->ops->field(out->emit->ctx, out->tx, field);
+    }
+}
+
+/* A value that was made from what lies there. */
+static void emit_copy(struct http_out *out, struct field field)
+{
+    field.flags |= out->quiet ? FIELD_UNKEPT : 0U;
+    out->emit->ops->field(out->emit->ctx, out->tx, &field);
 }
 
 static void emit_decoded(struct http_out *out, struct field field, enum encoding layer)
@@ -118,7 +137,7 @@ static void emit_decoded(struct http_out *out, struct field field, enum encoding
     field.layers = encodings_with(field.layers, layer);
     field.flags |= out->decoded.cut ? FIELD_TRUNCATED : 0U;
     if (field.value.len > 0) {
-        emit(out, &field);
+        emit_copy(out, field);
     }
 }
 
@@ -149,9 +168,10 @@ static void emit_credentials(struct http_out *out, struct field field)
     }
 }
 
-/* A host as events want it: without port, in lower case. */
+/* The host in a value, as events want it: without port, in lower case. */
 static void emit_host(struct http_out *out, struct span authority, unsigned flags)
 {
+    struct field field = {.id = FIELD_HTTP_HOST, .dir = out->dir, .flags = flags};
     size_t close = span_at(authority, 0) == '[' ? span_find_byte(authority, 0, ']') : 0;
     size_t colon = span_find_byte(authority, close == SPAN_NONE ? 0 : close, ':');
     struct span host = span_head(authority, colon);
@@ -160,19 +180,20 @@ static void emit_host(struct http_out *out, struct span authority, unsigned flag
     if (room != NULL) {
         bytes_copy_lower(room, host.data, host.len);
         sbuf_commit(&out->decoded, host.len);
-        struct span lower = sbuf_span(&out->decoded);
-        host = span_equal(lower, host) ? host : lower;
     }
-    emit(out,
-         &(struct field){.id = FIELD_HTTP_HOST, .value = host, .dir = out->dir, .flags = flags});
+    field.value = host;
+    if (span_equal(sbuf_span(&out->decoded), host)) {
+        emit(out, &field);
+    } else {
+        field.value = sbuf_span(&out->decoded);
+        emit_copy(out, field);
+    }
 }
 
-static void emit_header(struct http_out *out, struct http_facts *facts, bool trailer,
-                        const struct header *header)
+static void emit_value(struct http_out *out, const struct header *header, bool trailer,
+                       const struct http_header *known)
 {
     uint8_t room[ITEM_MAX];
-    struct span name = item_of(room, header->name);
-    const struct http_header *known = trailer ? NULL : http_header_find(name);
     enum field_id general = trailer                 ? FIELD_HTTP_TRAILER
                             : out->dir == TO_SERVER ? FIELD_HTTP_REQUEST_HEADER
                                                     : FIELD_HTTP_RESPONSE_HEADER;
@@ -183,17 +204,30 @@ static void emit_header(struct http_out *out, struct http_facts *facts, bool tra
     field.flags |= header->folded && out->folded.cut ? FIELD_TRUNCATED : 0U;
     if (own == FIELD_N) {
         field.id = general;
-        field.item = name;
+        field.item = item_of(room, header->name);
     }
+    if (known != NULL && known->kind == HTTP_HEADER_AUTHORIZATION) {
+        emit_credentials(out, field);
+    } else if (field.id == FIELD_HTTP_HOST_RAW) {
+        emit_host(out, header->value, field.flags);
+    }
+    if (header->folded) {
+        emit_copy(out, field);
+    } else {
+        emit(out, &field);
+    }
+}
+
+static void emit_header(struct http_out *out, struct http_facts *facts, bool trailer,
+                        const struct header *header)
+{
+    const struct http_header *known = trailer ? NULL : http_header_find(header->name);
     if (known != NULL) {
         http_facts_add(facts, known->kind, header->value);
-        if (known->kind == HTTP_HEADER_AUTHORIZATION) {
-            emit_credentials(out, field);
-        } else if (field.id == FIELD_HTTP_HOST_RAW) {
-            emit_host(out, header->value, field.flags);
-        }
     }
-    emit(out, &field);
+    if (!out->quiet || holds_copies(header, known)) {
+        emit_value(out, header, trailer, known);
+    }
 }
 
 static void emit_headers(struct http_out *out, struct http_facts *facts, bool trailers,
@@ -322,11 +356,11 @@ static void emit_first_line(struct http_out *out, struct http_facts *facts, cons
     }
 }
 
-void http_head_emit(struct http_out *out, struct http_facts *facts, const struct http_lines *lines)
+static void emit_lines(struct http_out *out, struct http_facts *facts,
+                       const struct http_lines *lines)
 {
     struct span rest = lines->bytes;
     struct line first = {0};
-    http_emit_head(out, lines->trailers ? FIELD_HTTP_TRAILER : FIELD_HTTP_HEADER, lines->bytes);
     if (lines->begins) {
         first = take_line(&rest);
         emit_first_line(out, facts, &first);
@@ -347,6 +381,28 @@ void http_head_emit(struct http_out *out, struct http_facts *facts, const struct
                                   .dir = out->dir,
                                   .flags = lines->cut ? FIELD_CUT : 0U});
     }
+}
+
+void http_head_emit(struct http_out *out, struct http_facts *facts, const struct http_lines *lines)
+{
+    enum field_id id = lines->trailers ? FIELD_HTTP_TRAILER : FIELD_HTTP_HEADER;
+    unsigned flags = lines->begins && !lines->cut ? REGION_AGAIN : 0U;
+    out->quiet = !http_emit_head(out, id, lines->bytes, flags);
+    emit_lines(out, facts, lines);
+    out->quiet = false;
+}
+
+void http_head_fields(const struct decoder_limits *limits, const struct emit *emit, struct tx *tx,
+                      enum direction dir, struct span head)
+{
+    const struct http_lines lines = {.bytes = head, .begins = true};
+    struct http_facts facts = {0};
+    struct http_out out;
+    http_out_init(&out, dir, limits);
+    out.emit = emit;
+    out.tx = tx;
+    emit_lines(&out, &facts, &lines);
+    http_out_free(&out);
 }
 
 /* The field that an endless line is the start of, and how much of the start is not its value. */

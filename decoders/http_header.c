@@ -1,6 +1,8 @@
 /* http_header: the headers that have a field of their own or say something about the message. */
 #include "decoders/http_header.h"
 
+#include "sensor/base/bytes.h"
+
 #define GENERAL FIELD_N
 
 /* In the order of their names' lengths. */
@@ -35,11 +37,15 @@ enum { LONGEST = 19 };
 static const uint8_t first[LONGEST + 2] = {0,  0,  0,  0,  0,  1,  1,  4,  6,  7, 7,
                                            10, 10, 11, 12, 13, 15, 16, 17, 17, 18};
 
-const struct http_header *http_header_find(struct span lower)
+const struct http_header *http_header_find(struct span name)
 {
-    for (size_t i = lower.len <= LONGEST ? first[lower.len] : ARRAY_LEN(rows);
-         i < ARRAY_LEN(rows) && rows[i].name.len == lower.len; i++) {
-        if (span_equal(rows[i].name, lower)) {
+    uint8_t lower[LONGEST];
+    if (name.len > LONGEST) {
+        return NULL;
+    }
+    bytes_copy_lower(lower, name.data, name.len);
+    for (size_t i = first[name.len]; i < first[name.len + 1]; i++) {
+        if (bytes_equal(rows[i].name.data, lower, name.len)) {
             return &rows[i];
         }
     }

@@ -39,7 +39,9 @@ void http_out_trim(struct http_out *out)
 void http_emit_field(struct http_out *out, enum field_id id, struct span value)
 {
     const struct field field = {.id = id, .value = value, .dir = out->dir};
-    out->emit->ops->field(out->emit->ctx, out->tx, &field);
+    if (!out->quiet) {
+        out->emit->ops->field(out->emit->ctx, out->tx, &field);
+    }
 }
 
 void http_emit_anomaly(struct http_out *out, enum anomaly anomaly)
@@ -54,9 +56,9 @@ void http_emit_lost(struct http_out *out, enum lost reason, uint64_t n_bytes)
     }
 }
 
-void http_emit_head(struct http_out *out, enum field_id field, struct span bytes)
+bool http_emit_head(struct http_out *out, enum field_id field, struct span bytes, unsigned flags)
 {
     const struct region region = {
-        .kind = REGION_HEAD, .field = field, .dir = out->dir, .bytes = bytes};
-    out->emit->ops->region(out->emit->ctx, out->tx, &region);
+        .kind = REGION_HEAD, .field = field, .dir = out->dir, .bytes = bytes, .flags = flags};
+    return out->emit->ops->region(out->emit->ctx, out->tx, &region);
 }

@@ -295,28 +295,29 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     }
 }
 
-void detect_region(struct detector *d, struct tx *tx, const struct region *region)
+bool detect_region(struct detector *d, struct tx *tx, const struct region *region)
 {
     if (tx == NULL) {
         forget_head(&d->heads[region->dir]);
         stats_add(d->stats, STAT_LOST_MEMORY, region->bytes.len);
-        return;
+        return true;
     }
     if (detect_engine(d, tx)->flow_rules.n > 0 && region->bytes.len > 0) {
         const struct spot spot = detect_spot_of(tx, region);
         detect_flow_rules(d, &spot);
     }
+    struct head *h = &d->heads[region->dir];
     if (region->kind == REGION_HEAD) {
         scan_head(d, tx, region);
-    } else {
-        struct head *h = &d->heads[region->dir];
-        h->tx = tx;
-        h->bytes = region->bytes;
-        h->kind = region->kind;
-        h->field = region->field;
-        h->hits.n = 0;
-        detect_body(d, tx, region);
+        return !h->quiet;
     }
+    h->tx = tx;
+    h->bytes = region->bytes;
+    h->kind = region->kind;
+    h->field = region->field;
+    h->hits.n = 0;
+    detect_body(d, tx, region);
+    return true;
 }
 
 void detect_judge(struct detector *d, struct tx *tx)

@@ -42,8 +42,10 @@ void detector_trim(struct detector *d);
  * stays in use. */
 MUST_USE int detector_use(struct detector *d, struct engine *engine);
 
-/* What the pipeline passes on, in the order emitted. A NULL tx is counted and left alone. */
-void detect_region(struct detector *d, struct tx *tx, const struct region *region);
+/* What the pipeline passes on, in the order emitted. A NULL tx is counted and left alone.
+ * detect_region() says whether it matters that the fields which lie in a head follow: false when
+ * nothing was hit in it that could make one of interest. */
+bool detect_region(struct detector *d, struct tx *tx, const struct region *region);
 void detect_field(struct detector *d, struct tx *tx, const struct field *field);
 /* Inline: a verdict is wanted of what has come so far. Bodies that wait for more are looked at as
  * they are, and go on waiting; of look-ups only those of class attack are told, because any other

@@ -720,6 +720,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
     p->options = *options;
     p->pool.arena_bytes = options->kept_tx_bytes;
     list_init(&p->due);
+    p->wants_heads = options->block.enforces ||
+                     (options->report.types & (1U << EVENT_HTTP | 1U << EVENT_FILEINFO)) != 0;
     p->wants_files = (options->report.types & 1U << EVENT_FILEINFO) != 0;
     p->files = (struct files_user){.file = on_file, .ctx = p, .hash = options->file_hash};
     p->wants_urls = (options->report.types & 1U << EVENT_SMTP) != 0;

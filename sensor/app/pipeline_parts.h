@@ -12,6 +12,7 @@ struct pipeline {
     struct detector *detector;
     struct tx_pool pool;
     bool ends;        /* flows are closed in the order of their ids, at one clock */
+    bool wants_heads; /* fields of every head are asked for, not only of those with findings */
     bool wants_files; /* somebody wants to be told of them */
     struct files_user files;
     bool wants_urls; /* smtp events are written */

@@ -16,6 +16,9 @@ _Static_assert(ANOMALY_N <= 64, "the sets of reported anomalies have 64 bits");
 
 static void write_waiting(struct pipeline *p, struct tx_slot *slot, uint64_t clock_us)
 {
+    if (slot->waiting != NULL) {
+        reading_keep_fields(p, slot);
+    }
     for (; slot->waiting != NULL; slot->waiting = slot->waiting->next) {
         report_alert(&p->options.report, &slot->tx, slot->waiting, clock_us);
         if (slot->tx.conn->selftest) {
@@ -240,6 +243,9 @@ void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir, e
     stats_add(app->pipeline->options.report.stats, STAT_ANOMALIES, 1);
     if ((*reported & bit) == 0) {
         *reported |= bit;
+        if (tx != NULL) {
+            reading_keep_fields(app->pipeline, tx_slot_of(tx));
+        }
         report_anomaly(&app->pipeline->options.report, app->conn, tx, anomaly);
     }
 }

@@ -1,6 +1,8 @@
 /* reading: the emit side of a decoder.
  *
- * What a decoder emits goes to the engine, and what events need is kept. An alternate reading is a
+ * What a decoder emits goes to the engine, and what events need is kept: of a head in which nothing
+ * was hit a copy, which is taken apart when an event of its transaction is written after all. An
+ * alternate reading is a
  * second decoder of the same kind that gets the bytes of one direction from the point where they
  * can be understood otherwise, up to a cap; it finds, but its transactions are no events of their
  * own. */
@@ -37,14 +39,24 @@ static void mark_seen(struct tx *tx, enum direction dir)
     tx->flags |= dir == TO_SERVER ? TX_REQUEST_SEEN : TX_RESPONSE_SEEN;
 }
 
-static void emit_region(void *ctx, struct tx *tx, const struct region *region)
+/* Whether the fields of a head that nobody looks at can wait: those of an alternate reading are
+ * not kept at all. */
+static bool defer(struct reading *r, struct tx *tx, const struct region *region)
+{
+    if ((region->flags & REGION_AGAIN) == 0 || pipeline_of(r)->wants_heads) {
+        return false;
+    }
+    return r->alternate || tx_keep_head(tx, region->dir, region->bytes);
+}
+
+static bool emit_region(void *ctx, struct tx *tx, const struct region *region)
 {
     struct reading *r = ctx;
     if (tx == NULL) {
         if (!r->alternate) {
             pipeline_lose(r->app, LOST_MEMORY, region->bytes.len);
         }
-        return;
+        return true;
     }
     if (region->field != FIELD_STREAM_PAYLOAD) {
         mark_seen(tx, region->dir);
@@ -58,7 +70,13 @@ static void emit_region(void *ctx, struct tx *tx, const struct region *region)
     if (!r->alternate && pipeline_of(r)->wants_urls) {
         urls_region(&tx_slot_of(tx)->urls, &pipeline_of(r)->urls, tx, region);
     }
-    detect_region(pipeline_of(r)->detector, tx, region);
+    if (!detect_region(pipeline_of(r)->detector, tx, region) && defer(r, tx, region)) {
+        return false;
+    }
+    if (region->kind == REGION_HEAD) {
+        reading_keep_fields(pipeline_of(r), tx_slot_of(tx)); /* they come before this one's */
+    }
+    return true;
 }
 
 /* Of the headers without a name of their own, events need only those that may tell the client. */
@@ -73,6 +91,35 @@ static bool is_kept(const struct pipeline *p, const struct field *field)
                span_equal(field->item, SPAN("true-client-ip"));
     }
     return field->id != FIELD_HTTP_RESPONSE_HEADER;
+}
+
+static void keep_field(void *ctx, struct tx *tx, const struct field *field)
+{
+    const struct pipeline *p = ctx;
+    if (is_kept(p, field)) {
+        tx_keep(tx, field, p->options.kept_field_bytes);
+    }
+}
+
+/* It was told when the head came. */
+static void leave_anomaly(void *ctx, struct tx *tx, enum direction dir, enum anomaly anomaly)
+{
+    (void)ctx;
+    (void)tx;
+    (void)dir;
+    (void)anomaly;
+}
+
+void reading_keep_fields(struct pipeline *p, struct tx_slot *slot)
+{
+    static const struct emit_ops ops = {.field = keep_field, .anomaly = leave_anomaly};
+    const struct emit emit = {&ops, p};
+    struct kept_head *h = slot->heads;
+    slot->heads = NULL;
+    slot->heads_end = &slot->heads;
+    for (; h != NULL; h = h->next) {
+        slot->tx.decoder->fields(&p->options.limits, &emit, &slot->tx, h->dir, h->bytes);
+    }
 }
 
 static void keep_xclient(struct conn *conn, struct span value)

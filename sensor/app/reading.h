@@ -56,6 +56,8 @@ struct flow_app {
     unsigned n_seen;
 };
 
+/* Keeps the fields of the heads that a transaction has copies of: before anybody asks for them. */
+void reading_keep_fields(struct pipeline *p, struct tx_slot *slot);
 /* A decoder for the flow. `reading` 0 is the main one. NULL when there is no memory. */
 struct reading *reading_new(struct flow_app *app, const struct decoder *decoder, unsigned reading);
 /* Ends its transactions; it may hand over what it held. Only to be freed after that. */

@@ -10,7 +10,10 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 
-enum { IDLE_MAX = 256 };
+enum {
+    IDLE_MAX = 256,
+    HEAD_SHARE = 8, /* of the room for fields: what a copy of a head may take of it */
+};
 
 struct tx_slot *tx_slot_of(struct tx *tx)
 {
@@ -44,6 +47,7 @@ struct tx_slot *tx_pool_get(struct tx_pool *pool)
     }
     *slot = (struct tx_slot){.tx.arena = slot->tx.arena, .field_room = pool->arena_bytes / 2};
     slot->tx.kept_end = &slot->tx.kept;
+    slot->heads_end = &slot->heads;
     slot->tail = &slot->tx.findings;
     pool->n_open++;
     return slot;
@@ -90,6 +94,23 @@ static void *take_room(struct tx *tx, size_t size)
     void *room = size <= slot->field_room ? arena_alloc(tx->arena, size) : NULL;
     slot->field_room = room != NULL ? slot->field_room - size : 0;
     return room;
+}
+
+bool tx_keep_head(struct tx *tx, enum direction dir, struct span bytes)
+{
+    struct tx_slot *slot = tx_slot_of(tx);
+    size_t size = sizeof(struct kept_head) + bytes.len;
+    struct kept_head *kept = size <= slot->field_room / HEAD_SHARE ? take_room(tx, size) : NULL;
+    if (kept == NULL) {
+        return false;
+    }
+    uint8_t *room = (uint8_t *)(kept + 1);
+    bytes_copy(room, bytes.data, bytes.len);
+    kept->dir = dir;
+    kept->bytes = span_of(room, bytes.len);
+    *slot->heads_end = kept;
+    slot->heads_end = &kept->next;
+    return true;
 }
 
 void tx_keep(struct tx *tx, const struct field *field, size_t max)

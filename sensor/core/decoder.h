@@ -11,8 +11,11 @@ struct tx;
 struct emit_ops {
     /* A transaction whose first message goes this way. */
     struct tx *(*tx_begin)(void *ctx, enum direction dir);
-    /* Bytes to be scanned once; the fields that lie in a head follow it. */
-    void (*region)(void *ctx, struct tx *tx, const struct region *region);
+    /* Bytes to be scanned once; the fields that lie in a head follow it. false, and only of a head
+     * that is REGION_AGAIN: nobody looks at those now, so they are left out, and whoever may want
+     * them later keeps the bytes for the decoder's fields(). What is decoded from them follows all
+     * the same, as FIELD_UNKEPT. */
+    bool (*region)(void *ctx, struct tx *tx, const struct region *region);
     void (*field)(void *ctx, struct tx *tx, const struct field *field);
     /* tx NULL: the flow's. The first of a kind is reported, all are counted. */
     void (*anomaly)(void *ctx, struct tx *tx, enum direction dir, enum anomaly anomaly);
@@ -87,6 +90,10 @@ struct decoder {
     void (*gap)(void *state, const struct emit *emit, enum direction dir, uint64_t n_bytes);
     /* This direction has ended properly: a body that lasts until close is complete. */
     void (*end)(void *state, const struct emit *emit, enum direction dir);
+    /* Emits the fields of a head that is REGION_AGAIN, and its anomalies, from a copy of its bytes.
+     * NULL: no head of this protocol is. */
+    void (*fields)(const struct decoder_limits *limits, const struct emit *emit, struct tx *tx,
+                   enum direction dir, struct span head);
     /* Ends every open transaction and frees what the state holds (not the state itself). */
     void (*close)(void *state, const struct emit *emit, enum close_reason reason);
 };

@@ -54,7 +54,8 @@ enum region_flag {
     REGION_LAST = 1 << 1,  /* last piece, may be empty; always sent once FIRST was, unless CUT is */
     REGION_CUT = 1 << 2,   /* with LAST: ended by a gap, a reset or a cap, not by its own end */
     REGION_AFTER_GAP =
-        1 << 3, /* bytes before this piece are missing: nothing may be joined across */
+        1 << 3,            /* bytes before this piece are missing: nothing may be joined across */
+    REGION_AGAIN = 1 << 4, /* of a head: its bytes alone tell all of its fields */
 };
 
 /* What a body says it is; where a hit stands in it is then located by contents and by this. */
@@ -77,7 +78,7 @@ struct region {
     struct span item;    /* of a body: item name or empty */
     enum direction dir;
     struct span bytes;
-    unsigned flags; /* enum region_flag; bodies only */
+    unsigned flags; /* enum region_flag */
     struct encodings layers;
     enum body_type body_type; /* bodies only, with FIRST */
     struct span boundary;     /* of BODY_MULTIPART, with FIRST */

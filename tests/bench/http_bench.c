@@ -28,12 +28,13 @@ static struct tx *on_begin(void *ctx, enum direction dir)
     return &sink->tx;
 }
 
-static void on_region(void *ctx, struct tx *tx, const struct region *region)
+static bool on_region(void *ctx, struct tx *tx, const struct region *region)
 {
     struct sink *sink = ctx;
     (void)tx;
     sink->n_calls++;
     sink->n_bytes += region->bytes.len;
+    return true;
 }
 
 static void on_field(void *ctx, struct tx *tx, const struct field *field)

@@ -25,11 +25,12 @@ static struct tx *on_begin(void *ctx, enum direction dir)
     return NULL;
 }
 
-static void on_region(void *ctx, struct tx *tx, const struct region *region)
+static bool on_region(void *ctx, struct tx *tx, const struct region *region)
 {
     (void)ctx;
     (void)tx;
     n_given += region->bytes.len;
+    return true;
 }
 
 static void on_field(void *ctx, struct tx *tx, const struct field *field)

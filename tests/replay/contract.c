@@ -86,11 +86,32 @@ static void check_body(struct contract *c, struct contract_tx *live, const struc
     }
 }
 
-static void on_region(void *ctx, struct tx *tx, const struct region *region)
+static void record_field(void *ctx, struct tx *tx, const struct field *field);
+static void on_anomaly(void *ctx, struct tx *tx, enum direction dir, enum anomaly anomaly);
+
+/* Leaves a head without fields and gets them from a copy of it. */
+static void get_fields(struct contract *c, struct tx *tx, const struct region *region)
+{
+    static const struct emit_ops late_ops = {.field = record_field, .anomaly = on_anomaly};
+    const struct emit emit = {.ops = &late_ops, .ctx = c};
+    uint8_t *copy = mem_alloc(region->bytes.len);
+    demand(c, c->decoder->fields != NULL, "a head tells its fields again to who is there for it");
+    if (copy == NULL || c->decoder->fields == NULL) {
+        mem_free(copy);
+        return;
+    }
+    bytes_copy(copy, region->bytes.data, region->bytes.len);
+    c->decoder->fields(c->env.limits, &emit, tx, region->dir, span_of(copy, region->bytes.len));
+    mem_free(copy);
+    c->late[region->dir] = true;
+}
+
+static bool on_region(void *ctx, struct tx *tx, const struct region *region)
 {
     struct contract *c = ctx;
     struct contract_tx *live = look_up(c, tx);
     tx = live != NULL ? tx : NULL;
+    c->late[region->dir] = false;
     check_item(c, region->field, region->item);
     touch(c, region->bytes);
     touch(c, region->boundary);
@@ -98,15 +119,19 @@ static void on_region(void *ctx, struct tx *tx, const struct region *region)
     if (region->kind == REGION_BODY) {
         check_body(c, live, region);
     } else {
-        demand(c, region->flags == 0 && region->bytes.len > 0,
-               "a head is not empty, without flags");
+        demand(c, (region->flags & ~(unsigned)REGION_AGAIN) == 0 && region->bytes.len > 0,
+               "a head is not empty, without flags of bodies");
     }
     if (c->recorder != NULL) {
         recorder_region(c->recorder, tx, region);
     }
+    if (c->late_fields && tx != NULL && (region->flags & REGION_AGAIN) != 0) {
+        get_fields(c, tx, region);
+    }
+    return !c->late[region->dir];
 }
 
-static void on_field(void *ctx, struct tx *tx, const struct field *field)
+static void record_field(void *ctx, struct tx *tx, const struct field *field)
 {
     struct contract *c = ctx;
     tx = look_up(c, tx) != NULL ? tx : NULL;
@@ -120,6 +145,14 @@ static void on_field(void *ctx, struct tx *tx, const struct field *field)
     if (c->recorder != NULL) {
         recorder_field(c->recorder, tx, field);
     }
+}
+
+static void on_field(void *ctx, struct tx *tx, const struct field *field)
+{
+    struct contract *c = ctx;
+    if (!c->late[field->dir] || (field->flags & FIELD_UNKEPT) == 0) {
+        record_field(ctx, tx, field);
+    } /* else a copy of what was got already */
 }
 
 static void on_anomaly(void *ctx, struct tx *tx, enum direction dir, enum anomaly anomaly)
@@ -202,6 +235,7 @@ static void on_alternate(void *ctx, enum direction dir, unsigned reading, struct
         return;
     }
     c->alternates[c->n_alternates++] = alternate;
+    alternate->late_fields = c->late_fields;
     alternate->is_alternate = true;
     alternate->alternate_dir = dir;
     alternate->alternate_left = CONTRACT_ALTERNATE_BYTES;

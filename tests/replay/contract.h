@@ -20,6 +20,9 @@ struct contract {
     struct decoder_env env;
     struct recorder *recorder; /* or NULL: only checked */
     bool no_tx;                /* tx_begin() gives NULL */
+    bool late_fields;          /* heads that can be are left without fields, which are got from a
+                                  copy */
+    bool late[2];              /* the head at hand of a direction is one of these */
     bool is_alternate;
     void *state;
     uint32_t n_tx;

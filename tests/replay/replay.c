@@ -41,6 +41,7 @@ struct play {
     bool midstream;
     enum close_reason close;
     bool no_tx;
+    bool late_fields;
     size_t fail_at; /* allocation that fails, 0: none */
     bool sticky;
 };
@@ -85,6 +86,7 @@ static struct contract *run(struct test *t, const struct play *play, struct reco
     struct contract *c = contract_new(t->decoder, &env, recorder);
     CHECK(c != NULL);
     c->no_tx = play->no_tx;
+    c->late_fields = play->late_fields;
     mem_fail_at(play->fail_at, play->sticky);
     feed(c, &play->steps);
     mem_fail_at(0, 0);
@@ -186,7 +188,8 @@ static void play_cut(struct test *t)
     play_and_compare(t, &play, sbuf_span(&whole), everything);
     steps_free(&play.steps);
     for (unsigned i = 0; i < RANDOM_CUTS; i++) {
-        play.what = "random cuts";
+        play.late_fields = i % 2 == 1;
+        play.what = play.late_fields ? "random cuts, fields of heads got later" : "random cuts";
         play.steps = steps_cut(&t->file.steps, &t->seed);
         play_and_compare(t, &play, sbuf_span(&whole), everything);
         steps_free(&play.steps);
