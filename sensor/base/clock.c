@@ -4,7 +4,8 @@
  * date conversion is Hinnant's days-to-civil calculation over 400-year eras. */
 #include "sensor/base/clock.h"
 
-#include <stdio.h>
+#include "sensor/base/bytes.h"
+
 #include <time.h>
 
 enum { SECOND_US = 1000000, DAY_S = 86400 };
@@ -24,17 +25,32 @@ void clock_date(int64_t days, int *ret_year, int *ret_month, int *ret_day)
     *ret_year = (int)(year_of_era + era * 400 + (month <= 2));
 }
 
+/* Writes so many digits of a number. */
+static void put_number(char *to, size_t n_digits, unsigned number)
+{
+    while (n_digits > 0) {
+        to[--n_digits] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
+
+/* By hand: it stands in every event, and printf() would be half of what some cost. */
 void clock_format(uint64_t time_us, char *ret_text, size_t size)
 {
+    static const char form[] = "0000-00-00T00:00:00.000000+0000";
     uint64_t seconds = time_us / SECOND_US;
     unsigned in_day = (unsigned)(seconds % DAY_S);
     int year, month, day;
+    CHECK(size >= sizeof(form));
     clock_date((int64_t)(seconds / DAY_S), &year, &month, &day);
-    year = year > 9999 ? 9999 : year;
-    int len =
-        snprintf(ret_text, size, "%04d-%02d-%02dT%02u:%02u:%02u.%06u+0000", year, month, day,
-                 in_day / 3600, in_day / 60 % 60, in_day % 60, (unsigned)(time_us % SECOND_US));
-    CHECK(len > 0 && (size_t)len < size);
+    bytes_copy(ret_text, form, sizeof(form));
+    put_number(&ret_text[0], 4, year > 9999 ? 9999 : (unsigned)year);
+    put_number(&ret_text[5], 2, (unsigned)month);
+    put_number(&ret_text[8], 2, (unsigned)day);
+    put_number(&ret_text[11], 2, in_day / 3600);
+    put_number(&ret_text[14], 2, in_day / 60 % 60);
+    put_number(&ret_text[17], 2, in_day % 60);
+    put_number(&ret_text[20], 6, (unsigned)(time_us % SECOND_US));
 }
 
 static uint64_t read_clock(clockid_t id)

@@ -1,6 +1,8 @@
 /* addr: IP addresses as values.
  *
- * Parsing and printing are the C library's inet_pton/inet_ntop (RFC 4291, RFC 5952), behind spans.
+ * Parsing and printing are the C library's inet_pton/inet_ntop (RFC 4291, RFC 5952), behind spans;
+ * four numbers, which stand in nearly every event, are printed here, because the library takes
+ * sprintf() for them.
  */
 #include "sensor/core/addr.h"
 
@@ -46,13 +48,30 @@ bool addr_parse(struct span text, struct addr *ret_addr)
     return true;
 }
 
+static void format_v4(const uint8_t bytes[V4_LEN], char *to)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < V4_LEN; i++) {
+        unsigned byte = bytes[i];
+        if (byte >= 100) {
+            to[n++] = (char)('0' + byte / 100);
+        }
+        if (byte >= 10) {
+            to[n++] = (char)('0' + byte / 10 % 10);
+        }
+        to[n++] = (char)('0' + byte % 10);
+        to[n++] = i + 1 < V4_LEN ? '.' : '\0';
+    }
+}
+
 void addr_format(const struct addr *a, char *ret_text, size_t size)
 {
     CHECK(size >= ADDR_TEXT_SIZE);
     ret_text[0] = '\0';
-    if (a->family != 0) {
-        CHECK(inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->bytes, ret_text, (socklen_t)size) !=
-              NULL);
+    if (a->family == 4) {
+        format_v4(a->bytes, ret_text);
+    } else if (a->family != 0) {
+        CHECK(inet_ntop(AF_INET6, a->bytes, ret_text, (socklen_t)size) != NULL);
     }
 }
 

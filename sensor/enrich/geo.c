@@ -1,9 +1,11 @@
 /* geo: the look-up of an address in a set of databases.
  *
- * A look-up error is counted and costs no event. Each worker has a cache, which it empties when it
- * takes a newer set. */
+ * A look-up error is counted and costs no event. Each worker has two caches, which it empties when
+ * it takes a newer set: of addresses, and, since many addresses share a record and reading one is
+ * what costs, of what the databases' records come to together. */
 #include "sensor/enrich/geo.h"
 
+#include "sensor/base/bytes.h"
 #include "sensor/base/hash.h"
 #include "sensor/base/mem.h"
 #include "sensor/core/sockname.h"
@@ -12,11 +14,24 @@
 #include "sensor/enrich/geo_watch.h"
 #include "sensor/enrich/scope.h"
 
-enum { CACHE_N = 1024 };
+enum { CACHE_N = 1024, RECORDS_N = 128 };
 
 struct cached {
     struct addr addr;
     struct place place;
+};
+
+/* Where in each database the record of an address is: its offset and 1, or 0 without one. */
+struct where {
+    uint32_t at[GEO_DATABASES_MAX];
+};
+
+/* What the records there come to. */
+struct known {
+    struct where where;
+    bool used;
+    unsigned n_errors;
+    struct place place; /* but for its scope and asset */
 };
 
 struct geo_cache {
@@ -26,6 +41,7 @@ struct geo_cache {
     uint64_t generation; /* of the set it has */
     struct stats *stats;
     struct cached *entries;
+    struct known *records;
 };
 
 struct geo_cache *geo_cache_new(struct geo *g, struct stats *stats)
@@ -36,7 +52,8 @@ struct geo_cache *geo_cache_new(struct geo *g, struct stats *stats)
     }
     *c = (struct geo_cache){.geo = g != NULL ? geo_ref(g) : NULL, .stats = stats};
     c->entries = mem_alloc_array(CACHE_N, sizeof(*c->entries));
-    if (c->entries == NULL) {
+    c->records = mem_alloc_array(RECORDS_N, sizeof(*c->records));
+    if (c->entries == NULL || c->records == NULL) {
         geo_cache_free(&c);
     }
     return c;
@@ -59,6 +76,7 @@ void geo_cache_free(struct geo_cache **c)
     }
     geo_free(&(*c)->geo);
     mem_free((*c)->entries);
+    mem_free((*c)->records);
     mem_free(*c);
     *c = NULL;
 }
@@ -68,33 +86,64 @@ void geo_cache_name(struct geo_cache *c, const struct assets *assets)
     c->assets = assets;
 }
 
-static void ask(const struct geo_db *d, const struct addr *a, struct stats *stats,
-                struct place *place)
+/* Where a database has the record of an address, as in `where`. */
+static uint32_t find_record(const struct geo_db *d, const struct addr *a, struct stats *stats)
 {
     if (a->family == 6 && d->mmdb.metadata.ip_version == 4) {
-        return; /* an IPv4 tree answers with an error, not with nothing */
+        return 0; /* an IPv4 tree answers with an error, not with nothing */
     }
-    struct sockaddr_storage where;
-    (void)sockname_of(a, 0, &where);
+    struct sockaddr_storage name;
+    (void)sockname_of(a, 0, &name);
     int status = MMDB_SUCCESS;
     MMDB_lookup_result_s result =
-        MMDB_lookup_sockaddr(&d->mmdb, (const struct sockaddr *)(const void *)&where, &status);
-    if (status != MMDB_SUCCESS ||
-        (result.found_entry && !geo_layout_read(d->layout, &result.entry, place))) {
-        stats_add(stats, STAT_GEO_ERRORS, 1);
+        MMDB_lookup_sockaddr(&d->mmdb, (const struct sockaddr *)(const void *)&name, &status);
+    stats_add(stats, STAT_GEO_ERRORS, status != MMDB_SUCCESS);
+    return status == MMDB_SUCCESS && result.found_entry ? result.entry.offset + 1 : 0;
+}
+
+/* What is at these places of the databases. */
+static void read_records(const struct geo *geo, const struct where *where, struct known *ret)
+{
+    *ret = (struct known){.where = *where, .used = true};
+    for (size_t i = 0; i < geo->n; i++) {
+        const struct geo_db *d = geo->databases[i];
+        MMDB_entry_s entry = {.mmdb = &d->mmdb, .offset = where->at[i] - 1};
+        if (where->at[i] != 0 && !geo_layout_read(d->layout, &entry, &ret->place)) {
+            ret->n_errors++;
+        }
     }
+}
+
+static const struct known *records_at(struct geo_cache *c, const struct where *where)
+{
+    struct span key = span_of(where, sizeof(*where));
+    struct known *known = &c->records[hash_fixed(key) % RECORDS_N];
+    if (!known->used || !bytes_equal(&known->where, where, sizeof(*where))) {
+        read_records(c->geo, where, known);
+    }
+    stats_add(c->stats, STAT_GEO_ERRORS, known->n_errors);
+    return known;
 }
 
 static void look_up(struct geo_cache *c, const struct addr *addr, struct place *place)
 {
     struct addr a = addr_unmapped(addr);
-    *place = (struct place){.scope = scope_of(&a), .asset = assets_find(c->assets, &a)};
-    if (c->geo == NULL || a.family == 0 || place->scope == SCOPE_PRIVATE ||
-        place->scope == SCOPE_LOOPBACK) {
+    enum scope scope = scope_of(&a);
+    *place = (struct place){.scope = scope, .asset = assets_find(c->assets, &a)};
+    if (c->geo == NULL || a.family == 0 || scope == SCOPE_PRIVATE || scope == SCOPE_LOOPBACK) {
         return;
     }
+    struct where where = {{0}};
+    bool any = false;
     for (size_t i = 0; i < c->geo->n; i++) {
-        ask(c->geo->databases[i], &a, c->stats, place);
+        where.at[i] = find_record(c->geo->databases[i], &a, c->stats);
+        any = any || where.at[i] != 0;
+    }
+    if (any) {
+        const struct asset *asset = place->asset;
+        *place = records_at(c, &where)->place;
+        place->scope = scope;
+        place->asset = asset;
     }
 }
 
@@ -108,6 +157,9 @@ static void renew(struct geo_cache *c)
     c->geo = geo_watch_take(c->watch, &c->generation);
     for (size_t i = 0; i < CACHE_N; i++) {
         c->entries[i].addr.family = 0;
+    }
+    for (size_t i = 0; i < RECORDS_N; i++) {
+        c->records[i].used = false;
     }
 }
 

@@ -97,6 +97,22 @@ static void addresses_are_read_and_written(void)
     }
 }
 
+/* Every value of a byte, at each place of the four. */
+static void four_numbers_are_written_whatever_they_are(void)
+{
+    for (unsigned n = 0; n < 256; n++) {
+        const uint8_t bytes[4] = {(uint8_t)n, (uint8_t)(255 - n), (uint8_t)(n * 7),
+                                  (uint8_t)(n / 3)};
+        struct addr a = addr_v4(span_of(bytes, sizeof(bytes)));
+        char text[ADDR_TEXT_SIZE];
+        char wanted[ADDR_TEXT_SIZE];
+        addr_format(&a, text, sizeof(text));
+        (void)snprintf(wanted, sizeof(wanted), "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2],
+                       bytes[3]);
+        CU_ASSERT_STRING_EQUAL(text, wanted);
+    }
+}
+
 static void networks_hold_their_addresses_only(void)
 {
     struct addr_net net;
@@ -157,6 +173,7 @@ static CU_TestInfo tests[] = {
     {"every_row_of_a_table_has_a_name_of_its_own", every_row_of_a_table_has_a_name_of_its_own},
     {"encodings_are_capped", encodings_are_capped},
     {"addresses_are_read_and_written", addresses_are_read_and_written},
+    {"four_numbers_are_written_whatever_they_are", four_numbers_are_written_whatever_they_are},
     {"networks_hold_their_addresses_only", networks_hold_their_addresses_only},
     {"a_proxy_header_tells_clients_in_their_own_family",
      a_proxy_header_tells_clients_in_their_own_family},
