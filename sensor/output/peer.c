@@ -28,13 +28,19 @@
 
 enum { CONNECT_MS = 1000, WAIT_MS = 200, GLANCE_US = 20, GLANCE_MAX_US = 1000 };
 
+/* Which local socket has a name. An inode's number may be used again at once, so a socket is known
+ * by when it was made, too. */
+struct identity {
+    uint64_t inode; /* 0: none has it */
+    struct statx_timestamp born;
+};
+
 struct peer {
     enum peer_kind kind;
     const char *where;
     atomic_int fd; /* -1: not connected */
     atomic_bool aborted;
-    struct statx_timestamp born; /* of a local socket, when it was connected to, */
-    uint64_t inode;              /* whose number may be used again at once */
+    struct identity connected; /* of datagrams: the socket that the name led to */
 };
 
 int peer_check_path(const char *path, struct errbuf *err)
@@ -175,13 +181,19 @@ static int open_inet(const char *where, int type)
     return fd;
 }
 
-/* Which socket has the name now: inode 0 when none. */
-static void look_up(const struct peer *p, struct statx_timestamp *ret_born, uint64_t *ret_inode)
+static struct identity identity_of(const char *path)
 {
     struct statx st;
-    bool is_there = statx(AT_FDCWD, p->where, 0, STATX_INO | STATX_BTIME, &st) == 0;
-    *ret_born = is_there ? st.stx_btime : (struct statx_timestamp){0};
-    *ret_inode = is_there ? st.stx_ino : 0;
+    if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &st) != 0) {
+        return (struct identity){0};
+    }
+    return (struct identity){.inode = st.stx_ino, .born = st.stx_btime};
+}
+
+static bool is_same(const struct identity *a, const struct identity *b)
+{
+    return a->inode == b->inode && a->born.tv_sec == b->born.tv_sec &&
+           a->born.tv_nsec == b->born.tv_nsec;
 }
 
 int peer_connect(struct peer *p, bool *ret_new)
@@ -201,7 +213,7 @@ int peer_connect(struct peer *p, bool *ret_new)
         fd = open_unix(p->where, SOCK_STREAM);
         break;
     case PEER_UNIX_DGRAM:
-        look_up(p, &p->born, &p->inode);
+        p->connected = identity_of(p->where);
         fd = open_unix(p->where, SOCK_DGRAM);
         break;
     case PEER_UDP:
@@ -297,8 +309,6 @@ static int settle_stream(int fd)
 
 static int settle_datagrams(const struct peer *p, int fd)
 {
-    struct statx_timestamp born;
-    uint64_t inode;
     if (has_unread(fd)) {
         return -EAGAIN;
     }
@@ -306,10 +316,8 @@ static int settle_datagrams(const struct peer *p, int fd)
     if (probe >= 0) {
         (void)close(probe);
     }
-    look_up(p, &born, &inode);
-    bool same =
-        inode == p->inode && born.tv_sec == p->born.tv_sec && born.tv_nsec == p->born.tv_nsec;
-    return probe >= 0 && same ? 0 : -ECONNREFUSED;
+    struct identity now = identity_of(p->where);
+    return probe >= 0 && is_same(&now, &p->connected) ? 0 : -ECONNREFUSED;
 }
 
 int peer_settle(struct peer *p)
