@@ -199,10 +199,7 @@ static uint64_t payload_of(const struct conn *conn)
 void exposure_flow(struct exposure *e, const struct conn *conn, const struct asset *asset, bool own)
 {
     uint64_t payload = payload_of(conn);
-    uint64_t lost = 0;
-    for (size_t i = 0; i < LOST_N; i++) {
-        lost += conn_extra(conn)->lost[i];
-    }
+    uint64_t lost = conn_lost_bytes(conn);
     if (payload == 0 && lost == 0) {
         return;
     }

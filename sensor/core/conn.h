@@ -97,3 +97,5 @@ void conn_release(struct conn *conn);
 /* Counts bytes that were not inspected; for want of memory: marks the flow, too. Without memory for
  * the count itself that mark is all there is. */
 void conn_lose(struct conn *conn, enum lost reason, uint64_t n_bytes);
+/* All bytes that were not inspected, whatever the reason. */
+uint64_t conn_lost_bytes(const struct conn *conn);

@@ -41,6 +41,15 @@ void conn_lose(struct conn *conn, enum lost reason, uint64_t n_bytes)
     conn->marks |= reason == LOST_MEMORY || extra == NULL ? CONN_MEMORY : 0U;
 }
 
+uint64_t conn_lost_bytes(const struct conn *conn)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < LOST_N; i++) {
+        sum += conn_extra(conn)->lost[i];
+    }
+    return sum;
+}
+
 static const struct kept_field *first_of(const struct kept_field *at, enum field_id id)
 {
     while (at != NULL && at->id != id) {
@@ -70,6 +79,7 @@ struct source_stats source_sum_ports(const struct source *s,
         sum.bytes += one.bytes;
         sum.kernel_drops += one.kernel_drops;
         sum.iface_drops += one.iface_drops;
+        sum.errors += one.errors;
     }
     return sum;
 }

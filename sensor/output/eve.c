@@ -232,19 +232,16 @@ static void add_marks(struct json *j, const struct conn *conn)
     json_array_end(j);
 }
 
-static bool has_figures(const struct conn_extra *extra)
+static bool has_figures(const struct conn *conn)
 {
-    bool any = extra->gap_bytes[0] + extra->gap_bytes[1] > 0;
-    for (size_t i = 0; i < LOST_N; i++) {
-        any = any || extra->lost[i] > 0;
-    }
-    return any;
+    const struct conn_extra *extra = conn_extra(conn);
+    return extra->gap_bytes[0] + extra->gap_bytes[1] + conn_lost_bytes(conn) > 0;
 }
 
 static void add_figures(struct json *j, const struct conn *conn)
 {
     const struct conn_extra *extra = conn_extra(conn);
-    if (!has_figures(extra)) {
+    if (!has_figures(conn)) {
         return;
     }
     json_object(j, "flowints");
@@ -316,7 +313,7 @@ void eve_metadata(struct eve *e, struct json *j, const struct conn *conn,
     bool any_var = eve_wants(e, LAYOUT_CONTEXT) && places != NULL &&
                    (place_is_known(places->source) || place_is_known(places->destination) ||
                     place_is_known(places->client_place) || places->client != NULL);
-    bool any_else = conn->marks != 0 || j->cut || has_figures(conn_extra(conn));
+    bool any_else = conn->marks != 0 || j->cut || has_figures(conn);
     if (!any_else && !any_var) {
         return;
     }
