@@ -133,6 +133,7 @@ void feeds_stats(const struct feeds *f, struct source_stats *ret_sum)
         ret_sum->bytes += one.bytes;
         ret_sum->kernel_drops += one.kernel_drops;
         ret_sum->iface_drops += one.iface_drops;
+        ret_sum->errors += one.errors;
         ret_sum->input_bytes += one.input_bytes;
         ret_sum->input_size += one.input_size;
     }
@@ -152,6 +153,7 @@ static bool sum_port(const struct feeds *f, size_t n, struct source_port *ret_su
         ret_sum->up = one.up;
         ret_sum->packets += one.packets;
         ret_sum->kernel_drops += one.kernel_drops;
+        ret_sum->errors += one.errors;
         ret_sum->iface_drops = one.iface_drops > drops ? one.iface_drops : drops;
     }
     return f->n > 0;

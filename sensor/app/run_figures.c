@@ -31,6 +31,7 @@ void run_stats(struct sensor *s, struct stats *ret)
     stats_set(ret, STAT_CAPTURE_KERNEL_PACKETS, source.packets);
     stats_set(ret, STAT_CAPTURE_KERNEL_DROPS, source.kernel_drops);
     stats_set(ret, STAT_CAPTURE_KERNEL_IFDROPS, source.iface_drops);
+    stats_set(ret, STAT_CAPTURE_ERRORS, source.errors);
     if (s->keeper.pid > 0) {
         source_decoy_add_stats(s->feeds.sources[0], ret);
         stats_set(ret, STAT_DECOY_RESTARTS, s->n_restarts);

@@ -99,16 +99,19 @@ static uint64_t lag_us(const struct sensor *s)
 static void publish(struct sensor *s, const struct tally *tally)
 {
     struct stats stats;
+    struct writer_stats writer;
     struct source_port ports[SOURCE_PORTS_MAX];
     struct metrics_output outputs[OUTPUTS_MAX];
     struct metrics_database databases[DATABASES_MAX];
     run_stats(s, &stats);
+    writer_stats(s->writer, &writer);
     const struct metrics m = {
         .version = JNDIWATCH_VERSION,
         .uptime_us = clock_monotonic_us() - s->started_us,
         .reloaded_us = s->answers.reloaded_us,
         .stats = &stats,
         .tally = tally,
+        .campaigns = writer.campaigns,
         .ports = ports,
         .n_ports = feeds_ports(&s->feeds, s->patrol, ports, ARRAY_LEN(ports)),
         .outputs = outputs,

@@ -383,6 +383,7 @@ static bool port(const struct source *s, size_t n, struct source_port *ret_port)
         .packets = atomic_load_explicit(&e->packets, memory_order_relaxed),
         .bytes = atomic_load_explicit(&e->bytes, memory_order_relaxed),
         .kernel_drops = counted.ps_drop,
+        .errors = atomic_load_explicit(&e->gone, memory_order_relaxed) ? 1 : 0,
         .iface_drops = counted.ps_ifdrop + atomic_load_explicit(&e->unsent, memory_order_relaxed),
     };
     return true;

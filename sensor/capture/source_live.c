@@ -71,6 +71,7 @@ struct port {
     uint64_t kernel_drops; /* of handles that were closed */
     uint64_t iface_drops;
     _Atomic uint64_t packets; /* the reader's alone to count */
+    _Atomic uint64_t errors;
     _Atomic uint64_t bytes;
 };
 
@@ -453,6 +454,7 @@ static void take(unsigned char *user, const struct pcap_pkthdr *header, const un
 static void give_up(struct port *port, const char *why)
 {
     (void)snprintf(port->why, sizeof(port->why), "%s", why);
+    atomic_fetch_add_explicit(&port->errors, 1, memory_order_relaxed);
     set_state(port, PORT_LOST);
 }
 
@@ -568,6 +570,7 @@ static bool port(const struct source *s, size_t n, struct source_port *ret_port)
         .up = state_of(p) == PORT_READING && !p->told_down,
         .packets = atomic_load_explicit(&p->packets, memory_order_relaxed),
         .bytes = atomic_load_explicit(&p->bytes, memory_order_relaxed),
+        .errors = atomic_load_explicit(&p->errors, memory_order_relaxed),
     };
     add_drops(p, ret_port);
     return true;

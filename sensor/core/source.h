@@ -26,6 +26,7 @@ struct source_stats {
     uint64_t bytes; /* captured */
     uint64_t kernel_drops;
     uint64_t iface_drops;
+    uint64_t errors;      /* how often a port could not be read from any more */
     uint64_t input_bytes; /* file position over all files, and their size in all; 0 when unknown */
     uint64_t input_size;
 };
@@ -40,6 +41,7 @@ struct source_port {
     uint64_t bytes;
     uint64_t kernel_drops;
     uint64_t iface_drops;
+    uint64_t errors;        /* how often it could not be read from any more */
     uint64_t upstream_lost; /* bytes that receivers acknowledged and that never came here; who asks
                                a source adds it */
 };

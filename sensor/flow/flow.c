@@ -494,6 +494,7 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
     struct flow *f = allocate(t);
     if (f == NULL) {
         stats_add(t->stats, STAT_FLOW_MEMCAP, 1);
+        stats_add(t->stats, STAT_TCP_SSN_MEMCAP_DROP, h->proto == IP_PROTO_TCP ? 1 : 0);
         stats_add(t->stats, STAT_LOST_MEMORY, h->payload.len);
         return NULL;
     }

@@ -238,6 +238,21 @@ static void add_memory(struct sbuf *out, const struct metrics *m)
            m->memory_resident);
 }
 
+/* As suricata_exporter has them: there is one engine. */
+static void add_engine(struct sbuf *out, const struct metrics *m)
+{
+    static const char id[] = "0";
+    const char *name = "suricata_detect_engine_rules_loaded";
+    family(out, name, GAUGE, "Rules in use.");
+    labelled(out, name, "id", id, stats_get(m->stats, STAT_RULES_LOADED));
+    name = "suricata_detect_engine_rules_failed";
+    family(out, name, GAUGE, "Rules that were not loaded because of a mistake in them.");
+    labelled(out, name, "id", id, stats_get(m->stats, STAT_RULES_FAILED));
+    name = "suricata_detect_engine_last_reload_timestamp_seconds";
+    family(out, name, GAUGE, "When the rules were read.");
+    labelled(out, name, "id", id, m->reloaded_us / 1000000);
+}
+
 static void add_run(struct sbuf *out, const struct metrics *m)
 {
     family(out, "jndiwatch_build_info", GAUGE, "Always 1.");
@@ -246,8 +261,6 @@ static void add_run(struct sbuf *out, const struct metrics *m)
     seconds(out, "suricata_uptime_seconds", "Since the start.", m->uptime_us);
     seconds(out, "jndiwatch_rules_last_reload_timestamp_seconds", "When the rules were read.",
             m->reloaded_us);
-    seconds(out, "suricata_detect_engine_last_reload_timestamp_seconds",
-            "When the rules were read.", m->reloaded_us);
     single(out, "jndiwatch_rules_selftest_passed", GAUGE,
            "Whether the rules in use passed their self-test: others are not put to use.", 1);
     if (m->live) {
@@ -259,8 +272,11 @@ static void add_run(struct sbuf *out, const struct metrics *m)
 bool metrics_write(const struct metrics *m, struct sbuf *out)
 {
     add_run(out, m);
+    add_engine(out, m);
     add_dollar_braces(out, m->tally);
     add_attempts(out, m->tally);
+    single(out, "jndiwatch_jndi_campaigns_active", GAUGE,
+           "Campaigns (same call-back and form) with an alert within volume.quiet.", m->campaigns);
     add_lost(out, m->stats);
     add_drops(out, m->stats);
     add_transactions(out, m->stats);

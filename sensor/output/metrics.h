@@ -23,6 +23,7 @@ struct metrics {
     uint64_t reloaded_us; /* wall clock, of the rules */
     const struct stats *stats;
     const struct tally *tally; /* of all workers */
+    uint64_t campaigns;        /* at work now */
     const struct source_port *ports;
     size_t n_ports;
     const struct metrics_output *outputs;

@@ -13,6 +13,7 @@
 #include "sensor/base/mem.h"
 #include "sensor/output/eve_volume.h"
 #include "sensor/output/noise.h"
+#include "sensor/output/recent.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct teller {
     struct eve *eve;
     struct volume *volume;
     struct noise *noise;
+    struct recent *recent;
     struct surge surge;
     bool started;
     uint64_t interval; /* number of the one that is open */
@@ -43,7 +45,9 @@ struct teller *teller_new(const struct teller_options *options, const struct tel
         t->volume = volume_new(&options->volume);
     }
     t->noise = noise_new(options->quiet_us);
-    if (t->noise == NULL || (options->writes && (t->eve == NULL || t->volume == NULL))) {
+    t->recent = recent_new(options->quiet_us);
+    bool tells = t->eve != NULL && t->volume != NULL;
+    if (t->noise == NULL || t->recent == NULL || (options->writes && !tells)) {
         teller_free(&t);
     }
     return t;
@@ -56,6 +60,7 @@ void teller_free(struct teller **t)
     }
     volume_free(&(*t)->volume);
     noise_free(&(*t)->noise);
+    recent_free(&(*t)->recent);
     eve_free(&(*t)->eve);
     mem_free(*t);
     *t = NULL;
@@ -111,6 +116,9 @@ static void close_interval(struct teller *t, uint64_t time_us)
 
 void teller_until(struct teller *t, uint64_t clock_us)
 {
+    if (clock_us != UINT64_MAX) {
+        recent_until(t->recent, clock_us);
+    }
     if (!t->started || clock_us == UINT64_MAX) {
         return; /* it begins with the first event, where roll-ups are written at all */
     }
@@ -167,11 +175,17 @@ bool teller_see(struct teller *t, struct event *event, bool told)
 {
     if (event->facts != NULL && event->facts->is_lookup) {
         told = count_repeat(t, event) && told;
+        recent_see(t->recent, event->facts->campaign, event->key.clock_us);
     }
     if (t->options.writes) {
         count(t, event, told);
     }
     return told;
+}
+
+uint64_t teller_n_campaigns(const struct teller *t)
+{
+    return recent_n(t->recent);
 }
 
 void teller_finish(struct teller *t, uint64_t clock_us)

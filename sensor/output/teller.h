@@ -37,5 +37,7 @@ void teller_until(struct teller *t, uint64_t clock_us);
 /* The next event; `told`: its rule wants it written. Writes into it which repeat it is. Whether it
  * is to be written: false when a roll-up alone is to tell it. */
 bool teller_see(struct teller *t, struct event *event, bool told);
+/* Campaigns that were seen within options.quiet_us, about. Any thread may ask. */
+uint64_t teller_n_campaigns(const struct teller *t);
 /* No event follows: what there is of the last interval is told, as of clock_us. */
 void teller_finish(struct teller *t, uint64_t clock_us);

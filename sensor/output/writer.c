@@ -348,6 +348,7 @@ void writer_stats(const struct writer *w, struct writer_stats *ret_stats)
     *ret_stats = (struct writer_stats){
         .suppressed = atomic_load_explicit(&w->suppressed, memory_order_relaxed),
         .rolled_up = atomic_load_explicit(&w->rolled_up, memory_order_relaxed),
+        .campaigns = teller_n_campaigns(w->teller),
     };
     struct outlet_stats one;
     for (size_t i = 0; writer_output_stats(w, i, &one); i++) {

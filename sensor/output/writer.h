@@ -51,6 +51,7 @@ struct writer_stats {
     uint64_t suppressed; /* alerts that their rules did not want told */
     uint64_t rolled_up;  /* alerts that a roll-up alone tells */
     uint64_t lost;       /* not written, for whatever reason */
+    uint64_t campaigns;  /* at work now: seen within teller.quiet_us */
 };
 /* Any thread may ask. */
 void writer_stats(const struct writer *w, struct writer_stats *ret_stats);

@@ -106,7 +106,7 @@ def refused(name, more_mib):
         events = lab.events()
         expect_packets(events, figure(events, "decoder.pkts"))
         lost = sum(figure(events, counter) for counter in (
-            "flow.memcap", "flow_evicted", "lost_memory", "tx_lost", "findings_lost"))
+            "flow.memcap", "flow_evicted", "lost_memory", "tx_lost", "detect.alert_queue_overflow"))
         demand(lost > 0, "the limit was not reached: nothing was lost")
         demand("/good-1" in callbacks(events), "what was before it is not told")
         n_lost = figure(events, "events_lost")

@@ -120,6 +120,63 @@ def figures_are_right(lab):
     demand(len(of_type(events, "alert")) == 5 and figure(events, "decoder.pkts") == 50, "events")
 
 
+# Counters that stand still once the traffic does; the others go on until the end.
+MOVING = {"EVENTS_WRITTEN", "EVENTS_LOST", "FLOW_ACTIVE", "FLOW_MEMUSE", "TCP_REASSEMBLY_MEMUSE"}
+# What dashboards made for others ask for.
+NAMES = """
+ jndiwatch_jndi_unique_sources jndiwatch_jndi_campaigns_active
+ jndiwatch_rules_selftest_passed jndiwatch_packet_lag_seconds suricata_uptime_seconds
+ suricata_capture_kernel_packets_total suricata_capture_kernel_drops_total
+ suricata_capture_errors_total suricata_decoder_packets_total suricata_decoder_bytes_total
+ suricata_flow_tcp_total suricata_flow_memuse_bytes suricata_tcp_sessions_total
+ suricata_tcp_reassembly_gap_total suricata_tcp_ssn_memcap_drop_total
+ suricata_tcp_segment_memcap_drop_total suricata_tcp_midstream_pickups_total
+ suricata_detect_alerts_total suricata_detect_alerts_suppressed_total
+ suricata_detect_alert_queue_overflows_total"""
+LABELLED = [
+    ("jndiwatch_dollar_brace_total", ("proto=", "field=")),
+    ("jndiwatch_jndi_attempts_total", ("proto=", "field=", "scheme=", "class=")),
+    ("jndiwatch_bytes_not_inspected_total", ("reason=",)),
+    ("jndiwatch_output_dropped_total", ("output=",)),
+    ("suricata_detect_engine_rules_loaded", ('id="0"',)),
+    ("suricata_detect_engine_rules_failed", ('id="0"',)),
+    ("suricata_detect_engine_last_reload_timestamp_seconds", ('id="0"',)),
+    ("suricata_app_layer_flows_total", ("app=",)),
+]
+
+
+def rows_of(table, name):
+    """Rows of a table of the program: their words, without quotation marks."""
+    path = os.path.join(os.path.dirname(__file__), "../../sensor", table)
+    with open(path, encoding="utf-8") as source:
+        return re.findall(rf'^{name}\((\w+), "?([^",]+)"?, ', source.read(), re.M)
+
+
+def agrees_with_stats(lab):
+    """All names that are asked for are there, and each says what the last stats say."""
+    cables, run = live(lab, "--workers", "2")
+    samples = after(cables, run, flows.good(7))
+    run.wait_for(lambda: total(scrape(cables.network), "jndiwatch_alerts_total") == 7, "alerts")
+    samples = scrape(cables.network)
+    stop(run)
+    events = lab.events("out.json")
+    there = {name for name, _ in samples}
+    missing = [name for name in NAMES.split() if (name, "") not in samples]
+    demand(not missing, f"not there: {missing}")
+    for name, labels in LABELLED:
+        demand(any(name == family and all(word in text for word in labels)
+                   for family, text in samples), f"{name} {labels}: not among {sorted(there)}")
+    paths = dict(rows_of("core/stats.def", "STAT"))
+    rows = [row for row in rows_of("output/metrics.def", "METRIC") if row[0] not in MOVING]
+    demand(len(rows) > 70, f"{len(rows)} rows were read")
+    for counter, name in rows:
+        path = counter.lower() if paths[counter] == "NULL" else paths[counter]
+        demand(samples[(name, "")] == figure(events, path), f"{name} is not {path}")
+    campaigns = {alert["alert"]["context"]["jndi"]["campaign"]
+                 for alert in of_type(events, "alert")}
+    demand(samples[("jndiwatch_jndi_campaigns_active", "")] == len(campaigns) > 0, f"{campaigns}")
+
+
 def other_questions(lab):
     cables, run = live(lab, listen="9917")
     demand(ask(cables.network, "/")[0] == 404, "there is nothing but /metrics")
@@ -194,6 +251,7 @@ def prometheus(lab):
 
 TESTS = [
     ("the figures are right", figures_are_right),
+    ("they are those of the stats", agrees_with_stats),
     ("what else is asked", other_questions),
     ("addresses that cannot be", wrong_addresses),
     ("figures of a file", of_a_file),

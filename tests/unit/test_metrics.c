@@ -3,6 +3,7 @@
 #include "sensor/base/hash.h"
 #include "sensor/core/tally.h"
 #include "sensor/output/metrics.h"
+#include "sensor/output/recent.h"
 #include "tests/unit/runner.h"
 
 #include <stdio.h>
@@ -128,6 +129,45 @@ static void a_full_table_loses_nothing(void)
     tally_free(&t);
 }
 
+/* --- campaigns
+ * ------------------------------------------------------------------------------------------ */
+
+enum { QUIET_US = 60000000 };
+
+static void campaigns_count_once_and_until_they_are_quiet(void)
+{
+    struct recent *r = recent_new(QUIET_US);
+    recent_until(r, 1);
+    CU_ASSERT_EQUAL(recent_n(r), 0);
+    recent_see(r, 0, 1000);
+    recent_see(r, 7, 1000);
+    recent_see(r, 7, 2000);
+    recent_see(r, 8, QUIET_US / 2);
+    CU_ASSERT_EQUAL(recent_n(r), 3);
+    recent_until(r, 1000 + QUIET_US);
+    CU_ASSERT_EQUAL(recent_n(r), 3);
+    recent_until(r, 2000 + QUIET_US + QUIET_US / 60);
+    CU_ASSERT_EQUAL(recent_n(r), 1);
+    recent_see(r, 7, 2 * QUIET_US);
+    CU_ASSERT_EQUAL(recent_n(r), 2);
+    recent_until(r, 4 * (uint64_t)QUIET_US);
+    CU_ASSERT_EQUAL(recent_n(r), 0);
+    recent_free(&r);
+}
+
+static void more_campaigns_than_have_room_are_as_many_as_have(void)
+{
+    struct recent *r = recent_new(QUIET_US);
+    for (uint64_t i = 0; i < 200000; i++) {
+        recent_see(r, i, i);
+    }
+    uint64_t n = recent_n(r);
+    CU_ASSERT(n > 4000 && n < 10000);
+    recent_until(r, 200000);
+    CU_ASSERT_EQUAL(recent_n(r), n);
+    recent_free(&r);
+}
+
 /* --- the text
  * --------------------------------------------------------------------------------------- */
 
@@ -167,6 +207,8 @@ int main(void)
         {"any hash has a place", any_hash_has_a_place},
         {"rows are told apart and summed", rows_are_told_apart_and_summed},
         {"a full table loses nothing", a_full_table_loses_nothing},
+        {"campaigns at work", campaigns_count_once_and_until_they_are_quiet},
+        {"more campaigns than room", more_campaigns_than_have_room_are_as_many_as_have},
         {"labels are escaped", labels_are_escaped_and_small_rooms_are_told},
         CU_TEST_INFO_NULL,
     };
