@@ -2,7 +2,7 @@
  * without knowing them.
  *
  * IANA's IPv4 and IPv6 special-purpose registries (RFC 6890, RFC 8190). Unique local addresses
- * count as private, benchmarking ones as reserved. */
+ * and local translation prefixes (RFC 8215) count as private, benchmarking ones as reserved. */
 #include "sensor/enrich/scope.h"
 
 #include "sensor/base/bytes.h"
@@ -31,6 +31,7 @@ static const struct range ranges[] = {
     {{240}, 4, 4, SCOPE_RESERVED},
     {{0}, 6, 128, SCOPE_RESERVED},
     {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 6, 128, SCOPE_LOOPBACK},
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 6, 48, SCOPE_PRIVATE},
     {{0x01}, 6, 64, SCOPE_RESERVED},
     {{0x20, 0x01, 0x00, 0x02}, 6, 48, SCOPE_RESERVED},
     {{0x20, 0x01, 0x0d, 0xb8}, 6, 32, SCOPE_DOCUMENTATION},

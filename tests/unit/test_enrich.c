@@ -44,6 +44,8 @@ static void special_ranges_are_named(void)
         {"255.255.255.255", SCOPE_RESERVED},
         {"2001:db8::1", SCOPE_DOCUMENTATION},
         {"fd00::1", SCOPE_PRIVATE},
+        {"64:ff9b:1::808:404", SCOPE_PRIVATE},
+        {"64:ff9b:2::808:404", SCOPE_GLOBAL},
         {"fe80::1", SCOPE_LINKLOCAL},
         {"::1", SCOPE_LOOPBACK},
         {"ff02::1", SCOPE_MULTICAST},
