@@ -88,7 +88,8 @@ static void count_client(struct volume_clients *c, const struct addr *addr)
 {
     uint64_t hash = hash_fixed(addr_span(addr));
     distinct_add(&c->all, hash);
-    for (size_t i = 0; i < c->n; i++) {
+    size_t kept = c->n < VOLUME_CLIENTS ? c->n : VOLUME_CLIENTS;
+    for (size_t i = 0; i < kept; i++) {
         if (c->hashes[i] == hash) {
             return;
         }

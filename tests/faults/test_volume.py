@@ -101,6 +101,23 @@ def what_is_told(lab):
     demand("$" not in lab.text("out.json").decode(), "not safe to log")
 
 
+def clients(lab):
+    """Few clients are counted, many estimated: the step from one to the other, and far beyond."""
+    start = flows.START_US // MINUTE_US * MINUTE_US
+    for n in (63, 64, 65, 66, 600):
+        made = []
+        for i in range(n):
+            made += flows.exchange((f"198.18.{i // 250}.{1 + i % 250}", 40000), start + i * 50000,
+                                   "/", flows.lookup("same")).frames
+        lab.write("g", flows.pcap(made))
+        alerts, rollups = split(run(lab, "-r", "g", *WRITE, "--set", "volume.full_alerts=0"))
+        demand_sums(alerts, rollups)
+        for one in rollups:
+            exact = n <= 64
+            demand(one["clients"] == n if exact else abs(one["clients"] - n) < n / 8,
+                   f"{n} clients are {one['clients']}")
+
+
 def words(n, minute):
     """A minute in which a harmless opener is seen n times, in one body."""
     start = flows.START_US // MINUTE_US * MINUTE_US + minute * MINUTE_US
@@ -252,6 +269,7 @@ def schema(lab):
 TESTS = [
     ("roll-ups of all captures add up", all_captures),
     ("what a roll-up tells", what_is_told),
+    ("many clients", clients),
     ("surges", surges),
     ("repeats", noise),
     ("exposure", who_is_exposed),
