@@ -312,7 +312,8 @@ static int listen_at(struct command *c, struct errbuf *err)
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&c->address, sizeof(c->address)) != 0) {
         rc = -errno;
-        errbuf_add(err, "cannot listen at '%s': %s", c->address.sun_path, strerror(-rc));
+        errbuf_add(err, "cannot listen at '%s': %s. Choose another path, or make its directory",
+                   c->address.sun_path, strerror(-rc));
         c->address.sun_path[0] = '\0'; /* not ours to take away */
         return rc;
     }

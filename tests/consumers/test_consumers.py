@@ -15,6 +15,7 @@ import datetime
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -130,6 +131,29 @@ class Safety(unittest.TestCase):
         longest = max(map(len, lines_of("context")))
         self.assertGreater(longest, SPLUNK)
         self.assertLessEqual(longest, 64 * 1024 + 16 * 1024)
+
+
+class Questions(unittest.TestCase):
+    """Those of the documentation have answers, and none ends in an error of jq."""
+
+    def test_each_is_answered(self):
+        jq = shutil.which("jq")
+        if jq is None:
+            self.skipTest("jq is not installed")
+        need_geo()
+        path = os.path.join(HERE, "..", "..", "sensor", "output", "README.md")
+        with open(path, encoding="utf-8") as file:
+            section = file.read().partition("## Questions")[2].partition("\n## ")[0]
+        asked = [line.split("`")[1].replace("\\|", "|") for line in section.splitlines()
+                 if line.startswith("| ") and "`" in line]
+        self.assertGreater(len(asked), 8)
+        events = b"\n".join(lines_of("context"))
+        for question in asked:
+            with self.subTest(question=question):
+                done = subprocess.run([jq, "-r", question], input=events, capture_output=True,
+                                      check=False, timeout=60)
+                self.assertEqual((done.returncode, done.stderr), (0, b""))
+                self.assertTrue(done.stdout.strip())
 
 
 class Schema(unittest.TestCase):
