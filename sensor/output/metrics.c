@@ -30,15 +30,22 @@ static void seconds(struct sbuf *out, const char *name, const char *help, uint64
     sbuf_add_format(out, "%s %" PRIu64 ".%06" PRIu64 "\n", name, us / 1000000, us % 1000000);
 }
 
-/* A label's value, with what would end it escaped. */
+/* A label's value, with what would end it escaped. Names of interfaces, outputs and databases may
+ * hold anything, and one byte that is not UTF-8 costs Prometheus the whole text: what is not plain,
+ * and the dollar of a look-up, is told as \xNN. */
 static void value_of_label(struct sbuf *out, const char *text)
 {
     for (struct span s = span_str(text); s.len > 0; s = span_from(s, 1)) {
         uint8_t c = span_at(s, 0);
+        bool opens = c == '$' && span_at(s, 1) == '{';
+        if (c < 0x20 || c >= 0x7f || opens) {
+            sbuf_add_format(out, "\\\\x%02x", (unsigned)c);
+            continue;
+        }
         if (c == '\\' || c == '"') {
             sbuf_add_byte(out, '\\');
         }
-        sbuf_add_byte(out, c < 0x20 || c == 0x7f ? ' ' : c);
+        sbuf_add_byte(out, c);
     }
 }
 

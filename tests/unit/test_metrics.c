@@ -174,7 +174,7 @@ static void more_campaigns_than_have_room_are_as_many_as_have(void)
 static void labels_are_escaped_and_small_rooms_are_told(void)
 {
     static const struct stats stats;
-    const struct metrics_output output = {"a\"b\\c\nd", 7, 8};
+    const struct metrics_output output = {"a\"b\\c\nd\x24{e\xff", 7, 8};
     struct metrics m = {
         .version = "1", .stats = &stats, .outputs = &output, .n_outputs = 1, .uptime_us = 1500000};
     struct tally *t = tally_new();
@@ -183,7 +183,7 @@ static void labels_are_escaped_and_small_rooms_are_told(void)
     CU_ASSERT(metrics_write(&m, &out));
     struct span text = sbuf_span(&out);
     const char *wanted[] = {
-        "\njndiwatch_output_dropped_total{output=\"a\\\"b\\\\c d\"} 8\n",
+        "\njndiwatch_output_dropped_total{output=\"a\\\"b\\\\c\\\\x0ad\\\\x24{e\\\\xff\"} 8\n",
         "\njndiwatch_uptime_seconds 1.500000\n",
         "\n# TYPE jndiwatch_bytes_not_inspected_total counter\n",
     };
