@@ -425,6 +425,32 @@ def database_spoiled_while_running(lab):
     demand(len(ended.warnings) == 2, ended.told())
 
 
+def databases_of_all_kinds_in_turn(lab):
+    """Good and damaged ones of every layout: renamed over, written in place, emptied, taken away
+    while packets are read. No event is lost, whatever is there."""
+    found = sorted(glob.glob(geo(lab, "") + "*.mmdb"))
+    shutil.copy(geo(lab, "maxmind-city.mmdb"), lab.path("c.mmdb"))
+    fed = Fed(lab, "c.mmdb")
+    for i, path in enumerate(found):
+        if i % 2 == 0:
+            shutil.copy(path, lab.path("new.mmdb"))
+            os.rename(lab.path("new.mmdb"), lab.path("c.mmdb"))
+        else:
+            shutil.copyfile(path, lab.path("c.mmdb"))
+        fed.running.signal(signal.SIGUSR2)
+        fed.more()
+        if i % 3 == 0:
+            lab.write("c.mmdb", b"")
+        elif i % 3 == 1:
+            os.unlink(lab.path("c.mmdb"))
+        fed.running.signal(signal.SIGUSR2)
+        fed.more()
+    n = fed.n
+    demand(n > 40, f"only {len(found)} databases")
+    _, places = fed.end()
+    demand(len(places) == n, f"{len(places)} of {n} alerts")
+
+
 TESTS = [
     ("row 21 config missing", config_missing),
     ("row 21 config not readable", config_not_readable),
@@ -459,4 +485,5 @@ TESTS = [
     ("row 32 database emptied while running", database_emptied_while_running),
     ("row 32 database replaced while running", database_replaced_while_running),
     ("row 32 database spoiled while running", database_spoiled_while_running),
+    ("row 32 databases of all kinds in turn", databases_of_all_kinds_in_turn),
 ]
