@@ -5,6 +5,7 @@
  * time. */
 #include "sensor/app/summary.h"
 
+#include "sensor/base/log.h"
 #include "sensor/base/sbuf.h"
 #include "sensor/core/anomaly.h"
 
@@ -14,6 +15,16 @@
 static uint64_t n(const struct stats *s, enum stat_id id)
 {
     return stats_get(s, id);
+}
+
+enum { NAME_CAP = 4096 };
+
+/* A name that anybody may have chosen, for the terminal. */
+static const char *plain(const char *name, char text[NAME_CAP])
+{
+    (void)snprintf(text, NAME_CAP, "%s", name);
+    log_plain(text);
+    return text;
 }
 
 bool summary_adds_up(const struct stats *s)
@@ -92,9 +103,10 @@ static void say_lost(const struct stats *s)
 static void say_outputs(const struct writer *writer)
 {
     struct outlet_stats o;
+    char target[NAME_CAP];
     for (size_t i = 0; writer_output_stats(writer, i, &o); i++) {
         fprintf(stderr, "%s%" PRIu64 "%s in %s", i > 0 ? ", " : "", o.written,
-                i == 0 ? " events" : "", o.target);
+                i == 0 ? " events" : "", plain(o.target, target));
     }
     fprintf(stderr, ".\n");
 }
@@ -128,10 +140,11 @@ void summary_ports(const struct source_port *ports, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct source_port *p = &ports[i];
         char lost[32];
+        char name[NAME_CAP];
         fprintf(stderr,
                 "%s: %" PRIu64 " packets; lost: %" PRIu64 " by the kernel, %" PRIu64
                 " by the interface, %s before it.\n",
-                p->name, p->packets, p->kernel_drops, p->iface_drops,
+                plain(p->name, name), p->packets, p->kernel_drops, p->iface_drops,
                 size_text(p->upstream_lost, lost, sizeof(lost)));
     }
 }

@@ -22,6 +22,15 @@ void log_set_level(enum log_level level)
     atomic_store_explicit(&max_level, (int)level, memory_order_relaxed);
 }
 
+void log_plain(char *text)
+{
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool opens = c == '$' && text[i + 1] == '{';
+        text[i] = c < 0x20 || c == 0x7f || opens ? '?' : text[i];
+    }
+}
+
 PRINTF(3, 0)
 static void write_line(enum log_level level, const char *prefix, const char *format, va_list args)
 {
@@ -34,11 +43,8 @@ static void write_line(enum log_level level, const char *prefix, const char *for
     int body = vsnprintf(line + start, sizeof(line) - start - 1, format, args);
     size_t len = start + (body < 0 ? 0 : (size_t)body);
     len = len < sizeof(line) - 1 ? len : sizeof(line) - 2;
-    for (size_t i = start; i < len; i++) {
-        unsigned char c = (unsigned char)line[i];
-        bool opens = c == '$' && line[i + 1] == '{';
-        line[i] = c < 0x20 || c == 0x7f || opens ? '?' : line[i];
-    }
+    line[len] = '\0';
+    log_plain(line + start);
     line[len] = '\n';
     ssize_t written = write(STDERR_FILENO, line, len + 1);
     (void)written; /* there is nowhere left to say so */

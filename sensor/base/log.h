@@ -12,5 +12,8 @@ void log_error(const char *format, ...) PRINTF(1, 2);
 void log_warning(const char *format, ...) PRINTF(1, 2);
 void log_notice(const char *format, ...) PRINTF(1, 2);
 void log_debug(const char *format, ...) PRINTF(1, 2);
+/* Makes a text safe to show as a line of the log is, in its place: control characters and the '$'
+ * of a look-up become '?'. */
+void log_plain(char *text);
 /* Each line collected in `lines` as one line of that level. */
 void log_lines(const struct errbuf *lines, enum log_level level);

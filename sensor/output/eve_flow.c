@@ -292,7 +292,8 @@ static void add_port_number(struct json *j, const char *iface, const char *what,
 {
     char key[300];
     (void)snprintf(key, sizeof(key), "iface.%s.%s", iface, what);
-    json_number(j, key, n);
+    json_key_span(j, span_str(key)); /* Linux lets an interface have almost any name */
+    json_number(j, NULL, n);
 }
 
 static void add_ports(struct json *j, const struct eve_sums *sums)

@@ -91,6 +91,13 @@ def names_that_look_up(lab):
     """What standard error says may be read by what it warns of, too."""
     expect_refused(lab.run("-r", "${jndi:ldap://a/b}.pcap", *OUT),
                    r"^cannot open capture '\?\{jndi:ldap://a/b\}\.pcap': No such file")
+    name = flows.OPENER + "jndi:x}"
+    good_file(lab, f"{name}.pcap")
+    lab.write("c.yaml", f"host: '{name}'\noutputs: [{{name: '{name}', target: '{name}.json'}}]\n")
+    ended = lab.run("-r", f"{name}.pcap", "-c", "c.yaml", "--exposure", f"{name}.txt")
+    expect(ended, 0)
+    for told in (ended.err.encode(), lab.text(f"{name}.json"), lab.text(f"{name}.txt")):
+        demand(told and flows.OPENER.encode() not in told, f"a look-up: {told[:200]}")
 
 
 def no_output_directory(lab):

@@ -317,6 +317,11 @@ static void stats_nest_by_their_path(void)
                          "\"iface.eth0.kernel_drops\":12,\"iface.eth0.iface_drops\":13,"
                          "\"iface.eth0.upstream_lost\":14"));
     mem_free(event);
+    const struct source_port strange[] = {{.name = "a\"b\x24{c", .packets = 11}};
+    const struct eve_sums others = {.stats = &stats, .ports = strange, .n_ports = 1};
+    event = eve_stats(e, 1639350256733555ULL, &others);
+    CU_ASSERT(has(event, "\"iface.a\\\"b\\u0024{c.packets\":11,"));
+    mem_free(event);
     eve_free(&e);
 }
 
