@@ -408,6 +408,16 @@ static void *interrupt_soon(void *ctx)
     return NULL;
 }
 
+/* What ends it, however often it says before that the pipe is silent. */
+static enum source_status receive_at_last(void)
+{
+    enum source_status status = SOURCE_TIMEOUT;
+    while (status == SOURCE_TIMEOUT) {
+        status = receive();
+    }
+    return status;
+}
+
 /* The other thread comes before, in or after the wait: it ends in any case. */
 static void an_interrupt_from_elsewhere_ends_the_wait(void)
 {
@@ -417,7 +427,7 @@ static void an_interrupt_from_elsewhere_ends_the_wait(void)
     for (unsigned i = 0; i < 50; i++) {
         pthread_t thread;
         CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, interrupt_soon, source), 0);
-        CU_ASSERT_EQUAL(receive(), SOURCE_INTERRUPTED);
+        CU_ASSERT_EQUAL(receive_at_last(), SOURCE_INTERRUPTED);
         CU_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
     }
     struct source_stats stats;
