@@ -25,6 +25,35 @@ static void span_sub_past_the_end_is_empty(void)
     CU_ASSERT_EQUAL(span_at(s, 3), 0);
 }
 
+/* Two bytes are searched in blocks: at every distance from the start, and across their borders. */
+static void span_find_finds_two_bytes_anywhere(void)
+{
+    uint8_t text[300];
+    for (size_t len = 0; len <= sizeof(text); len += 1 + len / 16) {
+        for (size_t at = 0; at + 1 < len; at++) {
+            for (size_t i = 0; i < len; i++) {
+                text[i] = i % 3 == 0 ? '{' : '$';
+                text[i] = i % 3 == 2 ? ' ' : text[i];
+            }
+            text[at] = '$';
+            text[at + 1] = '{';
+            struct span s = {text, len};
+            size_t want = 0;
+            while (text[want] != '$' || text[want + 1] != '{') {
+                want++;
+            }
+            CU_ASSERT_EQUAL(span_find(s, 0, SPAN("${")), want);
+            CU_ASSERT_EQUAL(span_find(s, at, SPAN("${")), at);
+        }
+        for (size_t i = 0; i < len; i++) {
+            text[i] = '$';
+        }
+        CU_ASSERT_EQUAL(span_find((struct span){text, len}, 0, SPAN("${")), SPAN_NONE);
+        CU_ASSERT_EQUAL(span_find((struct span){text, len}, 0, SPAN("$$")),
+                        len > 1 ? 0 : SPAN_NONE);
+    }
+}
+
 static void span_find_starts_where_told(void)
 {
     struct span s = SPAN("abcabC");
@@ -320,6 +349,7 @@ static void errbuf_counts_what_it_has_no_room_for(void)
 static CU_TestInfo span_tests[] = {
     {"span_sub_past_the_end_is_empty", span_sub_past_the_end_is_empty},
     {"span_find_starts_where_told", span_find_starts_where_told},
+    {"span_find_finds_two_bytes_anywhere", span_find_finds_two_bytes_anywhere},
     {"span_split_takes_all_without_the_byte", span_split_takes_all_without_the_byte},
     {"span_contains_knows_its_own_memory_only", span_contains_knows_its_own_memory_only},
     {"numbers_refuse_overflow_signs_and_nothing", numbers_refuse_overflow_signs_and_nothing},
