@@ -8,7 +8,7 @@
 
 /* Work per text when the caller sets no limit. One unit is about a nanosecond. */
 enum {
-    LOOKUP_FUEL = 2000000,
+    LOOKUP_FUEL = 1000000,
     LOOKUP_TEXT_MAX = 1 << 18, /* longer texts are cut: over_budget */
     LOOKUP_DEPTH_MAX = 4096,   /* nesting beyond: over_budget; Java's stack ends at about 1,600 */
     LOOKUP_NAMES_MAX = 256,    /* different names kept; more: over_budget */

@@ -82,8 +82,7 @@ static bool pay(struct lookup *l, struct span key)
     for (size_t i = 0; i < key.len; i++) {
         all |= key.data[i];
     }
-    return lookup_spend(l,
-                        all < 0x80 ? key.len / LOOKUP_SHARE_SEARCH : key.len * LOOKUP_COST_UNICODE);
+    return lookup_spend(l, all < 0x80 ? key.len * LOOKUP_COST_CASE : key.len * LOOKUP_COST_UNICODE);
 }
 
 static struct lookup_answer ask_lower(struct lookup *l, struct span key)

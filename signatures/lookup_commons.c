@@ -139,7 +139,7 @@ static bool is_strict_base64(struct span text)
 
 static struct lookup_answer ask_base64_decoder(struct lookup *l, struct span key)
 {
-    if (!lookup_spend(l, key.len) || !is_strict_base64(key)) {
+    if (!lookup_spend(l, key.len * LOOKUP_COST_CODER) || !is_strict_base64(key)) {
         return null_value();
     }
     uint32_t bits = 0;
@@ -159,7 +159,7 @@ static struct lookup_answer ask_base64_encoder(struct lookup *l, struct span key
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    if (!lookup_spend(l, key.len)) {
+    if (!lookup_spend(l, key.len * LOOKUP_COST_CODER)) {
         return null_value();
     }
     for (size_t i = 0; i < key.len; i += 3) {
@@ -177,7 +177,7 @@ static struct lookup_answer ask_base64_encoder(struct lookup *l, struct span key
 /* java.net.URLDecoder; bytes that are no UTF-8 stay as they are. */
 static struct lookup_answer ask_url_decoder(struct lookup *l, struct span key)
 {
-    if (!lookup_spend(l, key.len)) {
+    if (!lookup_spend(l, key.len * LOOKUP_COST_CODER)) {
         return null_value();
     }
     for (size_t i = 0; i < key.len; i++) {
@@ -201,7 +201,7 @@ static struct lookup_answer ask_url_decoder(struct lookup *l, struct span key)
 
 static struct lookup_answer ask_url_encoder(struct lookup *l, struct span key)
 {
-    if (!lookup_spend(l, key.len * 2)) {
+    if (!lookup_spend(l, key.len * LOOKUP_COST_CODER)) {
         return null_value();
     }
     for (size_t i = 0; i < key.len; i++) {

@@ -152,14 +152,16 @@ enum {
     LOOKUP_COST_OPENER = 8,
     LOOKUP_COST_COLON = 8,
     LOOKUP_COST_DOLLAR = 6,   /* one that is passed over in the search for an opener */
-    LOOKUP_COST_UNITS = 4,    /* a byte of a text whose units are counted, twice */
+    LOOKUP_COST_UNITS = 10,   /* a byte of a text whose units are counted, twice */
     LOOKUP_COST_UNICODE = 32, /* a byte of a text that is not ASCII and changes case */
+    LOOKUP_COST_CASE = 1,     /* a byte of ASCII that changes case */
+    LOOKUP_COST_CODER = 8,    /* a byte that a decoder or encoder of Commons Text reads */
     LOOKUP_COST_DATE = 240,
     LOOKUP_COST_DATE_BYTE = 8,
     LOOKUP_COST_LIST = 4,    /* an entry that is looked at */
     LOOKUP_COST_MARK = 64,   /* times LOOKUP_SHARE_COPY bytes that have marks and are written out */
     LOOKUP_SHARE_COPY = 16,  /* bytes that are only copied, or searched for one byte */
-    LOOKUP_SHARE_SEARCH = 2, /* bytes searched for two */
+    LOOKUP_SHARE_SEARCH = 8, /* bytes searched for two */
 };
 
 /* Takes n units of fuel; false (and over_budget) when there are not so many. */

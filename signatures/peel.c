@@ -145,6 +145,46 @@ static bool may_ask(struct peeler *p, struct span text)
     return p->hints->forced || peel_may_spell(text);
 }
 
+/* Whether an escape that stands for c, or for any character, begins at off of a name. */
+static bool is_escape(struct span name, size_t off, int c)
+{
+    uint8_t first = name.data[off];
+    int high = byte_hex(span_at(name, off + 1));
+    int low = byte_hex(span_at(name, off + 2));
+    if (first == '%' && high >= 0 && low >= 0) {
+        return c < 0 || high * 16 + low == c;
+    }
+    return c < 0 && ((first == '&' && span_at(name, off + 1) == '#') ||
+                     (first == '\\' && span_at(name, off + 1) == 'u'));
+}
+
+/* Whether scheme, host or port of the first name are still escaped ("ldap%3A//h"), or the brace
+ * behind it is. An outer layer was then left on, unless the text asked this as it was given. */
+static bool is_half_peeled(const struct peeler *p, int i, const struct lookup_result *result)
+{
+    if (p->readings[i].parent == PEEL_NOBODY || result->n_names == 0) {
+        return false;
+    }
+    struct span name = result->names[0].text;
+    size_t slashes = span_find(name, 0, SPAN("//"));
+    size_t path = span_find_byte(name, slashes == SPAN_NONE ? 0 : slashes + 2, '/');
+    for (size_t at = 0; at < name.len; at++) {
+        if (is_escape(name, at, at < path ? -1 : '}')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a result takes the place of the best so far. */
+static bool is_better(const struct peeler *p, const struct lookup_result *result, bool half)
+{
+    if (p->best_reading == PEEL_NOBODY || result->class > p->result.class) {
+        return true;
+    }
+    return result->class == LOOKUP_ATTACK && p->half_peeled && !half;
+}
+
 static void evaluate(struct peeler *p, int i)
 {
     struct span text = p->readings[i].text;
@@ -159,7 +199,9 @@ static void evaluate(struct peeler *p, int i)
     lookup_evaluate(p->trial, text, &options, &result);
     *p->fuel = left + fuel;
     p->over_budget = p->over_budget || result.over_budget;
-    if (p->best_reading == PEEL_NOBODY || result.class > p->result.class) {
+    bool half = result.class == LOOKUP_ATTACK && is_half_peeled(p, i, &result);
+    if (is_better(p, &result, half)) {
+        p->half_peeled = half;
         struct lookup *old = p->best;
         p->best = p->trial;
         p->trial = old;
@@ -168,12 +210,13 @@ static void evaluate(struct peeler *p, int i)
     }
 }
 
-/* Evaluates the readings from `from` on, and what comes out of them, until one is an attack. */
+/* Evaluates the readings from `from` on, and what comes out of them, until one is an attack whose
+ * layers are all off. */
 static void search(struct peeler *p, int from)
 {
     for (int i = from; i < p->n_readings; i++) {
         evaluate(p, i);
-        if (p->result.class == LOOKUP_ATTACK || *p->fuel == 0) {
+        if ((p->result.class == LOOKUP_ATTACK && !p->half_peeled) || *p->fuel == 0) {
             return;
         }
         if (p->readings[i].layers < PEEL_LAYERS_MAX) {
@@ -278,6 +321,7 @@ enum lookup_class peel_and_evaluate(struct peeler *p, struct span text,
     p->commons = false;
     p->n_readings = 0;
     p->best_reading = PEEL_NOBODY;
+    p->half_peeled = false;
     p->result = (struct lookup_result){.class = LOOKUP_NONE};
     arena_reset(p->texts);
     if (hints->forced || peel_may_hide(text)) {

@@ -19,11 +19,12 @@
 enum {
     CODED_MIN = 4, /* needless escapes in a row */
     UTF7_MAX = 16,
-    HEAD_MAX = 64, /* of an encoded word, to its text */
-    IDLE_MAX = 32, /* characters behind which a walk is settled */
-    COST_NONE = 4, /* units of a byte that is read, with all that is tried on it later: */
-    COST_LETTER = 6,
-    COST_ESCAPE = 20,
+    HEAD_MAX = 64,  /* of an encoded word, to its text */
+    BROKEN_MAX = 4, /* characters of an escape that are looked at for escapes */
+    IDLE_MAX = 32,  /* characters behind which a walk is settled */
+    COST_NONE = 4,  /* units of a byte that is read, with all that is tried on it later: */
+    COST_LETTER = 16,
+    COST_ESCAPE = 60,
 };
 
 static bool is_introducer(uint8_t c)
@@ -94,7 +95,8 @@ static bool is_worth_hiding(int high, int low)
         return false;
     }
     uint8_t c = (uint8_t)(high << 4 | low);
-    return byte_is_alnum(c) || c == '$' || c == '{' || is_introducer(c) || c >= 0xc0 || c == 0;
+    return byte_is_alnum(c) || c == '$' || c == '{' || c == '}' || is_introducer(c) || c >= 0xc0 ||
+           c == 0;
 }
 
 /* Whether a name of a character reference that matters may begin with these. */
@@ -226,6 +228,25 @@ static bool is_overlong_lead(const struct peel_char *r, struct span text, size_t
     return lead && read_at(text, off).coded;
 }
 
+/* Whether an escape that begins at off is itself partly escaped: "\u%7b24%7d", "%2&#52;". */
+static bool is_broken(struct span text, size_t off)
+{
+    uint8_t c = text.data[off];
+    size_t at = off + 1;
+    for (size_t i = 0; i < BROKEN_MAX; i++) {
+        struct peel_char r = read_at(text, at);
+        uint8_t a = r.n == 1 ? r.bytes[0] : (uint8_t)0;
+        bool first = i == 0 && (a == '#' || a == 'u' || a == 'x' || a == 'U');
+        bool goes = first || byte_hex(a) >= 0 || (a == '{' && c == '\\' && i == 1) ||
+                    (c == '&' && byte_is_alpha(a));
+        if (!goes || r.coded) {
+            return goes;
+        }
+        at += r.len;
+    }
+    return false;
+}
+
 /* Escapes that may hide anything, at off. */
 static bool hides_anything(const struct peel_char *r, struct span text, size_t off)
 {
@@ -233,6 +254,9 @@ static bool hides_anything(const struct peel_char *r, struct span text, size_t o
     if (r->coded) {
         return r->n > 0 && (goes_on(r->bytes[r->n - 1], text, off + r->len) ||
                             is_overlong_lead(r, text, off + r->len));
+    }
+    if ((c == '%' || c == '&' || c == '\\' || c == '=') && is_broken(text, off)) {
+        return true;
     }
     if (c == '=') {
         struct peel_char next = read_at(text, off + 1);
@@ -397,12 +421,12 @@ int peel_read_base64(struct span text, size_t off, size_t *ret_len)
 {
     uint8_t c = text.data[off];
     *ret_len = 1;
-    if (c == '%' || c == '&' || c == '\\') {
+    if (c == '%' || c == '&' || c == '\\' || c == '=' || c == 0xc0 || c == 0xc1) {
         struct peel_char r = read_at(text, off);
         *ret_len = r.len;
-        c = r.n == 1 ? r.bytes[0] : 0;
+        c = r.n == 1 ? r.bytes[0] : r.n == 0 ? '\n' : 0; /* a soft line break */
     }
-    if (c == '\r' || c == '\n') {
+    if (c == '\r' || c == '\n' || c == 0) { /* 0: half a character of UTF-16 */
         return -2;
     }
     return base64_value(BASE64_EITHER, c);

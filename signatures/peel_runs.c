@@ -16,6 +16,7 @@ enum {
     WINDOW = 512,            /* of decoded bytes */
     CONTEXT = 128,           /* of these, what is only looked at to read escapes */
     SHIFTS = 4,              /* places where base64 may begin */
+    GZIP_START = 0x1f8b08,   /* how data that gzip made begins */
 };
 
 /* What a run decodes to when it begins at one of its first characters. */
@@ -165,7 +166,7 @@ bool peel_hides_in_run(struct span text, size_t *ret_off, size_t settle)
         at += len;
         if (value >= 0) {
             bits = bits << 6 | (uint32_t)value;
-            if (run_char(shifts, bits, n++)) {
+            if (run_char(shifts, bits, n++) || (n == 4 && (bits & 0xffffff) == GZIP_START)) {
                 return true;
             }
         }
@@ -192,16 +193,14 @@ bool peel_hides_in_runs(struct span text)
     size_t off = 0;
     while (off < text.len) {
         size_t end = run_end(text, off);
-        uint8_t next = span_at(text, end);
-        bool more = end > off &&
-                    (next == '%' || next == '&' || next == '\\' || next == '\r' || next == '\n');
+        size_t next = 1;
+        bool more =
+            end < text.len && peel_read_base64(text, end, &next) != -1 && (end > off || next > 1);
         if (end - off < PEEL_RUN_MIN && !more) {
-            off = end + 1;
+            off = end + next;
             continue;
         }
-        /* "H4sI" is how gzip begins. */
-        if (span_starts(span_from(text, off), SPAN("H4sI")) ||
-            peel_hides_in_run(text, &off, SIZE_MAX)) {
+        if (peel_hides_in_run(text, &off, SIZE_MAX)) {
             return true;
         }
     }

@@ -46,6 +46,7 @@ struct peeler {
     struct peel_reading readings[PEEL_READINGS_MAX];
     int n_readings;
     int best_reading;
+    bool half_peeled; /* the best is an attack that seems to have an outer layer left */
     struct lookup_result result;
 };
 

@@ -86,17 +86,10 @@ static void undo_utf16_whole(struct peeler *p, int parent, enum utf16_order orde
     peel_add(p, &r);
 }
 
-static void undo_utf16(struct peeler *p, int parent)
+/* Where pieces of it stand; what is whole as such is one piece. */
+static void undo_utf16_pieces(struct peeler *p, int parent)
 {
     struct span text = p->readings[parent].text;
-    if (!peel_spend(p, text.len)) {
-        return;
-    }
-    enum utf16_order order = UTF16_LE;
-    if (utf16_guess(text, &order)) {
-        undo_utf16_whole(p, parent, order);
-        return;
-    }
     struct peel_reading r = peel_child(p, parent);
     sbuf_reset(&p->decoded);
     struct span piece;
@@ -113,6 +106,21 @@ static void undo_utf16(struct peeler *p, int parent)
         r.encodings = encodings_with(r.encodings, ENCODING_UTF16);
         peel_add_spliced(p, &r);
     }
+}
+
+/* As a whole, and in pieces too: other characters in front may turn what is high and what is low
+ * around. */
+static void undo_utf16(struct peeler *p, int parent)
+{
+    struct span text = p->readings[parent].text;
+    enum utf16_order order = UTF16_LE;
+    if (!peel_spend(p, text.len)) {
+        return;
+    }
+    if (utf16_guess(text, &order)) {
+        undo_utf16_whole(p, parent, order);
+    }
+    undo_utf16_pieces(p, parent);
 }
 
 void peel_undo(struct peeler *p, int parent)

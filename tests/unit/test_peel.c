@@ -164,6 +164,84 @@ static void base64_alone_and_in_its_place(void)
     CU_ASSERT(result.lookup.class == LOOKUP_CONDITIONAL && encodings_are("base64"));
 }
 
+/* Layers under base64 that leave some of its characters as they are. */
+static void base64_partly_escaped(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("JHtqbm=52pOng6eX0="), "x:y", "quoted-printable base64",
+         "JHtqbm=52pOng6eX0="},
+        {SPAN_LITERAL("t=JHtqbm\xc1\x92pOng6eX0="), "x:y", "overlong base64",
+         "JHtqbm\xc1\x92pOng6eX0="},
+        {SPAN_LITERAL("\\112Htqbm\\122pOng6eX0="), "x:y", "js-escape base64",
+         "\\112Htqbm\\122pOng6eX0="},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* An escape whose middle is escaped once more: neither layer shows a whole one. */
+static void escapes_of_parts_of_escapes(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("\\u%7b24%7d\\u%7B7b%7Djndi:x:y}"), "x:y", "percent json-unicode",
+         "\\u%7b24%7d\\u%7B7b%7Djndi:x:y}"},
+        {SPAN_LITERAL("%2&#52;%7&#66;jndi:x:y}"), "x:y", "html percent", "%2&#52;%7&#66;jndi:x:y}"},
+        {SPAN_LITERAL("&#%33%36;&#%31%32%33;jndi:x:y}"), "x:y", "percent html",
+         "&#%33%36;&#%31%32%33;jndi:x:y}"},
+        {SPAN_LITERAL("=2&#52;=7&#66;jndi:x:y}"), "x:y", "html quoted-printable",
+         "=2&#52;=7&#66;jndi:x:y}"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* Escapes of an inner layer stand beside those of the outer one: undoing the inner one alone gives
+ * a look-up too, of a name that is still escaped. */
+static void the_outer_layer_is_undone_too(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("\\u0024{jndi\\u003aldap%3A\\u002f/h/a}"), "ldap://h/a",
+         "percent json-unicode", "\\u0024{jndi\\u003aldap%3A\\u002f/h/a}"},
+        {SPAN_LITERAL("%24{jndi:ldap://h&#58;389/a}"), "ldap://h:389/a", "percent html",
+         "%24{jndi:ldap://h&#58;389/a}"},
+        {SPAN_LITERAL("\\u0024{jndi:ldap://h/a%7D b"), "ldap://h/a", "percent json-unicode",
+         "\\u0024{jndi:ldap://h/a%7D"},
+        /* There is nothing else in it. */
+        {SPAN_LITERAL("\\u0024{jndi:ldap://h/%41}"), "ldap://h/%41", "json-unicode",
+         "\\u0024{jndi:ldap://h/%41}"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* Bytes in front that turn around what would be high and low if all were UTF-16. */
+static void utf16_behind_other_bytes(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("\xc3\xa4 \0 \0$\0{\0j\0n\0d\0i\0:\0x\0:\0y\0}"), "x:y", "utf-16",
+         "$\0{\0j\0n\0d\0i\0:\0x\0:\0y\0}"},
+        {SPAN_LITERAL("\xc3\xa4 $\0{\0j\0n\0d\0i\0:\0x\0:\0y\0}\0 \0"), "x:y", "utf-16",
+         "$\0{\0j\0n\0d\0i\0:\0x\0:\0y\0}\0"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        peel(rows[i].text);
+        CU_ASSERT_EQUAL(result.lookup.class, LOOKUP_ATTACK);
+        CU_ASSERT(name_is(rows[i].name));
+        CU_ASSERT(encodings_are(rows[i].encodings));
+    }
+}
+
+/* What is zipped may have escapes in its base64, and an escape right before it. */
+static void base64_of_gzip_escaped(void)
+{
+    static const char *const texts[] = {
+        "t%20H4sIAAAAAAACA1OpzspLybSqsKqsBQAtO+qzCwAAAA%3d%3d",
+        "t=H4s&#73;AAAAAAACA1OpzspLybSqsKqsBQAtO+qzCwAAAA==",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        peel(span_str(texts[i]));
+        CU_ASSERT_EQUAL(result.lookup.class, LOOKUP_ATTACK);
+        CU_ASSERT(name_is("x:y"));
+    }
+}
+
 static void base64_of_gzip(void)
 {
     peel(SPAN("H4sIAAAAAAACA1OpzspLybTK")); /* cut short: what could be inflated is looked at */
@@ -356,6 +434,11 @@ static CU_TestInfo layer_tests[] = {
     {"layers as a whole", layers_as_a_whole},
     {"base64, alone and in its place", base64_alone_and_in_its_place},
     {"base64 of gzip", base64_of_gzip},
+    {"base64 of gzip, escaped", base64_of_gzip_escaped},
+    {"base64, partly escaped", base64_partly_escaped},
+    {"escapes of parts of escapes", escapes_of_parts_of_escapes},
+    {"the outer layer is undone too", the_outer_layer_is_undone_too},
+    {"UTF-16 behind other bytes", utf16_behind_other_bytes},
     {"base64 over other layers", base64_over_other_layers},
     CU_TEST_INFO_NULL,
 };
