@@ -6,7 +6,7 @@
  * JNDI would have been asked; or as Commons Text 1.9 does with its interpolating StringSubstitutor
  * as it comes, and says which scripts, addresses and URLs it would have been after. */
 
-/* Work per text when the caller sets no limit. One unit is about a nanosecond. */
+/* Work per text when the caller sets no limit. One unit is a nanosecond or two. */
 enum {
     LOOKUP_FUEL = 1000000,
     LOOKUP_TEXT_MAX = 1 << 18, /* longer texts are cut: over_budget */
@@ -95,7 +95,7 @@ struct lookup_result {
 
 /* Evaluates `text` (UTF-8; a byte that is not part of it is a character of its own) and fills
  * *ret_result. Bounded by fuel and the limits above: measured (tests/bench/lookup_bench.c
- * and its random texts) at most 3 ms and 8 MiB with the default fuel, and 0.5 us for a plain
+ * and worst_search.c) at most 3 ms and 8 MiB with the default fuel, and 0.5 us for a plain
  * look-up. */
 void lookup_evaluate(struct lookup *l, struct span text, const struct lookup_options *options,
                      struct lookup_result *ret_result);

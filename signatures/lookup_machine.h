@@ -151,8 +151,8 @@ enum {
     LOOKUP_COST_STEP = 40,
     LOOKUP_COST_OPENER = 8,
     LOOKUP_COST_COLON = 8,
-    LOOKUP_COST_DOLLAR = 6,   /* one that is passed over in the search for an opener */
-    LOOKUP_COST_UNITS = 10,   /* a byte of a text whose units are counted, twice */
+    LOOKUP_COST_DOLLAR = 12,  /* one that is passed over in the search for an opener */
+    LOOKUP_COST_UNITS = 14,   /* a byte of a text whose units are counted, twice */
     LOOKUP_COST_UNICODE = 32, /* a byte of a text that is not ASCII and changes case */
     LOOKUP_COST_CASE = 1,     /* a byte of ASCII that changes case */
     LOOKUP_COST_CODER = 8,    /* a byte that a decoder or encoder of Commons Text reads */

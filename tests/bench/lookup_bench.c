@@ -221,6 +221,11 @@ int main(int argc, char **argv)
     measure_nest("names in names", "${jndi:", "#{jndi", "}", 3500);
     measure_many("messages in a message", SPAN("${event:Message}:\\-$"), 4 * 1024,
                  SPAN("\\$\0{\0j\0"));
+    measure_many("dollars, not UTF-8", SPAN("\xc0$"), 60 * 1024,
+                 SPAN("\\x24${event:Message}#{jndi"));
+    measure_many("upper case, not UTF-8", SPAN("\xc0"), 4 * 1024, SPAN(":\\-&${url:${upper:"));
+    measure_many("a value of others", SPAN("\xc0\xa4\xff"), 56 * 1024,
+                 SPAN("${upper:SkhzSmFtNWth"));
     search(n, seed);
     printf("longest: %.0f us\n", longest_us);
     lookup_free(&lookup);

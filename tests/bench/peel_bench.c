@@ -125,6 +125,8 @@ int main(void)
         "names and an escape", SPAN("${a}"),
         SPAN("\xc1\xbbj${url:\\u007b\\JTI0JTdCan=\r\n%24a#{\xf0\x80\x80\xa4${lower:j}&#36;%24"));
     measure_many("base64, overlong, names", SPAN("SkhzSmFtNWth\xc1\xbb${a}j\0"), SPAN("#{i"));
+    measure_many("quotes and braces", SPAN("JTI0JTdC$"),
+                 SPAN("\\u007b${event:Message}=3D%7BSkhzSmFtNWth?=&#36;"));
     measure_many("blanks and all layers", SPAN("/a"),
                  SPAN("SkhzSmFtNWth\xc0\xa4${::-\\x24&jSkhzSmFtNWth=7B\\u{24}"));
     printf("longest: %.0f us\n", longest_us);
