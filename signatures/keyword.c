@@ -46,6 +46,10 @@ static const struct keyword keywords[] = {
     {"bsize", KEYWORD_VALUE, keyword_bsize},
     {"byte_test", KEYWORD_VALUE, keyword_byte_test},
     {"byte_jump", KEYWORD_VALUE, keyword_byte_jump},
+    {"byte_extract", KEYWORD_VALUE, keyword_byte_extract},
+    {"byte_math", KEYWORD_VALUE, keyword_byte_math},
+    {"base64_decode", KEYWORD_EITHER, keyword_base64_decode},
+    {"base64_data", KEYWORD_ALONE, keyword_base64_data},
     {"tls.version", KEYWORD_VALUE, keyword_tls_version},
     {"ssl_version", KEYWORD_VALUE, keyword_ssl_version},
     {"jndi.class", KEYWORD_VALUE, keyword_jndi_class},
@@ -74,6 +78,10 @@ static void move_last(struct rule_parse *p, struct span name, enum buffer buffer
         return;
     }
     struct rule_test moved = *p->last;
+    if (moved.varies) {
+        (void)rule_mistake(p, "the content has a variable of the payload");
+        return;
+    }
     struct group_parse *to = rule_group_for(p, buffer);
     if (to == NULL) {
         return;
@@ -127,6 +135,23 @@ bool rule_number(struct span text, int64_t *ret_value)
     }
     *ret_value = minus ? -(int64_t)value : (int64_t)value;
     return true;
+}
+
+bool rule_number_or_variable(struct group_parse *g, struct rule_test *t, enum rule_number_of of,
+                             struct span text, int64_t *ret_value)
+{
+    if (rule_number(text, ret_value)) {
+        return true;
+    }
+    for (size_t i = 0; i < g->n_variables; i++) {
+        if (span_equal(g->variables[i], text)) {
+            t->variables[of] = (uint8_t)(i + 1);
+            t->varies = true;
+            *ret_value = 0;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool rule_unquote(struct rule_parse *p, struct span text, struct span *ret)

@@ -73,13 +73,20 @@ static struct rule_content *last_content(struct rule_parse *p)
     return &p->last->content;
 }
 
-static struct rule_content *last_with_number(struct rule_parse *p, struct span value, int64_t low,
-                                             int64_t *ret)
+static struct rule_content *last_with_number(struct rule_parse *p, struct span value,
+                                             enum rule_number_of of, int64_t *ret)
 {
+    static const int64_t lowest[RULE_OF_N] = {
+        [RULE_OF_DEPTH] = 1, [RULE_OF_WITHIN] = 1, [RULE_OF_DISTANCE] = -INT32_MAX};
     struct rule_content *c = last_content(p);
-    if (c != NULL && (!rule_number(value, ret) || *ret < low || *ret > INT32_MAX)) {
+    if (c == NULL) {
+        return NULL;
+    }
+    bool good = rule_number_or_variable(p->last_group, p->last, of, value, ret);
+    bool varies = p->last->variables[of] != 0;
+    if (!good || (!varies && (*ret < lowest[of] || *ret > INT32_MAX))) {
         (void)rule_mistake(p, "'%s' is not a number from %lld to %d", rule_shown(value).text,
-                           (long long)low, INT32_MAX);
+                           (long long)lowest[of], INT32_MAX);
         return NULL;
     }
     return c;
@@ -104,7 +111,7 @@ bool keyword_nocase(struct rule_parse *p, struct span value)
 bool keyword_depth(struct rule_parse *p, struct span value)
 {
     int64_t n = 0;
-    struct rule_content *c = last_with_number(p, value, 1, &n);
+    struct rule_content *c = last_with_number(p, value, RULE_OF_DEPTH, &n);
     if (c != NULL && is_first(p, c->has_depth)) {
         c->depth = n;
         c->has_depth = true;
@@ -115,7 +122,7 @@ bool keyword_depth(struct rule_parse *p, struct span value)
 bool keyword_offset(struct rule_parse *p, struct span value)
 {
     int64_t n = 0;
-    struct rule_content *c = last_with_number(p, value, 0, &n);
+    struct rule_content *c = last_with_number(p, value, RULE_OF_OFFSET, &n);
     if (c != NULL && is_first(p, c->has_offset)) {
         c->has_offset = true;
         c->offset = n;
@@ -126,7 +133,7 @@ bool keyword_offset(struct rule_parse *p, struct span value)
 bool keyword_distance(struct rule_parse *p, struct span value)
 {
     int64_t n = 0;
-    struct rule_content *c = last_with_number(p, value, -INT32_MAX, &n);
+    struct rule_content *c = last_with_number(p, value, RULE_OF_DISTANCE, &n);
     if (c != NULL && is_first(p, c->has_distance)) {
         c->distance = n;
         c->has_distance = true;
@@ -138,7 +145,7 @@ bool keyword_distance(struct rule_parse *p, struct span value)
 bool keyword_within(struct rule_parse *p, struct span value)
 {
     int64_t n = 0;
-    struct rule_content *c = last_with_number(p, value, 1, &n);
+    struct rule_content *c = last_with_number(p, value, RULE_OF_WITHIN, &n);
     if (c != NULL && is_first(p, c->has_within)) {
         c->within = n;
         c->has_within = true;
@@ -207,18 +214,19 @@ bool keyword_rawbytes(struct rule_parse *p, struct span value)
 static bool check_one(struct rule_parse *p, const struct rule_test *t)
 {
     const struct rule_content *c = &t->content;
-    bool placed = c->has_depth || c->offset > 0 || c->has_distance || c->has_within;
+    bool has_offset = c->offset > 0 || t->variables[RULE_OF_OFFSET] != 0;
+    bool placed = c->has_depth || has_offset || c->has_distance || c->has_within;
     if (c->starts && placed) {
         return rule_mistake(p, "startswith cannot stand with depth, offset, distance or within");
     }
-    if ((c->has_depth || c->offset > 0) && (c->has_distance || c->has_within)) {
+    if ((c->has_depth || has_offset) && (c->has_distance || c->has_within)) {
         return rule_mistake(p, "offset and depth cannot stand with distance or within");
     }
-    if (c->has_depth && c->depth < (int64_t)c->bytes.len) {
+    if (c->has_depth && t->variables[RULE_OF_DEPTH] == 0 && c->depth < (int64_t)c->bytes.len) {
         return rule_mistake(p, "depth %lld is less than the content's %zu bytes",
                             (long long)c->depth, c->bytes.len);
     }
-    if (c->has_within && c->within < (int64_t)c->bytes.len) {
+    if (c->has_within && t->variables[RULE_OF_WITHIN] == 0 && c->within < (int64_t)c->bytes.len) {
         return rule_mistake(p, "within %lld is less than the content's %zu bytes",
                             (long long)c->within, c->bytes.len);
     }

@@ -1,8 +1,9 @@
-/* keyword_test: tests of a buffer other than contents: pcre, isdataat, bsize, byte_test, byte_jump.
+/* keyword_test: tests of a buffer other than contents: pcre, isdataat, bsize, and the numbers in
+ * it: byte_test, byte_jump, byte_extract, byte_math.
  *
- * Written as Suricata 8 documents them. Values that another keyword of the rule would have to
- * extract first (byte_extract's variables) are not taken: a name where a number is wanted is a
- * mistake. Limits: 8 KiB an expression, numbers of up to 8 bytes or 23 digits. */
+ * Written as Suricata 8 documents them. What byte_extract and byte_math read may stand, by its
+ * name, for a number of a later test of the same buffer. Limits: 8 KiB an expression, numbers of up
+ * to 8 bytes or 23 digits, 8 variables a buffer. */
 #include "sensor/base/bytes.h"
 #include "signatures/rule_parse.h"
 
@@ -129,6 +130,19 @@ bool keyword_pcre(struct rule_parse *p, struct span value)
 /* --- sizes -------------------------------------------------------------------------------------
  */
 
+static bool take_isdataat_words(struct rule_parse *p, struct rule_test *t, struct span rest)
+{
+    while (rest.len > 0) {
+        struct span word = span_trim(span_split(&rest, ','));
+        if (span_equal(word, SPAN("relative"))) {
+            t->relative = true;
+        } else if (!span_equal(word, SPAN("rawbytes"))) {
+            return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
+        }
+    }
+    return true;
+}
+
 /* isdataat:[!]N[,relative][,rawbytes] */
 bool keyword_isdataat(struct rule_parse *p, struct span value)
 {
@@ -136,26 +150,16 @@ bool keyword_isdataat(struct rule_parse *p, struct span value)
     int64_t n = 0;
     struct span rest = span_from(value, negated);
     struct span number = span_trim(span_split(&rest, ','));
-    if (!rule_number(number, &n) || n < 0) {
-        return rule_mistake(p, "'%s' is not a number", rule_shown(number).text);
-    }
-    bool relative = false;
-    while (rest.len > 0) {
-        struct span word = span_trim(span_split(&rest, ','));
-        if (span_equal(word, SPAN("relative"))) {
-            relative = true;
-        } else if (!span_equal(word, SPAN("rawbytes"))) {
-            return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
-        }
-    }
     struct rule_test *t = rule_test_add(p, RULE_ISDATAAT);
     if (t == NULL) {
         return false;
     }
+    if (!rule_number_or_variable(p->group, t, RULE_OF_OFFSET, number, &n) || n < 0) {
+        return rule_mistake(p, "'%s' is not a number", rule_shown(number).text);
+    }
     t->negated = negated;
-    t->relative = relative;
     t->size.low = (uint64_t)n;
-    return true;
+    return take_isdataat_words(p, t, rest);
 }
 
 static const struct {
@@ -222,7 +226,7 @@ bool keyword_bsize(struct rule_parse *p, struct span value)
     return true;
 }
 
-/* --- byte_test and byte_jump -------------------------------------------------------------------
+/* --- numbers -----------------------------------------------------------------------------------
  */
 
 static bool take_word(struct rule_test *t, struct span word)
@@ -271,32 +275,37 @@ static bool take_words(struct rule_parse *p, struct rule_test *t, struct span re
             return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
         }
     }
-    unsigned most = t->number.base == 0 ? 8 : 23;
-    return (t->number.n_bytes >= 1 && t->number.n_bytes <= most) ||
-           rule_mistake(p, "reads 1 to 8 bytes, or 1 to 23 of text");
+    bool text = t->number.base != 0; /* 0 bytes of it are as many as there are */
+    unsigned most = text ? RULE_DIGITS_MAX : 8;
+    return ((t->number.n_bytes >= 1 || text) && t->number.n_bytes <= most) ||
+           rule_mistake(p, "reads 1 to 8 bytes, or 0 to %d of text", RULE_DIGITS_MAX);
 }
 
 static bool take_n_bytes(struct rule_parse *p, struct span text, struct rule_number *n)
 {
     int64_t bytes = 0;
-    if (!rule_number(text, &bytes) || bytes < 0 || bytes > 23) {
+    if (!rule_number(text, &bytes) || bytes < 0 || bytes > RULE_DIGITS_MAX) {
         return rule_mistake(p, "'%s' is not a number of bytes", rule_shown(text).text);
     }
     n->n_bytes = (unsigned)bytes;
     return true;
 }
 
-static bool take_offset(struct rule_parse *p, struct span text, struct rule_number *n)
+static bool take_offset(struct rule_parse *p, struct span text, struct rule_test *t)
 {
-    return rule_number(text, &n->offset) ||
+    return rule_number_or_variable(p->group, t, RULE_OF_OFFSET, text, &t->number.offset) ||
            rule_mistake(p, "'%s' is not an offset", rule_shown(text).text);
 }
 
-/* A number, decimal or with 0x. */
-static bool take_value(struct rule_parse *p, struct span text, uint64_t *ret)
+/* A number, decimal or with 0x, or a variable. */
+static bool take_value(struct rule_parse *p, struct span text, struct rule_test *t)
 {
     bool hex = span_starts_nocase(text, SPAN("0x"));
+    uint64_t *ret = &t->number.value;
+    int64_t none = 0;
     return (hex ? span_hex_to_u64(span_from(text, 2), ret) : span_to_u64(text, ret)) ||
+           (rule_number_or_variable(p->group, t, RULE_OF_VALUE, text, &none) &&
+            t->variables[RULE_OF_VALUE] != 0) ||
            rule_mistake(p, "'%s' is not a number", rule_shown(text).text);
 }
 
@@ -323,8 +332,8 @@ bool keyword_byte_test(struct rule_parse *p, struct span value)
     if (sign.len == 0 || left.len > 0) {
         return rule_mistake(p, "unknown comparison '%s'", rule_shown(sign).text);
     }
-    return take_n_bytes(p, bytes, &t->number) && take_value(p, number, &t->number.value) &&
-           take_offset(p, offset, &t->number) && take_words(p, t, value);
+    return take_n_bytes(p, bytes, &t->number) && take_value(p, number, t) &&
+           take_offset(p, offset, t) && take_words(p, t, value);
 }
 
 /* byte_jump:bytes,offset[,words] */
@@ -337,6 +346,112 @@ bool keyword_byte_jump(struct rule_parse *p, struct span value)
     t->number = (struct rule_number){.mask = UINT64_MAX, .multiplier = 1};
     struct span bytes = span_trim(span_split(&value, ','));
     struct span offset = span_trim(span_split(&value, ','));
-    return take_n_bytes(p, bytes, &t->number) && take_offset(p, offset, &t->number) &&
+    return take_n_bytes(p, bytes, &t->number) && take_offset(p, offset, t) &&
            take_words(p, t, value);
+}
+
+/* Names the number that the test reads; what the tests before it read keeps its name. */
+static bool name_variable(struct rule_parse *p, struct rule_test *t, struct span name)
+{
+    struct group_parse *g = p->group;
+    int64_t number = 0;
+    if (name.len == 0 || rule_number(name, &number)) {
+        return rule_mistake(p, "'%s' is not a name", rule_shown(name).text);
+    }
+    for (size_t i = 0; i < g->n_variables; i++) {
+        if (span_equal(g->variables[i], name)) {
+            return rule_mistake(p, "'%s' is read twice", rule_shown(name).text);
+        }
+    }
+    if (g->n_variables == RULE_VARIABLES_MAX) {
+        return rule_mistake(p, "more than %d variables of one buffer", RULE_VARIABLES_MAX);
+    }
+    g->variables[g->n_variables++] = name;
+    t->number.variable = (uint8_t)g->n_variables;
+    return true;
+}
+
+/* byte_extract:bytes,offset,name[,words] */
+bool keyword_byte_extract(struct rule_parse *p, struct span value)
+{
+    struct rule_test *t = rule_test_add(p, RULE_BYTE_EXTRACT);
+    if (t == NULL) {
+        return false;
+    }
+    t->number = (struct rule_number){.mask = UINT64_MAX, .multiplier = 1};
+    struct span bytes = span_trim(span_split(&value, ','));
+    struct span offset = span_trim(span_split(&value, ','));
+    struct span name = span_trim(span_split(&value, ','));
+    return take_n_bytes(p, bytes, &t->number) && take_offset(p, offset, t) &&
+           take_words(p, t, value) && name_variable(p, t, name);
+}
+
+static bool take_operation(struct rule_parse *p, struct span text, struct rule_number *n)
+{
+    static const struct {
+        const char *sign;
+        enum rule_operation operation;
+    } operations[] = {
+        {"+", RULE_ADD},    {"-", RULE_SUBTRACT},    {"*", RULE_MULTIPLY},
+        {"/", RULE_DIVIDE}, {"<<", RULE_SHIFT_LEFT}, {">>", RULE_SHIFT_RIGHT},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
+        if (span_equal(text, span_str(operations[i].sign))) {
+            n->operation = operations[i].operation;
+            return true;
+        }
+    }
+    return rule_mistake(p, "unknown operation '%s'", rule_shown(text).text);
+}
+
+/* One part of byte_math, "word value". */
+static bool take_math_part(struct rule_parse *p, struct rule_test *t, struct span part,
+                           struct span *ret_result)
+{
+    struct span argument = part;
+    struct span word = span_split(&argument, ' ');
+    argument = span_trim(argument);
+    if (span_equal(word, SPAN("bytes"))) {
+        return take_n_bytes(p, argument, &t->number);
+    }
+    if (span_equal(word, SPAN("offset"))) {
+        return take_offset(p, argument, t);
+    }
+    if (span_equal(word, SPAN("oper"))) {
+        return take_operation(p, argument, &t->number);
+    }
+    if (span_equal(word, SPAN("rvalue"))) {
+        return take_value(p, argument, t);
+    }
+    if (span_equal(word, SPAN("result"))) {
+        *ret_result = argument;
+        return true;
+    }
+    if (span_equal(word, SPAN("string"))) { /* "string hex" */
+        t->number.base = 10;
+        part = argument;
+    } else if (span_equal(word, SPAN("endian"))) {
+        part = argument;
+    }
+    return take_word(t, part) || rule_mistake(p, "unknown word '%s'", rule_shown(part).text);
+}
+
+/* byte_math:bytes N, offset N, oper SIGN, rvalue N, result NAME[, words] */
+bool keyword_byte_math(struct rule_parse *p, struct span value)
+{
+    struct rule_test *t = rule_test_add(p, RULE_BYTE_EXTRACT);
+    struct span result = {NULL, 0};
+    if (t == NULL) {
+        return false;
+    }
+    t->number = (struct rule_number){.mask = UINT64_MAX, .multiplier = 1};
+    while (value.len > 0) {
+        if (!take_math_part(p, t, span_trim(span_split(&value, ',')), &result)) {
+            return false;
+        }
+    }
+    if (t->number.operation == RULE_KEEP) {
+        return rule_mistake(p, "the word 'oper' is missing");
+    }
+    return take_words(p, t, value) && name_variable(p, t, result);
 }

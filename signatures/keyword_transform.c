@@ -98,6 +98,60 @@ static bool take_word(struct rule_step *step, struct span word, unsigned *seen)
     return good;
 }
 
+/* base64_decode[:[bytes N][, offset N][, relative]], in any order: once in a buffer */
+bool keyword_base64_decode(struct rule_parse *p, struct span value)
+{
+    struct rule_step step = {.bytes = UINT32_MAX};
+    unsigned seen = 1; /* there is no mode */
+    bool relative = false;
+    while (value.len > 0) {
+        struct span word = span_trim(span_split(&value, ','));
+        if (span_equal(word, SPAN("relative"))) {
+            relative = true;
+        } else if (!take_word(&step, word, &seen)) {
+            return rule_mistake(
+                p, "'%s' is none of 'bytes 1' and more, 'offset 0' to %d and 'relative', each once",
+                rule_shown(word).text, BASE64_OFFSET_MAX);
+        }
+    }
+    for (size_t i = 0; p->group != NULL && i < p->group->n_tests; i++) {
+        if (p->group->tests[i].kind == RULE_BASE64) {
+            return rule_mistake(p, "stands there twice for one buffer");
+        }
+    }
+    struct rule_test *t = rule_test_add(p, RULE_BASE64);
+    if (t == NULL) {
+        return false;
+    }
+    t->relative = relative;
+    t->decode = (struct rule_decode){.bytes = step.bytes, .offset = step.offset};
+    p->decoded = p->group;
+    return true;
+}
+
+/* The buffer of what the base64_decode before it decoded. */
+bool keyword_base64_data(struct rule_parse *p, struct span value)
+{
+    (void)value;
+    struct group_parse *outer = p->decoded;
+    if (outer == NULL) {
+        return rule_mistake(p, "no base64_decode stands before it");
+    }
+    struct group_parse *g = rule_group_new(p, outer->buffer);
+    if (g == NULL) {
+        return false;
+    }
+    g->outer = outer;
+    while (outer->tests[g->outer_test].kind != RULE_BASE64) {
+        g->outer_test++;
+    }
+    p->decoded = NULL;
+    p->group = g;
+    p->named = true;
+    p->last = NULL;
+    return true;
+}
+
 /* from_base64[:[bytes N][, offset N][, mode rfc4648|rfc2045|strict]], in any order */
 bool keyword_from_base64(struct rule_parse *p, struct span value)
 {

@@ -101,13 +101,17 @@ struct group_parse *rule_group_new(struct rule_parse *p, enum buffer buffer)
     g->buffer = buffer;
     g->n_transforms = 0;
     g->n_tests = 0;
+    g->n_variables = 0;
+    g->outer = NULL;
+    g->outer_test = 0;
     return g;
 }
 
 struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer)
 {
     for (size_t i = 0; i < p->n_groups; i++) {
-        if (p->groups[i].buffer == buffer && p->groups[i].n_transforms == 0) {
+        if (p->groups[i].buffer == buffer && p->groups[i].n_transforms == 0 &&
+            p->groups[i].outer == NULL) {
             return &p->groups[i];
         }
     }
@@ -140,11 +144,11 @@ static void key_content(struct sbuf *key, const struct rule_content *c)
 
 static void key_number(struct sbuf *key, const struct rule_number *n)
 {
-    sbuf_add_format(key, "%u %lld %d %u %d %llu %llu %llu %lld %d%d%d", n->n_bytes,
+    sbuf_add_format(key, "%u %lld %d %u %d %llu %llu %llu %lld %d%d%d %d %d", n->n_bytes,
                     (long long)n->offset, n->little, n->base, (int)n->compare,
                     (unsigned long long)n->value, (unsigned long long)n->mask,
                     (unsigned long long)n->multiplier, (long long)n->post_offset, n->align,
-                    n->from_beginning, n->from_end);
+                    n->from_beginning, n->from_end, n->variable, (int)n->operation);
 }
 
 /* A text that is equal for groups that mean the same. */
@@ -160,6 +164,7 @@ static struct span group_key(const struct group_parse *g, struct sbuf *key, stru
     for (size_t i = 0; i < g->n_tests; i++) {
         const struct rule_test *t = &g->tests[i];
         sbuf_add_format(key, "\n%d%d%d ", (int)t->kind, t->negated, t->relative);
+        sbuf_add(key, span_of(t->variables, t->varies ? sizeof(t->variables) : 0));
         switch (t->kind) {
         case RULE_CONTENT:
             key_content(key, &t->content);
@@ -169,7 +174,13 @@ static struct span group_key(const struct group_parse *g, struct sbuf *key, stru
             break;
         case RULE_BYTE_TEST:
         case RULE_BYTE_JUMP:
+        case RULE_BYTE_EXTRACT:
             key_number(key, &t->number);
+            break;
+        case RULE_BASE64:
+            sbuf_add_format(key, "%llu %llu ", (unsigned long long)t->decode.bytes,
+                            (unsigned long long)t->decode.offset);
+            sbuf_add(key, t->decode.inner != NULL ? t->decode.inner->text : span_of(NULL, 0));
             break;
         case RULE_ISDATAAT:
         case RULE_BSIZE:
@@ -181,14 +192,15 @@ static struct span group_key(const struct group_parse *g, struct sbuf *key, stru
     return arena_copy(arena, sbuf_span(key), SIZE_MAX, NULL);
 }
 
-static bool group_finish(struct rule_parse *p, const struct group_parse *g, struct sbuf *key)
+static bool group_finish(struct rule_parse *p, const struct group_parse *g, struct rule_group *to,
+                         struct sbuf *key)
 {
     struct arena *arena = p->set->arena;
-    struct rule_group *to = &p->rule->groups[p->rule->n_groups++];
     size_t bytes = g->n_tests * sizeof(*g->tests);
     *to = (struct rule_group){.buffer = g->buffer,
                               .n_transforms = g->n_transforms,
                               .n_tests = g->n_tests,
+                              .has_variables = g->n_variables > 0,
                               .tests = arena_alloc(arena, bytes)};
     bytes_copy(to->transforms, g->transforms, sizeof(to->transforms));
     if (to->tests == NULL) {
@@ -535,14 +547,39 @@ static void free_expressions(const struct rule_test *tests, size_t n)
     }
 }
 
-static bool add_rule(struct rule_parse *p, struct sbuf *key)
+/* Groups of what base64_decode decodes, which belong to that test. */
+static bool finish_inner(struct rule_parse *p, struct sbuf *key)
 {
     for (size_t i = 0; i < p->n_groups; i++) {
-        if (p->groups[i].n_tests > 0 && !group_finish(p, &p->groups[i], key)) {
+        struct group_parse *g = &p->groups[i];
+        if (g->outer == NULL || g->n_tests == 0) {
+            continue;
+        }
+        struct rule_group *to = arena_alloc(p->set->arena, sizeof(*to));
+        if (to == NULL) {
+            return rule_mistake(p, "out of memory");
+        }
+        if (!group_finish(p, g, to, key)) {
+            return false;
+        }
+        g->outer->tests[g->outer_test].decode.inner = to;
+    }
+    return true;
+}
+
+static bool add_rule(struct rule_parse *p, struct sbuf *key)
+{
+    struct rule *r = p->rule;
+    if (!finish_inner(p, key)) {
+        return false;
+    }
+    for (size_t i = 0; i < p->n_groups; i++) {
+        const struct group_parse *g = &p->groups[i];
+        if (g->outer == NULL && g->n_tests > 0 &&
+            !group_finish(p, g, &r->groups[r->n_groups++], key)) {
             return false;
         }
     }
-    struct rule *r = p->rule;
     r->file = p->file;
     r->line = p->line;
     *p->set->end = r;

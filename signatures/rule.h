@@ -15,6 +15,8 @@ enum rule_test_kind {
     RULE_BSIZE,
     RULE_BYTE_TEST,
     RULE_BYTE_JUMP,
+    RULE_BYTE_EXTRACT, /* and byte_math */
+    RULE_BASE64,       /* base64_decode, with the tests of base64_data */
 };
 
 struct rule_content {
@@ -46,7 +48,18 @@ enum rule_compare {
     RULE_BITS_XOR
 };
 
-/* A number read from the buffer: byte_test and byte_jump. */
+/* What byte_math does with the number read. */
+enum rule_operation {
+    RULE_KEEP, /* nothing: byte_extract */
+    RULE_ADD,
+    RULE_SUBTRACT,
+    RULE_MULTIPLY,
+    RULE_DIVIDE,
+    RULE_SHIFT_LEFT,
+    RULE_SHIFT_RIGHT
+};
+
+/* A number read from the buffer. */
 struct rule_number {
     unsigned n_bytes;
     int64_t offset;
@@ -60,6 +73,15 @@ struct rule_number {
     bool align;
     bool from_beginning;
     bool from_end;
+    uint8_t variable;              /* byte_extract: what is kept there */
+    enum rule_operation operation; /* with `value` */
+};
+
+/* What base64_decode decodes, and what its bytes are asked. */
+struct rule_decode {
+    uint64_t bytes; /* of the encoded text, at most */
+    uint64_t offset;
+    const struct rule_group *inner; /* NULL: nothing, it is enough that something was decoded */
 };
 
 struct rule_size {
@@ -73,14 +95,27 @@ struct rule_pcre {
     struct span text; /* as written, with its flags */
 };
 
+/* Which numbers of a test may be what byte_extract read before. */
+enum rule_number_of {
+    RULE_OF_OFFSET, /* of a content, byte_test, byte_jump; isdataat's number */
+    RULE_OF_DEPTH,
+    RULE_OF_DISTANCE,
+    RULE_OF_WITHIN,
+    RULE_OF_VALUE, /* byte_test's value, byte_math's right side */
+    RULE_OF_N
+};
+
 struct rule_test {
     enum rule_test_kind kind;
     bool negated;
-    bool relative; /* begins where the test before it ended */
+    bool relative;                /* begins where the test before it ended */
+    bool varies;                  /* has a variable below */
+    uint8_t variables[RULE_OF_N]; /* which one stands for a number, from 1; 0: none */
     union {
         struct rule_content content;
         struct rule_pcre pcre;
         struct rule_number number;
+        struct rule_decode decode;
         struct rule_size size; /* bsize; isdataat's distance is `low` */
     };
 };
@@ -115,6 +150,8 @@ enum {
     RULE_TRANSFORMS_MAX = 4,
     RULE_GROUPS_MAX = 16,
     RULE_TESTS_MAX = 64,
+    RULE_VARIABLES_MAX = 8, /* of one buffer */
+    RULE_DIGITS_MAX = 23,
     RULE_AMOUNTS_MAX = 4,
     RULE_FLOWBITS_MAX = 8,
     RULE_XBITS_MAX = 4,
@@ -128,6 +165,7 @@ struct rule_group {
     struct rule_step transforms[RULE_TRANSFORMS_MAX]; /* in order */
     struct rule_test *tests;
     size_t n_tests;
+    bool has_variables;
     struct span text; /* its keywords as written: groups of equal text are the same */
 };
 

@@ -10,10 +10,14 @@ enum { RULE_METADATA_MAX = 128, RULE_REFERENCES_MAX = 64, RULE_SCHEMES_MAX = 16 
 /* A buffer's tests while they are being read. */
 struct group_parse {
     enum buffer buffer;
+    struct group_parse *outer; /* of base64_data: the group whose last base64_decode it is of */
+    size_t outer_test;
     uint8_t n_transforms;
     struct rule_step transforms[RULE_TRANSFORMS_MAX];
     struct rule_test tests[RULE_TESTS_MAX];
     size_t n_tests;
+    struct span variables[RULE_VARIABLES_MAX]; /* names, in the order read */
+    size_t n_variables;
 };
 
 /* One rule being read. */
@@ -33,6 +37,7 @@ struct rule_parse {
     bool named;                /* it was named, and nothing was asked of it since */
     struct rule_test *last;    /* the content that modifiers apply to, or NULL */
     struct group_parse *last_group;
+    struct group_parse *decoded; /* has a base64_decode whose base64_data has not come yet */
     struct signature_metadata metadata[RULE_METADATA_MAX];
     struct span references[RULE_REFERENCES_MAX];
     struct span schemes[RULE_SCHEMES_MAX];
@@ -74,6 +79,10 @@ struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind);
 /* Keywords of values that several files of keywords need. */
 /* A decimal number with an optional sign, the whole span. */
 bool rule_number(struct span text, int64_t *ret_value);
+/* A number of the test, or the name of a variable that a test before it in the group reads: then
+ * *ret_value is 0, and the test says which. */
+bool rule_number_or_variable(struct group_parse *g, struct rule_test *t, enum rule_number_of of,
+                             struct span text, int64_t *ret_value);
 /* The name of the decoder for a protocol that a rule names; NULL when there is none. */
 const char *rule_decoder_name(struct span protocol);
 /* "10", "<10", ">=10", "!10", "5<>10" (neither of the two); false with a mistake told. */
@@ -140,3 +149,7 @@ bool keyword_isdataat(struct rule_parse *p, struct span value);
 bool keyword_bsize(struct rule_parse *p, struct span value);
 bool keyword_byte_test(struct rule_parse *p, struct span value);
 bool keyword_byte_jump(struct rule_parse *p, struct span value);
+bool keyword_byte_extract(struct rule_parse *p, struct span value);
+bool keyword_byte_math(struct rule_parse *p, struct span value);
+bool keyword_base64_decode(struct rule_parse *p, struct span value);
+bool keyword_base64_data(struct rule_parse *p, struct span value);

@@ -34,13 +34,25 @@ static bool same(const struct rule *a, const struct rule *b)
     return a->signature.gid == b->signature.gid && a->signature.sid == b->signature.sid;
 }
 
+/* Those of a group; *ret_inner is a group within it, or NULL. */
+static void free_expressions(const struct rule_group *g, const struct rule_group **ret_inner)
+{
+    *ret_inner = NULL;
+    for (size_t i = 0; i < g->n_tests; i++) {
+        if (g->tests[i].kind == RULE_PCRE) {
+            regex_free(&g->tests[i].pcre.regex);
+        } else if (g->tests[i].kind == RULE_BASE64 && g->tests[i].decode.inner != NULL) {
+            *ret_inner = g->tests[i].decode.inner;
+        }
+    }
+}
+
 static void free_rule(const struct rule *r)
 {
     for (size_t i = 0; i < r->n_groups; i++) {
-        for (size_t k = 0; k < r->groups[i].n_tests; k++) {
-            if (r->groups[i].tests[k].kind == RULE_PCRE) {
-                regex_free(&r->groups[i].tests[k].pcre.regex);
-            }
+        const struct rule_group *g = &r->groups[i];
+        while (g != NULL) {
+            free_expressions(g, &g);
         }
     }
 }

@@ -3,14 +3,23 @@
  * Tests are tried in the order written. A test that is relative and fails sends the search back to
  * the one it is relative to, which then looks for its next match; a test that is not relative
  * would fail again wherever the others match, so its failure ends the search. That is what
- * Suricata does with its recursion; here the trail is an array, one entry a test.
+ * Suricata does with its recursion; here the trail is an array, one entry a test. Where tests read
+ * numbers for others (byte_extract), any test before may be why one fails, and each is gone back
+ * to.
  *
- * Limits: 4,096 attempts and 4 MiB of bytes searched for one group in one buffer. */
+ * What base64_decode decodes is asked by a search of its own, one level deep.
+ *
+ * Limits: 4,096 attempts and 4 MiB of bytes searched for one group in one buffer; 4 KiB of
+ * what base64_decode decodes. */
 #include "signatures/verify.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/base/sbuf.h"
+#include "sensor/codec/base64.h"
 
-enum { ATTEMPTS_MAX = 4096, SEARCHED_MAX = 4 << 20 };
+enum { ATTEMPTS_MAX = 4096, SEARCHED_MAX = 4 << 20, DECODED_MAX = 4096 };
+
+static const uint64_t NUMBER_MAX = UINT64_C(1) << 40;
 
 /* One test's place on the trail. */
 struct step {
@@ -24,10 +33,24 @@ struct search {
     struct regex_scratch *scratch;
     const struct rule_test *tests;
     struct step steps[RULE_TESTS_MAX + 1];
+    uint64_t variables[RULE_VARIABLES_MAX];
     size_t searched;
     unsigned attempts;
+    bool inner; /* of what base64_decode decoded */
     bool gave_up;
 };
+
+/* A number of a test: its own, or what a variable holds; no more than sizes can be. */
+static int64_t number_of(const struct search *s, const struct rule_test *t, enum rule_number_of of,
+                         int64_t own)
+{
+    unsigned variable = t->variables[of];
+    if (variable == 0) {
+        return own;
+    }
+    uint64_t value = s->variables[variable - 1];
+    return value < NUMBER_MAX ? (int64_t)value : (int64_t)NUMBER_MAX;
+}
 
 /* The range of the view's text in which a content must lie; empty when there is none. */
 struct range {
@@ -96,11 +119,23 @@ static size_t content_find(struct search *s, const struct rule_content *c, size_
     return at == SPAN_NONE ? SPAN_NONE : at + c->bytes.len;
 }
 
+/* The content with its variables' values. */
+static struct rule_content content_of(const struct search *s, const struct rule_test *t)
+{
+    struct rule_content c = t->content;
+    c.offset = number_of(s, t, RULE_OF_OFFSET, c.offset);
+    c.depth = number_of(s, t, RULE_OF_DEPTH, c.depth);
+    c.distance = number_of(s, t, RULE_OF_DISTANCE, c.distance);
+    c.within = number_of(s, t, RULE_OF_WITHIN, c.within);
+    return c;
+}
+
 static bool try_content(struct search *s, size_t i)
 {
     const struct rule_test *t = &s->tests[i];
     struct step *step = &s->steps[i];
-    size_t end = content_find(s, &t->content, step->base, step->next);
+    struct rule_content with = t->varies ? content_of(s, t) : t->content;
+    size_t end = content_find(s, &with, step->base, step->next);
     if (t->negated) {
         return end == SPAN_NONE;
     }
@@ -140,7 +175,8 @@ static bool try_isdataat(const struct search *s, size_t i)
     const struct rule_test *t = &s->tests[i];
     const struct verify_view *v = s->view;
     uint64_t size = v->off + v->text.len;
-    bool there = t->relative ? v->off + s->steps[i].base + t->size.low <= size : t->size.low < size;
+    uint64_t n = (uint64_t)number_of(s, t, RULE_OF_OFFSET, (int64_t)t->size.low);
+    bool there = t->relative ? v->off + s->steps[i].base + n <= size : n < size;
     return t->negated ? !there && !v->more : there || v->more;
 }
 
@@ -183,10 +219,17 @@ static bool try_bsize(const struct search *s, const struct rule_test *t)
 static size_t number_at(const struct search *s, size_t i)
 {
     const struct rule_test *t = &s->tests[i];
-    int64_t at = t->number.offset - (int64_t)s->view->off;
-    at = t->relative ? (int64_t)s->steps[i].base + t->number.offset : at;
+    int64_t offset = number_of(s, t, RULE_OF_OFFSET, t->number.offset);
+    int64_t at = offset - (int64_t)s->view->off;
+    at = t->relative ? (int64_t)s->steps[i].base + offset : at;
     bool outside = at < 0 || (uint64_t)at + t->number.n_bytes > s->view->text.len;
     return outside ? SPAN_NONE : (size_t)at;
+}
+
+/* The bytes that it is read from. */
+static struct span number_bytes(const struct search *s, const struct rule_number *n, size_t at)
+{
+    return span_sub(s->view->text, at, n->n_bytes > 0 ? n->n_bytes : RULE_DIGITS_MAX);
 }
 
 static unsigned lowest_bit(uint64_t mask)
@@ -235,16 +278,23 @@ static bool read_number(const struct rule_number *n, struct span bytes, uint64_t
     return true;
 }
 
+/* What a number read is compared or combined with. */
+static uint64_t right_side(const struct search *s, const struct rule_test *t)
+{
+    unsigned variable = t->variables[RULE_OF_VALUE];
+    return variable > 0 ? s->variables[variable - 1] : t->number.value;
+}
+
 static bool try_byte_test(const struct search *s, size_t i)
 {
     const struct rule_test *t = &s->tests[i];
     size_t at = number_at(s, i);
     uint64_t value = 0;
-    if (at == SPAN_NONE ||
-        !read_number(&t->number, span_sub(s->view->text, at, t->number.n_bytes), &value)) {
+    if (at == SPAN_NONE || !read_number(&t->number, number_bytes(s, &t->number, at), &value)) {
         return false;
     }
-    return verify_compare(t->number.compare, value, t->number.value, 0) != t->negated;
+    uint64_t other = right_side(s, t);
+    return verify_compare(t->number.compare, value, other, 0) != t->negated;
 }
 
 static bool try_byte_jump(struct search *s, size_t i)
@@ -253,8 +303,7 @@ static bool try_byte_jump(struct search *s, size_t i)
     const struct verify_view *v = s->view;
     size_t at = number_at(s, i);
     uint64_t value = 0;
-    if (at == SPAN_NONE || !read_number(n, span_sub(v->text, at, n->n_bytes), &value) ||
-        value > UINT32_MAX) {
+    if (at == SPAN_NONE || !read_number(n, number_bytes(s, n, at), &value) || value > UINT32_MAX) {
         return false;
     }
     value *= n->multiplier;
@@ -267,6 +316,91 @@ static bool try_byte_jump(struct search *s, size_t i)
     }
     s->steps[i + 1] = (struct step){(size_t)to, i, 0};
     return true;
+}
+
+static bool combine(enum rule_operation how, uint64_t left, uint64_t right, uint64_t *ret)
+{
+    switch (how) {
+    case RULE_KEEP:
+        *ret = left;
+        return true;
+    case RULE_ADD:
+        *ret = left + right;
+        return true;
+    case RULE_SUBTRACT:
+        *ret = left - right;
+        return true;
+    case RULE_MULTIPLY:
+        *ret = left * right;
+        return true;
+    case RULE_DIVIDE:
+        *ret = right != 0 ? left / right : 0;
+        return right != 0;
+    case RULE_SHIFT_LEFT:
+        *ret = right < 64 ? left << right : 0;
+        return true;
+    case RULE_SHIFT_RIGHT:
+        *ret = right < 64 ? left >> right : 0;
+        return true;
+    }
+    return false;
+}
+
+/* Reads a number for later tests; they go on behind it. */
+static bool try_byte_extract(struct search *s, size_t i)
+{
+    const struct rule_test *t = &s->tests[i];
+    const struct rule_number *n = &t->number;
+    size_t at = number_at(s, i);
+    uint64_t value = 0;
+    if (at == SPAN_NONE || !read_number(n, number_bytes(s, n, at), &value) ||
+        !combine(n->operation, value * n->multiplier, right_side(s, t), &value)) {
+        return false;
+    }
+    s->variables[n->variable - 1] = value;
+    s->steps[i + 1] = (struct step){at + n->n_bytes, i, 0};
+    return true;
+}
+
+/* The base64 at the start of a text: without the rest, and without what is not decoded. */
+static struct span base64_head(struct span text)
+{
+    size_t n = 0;
+    text = span_head(text, DECODED_MAX / 3 * 4);
+    while (n < text.len &&
+           (base64_value(BASE64_STANDARD, text.data[n]) >= 0 || byte_is_space(text.data[n]))) {
+        n++;
+    }
+    return span_head(text, n);
+}
+
+static enum verify_result run(struct search *s, const struct rule_group *group);
+
+static bool try_base64(struct search *s, size_t i)
+{
+    const struct rule_test *t = &s->tests[i];
+    const struct verify_view *v = s->view;
+    uint8_t room[DECODED_MAX];
+    struct sbuf to = {.data = room, .room = sizeof(room), .cap = sizeof(room)};
+    struct base64 decoder = base64_start(BASE64_STANDARD);
+    size_t from = t->relative ? s->steps[i].base : 0;
+    if (s->inner || (!t->relative && v->off > 0)) {
+        return false;
+    }
+    struct span text = span_from(span_from(v->text, from), t->decode.offset);
+    text = base64_head(span_head(text, t->decode.bytes));
+    s->searched += text.len;
+    base64_decode(&decoder, text, &to);
+    base64_finish(&decoder, &to);
+    if (t->decode.inner == NULL || to.len == 0) {
+        return to.len > 0;
+    }
+    const struct verify_view view = {.text = sbuf_span(&to)};
+    struct search search = {.view = &view, .scratch = s->scratch, .inner = true};
+    enum verify_result r = run(&search, t->decode.inner);
+    s->gave_up = s->gave_up || r == VERIFY_GAVE_UP;
+    s->searched += search.searched;
+    return r == VERIFY_YES;
 }
 
 /* Carries out test i from where it stands. Tests that match at a place of their own set the step
@@ -287,6 +421,10 @@ static bool attempt(struct search *s, size_t i)
         return try_byte_test(s, i);
     case RULE_BYTE_JUMP:
         return try_byte_jump(s, i);
+    case RULE_BYTE_EXTRACT:
+        return try_byte_extract(s, i);
+    case RULE_BASE64:
+        return try_base64(s, i);
     }
     return false;
 }
@@ -298,8 +436,17 @@ static bool can_retry(const struct rule_test *t)
 }
 
 /* The test to go back to after test i failed, or SIZE_MAX. */
-static size_t back_from(const struct search *s, size_t i)
+static size_t back_from(const struct search *s, size_t i, bool any)
 {
+    while (any && i > 0) {
+        i--;
+        if (can_retry(&s->tests[i])) {
+            return i;
+        }
+    }
+    if (any) {
+        return SIZE_MAX;
+    }
     while (s->tests[i].relative && s->steps[i].parent != SIZE_MAX) {
         i = s->steps[i].parent;
         if (can_retry(&s->tests[i])) {
@@ -309,20 +456,26 @@ static size_t back_from(const struct search *s, size_t i)
     return SIZE_MAX;
 }
 
-enum verify_result verify_group(const struct rule_group *group, const struct verify_view *view,
-                                struct regex_scratch *scratch)
+static enum verify_result run(struct search *s, const struct rule_group *group)
 {
-    struct search s = {.view = view, .scratch = scratch, .tests = group->tests};
     size_t i = 0;
-    s.steps[0] = (struct step){0, SIZE_MAX, 0};
+    s->tests = group->tests;
+    s->steps[0] = (struct step){0, SIZE_MAX, 0};
     while (i < group->n_tests) {
-        if (++s.attempts > ATTEMPTS_MAX || s.searched > SEARCHED_MAX) {
+        if (++s->attempts > ATTEMPTS_MAX || s->searched > SEARCHED_MAX) {
             return VERIFY_GAVE_UP;
         }
-        i = attempt(&s, i) ? i + 1 : back_from(&s, i);
+        i = attempt(s, i) ? i + 1 : back_from(s, i, group->has_variables);
         if (i == SIZE_MAX) {
-            return s.gave_up ? VERIFY_GAVE_UP : VERIFY_NO;
+            return s->gave_up ? VERIFY_GAVE_UP : VERIFY_NO;
         }
     }
     return VERIFY_YES;
+}
+
+enum verify_result verify_group(const struct rule_group *group, const struct verify_view *view,
+                                struct regex_scratch *scratch)
+{
+    struct search s = {.view = view, .scratch = scratch};
+    return run(&s, group);
 }

@@ -456,6 +456,91 @@ static void numbers_are_read_and_jumped_over(void)
                                                                          "abc"));
 }
 
+/* What byte_extract and byte_math read stands for numbers of later tests. */
+static void numbers_are_read_for_later_tests(void)
+{
+    const char *within = "content:\"L\"; byte_extract:1,0,len,relative; "
+                         "content:\"z\"; within:len;";
+    CU_ASSERT(matches(within, "L\x04"
+                              "abcz"));
+    CU_ASSERT_FALSE(matches(within, "L\x03"
+                                    "abcz"));
+    /* The first L is not the one; nor the second. */
+    CU_ASSERT(matches(within, "L\x01"
+                              "aL\x01"
+                              "bL\x02"
+                              "cz"));
+    CU_ASSERT(matches("byte_extract:1,0,at; content:\"z\"; offset:at; depth:1;", "\x03"
+                                                                                 "abz"));
+    CU_ASSERT_FALSE(matches("byte_extract:1,0,at; content:\"z\"; offset:at; depth:1;", "\x02"
+                                                                                       "abz"));
+    CU_ASSERT_FALSE(matches("byte_extract:2,0,n,little; byte_test:1,=,n,2;", "\x61\x01"
+                                                                       "a"));
+    CU_ASSERT(matches("byte_extract:1,0,n; byte_test:1,=,n,1;", "aa"));
+    CU_ASSERT_FALSE(matches("byte_extract:1,0,n; byte_test:1,=,n,1;", "ab"));
+    CU_ASSERT(matches("byte_extract:1,0,n,string,dec; byte_jump:1,n; content:\"z\"; within:1;",
+                      "2a\x01"
+                      "bz"));
+    CU_ASSERT(matches("byte_extract:2,0,n,string,hex,multiplier 2; isdataat:!n;", "02ab"));
+    CU_ASSERT_FALSE(matches("byte_extract:2,0,n,string,hex,multiplier 2; isdataat:!n;", "02abc"));
+    /* A later extraction is taken back to where a later test of its value holds. */
+    CU_ASSERT(matches("content:\"L\"; byte_extract:1,0,n,relative,string,dec; content:\"z\"; "
+                      "offset:n; depth:1;",
+                      "L1L4zL"));
+    CU_ASSERT(matches("byte_extract:1,0,n; content:\"b\"; distance:n;", "\x01"
+                                                                        "ab"));
+    CU_ASSERT_FALSE(matches("byte_extract:1,0,n; content:\"b\"; distance:n;", "\x02"
+                                                                              "ab"));
+}
+
+static void numbers_are_combined(void)
+{
+    static const struct {
+        const char *part;
+        bool right;
+    } rows[] = {
+        {"oper +, rvalue 1", true},  {"oper -, rvalue 1", false},  {"oper *, rvalue 2", false},
+        {"oper /, rvalue 1", false}, {"oper <<, rvalue 1", false}, {"oper >>, rvalue 1", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char options[128];
+        (void)snprintf(
+            options, sizeof(options),
+            "byte_math:bytes 1, offset 0, %s, result n; content:\"z\"; offset:n; depth:1;",
+            rows[i].part);
+        CU_ASSERT_EQUAL(matches(options, "\x03"
+                                         "abcz"),
+                        rows[i].right);
+    }
+    CU_ASSERT(
+        matches("byte_extract:1,0,m; byte_math:bytes 1, offset 1, oper -, rvalue m, result n; "
+                "byte_test:1,=,n,2;",
+                "\x01"
+                "ba"));
+    CU_ASSERT(matches("byte_math:bytes 2, offset 0, oper /, rvalue 2, result n, string hex; "
+                      "byte_test:1,=,n,2;",
+                      "c2a"));
+    CU_ASSERT_FALSE(matches("byte_extract:1,1,m,string,dec; "
+                            "byte_math:bytes 1, offset 0, oper /, rvalue m, result n;",
+                            "a0"));
+}
+
+static void base64_is_decoded_on_the_way(void)
+{
+    const char *basic = "content:\"Basic \"; base64_decode:relative; "
+                        "base64_data; content:\"admin:\"; startswith; content:\"x\"; distance:0;";
+    CU_ASSERT(matches(basic, "A: Basic YWRtaW46eHl6"));
+    CU_ASSERT_FALSE(matches(basic, "A: Basic YWRtaW46YWJj"));
+    CU_ASSERT(matches(basic, "Basic eA== Basic YWRtaW46eHl6 z"));
+    CU_ASSERT(matches("base64_decode:bytes 4, offset 2; base64_data; content:\"abc\"; bsize:3;",
+                      "x=YWJjZGVm"));
+    CU_ASSERT_FALSE(matches(
+        "base64_decode:bytes 8, offset 2; base64_data; content:\"abc\"; bsize:3;", "x=YWJjZGVm"));
+    CU_ASSERT(matches("base64_decode; base64_data; pcre:\"/^a.c/\"; isdataat:!6;", "YWJj\r\nZGVm"));
+    CU_ASSERT(matches("content:\"=\"; base64_decode:relative;", "x=YWJj"));
+    CU_ASSERT_FALSE(matches("content:\"=\"; base64_decode:relative;", "x=?"));
+}
+
 static void a_window_knows_what_it_does_not_know(void)
 {
     struct verify_view later = {SPAN("abcd"), 100, true};
@@ -544,6 +629,9 @@ static CU_TestInfo tests[] = {
     {"expressions have their flags", expressions_have_their_flags},
     {"sizes are the buffer's", sizes_are_the_buffers},
     {"numbers are read and jumped over", numbers_are_read_and_jumped_over},
+    {"numbers are read for later tests", numbers_are_read_for_later_tests},
+    {"numbers are combined", numbers_are_combined},
+    {"base64 is decoded on the way", base64_is_decoded_on_the_way},
     {"a window knows what it does not know", a_window_knows_what_it_does_not_know},
     {"a search that explodes is given up", a_search_that_explodes_is_given_up},
     CU_TEST_INFO_NULL,
