@@ -12,6 +12,7 @@ struct extra {
 
 static const struct extra extras[] = {
     {BUFFER_PAYLOAD, {"pkt_data", BUFFER_VALUE, {0}, 0}},
+    {BUFFER_HTTP_START, {"http.start", BUFFER_VALUE, {0}, 0}},
     {BUFFER_FILE_DATA, {"file.data", BUFFER_VALUE, {FIELD_FILE_DATA, FIELD_HTTP_RESPONSE_BODY}, 2}},
     {BUFFER_REQUEST_HEADER,
      {"http.request_header",
@@ -55,6 +56,7 @@ static const struct {
     {"http_referer", "http.referer"},
     {"http_request_line", "http.request_line"},
     {"http_response_line", "http.response_line"},
+    {"http_start", "http.start"},
     {"http.header.raw", "http.header"},
     {"tls_sni", "tls.sni"},
     {"dns_query", "dns.query"},
@@ -163,6 +165,11 @@ struct buffer_info buffer_info(enum buffer b)
     }
     enum field_id id = (enum field_id)b;
     return (struct buffer_info){field_info(id)->name, BUFFER_VALUE, {id}, 1};
+}
+
+bool buffer_is_region(enum buffer b)
+{
+    return b == BUFFER_PAYLOAD || b == BUFFER_HTTP_START;
 }
 
 bool buffer_is_result(enum buffer b)

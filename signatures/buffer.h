@@ -6,6 +6,7 @@
  * those that are made of several fields or of a changed one. */
 enum buffer {
     BUFFER_PAYLOAD = FIELD_N, /* what rules without a sticky buffer look at */
+    BUFFER_HTTP_START,        /* the head of a request or response, from its first line on */
     BUFFER_FILE_DATA,
     BUFFER_REQUEST_HEADER,
     BUFFER_RESPONSE_HEADER,
@@ -37,6 +38,8 @@ enum buffer buffer_by_modifier(struct span name);
 /* Of a pcre's flag letter (U, I, H …); BUFFER_N when it names none. */
 enum buffer buffer_by_pcre_flag(uint8_t letter);
 struct buffer_info buffer_info(enum buffer b);
+/* Whether it is a region's bytes, of any field. */
+bool buffer_is_region(enum buffer b);
 /* Whether it is one of jndi.lookup, jndi.callback and jndi.variable: what an evaluation gives. */
 bool buffer_is_result(enum buffer b);
 /* The name of the header that a field is, as it is usually written; "" when the field is none, or

@@ -561,8 +561,9 @@ void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
     const struct engine *e = detect_engine(d, spot->tx);
     const struct tx_state *before = spot->tx->detect;
     const struct rule_group *g = e->groups[group].group;
+    bool other = g->buffer == BUFFER_HTTP_START && spot->field != FIELD_HTTP_HEADER;
     if ((before != NULL && detect_group_held(before, group, spot->dir)) ||
-        is_exhausted(before, g)) {
+        is_exhausted(before, g) || other) {
         return;
     }
     struct verify_view made = *view;
@@ -579,7 +580,7 @@ void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
 
 static bool wanted(const struct engine_group *g, size_t field)
 {
-    return field == FIELD_N ? g->group->buffer == BUFFER_PAYLOAD
+    return field == FIELD_N ? buffer_is_region(g->group->buffer)
                             : engine_group_reads(g, (enum field_id)field);
 }
 

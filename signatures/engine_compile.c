@@ -254,7 +254,7 @@ static int list_rules(struct engine *e)
 
 static bool reads(const struct engine_group *g, size_t field)
 {
-    return field == FIELD_N ? g->group->buffer == BUFFER_PAYLOAD
+    return field == FIELD_N ? buffer_is_region(g->group->buffer)
                             : engine_group_reads(g, (enum field_id)field);
 }
 

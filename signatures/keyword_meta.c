@@ -283,3 +283,28 @@ bool keyword_jndi_reaches_network(struct rule_parse *p, struct span value)
     p->rule->jndi.reach = no ? RULE_REACH_NO : RULE_REACH_YES;
     return true;
 }
+
+/* requires: version >= 7.0.3, keyword NAME: conditions for loading the rule at all. Versions are
+ * Suricata's, whose language this is. */
+bool keyword_requires(struct rule_parse *p, struct span value)
+{
+    while (value.len > 0) {
+        struct span argument = span_trim(span_split(&value, ','));
+        struct span word = span_split(&argument, ' ');
+        argument = span_trim(argument);
+        bool version = span_equal(word, SPAN("version")) && argument.len > 0;
+        bool keyword = span_equal(word, SPAN("keyword")) && keyword_find(argument) != NULL;
+        if (!version && !keyword) {
+            return rule_mistake(p, "'%s %s' is not there", rule_shown(word).text,
+                                rule_shown(argument).text);
+        }
+    }
+    return true;
+}
+
+bool keyword_without_effect(struct rule_parse *p, struct span value)
+{
+    (void)p;
+    (void)value;
+    return true;
+}

@@ -305,6 +305,14 @@ static void apply_option(struct rule_parse *p, const struct option *options, con
 {
     const struct keyword *k = keyword_find(o->name);
     p->keyword = span_of(NULL, 0);
+    if (k == NULL && o->has_value) {
+        p->keyword = o->name;
+        if (keyword_buffer_value(p, o->name, o->value)) {
+            p->keyword = span_of(NULL, 0);
+            return;
+        }
+        p->keyword = span_of(NULL, 0);
+    }
     if (k == NULL) {
         size_t n_before = p->n_mistakes;
         if (!keyword_buffer(p, o->name)) {
@@ -607,6 +615,7 @@ static bool read_rule(struct reader *r, struct rule_set *set, struct span line)
     p->last = NULL;
     p->has_priority = false;
     p->has_fast = false;
+    p->decoded = NULL;
     p->keyword = span_of(NULL, 0);
     p->rule = arena_alloc(set->arena, sizeof(*p->rule));
     if (p->rule == NULL) {

@@ -103,6 +103,10 @@ bool keyword_reference(struct rule_parse *p, struct span value);
 bool keyword_metadata(struct rule_parse *p, struct span value);
 bool keyword_target(struct rule_parse *p, struct span value);
 bool keyword_flow(struct rule_parse *p, struct span value);
+bool keyword_requires(struct rule_parse *p, struct span value);
+/* What says nothing of whether a rule holds, and asks for what a sensor without it may leave out.
+ */
+bool keyword_without_effect(struct rule_parse *p, struct span value);
 bool keyword_jndi_class(struct rule_parse *p, struct span value);
 bool keyword_jndi_dialect(struct rule_parse *p, struct span value);
 bool keyword_jndi_scheme(struct rule_parse *p, struct span value);
@@ -122,6 +126,8 @@ bool keyword_urilen(struct rule_parse *p, struct span value);
 
 /* keyword_content.c */
 bool keyword_content(struct rule_parse *p, struct span value);
+/* A content of http.uri, as it was once written. */
+bool keyword_uricontent(struct rule_parse *p, struct span value);
 bool keyword_nocase(struct rule_parse *p, struct span value);
 bool keyword_depth(struct rule_parse *p, struct span value);
 bool keyword_offset(struct rule_parse *p, struct span value);
@@ -138,6 +144,10 @@ bool keyword_content_check(struct rule_parse *p, const struct group_parse *group
 /* A transform without a value: true when `name` was one, and has been dealt with. */
 bool keyword_transform(struct rule_parse *p, struct span name);
 bool keyword_from_base64(struct rule_parse *p, struct span value);
+
+/* "ldap.request.operation:search_request": the buffer is that word. True when the buffer is one
+ * that takes a value, and has been dealt with. */
+bool keyword_buffer_value(struct rule_parse *p, struct span name, struct span value);
 
 /* keyword_tls.c */
 bool keyword_tls_version(struct rule_parse *p, struct span value);

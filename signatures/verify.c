@@ -36,7 +36,11 @@ struct search {
     uint64_t variables[RULE_VARIABLES_MAX];
     size_t searched;
     unsigned attempts;
-    bool inner; /* of what base64_decode decoded */
+    size_t n_tests;
+    size_t at; /* the test at hand */
+    bool has_variables;
+    uint8_t *room; /* for what base64_decode decodes; NULL within that */
+    struct verify_view decoded;
     bool gave_up;
 };
 
@@ -374,17 +378,15 @@ static struct span base64_head(struct span text)
     return span_head(text, n);
 }
 
-static enum verify_result run(struct search *s, const struct rule_group *group);
-
+/* Decodes; what the tests of base64_data are asked of is then s->decoded. */
 static bool try_base64(struct search *s, size_t i)
 {
     const struct rule_test *t = &s->tests[i];
     const struct verify_view *v = s->view;
-    uint8_t room[DECODED_MAX];
-    struct sbuf to = {.data = room, .room = sizeof(room), .cap = sizeof(room)};
+    struct sbuf to = {.data = s->room, .room = DECODED_MAX, .cap = DECODED_MAX};
     struct base64 decoder = base64_start(BASE64_STANDARD);
     size_t from = t->relative ? s->steps[i].base : 0;
-    if (s->inner || (!t->relative && v->off > 0)) {
+    if (s->room == NULL || (!t->relative && v->off > 0)) {
         return false;
     }
     struct span text = span_from(span_from(v->text, from), t->decode.offset);
@@ -392,15 +394,8 @@ static bool try_base64(struct search *s, size_t i)
     s->searched += text.len;
     base64_decode(&decoder, text, &to);
     base64_finish(&decoder, &to);
-    if (t->decode.inner == NULL || to.len == 0) {
-        return to.len > 0;
-    }
-    const struct verify_view view = {.text = sbuf_span(&to)};
-    struct search search = {.view = &view, .scratch = s->scratch, .inner = true};
-    enum verify_result r = run(&search, t->decode.inner);
-    s->gave_up = s->gave_up || r == VERIFY_GAVE_UP;
-    s->searched += search.searched;
-    return r == VERIFY_YES;
+    s->decoded.text = sbuf_span(&to);
+    return to.len > 0;
 }
 
 /* Carries out test i from where it stands. Tests that match at a place of their own set the step
@@ -456,26 +451,66 @@ static size_t back_from(const struct search *s, size_t i, bool any)
     return SIZE_MAX;
 }
 
-static enum verify_result run(struct search *s, const struct rule_group *group)
+/* Counts one more attempt; true when that was one too many. */
+static bool is_spent(struct search *s)
 {
-    size_t i = 0;
+    return ++s->attempts > ATTEMPTS_MAX || s->searched > SEARCHED_MAX;
+}
+
+/* The test at hand held, or not: which is next, or SIZE_MAX. */
+static void step_on(struct search *s, bool held)
+{
+    s->at = held ? s->at + 1 : back_from(s, s->at, s->has_variables);
+}
+
+/* The tests that base64_decode hands on to, if there are any. */
+static const struct rule_group *inner_of(const struct search *s)
+{
+    const struct rule_test *t = &s->tests[s->at];
+    return t->kind == RULE_BASE64 ? t->decode.inner : NULL;
+}
+
+static void start(struct search *s, const struct rule_group *group, const struct verify_view *view)
+{
+    s->view = view;
     s->tests = group->tests;
+    s->n_tests = group->n_tests;
+    s->has_variables = group->has_variables;
+    s->at = 0;
     s->steps[0] = (struct step){0, SIZE_MAX, 0};
-    while (i < group->n_tests) {
-        if (++s->attempts > ATTEMPTS_MAX || s->searched > SEARCHED_MAX) {
-            return VERIFY_GAVE_UP;
-        }
-        i = attempt(s, i) ? i + 1 : back_from(s, i, group->has_variables);
-        if (i == SIZE_MAX) {
-            return s->gave_up ? VERIFY_GAVE_UP : VERIFY_NO;
-        }
+}
+
+/* Whether all tests of what was decoded hold; its work is the outer search's. */
+static bool inner_holds(struct search *outer, const struct rule_group *group)
+{
+    struct search s = {
+        .scratch = outer->scratch, .attempts = outer->attempts, .searched = outer->searched};
+    start(&s, group, &outer->decoded);
+    while (s.at < s.n_tests && !is_spent(&s)) {
+        step_on(&s, attempt(&s, s.at));
     }
-    return VERIFY_YES;
+    outer->attempts = s.attempts;
+    outer->searched = s.searched;
+    outer->gave_up = outer->gave_up || s.gave_up;
+    return s.at != SIZE_MAX && s.at >= s.n_tests;
 }
 
 enum verify_result verify_group(const struct rule_group *group, const struct verify_view *view,
                                 struct regex_scratch *scratch)
 {
-    struct search s = {.view = view, .scratch = scratch};
-    return run(&s, group);
+    uint8_t room[DECODED_MAX];
+    struct search s = {.scratch = scratch, .room = room};
+    start(&s, group, view);
+    while (s.at < s.n_tests) {
+        if (is_spent(&s)) {
+            return VERIFY_GAVE_UP;
+        }
+        bool held = attempt(&s, s.at);
+        const struct rule_group *inner = held ? inner_of(&s) : NULL;
+        step_on(&s, inner != NULL ? inner_holds(&s, inner) : held);
+    }
+    if (s.at == SIZE_MAX) {
+        return s.gave_up ? VERIFY_GAVE_UP : VERIFY_NO;
+    }
+    return VERIFY_YES;
 }

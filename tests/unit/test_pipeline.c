@@ -109,7 +109,11 @@ static const char tls_rules[] =
     "alert tcp any any -> any any (msg:\"old\"; ssl_version:tls1.0; sid:4;)\n"
     "alert tcp any any -> any any (msg:\"not old\"; flow:to_server; ssl_version:!tls1.0; "
     "tls.sni; dotprefix; content:\".example\"; endswith; sid:5;)\n"
-    "alert tcp any any -> any any (msg:\"raw\"; content:\"|16 03 01|\"; depth:3; sid:6;)\n";
+    "alert tcp any any -> any any (msg:\"raw\"; content:\"|16 03 01|\"; depth:3; sid:6;)\n"
+    "alert tls any any -> any any (msg:\"any\"; flow:to_client; ssl_version:tls1.1,tls1.2; "
+    "sid:7;)\n"
+    "alert tls any any -> any any (msg:\"none\"; flow:to_client; ssl_version:!tls1.1,!tls1.2; "
+    "sid:8;)\n";
 static const char drop_rules[] =
     "drop tcp any any -> any any (msg:\"attack\"; jndi.class:attack; sid:1;)\n";
 
@@ -465,11 +469,13 @@ static void rules_see_the_hellos_of_tls(void)
     s.user.ops->data(s.user.ctx, &s.conn, TO_CLIENT, SPAN(SERVER_HELLO "\x17\x03\x03"));
     CU_ASSERT(s.conn.opaque);
     end(&s);
-    CU_ASSERT_EQUAL(count(ALERT), 4);
+    CU_ASSERT_EQUAL(count(ALERT), 5);
     CU_ASSERT_EQUAL(count("\"signature_id\":2,"), 0);
     CU_ASSERT_EQUAL(count("\"signature_id\":4,"), 0);
+    CU_ASSERT_EQUAL(count("\"signature_id\":7,"), 1);
+    CU_ASSERT_EQUAL(count("\"signature_id\":8,"), 0);
     CU_ASSERT_EQUAL(count("\"bytes_not_inspected_tls\":3"), 1);
-    CU_ASSERT_EQUAL(count("\"tls\":{\"sni\":\"a.example\",\"version\":\"TLS 1.2\"}"), 5);
+    CU_ASSERT_EQUAL(count("\"tls\":{\"sni\":\"a.example\",\"version\":\"TLS 1.2\"}"), 6);
 }
 
 static void an_unknown_protocol_hides_nothing(void)

@@ -475,7 +475,7 @@ static void numbers_are_read_for_later_tests(void)
     CU_ASSERT_FALSE(matches("byte_extract:1,0,at; content:\"z\"; offset:at; depth:1;", "\x02"
                                                                                        "abz"));
     CU_ASSERT_FALSE(matches("byte_extract:2,0,n,little; byte_test:1,=,n,2;", "\x61\x01"
-                                                                       "a"));
+                                                                             "a"));
     CU_ASSERT(matches("byte_extract:1,0,n; byte_test:1,=,n,1;", "aa"));
     CU_ASSERT_FALSE(matches("byte_extract:1,0,n; byte_test:1,=,n,1;", "ab"));
     CU_ASSERT(matches("byte_extract:1,0,n,string,dec; byte_jump:1,n; content:\"z\"; within:1;",
@@ -539,6 +539,31 @@ static void base64_is_decoded_on_the_way(void)
     CU_ASSERT(matches("base64_decode; base64_data; pcre:\"/^a.c/\"; isdataat:!6;", "YWJj\r\nZGVm"));
     CU_ASSERT(matches("content:\"=\"; base64_decode:relative;", "x=YWJj"));
     CU_ASSERT_FALSE(matches("content:\"=\"; base64_decode:relative;", "x=?"));
+}
+
+/* A buffer whose value stands behind its name. */
+static void a_buffer_may_be_a_keyword(void)
+{
+    struct loaded l;
+    struct regex_scratch *scratch = regex_scratch_new();
+    load(&l, SPAN("alert ldap any any -> any any (msg:\"m\"; "
+                  "ldap.request.operation:search_request; "
+                  "ldap.responses.operation: search_result_done , any; sid:7;)\n"));
+    CU_ASSERT_STRING_EQUAL(errbuf_text(&l.err), "");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(l.set.first);
+    CU_ASSERT_EQUAL_FATAL(l.set.first->n_groups, 2);
+    const struct rule_group *operation = &l.set.first->groups[0];
+    const struct rule_group *result = &l.set.first->groups[1];
+    struct verify_view view = {.text = SPAN("search_request")};
+    CU_ASSERT_EQUAL(operation->buffer, (enum buffer)FIELD_LDAP_REQUEST_OP);
+    CU_ASSERT_EQUAL(verify_group(operation, &view, scratch), VERIFY_YES);
+    view.text = SPAN("search_request_2");
+    CU_ASSERT_EQUAL(verify_group(operation, &view, scratch), VERIFY_NO);
+    view.text = SPAN("search_result_done");
+    CU_ASSERT_EQUAL(result->buffer, (enum buffer)FIELD_LDAP_RESPONSE_OP);
+    CU_ASSERT_EQUAL(verify_group(result, &view, scratch), VERIFY_YES);
+    regex_scratch_free(&scratch);
+    unload(&l);
 }
 
 static void a_window_knows_what_it_does_not_know(void)
@@ -631,6 +656,7 @@ static CU_TestInfo tests[] = {
     {"numbers are read and jumped over", numbers_are_read_and_jumped_over},
     {"numbers are read for later tests", numbers_are_read_for_later_tests},
     {"numbers are combined", numbers_are_combined},
+    {"a buffer may be a keyword", a_buffer_may_be_a_keyword},
     {"base64 is decoded on the way", base64_is_decoded_on_the_way},
     {"a window knows what it does not know", a_window_knows_what_it_does_not_know},
     {"a search that explodes is given up", a_search_that_explodes_is_given_up},
