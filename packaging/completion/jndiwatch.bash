@@ -7,7 +7,7 @@ _jndiwatch_keys() {
 _jndiwatch() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local options='--read --interface --nfqueue --bridge --listen --config --rules --log-dir --output
-        --exposure --events --geoip --checksums --workers --socket --user --set --test --wait --honeypot-selftest --quiet --init-errors-fatal
+        --exposure --events --geoip --checksums --workers --socket --user --set --test --wait --honeypot-selftest --honeypot-canaries --quiet --init-errors-fatal
         --list-fields --list-rules --list-keys --build-info --version --help'
     local types='alert http smtp dns ldap tls fileinfo flow anomaly drop stats'
     COMPREPLY=()

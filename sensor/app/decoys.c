@@ -7,6 +7,7 @@
 #include "sensor/base/arena.h"
 #include "sensor/base/mem.h"
 #include "sensor/core/nets.h"
+#include "sensor/decoy/canary.h"
 #include "sensor/enrich/scope.h"
 #include "signatures/net.h"
 
@@ -36,6 +37,7 @@ struct decoys {
     struct personas *known;
     const struct persona *personas[DECOY_SPOTS_MAX];
     struct decoy list[DECOY_SPOTS_MAX];
+    char canaries[DECOY_SPOTS_MAX][CANARY_SIZE];
     struct decoy_plan plan;
     struct decoy_limits limits;
     struct decoy_signatures signatures;
@@ -172,9 +174,40 @@ static int add_networks(struct decoys *d, const struct config *c, struct errbuf 
         addr_format(&d->passive.list[i].addr, text, sizeof(text));
         (void)snprintf(d->passive_names[i], NET_NAME_SIZE, "passive:%s/%u", text,
                        d->passive.list[i].prefix_len);
-        d->passive_list[i] = (struct decoy){.listener = d->passive_names[i], .persona = ""};
+        d->passive_list[i] =
+            (struct decoy){.listener = d->passive_names[i], .persona = "", .canary = ""};
     }
     return rc != 0 ? rc : rc_scanners != 0 ? rc_scanners : rc_proxies;
+}
+
+static int make_canary_key(const struct config *c, struct hash_key *key, struct errbuf *err)
+{
+    struct span secret = span_str(c->honeypot_canary_key);
+    if (secret.len == 0) {
+        return hash_key_random(key);
+    }
+    if (secret.len < CANARY_KEY_MIN) {
+        errbuf_add(err,
+                   "honeypot.canary_key has %zu characters; it needs at least %d, as `openssl "
+                   "rand -hex 16` gives",
+                   secret.len, CANARY_KEY_MIN);
+        return -EINVAL;
+    }
+    *key = canary_key(secret);
+    return 0;
+}
+
+/* Each listener's own token, in the pages that it answers with. */
+static int add_canaries(struct decoys *d, const struct config *c, struct errbuf *err)
+{
+    struct hash_key key;
+    int rc = make_canary_key(c, &key, err);
+    for (size_t i = 0; rc == 0 && i < d->plan.n_spots; i++) {
+        canary_make(&key, d->spots[i].name, d->canaries[i]);
+        d->personas[i] = personas_mark(d->known, d->personas[i], span_str(d->canaries[i]));
+        rc = d->personas[i] != NULL ? 0 : -ENOMEM;
+    }
+    return rc;
 }
 
 /* The rules' reader has complained of what is wrong with it. */
@@ -249,6 +282,7 @@ static int add_listeners(struct decoys *d, const struct config *c, const struct 
                                   .n_given = given_sockets()};
     int rc = add_personas(d, c, err);
     rc = rc == 0 ? add_spots(d, c, o, err) : rc;
+    rc = rc == 0 ? add_canaries(d, c, err) : rc;
     int rc_tls = open_tls(d, c, err);
     return rc != 0 ? rc : rc_tls;
 }
@@ -346,6 +380,13 @@ const struct decoy_signatures *decoys_signatures(const struct decoys *d)
     return &d->signatures;
 }
 
+void decoys_list_canaries(const struct decoys *d)
+{
+    for (size_t i = 0; i < d->plan.n_spots; i++) {
+        printf("%s %s\n", d->canaries[i], d->spots[i].name);
+    }
+}
+
 void decoys_set_selftest(struct decoys *d, struct selftest *test)
 {
     d->selftest = test;
@@ -361,7 +402,9 @@ void decoys_learn(struct decoys *d, const struct decoy_listeners *listeners)
     CHECK(listeners->n == d->plan.n_spots);
     for (size_t i = 0; i < listeners->n; i++) {
         d->spots[i] = listeners->spots[i];
-        d->list[i] = (struct decoy){.listener = d->spots[i].name, .persona = d->personas[i]->name};
+        d->list[i] = (struct decoy){.listener = d->spots[i].name,
+                                    .persona = d->personas[i]->name,
+                                    .canary = d->canaries[i]};
     }
 }
 

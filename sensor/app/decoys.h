@@ -36,6 +36,8 @@ void decoys_forget_tls(struct decoys *d);
 const char *decoys_tls_words(const struct decoys *d);
 /* One for each listener of the plan. */
 const struct persona *const *decoys_personas(const struct decoys *d);
+/* Prints the token that each listener gives away, and its name. */
+void decoys_list_canaries(const struct decoys *d);
 /* The ports are open: events name listeners as these do. */
 void decoys_learn(struct decoys *d, const struct decoy_listeners *listeners);
 

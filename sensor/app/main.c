@@ -2,6 +2,7 @@
  *
  * Before anything else the standard descriptors are made sure of, and the signals that a failing
  * write would send are switched off. */
+#include "sensor/app/decoys.h"
 #include "sensor/app/explain.h"
 #include "sensor/app/lists.h"
 #include "sensor/app/options.h"
@@ -39,6 +40,21 @@ static void ignore_signals_of_writes(void)
     }
 }
 
+/* Their certificate is no matter here. */
+static int list_canaries(struct config *c, const struct options *o, struct errbuf *err)
+{
+    struct decoys *decoys = NULL;
+    c->honeypot_tls = false;
+    if (c->honeypot_canary_key[0] == '\0') {
+        errbuf_add(err, "honeypot.canary_key is empty: tokens would be others at each start. Set "
+                        "it to a secret, as `openssl rand -hex 16` gives");
+    } else if (decoys_new(c, o, &decoys, err) == 0) {
+        decoys_list_canaries(decoys);
+    }
+    decoys_free(&decoys);
+    return errbuf_is_empty(err) ? EXIT_ALL_DONE : EXIT_NOT_STARTED;
+}
+
 static int with_snapshot(const struct options *o)
 {
     struct snapshot s = {0};
@@ -48,7 +64,10 @@ static int with_snapshot(const struct options *o)
     int rc = snapshot_load(&s, o, &err, &warnings);
     log_lines(&warnings, LOG_LEVEL_WARNING);
     int code = EXIT_NOT_STARTED;
-    if (o->action != ACTION_LIST_RULES) {
+    if (o->action == ACTION_LIST_CANARIES) {
+        code = rc == 0 ? list_canaries(&s.config, o, &err) : EXIT_NOT_STARTED;
+        log_lines(&err, LOG_LEVEL_ERROR);
+    } else if (o->action != ACTION_LIST_RULES) {
         code = (int)run(&s, o, rc != 0, &err);
     } else if (rc == 0) {
         list_rules(s.engine);
@@ -68,6 +87,7 @@ static int act(const struct options *o)
     case ACTION_RUN:
     case ACTION_TEST:
     case ACTION_LIST_RULES:
+    case ACTION_LIST_CANARIES:
         return with_snapshot(o);
     case ACTION_HELP:
         options_help();

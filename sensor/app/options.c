@@ -73,6 +73,8 @@ static const struct option_row rows[] = {
     {0, "wait", NULL, FLAG_OF(wait), "wait for interfaces that are not there, or that go away"},
     {0, "honeypot-selftest", NULL, FLAG_OF(selftest),
      "honeypot: send a probe through each listener at the start, and end when one is not seen"},
+    {0, "honeypot-canaries", NULL, DO(ACTION_LIST_CANARIES),
+     "honeypot: list the token of each listener, as honeypot.canaries takes them"},
     {'q', "quiet", NULL, FLAG_OF(quiet), "no progress, no sum at the end; errors only"},
     {0, "init-errors-fatal", NULL, FLAG_OF(init_errors_fatal),
      "do not start when any rule has a mistake"},
@@ -327,6 +329,10 @@ static void check_honeypot(const struct options *o, size_t n_kinds, struct errbu
     if (!o->honeypot && o->selftest) {
         errbuf_add(err, "--honeypot-selftest goes with honeypot: jndiwatch honeypot "
                         "--honeypot-selftest");
+    }
+    if (!o->honeypot && o->action == ACTION_LIST_CANARIES) {
+        errbuf_add(err, "--honeypot-canaries goes with honeypot: jndiwatch honeypot "
+                        "--honeypot-canaries");
     }
     if (!o->honeypot && o->listen.n > 0) {
         errbuf_add(err, "--listen goes with honeypot: jndiwatch honeypot --listen %s",

@@ -11,6 +11,7 @@ enum action {
     ACTION_LIST_FIELDS,
     ACTION_LIST_RULES,
     ACTION_LIST_KEYS,
+    ACTION_LIST_CANARIES,
 };
 
 /* The command line. Texts point into argv, or are owned by the lists. */

@@ -3,6 +3,7 @@
  * Alerts are written when their transaction is complete, at the latest one second of packet time
  * after the finding: that moment depends on the flow alone, so the output is the same at any number
  * of workers. What two readings of a flow find alike is told once. */
+#include "sensor/app/canaries.h"
 #include "sensor/app/pipeline_parts.h"
 #include "sensor/app/touch.h"
 #include "sensor/base/hash.h"
@@ -105,6 +106,9 @@ void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
     struct tx_slot *slot = tx_slot_of(tx);
     struct conn *conn = tx->conn;
     struct flow_app *app = conn->app;
+    if (canaries_at_home(conn, f)) {
+        return;
+    }
     if (conn->selftest) {
         touch_mark_probe(p->options.decoys, f);
     }

@@ -5,6 +5,7 @@
  * memory enough, that alone is said. */
 #include "sensor/app/snapshot.h"
 
+#include "sensor/app/canaries.h"
 #include "sensor/app/options.h"
 #include "sensor/app/outputs.h"
 #include "signatures/selftest.h"
@@ -16,6 +17,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+enum { TEXTS_MAX = 16 };
 
 static int set_one(struct config *c, const char *key, const char *value, const char *where,
                    struct errbuf *err)
@@ -85,6 +88,20 @@ const char *snapshot_cache_folder(const struct config *config, char *text, size_
     return len > 0 && (size_t)len < size ? text : NULL;
 }
 
+/* The shipped rules, unless others stand in their place, and those that the configuration makes.
+ * Returns how many texts these are. */
+static size_t texts_of(const struct config *c, struct sbuf *made, struct engine_text *ret_texts)
+{
+    size_t n = c->rules.n > 0 ? 0 : shipped_rules_n;
+    for (size_t i = 0; i < n; i++) {
+        ret_texts[i] = shipped_rules[i];
+    }
+    if (made->len > 0) {
+        ret_texts[n++] = (struct engine_text){.name = "canaries", .text = sbuf_span(made)};
+    }
+    return n;
+}
+
 /* Rule files of the configuration, else the shipped rules; those of the command line beside them.
  */
 static int load_engine(struct snapshot *s, const struct options *o, struct errbuf *err,
@@ -99,7 +116,10 @@ static int load_engine(struct snapshot *s, const struct options *o, struct errbu
         {SPAN("HTTP_PORTS"), span_str(c->http_ports)},
     };
     struct config_list files = {0};
-    int rc = 0;
+    struct engine_text texts[TEXTS_MAX];
+    struct sbuf made = sbuf_with_cap(CANARIES_RULES_MAX);
+    CHECK(shipped_rules_n < TEXTS_MAX);
+    int rc = canaries_rules(c, &made, err);
     for (size_t i = 0; rc == 0 && i < c->rules.n; i++) {
         rc = config_append(&files, span_str(c->rules.items[i]));
     }
@@ -111,8 +131,8 @@ static int load_engine(struct snapshot *s, const struct options *o, struct errbu
     struct engine_options options = {
         .files = (const char *const *)files.items,
         .n_files = files.n,
-        .texts = shipped_rules,
-        .n_texts = c->rules.n > 0 ? 0 : shipped_rules_n,
+        .texts = texts,
+        .n_texts = texts_of(c, &made, texts),
         .variables = variables,
         .n_variables = ARRAY_LEN(variables),
         .classes = c->classification[0] != '\0' ? c->classification : NULL,
@@ -123,6 +143,7 @@ static int load_engine(struct snapshot *s, const struct options *o, struct errbu
     rc = rc == 0 ? engine_new(&options, &s->engine, &bad_rules) : rc;
     errbuf_move(err, &bad_rules);
     config_list_free(&files);
+    sbuf_free(&made);
     return rc;
 }
 

@@ -5,4 +5,5 @@
 struct decoy {
     const char *listener; /* as in_iface names it: "http:*:8080" */
     const char *persona;  /* what it poses as; "" for nothing */
+    const char *canary;   /* the token that it gives away; "" where another answers for it */
 };

@@ -8,12 +8,13 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/file.h"
 #include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_SIZE = 32, ARENA_BYTES = 64 * 1024 * 1024 };
+enum { NAME_SIZE = 32, ARENA_BYTES = 128 * 1024 * 1024 };
 
 struct personas {
     struct persona list[PERSONAS_MAX];
@@ -130,6 +131,47 @@ const struct persona *personas_find(struct personas *p, const char *name)
         }
     }
     return find_shipped(p, name);
+}
+
+/* A copy of the text, with the token in each of its places: at most twice as long. */
+static bool mark(struct arena *arena, struct span *inout_text, struct span token)
+{
+    struct span text = *inout_text;
+    struct sbuf out = sbuf_with_cap(2 * PERSONA_PAGE_MAX);
+    while (text.len > 0) {
+        size_t at = span_find(text, 0, SPAN(PERSONA_CANARY));
+        (void)sbuf_add(&out, span_head(text, at));
+        if (at != SPAN_NONE) {
+            (void)sbuf_add(&out, token);
+        }
+        text = at == SPAN_NONE ? span_of(NULL, 0) : span_from(text, at + SPAN(PERSONA_CANARY).len);
+    }
+    bool whole = !out.cut;
+    *inout_text = arena_copy(arena, sbuf_span(&out), SIZE_MAX, NULL);
+    sbuf_free(&out);
+    return whole;
+}
+
+const struct persona *personas_mark(struct personas *p, const struct persona *persona,
+                                    struct span token)
+{
+    struct persona *marked = arena_alloc(p->arena, sizeof(*marked));
+    struct persona_page *pages =
+        arena_alloc(p->arena, (persona->n_pages + 1) * sizeof(persona->pages[0]));
+    if (marked == NULL || pages == NULL) {
+        return NULL;
+    }
+    bool whole = true;
+    for (size_t i = 0; i < persona->n_pages; i++) {
+        pages[i] = persona->pages[i];
+        whole = mark(p->arena, &pages[i].headers, token) && whole;
+        whole = mark(p->arena, &pages[i].body, token) && whole;
+    }
+    *marked = *persona;
+    marked->pages = pages;
+    whole = mark(p->arena, &marked->host, token) && whole;
+    whole = mark(p->arena, &marked->greeting, token) && whole;
+    return whole && !arena_overflowed(p->arena) ? marked : NULL;
 }
 
 struct personas *personas_new(void)

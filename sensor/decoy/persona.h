@@ -56,6 +56,14 @@ MUST_USE int personas_add(struct personas *p, const char *path, struct errbuf *e
  * for. */
 const struct persona *personas_find(struct personas *p, const char *name);
 
+/* Where a token of the listener stands: in headers and bodies of pages, greeting and host. */
+#define PERSONA_CANARY "@CANARY@"
+
+/* The persona with this token, at most twice as long as its place. Lives as long as all of them;
+ * NULL when there is no memory. */
+MUST_USE const struct persona *personas_mark(struct personas *p, const struct persona *persona,
+                                             struct span token);
+
 /* A text of the program's own, as the files of sensor/decoy/personas were when it was built. */
 struct persona_text {
     const char *name;
