@@ -22,9 +22,7 @@ static void write_waiting(struct pipeline *p, struct tx_slot *slot, uint64_t clo
     }
     for (; slot->waiting != NULL; slot->waiting = slot->waiting->next) {
         report_alert(&p->options.report, &slot->tx, slot->waiting, clock_us);
-        if (slot->tx.conn->selftest) {
-            touch_probe_told(p->options.decoys, slot->tx.conn);
-        }
+        touch_told(p->options.decoys, slot->tx.conn);
     }
     slot->tx.alert_due_us = 0;
     list_remove(&slot->due);
@@ -95,9 +93,7 @@ static void rule(const struct pipeline *p, struct conn *conn, const struct findi
 void pipeline_opened(void *ctx, const struct tx *tx, enum field_id field, uint64_t n)
 {
     struct pipeline *p = ctx;
-    if (!tx->conn->selftest) {
-        report_opened(&p->options.report, tx, field, n);
-    }
+    report_opened(&p->options.report, tx, field, n);
 }
 
 void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
@@ -109,11 +105,9 @@ void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
     if (canaries_at_home(conn, f)) {
         return;
     }
-    if (conn->selftest) {
-        touch_mark_probe(p->options.decoys, f);
-    }
+    bool probe = touch_mark_probe(p->options.decoys, conn, f);
     bool told = told_before(app, f);
-    if (told && (conn->selftest || (tx->flags & TX_ALTERNATE) != 0 || app->judged_start)) {
+    if (told && (probe || (tx->flags & TX_ALTERNATE) != 0 || app->judged_start)) {
         return;
     }
     if (p->options.evidence != NULL) {

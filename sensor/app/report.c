@@ -92,12 +92,18 @@ static void add_opened(const struct report *r, uint64_t clock_us, uint64_t n)
     r->opened->n += n;
 }
 
+/* What a probe of our own holds is no attempt of anybody's. */
+static bool counts(const struct conn *conn)
+{
+    return !conn->selftest;
+}
+
 void report_opened(const struct report *r, const struct tx *tx, enum field_id field, uint64_t n)
 {
-    if (r->opened != NULL) {
+    if (r->opened != NULL && counts(tx->conn)) {
         add_opened(r, tx->conn->clock_us, n);
     }
-    if (r->tally != NULL) {
+    if (r->tally != NULL && counts(tx->conn)) {
         tally_dollar_brace(r->tally, proto_of(tx), field, n);
     }
 }
@@ -129,7 +135,7 @@ static void expose_alert(const struct report *r, const struct tx *tx, const stru
                          const struct known_places *k)
 {
     struct alert_facts facts;
-    if (r->exposure != NULL && !tx->conn->selftest) {
+    if (r->exposure != NULL && counts(tx->conn)) {
         eve_alert_facts(tx, finding, &k->eve, &facts);
         exposure_alert(r->exposure, &facts);
     }

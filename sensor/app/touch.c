@@ -16,15 +16,21 @@ static void tell(const struct report *report, struct conn *conn, const struct si
     report_alert(report, &tx, &finding, conn->clock_us);
 }
 
-void touch_mark_probe(const struct decoys *decoys, struct finding *finding)
+bool touch_mark_probe(const struct decoys *decoys, const struct conn *conn, struct finding *finding)
 {
+    if (!conn->selftest) {
+        return false;
+    }
     finding->signature = &decoys_signatures(decoys)->selftest;
     finding->jndi = NULL;
+    return true;
 }
 
-void touch_probe_told(const struct decoys *decoys, const struct conn *conn)
+void touch_told(const struct decoys *decoys, const struct conn *conn)
 {
-    selftest_told(decoys_selftest(decoys), conn);
+    if (conn->selftest) {
+        selftest_told(decoys_selftest(decoys), conn);
+    }
 }
 
 void touch_flow(const struct decoys *decoys, const struct report *report, struct conn *conn)

@@ -42,6 +42,8 @@ struct conn_extra {
     uint64_t blocked_number; /* of the packet that was held back first; 0: none */
     const char *ndpi_proto;  /* nDPI's names, where it was asked; static */
     const char *ndpi_category;
+    const char *tls; /* what was decrypted before it came here was of this version; static */
+    uint64_t tls_us; /* packet time since when */
 };
 
 /* One flow, whoever feeds it: the flow table (which embeds it), the honeypot's listener, a test.

@@ -11,6 +11,7 @@ struct packet {
     uint32_t wire_len; /* bytes on the wire; more than data.len when the snap length cut it */
     int link_type;     /* LINKTYPE_/DLT_ number of libpcap */
     uint32_t iface;    /* index of the interface in its source */
+    const char *tls;   /* its payload was encrypted by this ("TLS 1.3"; static); NULL: it was not */
     uint64_t number;   /* 1-based, over the whole input */
     uint64_t time_us;  /* as stamped; may go backwards */
     uint64_t clock_us; /* the input's clock (packet_clock.h), set in one place by the source: drives

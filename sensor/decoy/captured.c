@@ -2,7 +2,8 @@
  *
  * Who captures wants packets that are not for this machine, so the interface is promiscuous. The
  * count of that is told by rtnetlink(7) alone: flags that are asked for otherwise leave out what
- * packet sockets brought about, and a folder of sysfs may be that of another network namespace. */
+ * packet sockets brought about, and a folder of sysfs may be that of another network namespace. Who
+ * captures without that is not noticed: the sockets alone are also those of DHCP clients. */
 #include "sensor/decoy/captured.h"
 
 #include "sensor/base/bytes.h"

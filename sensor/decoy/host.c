@@ -269,11 +269,21 @@ static void fail_link(struct decoy_host *h, struct visit *v, struct span bytes)
     }
 }
 
+/* Once, before the first bytes that could be read. */
+static void tell_tls(struct decoy_host *h, struct visit *v)
+{
+    if (!v->read && h->plain.len > 0) {
+        struct record r = {.kind = RECORD_TLS, .id = v->id, .listener = decoy_tls_version(v->link)};
+        v->read = true;
+        tell(h, &r);
+    }
+}
+
 static void decrypt_piece(struct decoy_host *h, struct visit *v, struct span bytes)
 {
     sbuf_reset(&h->plain);
     bool good = decoy_tls_take(v->link, bytes, &h->plain, &v->wire) && !v->wire.cut;
-    v->read = v->read || h->plain.len > 0;
+    tell_tls(h, v);
     for (size_t at = 0; at < h->plain.len; at += PIECE) {
         if (!take_piece(h, v, span_sub(sbuf_span(&h->plain), at, PIECE))) {
             return;

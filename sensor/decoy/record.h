@@ -9,6 +9,7 @@
 enum record_kind {
     RECORD_OPEN,     /* a connection: id, listener, both ends */
     RECORD_DATA,     /* bytes that came, or that were answered */
+    RECORD_TLS,      /* what comes next was encrypted; of which version says `listener` */
     RECORD_END,      /* a side has ended properly */
     RECORD_RESET,    /* a side broke off */
     RECORD_DATAGRAM, /* listener, both ends, bytes; of no connection */
@@ -20,7 +21,7 @@ enum record_kind {
 struct record {
     enum record_kind kind;
     enum direction dir; /* of data; of whose side ended: that which sent to there */
-    uint16_t listener;  /* index of the spot */
+    uint16_t listener;  /* index of the spot; of RECORD_TLS: the version as it is on the wire */
     uint32_t id;        /* of the connection: an index below the limit, used again */
     uint64_t time_us;
     struct addr peer; /* RECORD_OPEN, RECORD_DATAGRAM; of the same family */

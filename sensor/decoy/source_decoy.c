@@ -38,6 +38,7 @@ struct talked {
     struct addr addr[2]; /* by direction, as in conn: [TO_SERVER] is the visitor's */
     uint16_t port[2];
     uint32_t seq[2]; /* of the next byte of that side */
+    const char *tls; /* what is told was encrypted by this; NULL: it was not */
     bool ended[2];
 };
 
@@ -67,7 +68,7 @@ struct source {
 /* --- packets
  * ----------------------------------------------------------------------------------------- */
 
-static void add_packet(struct source *s, uint16_t listener)
+static void add_packet(struct source *s, uint16_t listener, const char *tls)
 {
     struct packet_batch *b = s->batch;
     size_t at = s->store.len;
@@ -83,6 +84,7 @@ static void add_packet(struct source *s, uint16_t listener)
         .wire_len = (uint32_t)ip.len,
         .link_type = RAW_IP,
         .iface = listener,
+        .tls = tls,
         .number = ++s->number,
         .time_us = s->time_us,
         .clock_us = packet_clock_follow(&s->clock, s->time_us),
@@ -106,7 +108,7 @@ static void segment(struct source *s, struct talked *t, enum direction dir, unsi
     };
     t->seq[dir] += (uint32_t)payload.len + ((flags & (TCP_SYN | TCP_FIN)) != 0);
     if (forge_tcp(&f, &s->one)) {
-        add_packet(s, t->listener);
+        add_packet(s, t->listener, t->tls);
     }
 }
 
@@ -149,6 +151,14 @@ static void pass_bytes(struct source *s, struct talked *t, enum direction dir, s
     nothing(s, t, direction_other(dir), TCP_ACK);
 }
 
+/* As events name it; none of a version that there is not. */
+static const char *tls_name(uint16_t version)
+{
+    static const char *const names[] = {"TLSv1", "TLS 1.1", "TLS 1.2", "TLS 1.3"};
+    unsigned n = version - 0x0301U;
+    return n < ARRAY_LEN(names) ? names[n] : NULL;
+}
+
 static void end_side(struct source *s, struct talked *t, enum direction dir)
 {
     if (t->ended[dir]) {
@@ -170,7 +180,7 @@ static void datagram(struct source *s, const struct record *r)
         .payload = r->bytes,
     };
     if (forge_udp(&f, &s->one)) {
-        add_packet(s, r->listener);
+        add_packet(s, r->listener, NULL);
     }
 }
 
@@ -191,6 +201,11 @@ static void carry_out(struct source *s, const struct record *r)
     case RECORD_DATA:
         if (t != NULL && t->open && r->bytes.len <= SEGMENTS_MAX * FORGED_PAYLOAD_MAX) {
             pass_bytes(s, t, r->dir, r->bytes);
+        }
+        break;
+    case RECORD_TLS:
+        if (t != NULL && t->open) {
+            t->tls = tls_name(r->listener);
         }
         break;
     case RECORD_END:

@@ -277,6 +277,11 @@ bool decoy_tls_give(struct decoy_tls_link *link, struct span text, struct sbuf *
     return good;
 }
 
+uint16_t decoy_tls_version(const struct decoy_tls_link *link)
+{
+    return (uint16_t)SSL_version(link->ssl);
+}
+
 bool decoy_tls_ended(const struct decoy_tls_link *link)
 {
     return (SSL_get_shutdown(link->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;

@@ -30,6 +30,8 @@ MUST_USE bool decoy_tls_take(struct decoy_tls_link *link, struct span wire, stru
                              struct sbuf *to_send);
 /* Appends what the text encrypts to. false when the handshake is not complete, or it failed. */
 MUST_USE bool decoy_tls_give(struct decoy_tls_link *link, struct span text, struct sbuf *to_send);
+/* The version agreed on, as it is on the wire: 0x0304 is TLS 1.3. */
+uint16_t decoy_tls_version(const struct decoy_tls_link *link);
 /* Whether the visitor said that nothing more follows. */
 bool decoy_tls_ended(const struct decoy_tls_link *link);
 /* Our side ends: appends the word about it. */

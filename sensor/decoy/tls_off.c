@@ -58,6 +58,12 @@ bool decoy_tls_give(struct decoy_tls_link *link, struct span text, struct sbuf *
     return false;
 }
 
+uint16_t decoy_tls_version(const struct decoy_tls_link *link)
+{
+    (void)link;
+    return 0;
+}
+
 bool decoy_tls_ended(const struct decoy_tls_link *link)
 {
     (void)link;

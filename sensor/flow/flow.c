@@ -517,6 +517,15 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
     return f;
 }
 
+static void note_tls(struct conn *c, const struct packet *p)
+{
+    struct conn_extra *extra = conn_extend(c);
+    if (extra != NULL && extra->tls == NULL) {
+        extra->tls = p->tls;
+        extra->tls_us = p->time_us;
+    }
+}
+
 static void account(struct flow_table *t, struct flow *f, const struct packet *p,
                     const struct headers *h, enum direction dir)
 {
@@ -524,6 +533,9 @@ static void account(struct flow_table *t, struct flow *f, const struct packet *p
     c->number = p->number;
     c->last_us = p->time_us > c->last_us ? p->time_us : c->last_us;
     c->clock_us = t->clock_us;
+    if (p->tls != NULL) {
+        note_tls(c, p);
+    }
     if (c->packets[dir] == 0) {
         f->network[flow_turned(f, dir)] = key_network(h, t->limits.any_vlan);
     }

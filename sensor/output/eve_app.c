@@ -325,6 +325,17 @@ static bool is_event(const struct tx *tx, enum event_type type, unsigned part)
            part == 0;
 }
 
+/* Of what a honeypot decrypted. */
+static void add_decrypted(struct json *j, const struct tx *tx)
+{
+    const struct conn_extra *extra = conn_extra(tx->conn);
+    if (extra->tls != NULL && tx->start_us >= extra->tls_us) {
+        json_object(j, "tls");
+        json_text(j, "version", extra->tls);
+        json_object_end(j);
+    }
+}
+
 void eve_app_objects(struct eve *e, struct json *j, const struct tx *tx)
 {
     enum event_type type = eve_transaction_type(tx->decoder);
@@ -336,9 +347,11 @@ void eve_app_objects(struct eve *e, struct json *j, const struct tx *tx)
         eve_ldap(j, tx);
     } else if (type == EVENT_TLS) {
         eve_tls(j, tx);
+        return; /* what it says goes before what is known otherwise */
     } else if (type == EVENT_DNS) {
         eve_dns(j, tx, eve_dns_has(tx, TO_SERVER) ? TO_SERVER : TO_CLIENT);
     }
+    add_decrypted(j, tx);
 }
 
 static void add_file(struct json *j, const struct tx *tx, const struct file_seen *file)

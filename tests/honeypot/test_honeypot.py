@@ -328,6 +328,10 @@ def tls_is_seen_as_text(lab):
     demand(seen == ["/0", "/1", "/2", "/large", "/plain"], f"{seen}")
     fields = [one["field"] for one in lookups(events)]
     demand(fields == ["http.request_header.x-a"] * 3 + ["tcp.payload"], f"{fields}")
+    marks = [event.get("tls", {}).get("version") for event in of_type(events, "http")]
+    demand(marks == 4 * ["TLS 1.3"] + [None], f"{marks}")
+    found = [event for event in alerts(events) if "jndi" in event["alert"]["context"]]
+    demand([event["tls"] for event in found] == 4 * [{"version": "TLS 1.3"}], "alerts")
     demand(figure(events, "lost_tls") == 0, "something stayed encrypted")
 
 

@@ -55,6 +55,8 @@ def mail_in_tls_is_read(lab):
         client.sendmail("a@example.org", ["b@example.net"], b"Subject: "
                         + flows.lookup("subject") + b"\r\n\r\n" + flows.lookup("body") + b"\r\n")
     events = pot.stop()
+    clear, *hidden = [event.get("tls") for event in of_type(events, "smtp")]
+    demand(clear is None and set(map(str, hidden)) == {"{'version': 'TLS 1.3'}"}, f"{hidden}")
     told = [event["smtp"] for event in of_type(events, "smtp")]
     demand(any(one.get("rcpt_to") == ["<b@example.net>"] for one in told), f"{told}")
     fields = sorted(one["field"] for one in lookups(events))

@@ -4,6 +4,8 @@
 usage: test_start.py PROGRAM
 """
 import os
+import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
@@ -13,7 +15,7 @@ from harness_honeypot import (  # noqa: E402
     EVERYWHERE, SELFTEST, TOUCHED, Honeypot, alerts, get, has_tls, lookups)
 import flows  # noqa: E402
 from harness import (  # noqa: E402
-    Network, arguments, demand, expect, expect_refused, figure, main)
+    Network, Skip, arguments, demand, expect, expect_refused, figure, main)
 
 ADDRESS = "192.0.2.1"
 TIME = ("--set", "volume.interval=1s")
@@ -75,6 +77,26 @@ def a_test_that_fails(lab):
     expect(ended, 4, r"^self-test: no event of the probe through listener 'tcp:\*:7': ")
 
 
+def probes_that_are_lost(lab):
+    """Were sent, and did not come, or only their connection did: each is named, with why."""
+    if shutil.which("iptables") is None:
+        raise Skip("iptables is not installed")
+    network = Network(lab)
+    network.ip("link", "set", "lo", "up")
+    for what in ("udp --dport 514", "tcp --dport 7 --tcp-flags PSH PSH"):
+        rule = ["iptables", "-A", "INPUT", "-p", *what.split(), "-j", "DROP"]
+        subprocess.run([*network.enter, *rule], check=True)
+    spots = ("syslog:127.0.0.1:514", "tcp:127.0.0.1:7", "smtp:127.0.0.1:25")
+    listeners = [word for spot in spots for word in ("--listen", spot)]
+    ended = lab.run("honeypot", "--honeypot-selftest", *listeners, "-o", "out.json",
+                    "--set", "cache=none", "--user", "root", before=network.enter)
+    probe = "^self-test: no event of the probe through listener "
+    expect(ended, 4, probe + r"'syslog:127\.0\.0\.1:514': nothing of it arrived$",
+           probe + r"'tcp:127\.0\.0\.1:7': its connection was seen, but not what it sent$")
+    told = [event["in_iface"] for event in alerts(lab.events(), SELFTEST)]
+    demand(told == ["smtp:127.0.0.1:25"], f"{told}")
+
+
 def only_of_honeypots(lab):
     expect_refused(lab.run("-r", "x.pcap", "--honeypot-selftest", "-o", "-"),
                    r"^--honeypot-selftest goes with honeypot: ")
@@ -83,6 +105,7 @@ def only_of_honeypots(lab):
 TESTS = [
     ("every listener is tested", every_listener_is_tested),
     ("a test that fails", a_test_that_fails),
+    ("probes that are lost", probes_that_are_lost),
     ("only of honeypots", only_of_honeypots),
     ("captured interfaces", captured_interfaces),
 ]
