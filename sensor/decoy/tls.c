@@ -91,10 +91,12 @@ static int use_own(SSL_CTX *context, struct errbuf *err)
 static int complain(const char *what, const char *path, struct errbuf *err)
 {
     unsigned long first = ERR_peek_error();
-    const char *reason = ERR_GET_LIB(first) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(first))
-                                                           : ERR_reason_error_string(first);
-    errbuf_add(err, "cannot use %s '%s': %s", what, path,
-               reason != NULL ? reason : "no reason given");
+    bool unread = ERR_GET_LIB(first) == ERR_LIB_SYS;
+    const char *reason = unread ? strerror(ERR_GET_REASON(first)) : ERR_reason_error_string(first);
+    errbuf_add(err, "cannot use %s '%s': %s. %s", what, path,
+               reason != NULL ? reason : "no reason given",
+               unread ? "It is read as who starts the honeypot, before rights are given up"
+                      : "It is to be a PEM file without a password");
     return -EINVAL;
 }
 

@@ -410,7 +410,8 @@ def wrong_certificates(lab):
     rows = [
         (("nosuch.crt", paths[1]), r"^cannot use certificate 'nosuch.crt': No such file"),
         ((paths[0], "nosuch.key"), r"^cannot use key 'nosuch.key': No such file"),
-        (("none.pem", paths[1]), r"^cannot use certificate 'none.pem': no start line"),
+        (("none.pem", paths[1]),
+         r"^cannot use certificate 'none.pem': no start line\. It is to be a PEM "),
         ((paths[0], "none.pem"), r"^cannot use key 'none.pem': "),
         ((paths[0], others[1]), rf"^key '{where}/b.key' is not that of certificate '{where}/a"),
         ((paths[0], ""), r"^honeypot.certificate and honeypot.key go together"),
@@ -425,7 +426,8 @@ def wrong_certificates(lab):
         ended = lab.run("honeypot", "--listen", "http:127.0.0.1:0", "-o", "-", "--set",
                         f"honeypot.certificate={paths[0]}", "--set", f"honeypot.key={paths[1]}",
                         before=before)
-        expect_refused(ended, rf"^cannot use key '{where}/a.key': Permission denied")
+        expect_refused(ended,
+                       rf"^cannot use key '{where}/a.key': Permission denied\. It is read as ")
 
 
 def curl_is_answered(lab):
