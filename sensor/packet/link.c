@@ -274,10 +274,14 @@ enum layer layer_sll2(struct walk *w)
 
 /* With or without the address and control bytes of HDLC framing (pppd's own captures have the
  * direction in place of the address), and with a protocol field of one byte where compression was
- * agreed on (RFC 1661 6.5): its last byte is odd, others even. */
+ * agreed on (RFC 1661 6.5): its last byte is odd, others even. Serial lines that speak Cisco HDLC
+ * are captured under PPP's link type too (RFC 1547, 4.3.1: its addresses are those of no PPP). */
 enum layer layer_ppp(struct walk *w)
 {
     uint16_t framing = wire_be16(w->rest, 0);
+    if (framing == 0x0f00 || framing == 0x8f00) {
+        return LAYER_CHDLC;
+    }
     if (framing == 0xff03 || framing == 0x0003 || framing == 0x0103) {
         walk_skip(w, 2);
     }

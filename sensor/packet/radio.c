@@ -3,8 +3,10 @@
  * Only data frames carry IP: from the frame control it is seen how many addresses there are and
  * whether quality of service and high throughput fields follow; behind them stands LLC. Encrypted
  * frames, and those without data, are not IP. An aggregate (A-MSDU) holds several packets, each
- * with addresses of its own: those behind the first are left to packet_next(). Radiotap's flags
- * tell whether the header was padded to four bytes (www.radiotap.org). */
+ * with addresses of its own: those behind the first are left to packet_next(). A mesh has a header
+ * of its own before LLC; the bit that announces it means something else outside of a mesh, so the
+ * content decides. Radiotap's flags tell whether the header was padded to four bytes
+ * (www.radiotap.org). */
 #include "sensor/base/wire.h"
 #include "sensor/packet/walk.h"
 
@@ -24,6 +26,9 @@ enum {
     AGGREGATE_HEADER = 14,
     AGGREGATE_LENGTH = 12,
     LLC_HEADER = 8,
+    LLC_SNAP = 0xaaaa,
+    MESH_HEADER = 6,
+    MESH_ADDRESSES = 0x03, /* how many follow */
     RADIOTAP_HEADER = 8,
     RADIOTAP_TIME = 0x01,
     RADIOTAP_FLAGS = 0x02,
@@ -46,6 +51,15 @@ static void macs(struct walk *w, unsigned flags)
         [TO_DS | FROM_DS] = {16, 24},
     };
     walk_macs(w, offs[flags & (TO_DS | FROM_DS)].dst, offs[flags & (TO_DS | FROM_DS)].src);
+}
+
+/* The header of a mesh (IEEE 802.11, 9.2.4.8.3), where LLC follows it and does not stand here. */
+static void skip_mesh(struct walk *w)
+{
+    size_t len = MESH_HEADER + (size_t)(wire_u8(w->rest, 0) & MESH_ADDRESSES) * ADDRESS;
+    if (wire_be16(w->rest, 0) != LLC_SNAP && wire_be16(w->rest, len) == LLC_SNAP) {
+        walk_skip(w, len);
+    }
 }
 
 /* A frame; `padded`: its header fills a multiple of four bytes. */
@@ -74,7 +88,13 @@ static enum layer frame(struct walk *w, bool padded)
     macs(w, flags);
     walk_skip(w, len);
     bool aggregate = qos && (wire_u8(s, qos_off) & QOS_AGGREGATE) != 0;
-    return aggregate ? LAYER_AGGREGATE : LAYER_LLC;
+    if (aggregate) {
+        return LAYER_AGGREGATE;
+    }
+    if (qos) {
+        skip_mesh(w);
+    }
+    return LAYER_LLC;
 }
 
 /* One frame of an aggregate. The next begins at a multiple of four bytes; what is left may also be
@@ -98,6 +118,7 @@ enum layer layer_aggregate(struct walk *w)
     if (len < walk_left(w)) {
         walk_clip(w, len);
     }
+    skip_mesh(w);
     return LAYER_LLC;
 }
 

@@ -114,6 +114,7 @@ LINKS = [
     ("PPP", 9, lambda packet, up: b"\xff\x03" + wraps.ppp(packet)),
     ("PPP without its address", 9, plain(wraps.ppp)),
     ("PPP, compressed protocol", 50, lambda packet, up: b"\x21" + packet),
+    ("Cisco HDLC as PPP", 50, lambda packet, up: b"\x0f\x00\x08\x00" + packet),
     ("Cisco HDLC", 104, lambda packet, up: b"\x0f\x00\x08\x00" + packet),
     ("cooked", 113, plain(wraps.sll)),
     ("cooked v2", 276, plain(wraps.sll2)),
@@ -133,6 +134,9 @@ LINKS = [
      + wraps.wifi(wraps.snap(packet), up)),
     ("AVS", 163, lambda packet, up: bytes.fromhex("8021100100000040") + bytes(56)
      + wraps.wifi(wraps.snap(packet), up)),
+] + [
+    (f"802.11, mesh, {n} addresses more", 105,
+     lambda packet, up, n=n: wraps.mesh(wraps.snap(packet), up, n)) for n in range(3)
 ] + [
     (f"{n} tags", 1, lambda packet, up, n=n: wraps.tagged(packet, list(range(10, 10 + n))))
     for n in (1, 2, 3, 5, 12)

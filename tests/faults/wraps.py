@@ -183,6 +183,13 @@ def wifi(content, to_server, flags=0, padded=False, aggregate=False, qos=True, f
     return head + (bytes(-len(head) % 4) if padded else b"") + content
 
 
+def mesh(content, to_server, addresses=0):
+    """A data frame of a mesh: four addresses, and more in the mesh's own header."""
+    own = bytes([addresses, 31, 7, 0, 0, 0]) + MACS[:6] * addresses
+    frame = wifi(own + content, to_server, four=True)
+    return frame[:31] + b"\x01" + frame[32:]
+
+
 def radiotap(frame, flags=None):
     if flags is None:
         return pack("<BBHI", 0, 0, 8, 0) + frame

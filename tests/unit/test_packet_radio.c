@@ -67,6 +67,32 @@ static void each_frame_of_an_aggregate_is_read(void)
     CU_ASSERT_EQUAL(count(STAT_PACKETS_DECODED), 1);
 }
 
+static void headers_of_a_mesh_are_passed(void)
+{
+    static const struct span meshes[] = {
+        SPAN_LITERAL("\0\x1f\1\0\0\0"),
+        SPAN_LITERAL("\1\x1f\1\0\0\0addr.4"),
+        SPAN_LITERAL("\2\x1f\1\0\0\0addr.5addr.6"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(meshes); i++) {
+        f.len = 0;
+        put(&f, SPAN("\x88\x03\0\0bssid.sourcedestin\0\0addr.4\0\1"));
+        put(&f, meshes[i]);
+        put(&f, SPAN("\xaa\xaa\x03\0\0\0\x08\0"));
+        put_segment("mesh");
+        CU_ASSERT_EQUAL(decode_as(105), DECODE_DONE);
+        expect_segment("mesh");
+    }
+}
+
+static void the_bit_of_a_mesh_alone_makes_none(void)
+{
+    put(&f, SPAN("\x88\x02\0\0dest..bssid.source\0\0\0\1\xaa\xaa\x03\0\0\0\x08\0"));
+    put_segment("no mesh");
+    CU_ASSERT_EQUAL(decode_as(105), DECODE_DONE);
+    expect_segment("no mesh");
+}
+
 static void an_aggregate_ends_where_nothing_fits(void)
 {
     enum decode_result result = DECODE_DONE;
@@ -88,6 +114,8 @@ static CU_TestInfo radio_tests[] = {
     TEST(wireless_frames_that_cannot_be_read_are_not_ip),
     TEST(each_frame_of_an_aggregate_is_read),
     TEST(an_aggregate_ends_where_nothing_fits),
+    TEST(headers_of_a_mesh_are_passed),
+    TEST(the_bit_of_a_mesh_alone_makes_none),
     CU_TEST_INFO_NULL,
 };
 
