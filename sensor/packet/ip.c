@@ -261,6 +261,23 @@ static enum layer fragment_v6(struct walk *w, struct span extension)
                        });
 }
 
+/* A packet that has not been everywhere yet: its checksum, and the answers to it, speak of the last
+ * address (RFC 8200, 8.1), which stands at the end (types 0 and 2) or first (type 4, RFC 8754). */
+static void note_route(struct walk *w, struct span extension)
+{
+    enum { SOURCE = 0, MOBILE = 2, SEGMENTS = 4, FIXED = 8, ADDRESS = 16 };
+    if (wire_u8(extension, 3) == 0) {
+        return;
+    }
+    w->any_dst = true;
+    unsigned type = wire_u8(extension, 2);
+    bool known = type == SOURCE || type == MOBILE || type == SEGMENTS;
+    if (known && extension.len >= FIXED + ADDRESS) {
+        size_t off = type == SEGMENTS ? FIXED : extension.len - ADDRESS;
+        w->headers->dst = addr_v6(wire_sub(extension, off, ADDRESS));
+    }
+}
+
 /* What follows an IP header, its protocol known: extension headers first. */
 enum layer layer_ip_payload(struct walk *w)
 {
@@ -272,7 +289,9 @@ enum layer layer_ip_payload(struct walk *w)
         if (s.len < 8 || s.len < len) {
             return walk_short(w, ANOMALY_IP_TRUNCATED);
         }
-        w->any_dst = w->any_dst || (kind == EXT_ROUTING && wire_u8(s, 3) > 0);
+        if (kind == EXT_ROUTING) {
+            note_route(w, wire_sub(s, 0, len));
+        }
         h->proto = wire_u8(s, 0);
         walk_skip(w, len);
         if (kind == EXT_FRAGMENT && (wire_be16(s, 2) & (V6_OFFSET | 1)) != 0) {

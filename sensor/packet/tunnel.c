@@ -300,8 +300,9 @@ static enum guess is_named(struct span s, size_t left, unsigned next)
     }
 }
 
-/* Possible with any bits beside the one that must be set; only the layouts that are in use can be
- * sure: plain, with a group policy, and generic. */
+/* Only the layouts that are in use can be sure: plain, with a group policy, and generic. With other
+ * bits it is possible on its port, when there is beyond doubt an IP packet inside: a byte with the
+ * bit that must be set begins much that is none. */
 static enum guess probe_vxlan(struct span s, size_t left)
 {
     if (s.len < VXLAN_HEADER || (wire_u8(s, 0) & VXLAN_VALID) == 0) {
@@ -314,7 +315,8 @@ static enum guess probe_vxlan(struct span s, size_t left)
         first == (VXLAN_VALID | VXLAN_POLICY) && (wire_u8(s, 1) & ~VXLAN_POLICY_BITS) == 0;
     bool generic = first == (VXLAN_VALID | VXLAN_GENERIC) && wire_be16(s, 1) == 0;
     if (wire_u8(s, 7) != 0 || !(plain || policy || generic)) {
-        return GUESS_POSSIBLE;
+        bool sure = guess_ether(inner, left - VXLAN_HEADER) == GUESS_SURE;
+        return sure ? GUESS_POSSIBLE : GUESS_NO;
     }
     return generic ? is_named(inner, left - VXLAN_HEADER, wire_u8(s, 3))
                    : guess_ether(inner, left - VXLAN_HEADER);

@@ -95,6 +95,17 @@ def two_interfaces(lab):
     expect_one(replay(lab, flows.pcapng([1, RAW], made)))
 
 
+def no_vxlan(lab):
+    """Payload on its port that begins with the bit that every VXLAN header has."""
+    texts = (b"HTTP/1.1 200 OK\r\n\r\n", b"\x08", b"\x08" * 30, b"\xff" * 100, b"\x0c\0\0\1" * 9)
+    made = [frames.Frame(i, wraps.ipv4(17, wraps.udp(4789, text, 2000 + i)))
+            for i, text in enumerate(texts)]
+    events = replay(lab, flows.pcap(made, RAW))
+    told = [event["src_port"] for event in of_type(events, "flow") if "tunnel" not in event]
+    demand(sorted(told) == [2000 + i for i in range(len(texts))], f"flows {told}")
+    demand(not anomalies(events), f"anomalies {anomalies(events)}")
+
+
 LINKS = [
     ("Ethernet", 1, plain(wraps.ether)),
     ("Ethernet, padded", 1, lambda packet, up: wraps.ether(packet).ljust(60, b"\0")),
@@ -190,6 +201,7 @@ TEREDO = [
 TESTS = [
     ("link: aggregates of 802.11", aggregates),
     ("link: two in one pcapng", two_interfaces),
+    ("tunnel: not every payload on its port", no_vxlan),
     ("tunnel: events tell it", tunnel_is_told),
     ("tunnel: anomalies tell addresses", anomaly_has_addresses),
 ] + [
@@ -198,6 +210,9 @@ TESTS = [
     (f"link: null, IPv6 as {family}, {order}", in_capture(
         0, lambda packet, up, family=family, order=order: wraps.pack(order + "I", family) + packet,
         6)) for family in (10, 24, 26, 28, 30) for order in "<>"
+] + [
+    (f"link: routing header of type {kind}", in_capture(
+        RAW, lambda packet, up, kind=kind: wraps.routed(packet, kind), 6)) for kind in (0, 2, 4)
 ] + [
     (f"tunnel: {name}, IPv{version}", in_capture(RAW, wrap, version))
     for name, wrap in TUNNELS for version in (4, 6)

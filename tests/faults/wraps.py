@@ -67,6 +67,15 @@ def ipv6(proto, payload, to_server=True):
     return frames.build_ip(pack(">IHBB", 0x60000000, 0, proto, 64) + here + there, payload)
 
 
+def routed(packet, kind):
+    """An IPv6 packet on its way to another router first, its destination in a routing header:
+    at the end, or of type 4 first."""
+    hop, final = bytes.fromhex("20010db8") + bytes(11) + b"\x99", packet[24:40]
+    stops = final + hop if kind == 4 else hop + final if kind == 0 else final
+    extension = bytes([packet[6], len(stops) // 8, kind, 1, 0, 0, 0, 0]) + stops
+    return frames.build_ip(packet[:6] + b"\x2b" + packet[7:24] + hop, extension + packet[40:])
+
+
 def udp(port, payload, source=50000):
     return pack(">HHHH", source, port, 8 + len(payload), 0) + payload
 
