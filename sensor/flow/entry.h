@@ -121,6 +121,10 @@ static inline unsigned flow_turned(const struct flow *f, unsigned n)
 /* find.c: the flow of a packet and which way that goes; NULL: it begins one. */
 struct flow *flow_find(const struct flow_table *t, const struct headers *h,
                        enum direction *ret_dir);
+/* Whether one more flow may begin on the addresses and ports of f. Where there are too many but one
+ * of them has ended that is to go for it; else *ret_ended is NULL. */
+bool flow_find_room(const struct flow_table *t, const struct flow *f, uint64_t start_us,
+                    unsigned *ret_generation, struct flow **ret_ended);
 /* Changes the state and the list that goes with it. */
 void flow_set_state(struct flow_table *t, struct flow *f, enum conn_state state);
 /* Takes `n_bytes` from the memory limit, after ending flows that have nothing to lose; false when

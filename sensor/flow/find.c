@@ -5,22 +5,43 @@
  * of its first; but the two directions of a flow need not agree, where a mirror port tags by
  * direction, or where packets are routed into the network of their target before they are wrapped.
  * So the first packet of the second direction goes to a flow that knows its network, else to one
- * whose other direction is of the same, else to one whose sequence numbers it answers. */
+ * whose other direction is of the same, else to one whose sequence numbers it answers.
+ *
+ * Nor are addresses, ports and network always those of one conversation: captures are merged, a
+ * firewall between two taps writes numbers anew, ports are used again while no start is seen. Such
+ * conversations are flows side by side, told apart by their numbers; not more than a few, because
+ * every one makes the way to the others longer, and numbers are easily made up. */
 #include "sensor/base/mem.h"
 #include "sensor/flow/entry.h"
 #include "sensor/flow/key.h"
 #include "sensor/flow/tcp.h"
 
-enum fit { FIT_NOT, FIT_ANSWER, FIT_SAME_NETWORK, FIT_SURELY };
+enum { SIDE_BY_SIDE = 8 };
+
+enum fit { FIT_NOT, FIT_ANSWER, FIT_SAME_NETWORK, FIT_FOREIGN, FIT_SURELY };
+
+/* Of a direction that is of the right network. */
+static enum fit fit_of_numbers(const struct flow *f, const struct headers *h, enum direction dir)
+{
+    bool tcp = h->proto == IP_PROTO_TCP;
+    bool syn = tcp && (h->tcp_flags & TCP_SYN) != 0;
+    bool foreign =
+        syn ? f->sides[flow_turned(f, dir)].isn != h->tcp_seq : tcp && tcp_is_foreign(f, h, dir);
+    return foreign ? FIT_FOREIGN : FIT_SURELY;
+}
 
 static enum fit fit_of(const struct flow *f, const struct headers *h, uint32_t network,
                        enum direction dir)
 {
     unsigned n = flow_turned(f, dir);
     if (f->conn.packets[dir] > 0) {
-        return f->network[n] == network ? FIT_SURELY : FIT_NOT;
+        return f->network[n] == network ? fit_of_numbers(f, h, dir) : FIT_NOT;
     }
-    if (f->network[1 - n] == network) {
+    bool same = f->network[1 - n] == network;
+    if (same && h->proto == IP_PROTO_TCP && tcp_answers(f, h, dir)) {
+        return FIT_SURELY;
+    }
+    if (same) {
         return FIT_SAME_NETWORK;
     }
     bool answers = h->proto != IP_PROTO_TCP || tcp_answers(f, h, dir);
@@ -56,6 +77,28 @@ struct flow *flow_find(const struct flow_table *t, const struct headers *h, enum
         }
     }
     return found;
+}
+
+bool flow_find_room(const struct flow_table *t, const struct flow *f, uint64_t start_us,
+                    unsigned *ret_generation, struct flow **ret_ended)
+{
+    unsigned n = 0;
+    unsigned generation = 0;
+    struct flow *ended = NULL;
+    for (struct flow *g = flow_index_chain(&t->index, f->hash); g != NULL; g = g->chain) {
+        if (g->hash != f->hash) {
+            continue;
+        }
+        n++;
+        if (g->conn.start_us == start_us && g->generation >= generation) {
+            generation = g->generation + 1;
+        }
+        bool sooner = ended == NULL || g->conn.id < ended->conn.id;
+        ended = g->ended && sooner ? g : ended;
+    }
+    *ret_generation = generation;
+    *ret_ended = n >= SIDE_BY_SIDE ? ended : NULL;
+    return n < SIDE_BY_SIDE || ended != NULL;
 }
 
 void flow_table_prefetch(const struct flow_table *t, struct headers *h)

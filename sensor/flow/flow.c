@@ -659,6 +659,28 @@ static enum tcp_reuse reuse_of(const struct flow_table *t, struct flow *f, const
     return tcp_reuse(f, h, dir);
 }
 
+/* Makes room for a flow on the ports of f, which stays; false when there is none. Inline nothing
+ * passes as a conversation that did not start before our eyes: what is far off is refused. */
+static bool may_begin_beside(struct flow_table *t, struct flow *f, const struct packet *p,
+                             struct heritage *ret_heritage)
+{
+    unsigned generation;
+    struct flow *ended;
+    if (t->limits.guard.on || !flow_find_room(t, f, p->time_us, &generation, &ended)) {
+        return false;
+    }
+    *ret_heritage = (struct heritage){
+        .replaces = generation > 0,
+        .start_us = p->time_us,
+        .generation = generation - 1,
+    };
+    if (ended != NULL) {
+        ended->conn.clock_us = t->clock_us;
+        close_flow(t, ended, CLOSE_TIMEOUT);
+    }
+    return true;
+}
+
 void flow_table_packet(struct flow_table *t, const struct packet *p, const struct headers *h,
                        const char *iface_name, struct ruling *r)
 {
@@ -673,7 +695,9 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
         return; /* its receiver refuses it */
     }
     enum tcp_reuse reuse = f != NULL ? reuse_of(t, f, h, r->dir) : TCP_NO_REUSE;
-    if (reuse != TCP_NO_REUSE) {
+    if (reuse == TCP_BESIDE) {
+        f = may_begin_beside(t, f, p, &heritage) ? NULL : f;
+    } else if (reuse != TCP_NO_REUSE) {
         heritage = (struct heritage){
             .replaces = true,
             .reopened = reuse == TCP_REOPENED,
@@ -690,7 +714,7 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
         if (f != NULL) {
             (void)is_decoy(f, h, r->dir); /* the first of a flow cannot be one, but it counts */
         }
-        if (f != NULL && reuse == TCP_ANSWERED) {
+        if (f != NULL && (reuse == TCP_ANSWERED || reuse == TCP_BESIDE)) {
             tcp_answered(f, h, r->dir);
         }
     }

@@ -107,6 +107,16 @@ static bool acks_stray(const struct side *s, uint32_t ack)
     return side_has(s, SIDE_STRAY) && (before == 0 || near_latest);
 }
 
+bool tcp_is_foreign(const struct flow *f, const struct headers *h, enum direction dir)
+{
+    unsigned n = flow_turned(f, dir);
+    const struct side *s = &f->sides[n];
+    const struct side *peer = &f->sides[1 - n];
+    return (h->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_ACK && side_has(s, SIDE_KNOWN) &&
+           side_has(peer, SIDE_KNOWN) && is_distant(s, position(s, h->tcp_seq)) &&
+           is_distant(peer, position(peer, h->tcp_ack));
+}
+
 enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir)
 {
     unsigned n = flow_turned(f, dir);
@@ -120,6 +130,9 @@ enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction
     }
     if ((h->tcp_flags & TCP_ACK) != 0 && acks_stray(peer, h->tcp_ack)) {
         return TCP_ANSWERED;
+    }
+    if (h->payload.len > 0 && tcp_is_foreign(f, h, dir)) {
+        return TCP_BESIDE;
     }
     if (h->payload.len == 0 || h->tcp_seq != s->reuse + 1 || position(s, h->tcp_seq) == s->next) {
         return TCP_NO_REUSE;

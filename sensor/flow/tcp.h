@@ -8,12 +8,16 @@
 bool tcp_from_client(const struct headers *h);
 /* Whether the first segment of a direction acknowledges about what the other one has sent. */
 bool tcp_answers(const struct flow *f, const struct headers *h, enum direction dir);
+/* Whether the segment is of another conversation on the same ports than those of the flow: both of
+ * its numbers are far off. */
+bool tcp_is_foreign(const struct flow *f, const struct headers *h, enum direction dir);
 /* Whether the segment belongs to a new connection that uses the ports of this flow again. */
 enum tcp_reuse {
     TCP_NO_REUSE,
     TCP_REOPENED, /* its SYN was seen */
     TCP_TAKEN_UP, /* its start was not seen */
     TCP_ANSWERED, /* nor was it; the segment acknowledges what was taken for stray */
+    TCP_BESIDE,   /* payload of another conversation: it may go on beside this flow */
 };
 enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir);
 /* The first segment of a new flow is TCP_ANSWERED: the other side is where it acknowledges. */

@@ -138,7 +138,28 @@ def urgent(inline):
     return test
 
 
+def side_by_side(isn, handshake):
+    """Two conversations on the same addresses and ports, their segments in turn."""
+    def test(lab):
+        talks = [Talk(isn=numbers).open().client(attack(name, "/" + name)).server(response())
+                 .client(attack(name + "-2", "/" + name + "-2")).server(response())
+                 for name, numbers in (("one", (1000, 900000)), ("two", isn))]
+        first, second = [[part for part in talk.parts if handshake or not part.flags & frames.SYN]
+                         for talk in talks]
+        at = 0 if handshake else 5  # both ways of the first are known by then
+        parts = first[:at]
+        for pair in zip(first[at:], second):
+            parts += pair
+        events = play(lab, parts + second[len(first) - at:])
+        wanted = ["/one", "/one-2", "/two", "/two-2"]
+        demand(sorted(urls(events)) == wanted, f"requests {urls(events)}")
+        demand(sorted(callbacks(events)) == wanted, f"look-ups {callbacks(events)}")
+    return test
+
+
 TESTS = [
+    ("reuse: two conversations at once", side_by_side((2 ** 31, 2 ** 30), True)),
+    ("reuse: two conversations at once, taken up", side_by_side((2 ** 31, 2 ** 30), False)),
     ("overlap: decoy, real", versions("decoy", "real")),
     ("overlap: real, decoy", versions("real", "decoy")),
     ("overlap: decoy, real, decoy", versions("decoy", "real", "decoy")),
