@@ -1,4 +1,5 @@
-/* Tests of the TCP streams: what order, loss, lies and repetition do to the bytes that come out. */
+/* Tests of the TCP streams: what order, loss, lies and repetition do to the bytes that come out.
+ * lint: over 800 lines, because all share the same few moves. */
 #include "tests/unit/tcp_play.h"
 
 static void close_both(struct lab *lab, uint32_t client_seq, uint32_t server_seq)
