@@ -35,9 +35,13 @@ void touch_told(const struct decoys *decoys, const struct conn *conn)
 
 void touch_flow(const struct decoys *decoys, const struct report *report, struct conn *conn)
 {
-    conn->decoy = decoys_touched(decoys, conn);
-    if (conn->decoy == NULL) {
+    const struct decoy *decoy = decoys_touched(decoys, conn);
+    if (decoy == NULL) {
         return;
+    }
+    struct conn_extra *extra = conn_extend(conn);
+    if (extra != NULL) {
+        extra->decoy = decoy; /* without memory the alerts tell less */
     }
     conn->selftest = selftest_knows(decoys_selftest(decoys), conn);
     if (conn->selftest) {

@@ -38,9 +38,10 @@ struct conn_extra {
     uint8_t n_flowbits;
     uint32_t flowbits[CONN_FLOWBITS_MAX]; /* hashes of the names of those that rules have set */
     uint64_t gap_bytes[2];
-    uint64_t lost[LOST_N];   /* payload bytes not inspected, by reason */
-    uint64_t blocked_number; /* of the packet that was held back first; 0: none */
-    const char *ndpi_proto;  /* nDPI's names, where it was asked; static */
+    uint64_t lost[LOST_N];     /* payload bytes not inspected, by reason */
+    uint64_t blocked_number;   /* of the packet that was held back first; 0: none */
+    const struct decoy *decoy; /* what it touched that is there for that alone; NULL: none */
+    const char *ndpi_proto;    /* nDPI's names, where it was asked; static */
     const char *ndpi_category;
     const char *tls; /* what was decrypted before it came here was of this version; static */
     uint64_t tls_us; /* packet time since when */
@@ -78,9 +79,8 @@ struct conn {
     uint32_t n_tx;     /* transactions begun */
     uint32_t n_alerts; /* alerts written */
     uint32_t n_events; /* events so far: next event_key.seq */
-    uint32_t piece_bytes;      /* of the segment or datagram at hand */
-    const char *iface;         /* owned by the source; outlives the flow */
-    const struct decoy *decoy; /* what it touched that is there for that alone; NULL: none */
+    uint32_t piece_bytes;  /* of the segment or datagram at hand */
+    const char *iface;     /* owned by the source; outlives the flow */
     struct tunnel *tunnel; /* of the first packet, src being the client's side; NULL: none. Owned by
                               who feeds the conn */
     uint64_t start_us;     /* packet time of the first packet */

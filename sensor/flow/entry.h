@@ -26,13 +26,23 @@ enum side_flag {
     SIDE_REUSE = 1 << 6,   /* a SYN with another number was seen: `reuse` */
 };
 
+/* What only some sides have: those of which something is missing, or came twice. Made with the
+ * first of it, and gone with the last: hundreds of thousands have none. */
+struct side_extra {
+    struct hold *hold;   /* segments behind a hole */
+    struct lead *lead;   /* what its peer has acknowledged before it came by */
+    struct doubt *doubt; /* the other reading, where there was reason for one */
+};
+
 /* One sender of a TCP flow. Positions are sequence numbers without wrap-around: their low 32 bits
  * are those on the wire. */
 struct side {
-    uint64_t next;  /* first position not yet delivered */
-    uint64_t acked; /* first position the peer has not acknowledged */
-    uint64_t edge;  /* beyond it nothing can be in its peer\'s window; 0: not known */
-    uint64_t fin;   /* position of its FIN */
+    uint64_t next;            /* first position not yet delivered */
+    uint64_t acked;           /* first position the peer has not acknowledged */
+    uint64_t edge;            /* beyond it nothing can be in its peer\'s window; 0: not known */
+    struct past *past;        /* copy of what was delivered and not acknowledged */
+    struct side_extra *extra; /* NULL: none of it, see side_extra() */
+    uint32_t fin;             /* sequence number of its FIN, which is never far from `next` */
     uint32_t isn; /* sequence number of its SYN; without one: of what would stand before its data */
     uint32_t reuse;  /* last sequence number of what may replace this flow: a SYN, or stray data */
     uint32_t said;   /* bytes it sent since its peer did */
@@ -40,11 +50,9 @@ struct side {
     uint8_t scale;   /* of its windows, plus 1; 0: not known */
     uint8_t n_right; /* packets with right checksums, and with wrong ones; capped */
     uint8_t n_wrong;
-    struct hold *hold;   /* segments behind a hole, made with the first */
-    struct lead *lead;   /* what its peer has acknowledged before it came by */
-    struct past *past;   /* copy of what was delivered and not acknowledged */
-    struct doubt *doubt; /* the other reading, where there was reason for one */
 };
+
+_Static_assert(sizeof(struct side) <= 64, "a side takes one line of the cache");
 
 /* Sides do not move when client and server change places: side 0 sends to the server unless
  * `flipped`. What every packet touches stands first. */
@@ -52,10 +60,11 @@ struct flow {
     uint64_t hash;
     struct flow *chain;   /* next in its bucket */
     struct list timer;    /* in the wheel */
-    uint64_t slot;        /* where in the wheel */
     uint64_t deadline_us; /* when it is to be looked at */
     uint64_t touched_us;  /* clock of its latest packet */
-    int64_t heap;         /* bytes that its packets took: its streams and all that its user keeps */
+    uint32_t slot;        /* where in the wheel: the low bits of its number */
+    int32_t heap;         /* bytes that its packets took: its streams and all that its user keeps;
+                             capped */
     bool put_off;         /* its deadline changed since it got its place in the wheel */
     bool flipped;
     bool mute;           /* the user had no memory for it */
@@ -64,7 +73,7 @@ struct flow {
     bool named;          /* nDPI need not be asked any more */
     uint8_t n_asked;     /* packets it was asked with */
     uint8_t reason;      /* enum close_reason */
-    uint32_t drops_told; /* bit set of enum drop_reason */
+    uint16_t drops_told; /* bit set of enum drop_reason */
     uint32_t generation; /* counts flows that began at the same time on the same ports */
     uint32_t network[2]; /* by side: key_network() of its first packet */
     struct side sides[2];
@@ -72,6 +81,9 @@ struct flow {
     struct list rank;               /* in `embryonic` or `closed` of the table */
     struct ndpi_flow_struct *appid; /* its state, while it is asked */
 };
+
+_Static_assert(sizeof(struct flow) <= 440, "there may be hundreds of thousands of flows");
+_Static_assert(DROP_N <= 16, "flow.drops_told has 16 bits");
 
 enum { UPSTREAM_IFACES = 64 };
 
@@ -118,6 +130,18 @@ static inline unsigned flow_turned(const struct flow *f, unsigned n)
     return n ^ (f->flipped ? 1U : 0U);
 }
 
+/* What only some sides have, to be read: all NULL where this one has none of it. */
+static inline const struct side_extra *side_extra(const struct side *s)
+{
+    static const struct side_extra none;
+    return s->extra != NULL ? s->extra : &none;
+}
+
+/* side.c: the same to be written, made if need be; NULL when there is no memory. Counted, but ends
+ * no flow for it: what is put there is larger, and asks first or next. */
+struct side_extra *side_extend(struct flow_table *t, struct side *s);
+/* Frees it when nothing is left in it. */
+void side_tidy(struct flow_table *t, struct side *s);
 /* find.c: the flow of a packet and which way that goes; NULL: it begins one. */
 struct flow *flow_find(const struct flow_table *t, const struct headers *h,
                        enum direction *ret_dir);

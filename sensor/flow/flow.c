@@ -610,7 +610,16 @@ static void rule_blocked(struct flow_table *t, struct flow *f, const struct pack
     r->verdict = lets_by ? VERDICT_PASS : f->conn.verdict;
     r->reason = f->conn.packets[0] + f->conn.packets[1] > 1 ? DROP_FLOW : DROP_MIDSTREAM;
     r->first = !lets_by && f->drops_told == 0;
-    f->drops_told |= lets_by ? 0 : 1U << r->reason;
+    if (!lets_by) {
+        f->drops_told = (uint16_t)(f->drops_told | 1U << r->reason);
+    }
+}
+
+static void count_heap(struct flow *f, int64_t n_bytes)
+{
+    int64_t heap = f->heap + n_bytes;
+    heap = heap < INT32_MAX ? heap : INT32_MAX;
+    f->heap = (int32_t)(heap > INT32_MIN ? heap : INT32_MIN);
 }
 
 /* A packet of a flow that goes on. */
@@ -638,7 +647,7 @@ static void rule_open(struct flow_table *t, struct flow *f, const struct packet 
     set_deadline(t, f);
     t->current = NULL;
     t->latest = f;
-    f->heap += mem_in_use() - before + t->freed;
+    count_heap(f, mem_in_use() - before + t->freed);
 }
 
 static bool is_blocked(const struct flow_table *t, const struct flow *f)

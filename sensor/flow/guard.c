@@ -113,7 +113,7 @@ static bool is_first(struct flow *f, enum drop_reason reason)
 {
     unsigned bit = 1U << reason;
     bool first = (f->drops_told & bit) == 0;
-    f->drops_told |= bit;
+    f->drops_told = (uint16_t)(f->drops_told | bit);
     return first;
 }
 

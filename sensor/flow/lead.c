@@ -18,10 +18,12 @@ enum { BEYOND_MAX = 3 };
 
 void lead_free(struct flow_table *t, struct side *s)
 {
-    if (s->lead != NULL) {
-        flow_unreserve(t, sizeof(*s->lead));
-        mem_free(s->lead);
-        s->lead = NULL;
+    struct lead *lead = side_extra(s)->lead;
+    if (lead != NULL) {
+        flow_unreserve(t, sizeof(*lead));
+        mem_free(lead);
+        s->extra->lead = NULL;
+        side_tidy(t, s);
     }
 }
 
@@ -33,16 +35,22 @@ static bool is_ahead(const struct side *s)
 static void begin(struct half *x)
 {
     struct side *s = x->s;
-    s->lead = flow_alloc(x->t, sizeof(*s->lead));
-    if (s->lead != NULL) {
-        s->lead->believed = s->next;
+    struct side_extra *extra = side_extend(x->t, s);
+    if (extra == NULL) {
+        return;
     }
+    extra->lead = flow_alloc(x->t, sizeof(*extra->lead));
+    if (extra->lead != NULL) {
+        extra->lead->believed = s->next;
+    }
+    side_tidy(x->t, s);
 }
 
 /* Whether an ACK is waited for to be believed. */
 static bool is_timed(const struct side *s)
 {
-    return s->lead != NULL && s->lead->asked > s->lead->believed && s->lead->asked > s->next;
+    const struct lead *lead = side_extra(s)->lead;
+    return lead != NULL && lead->asked > lead->believed && lead->asked > s->next;
 }
 
 /* The next ACK to be timed, if there is one behind those that are settled. */
@@ -62,11 +70,12 @@ void lead_update(struct half *x)
         lead_free(x->t, s);
         return;
     }
-    if (s->lead == NULL && x->t->limits.skew_us > 0) {
+    if (side_extra(s)->lead == NULL && x->t->limits.skew_us > 0) {
         begin(x);
     }
-    if (s->lead != NULL && !is_timed(s)) {
-        ask(s->lead, s, x->t->clock_us);
+    struct lead *lead = side_extra(s)->lead;
+    if (lead != NULL && !is_timed(s)) {
+        ask(lead, s, x->t->clock_us);
     }
 }
 
@@ -75,7 +84,8 @@ uint64_t lead_believed(const struct side *s)
     if (!side_has(s, SIDE_ACKED)) {
         return 0;
     }
-    return s->lead != NULL ? s->lead->believed : s->acked;
+    const struct lead *lead = side_extra(s)->lead;
+    return lead != NULL ? lead->believed : s->acked;
 }
 
 /* Whether the side holds what comes next of it, and that need not wait for the other one. */
@@ -89,7 +99,7 @@ static bool is_next_in_turn(const struct half *x)
 bool lead_holds(const struct half *x, uint64_t after)
 {
     const struct half peer = half_peer(x);
-    const struct lead *lead = peer.s->lead;
+    const struct lead *lead = side_extra(peer.s)->lead;
     if (lead == NULL || after <= peer.s->next + 1) {
         return false;
     }
@@ -110,20 +120,22 @@ static void believe(struct lead *lead, const struct side *s, uint64_t clock_us)
 void lead_note(struct half *x, uint64_t pos)
 {
     struct side *s = x->s;
-    if (is_timed(s) && pos >= s->lead->asked && ++s->lead->n_beyond == BEYOND_MAX) {
-        believe(s->lead, s, x->t->clock_us);
+    struct lead *lead = side_extra(s)->lead;
+    if (is_timed(s) && pos >= lead->asked && ++lead->n_beyond == BEYOND_MAX) {
+        believe(lead, s, x->t->clock_us);
     }
 }
 
 uint64_t lead_deadline(const struct flow_table *t, const struct side *s)
 {
-    return is_timed(s) ? s->lead->since_us + t->limits.skew_us : UINT64_MAX;
+    return is_timed(s) ? side_extra(s)->lead->since_us + t->limits.skew_us : UINT64_MAX;
 }
 
 void lead_age(struct half *x, uint64_t clock_us)
 {
     struct side *s = x->s;
     while (lead_deadline(x->t, s) <= clock_us) {
-        believe(s->lead, s, s->lead->since_us + x->t->limits.skew_us);
+        struct lead *lead = side_extra(s)->lead;
+        believe(lead, s, lead->since_us + x->t->limits.skew_us);
     }
 }

@@ -77,18 +77,22 @@ static uint64_t larger(uint64_t a, uint64_t b)
 
 static struct doubt *make_doubt(const struct half *x)
 {
-    struct side *s = x->s;
-    size_t size = sizeof(*s->doubt) + HEAP_OVERHEAD;
-    if (s->doubt == NULL && flow_reserve_spare(x->t, size)) {
-        s->doubt = mem_alloc(sizeof(*s->doubt));
-        if (s->doubt == NULL) {
-            flow_unreserve(x->t, size);
-            return NULL;
-        }
-        s->doubt->reading = sbuf_with_cap(READING_MAX);
-        list_init(&s->doubt->others);
+    struct doubt *d = side_extra(x->s)->doubt;
+    size_t size = sizeof(*d) + HEAP_OVERHEAD;
+    if (d != NULL || !flow_reserve_spare(x->t, size)) {
+        return d;
     }
-    return s->doubt;
+    struct side_extra *extra = side_extend(x->t, x->s);
+    d = extra != NULL ? mem_alloc(sizeof(*d)) : NULL;
+    if (d == NULL) {
+        flow_unreserve(x->t, size);
+        side_tidy(x->t, x->s);
+        return NULL;
+    }
+    d->reading = sbuf_with_cap(READING_MAX);
+    list_init(&d->others);
+    extra->doubt = d;
+    return d;
 }
 
 /* The other reading */
@@ -107,7 +111,7 @@ static void tell(const struct half *x, struct span bytes)
 
 void readings_flush(const struct half *x)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     if (d != NULL && d->reading.len > 0) {
         tell(x, sbuf_span(&d->reading));
     }
@@ -120,7 +124,7 @@ void readings_flush(const struct half *x)
 
 void readings_judge(const struct half *x)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     if (d != NULL && d->reading.len > 0 && d->reading.len != d->judged) {
         d->judged = d->reading.len;
         tell(x, sbuf_span(&d->reading));
@@ -130,7 +134,7 @@ void readings_judge(const struct half *x)
 /* Appends to the reading; false when not everything fitted. */
 static bool append(const struct half *x, struct span bytes)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     if (!flow_has_spare(x->t, d->reading.len + 2 * bytes.len)) {
         return false;
     }
@@ -142,7 +146,7 @@ static bool append(const struct half *x, struct span bytes)
 
 static void begin(const struct half *x, uint64_t pos)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     readings_flush(x);
     d->start = pos;
     d->judged = 0;
@@ -154,7 +158,7 @@ static void begin(const struct half *x, uint64_t pos)
 /* The reading goes on with what is kept, if its end lies in that. */
 static void join_past(const struct half *x)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     uint64_t end = reading_end(d);
     uint64_t pos = 0;
     struct span kept = past_of(x->s->past, end, UINT64_MAX, &pos);
@@ -170,14 +174,14 @@ static void begin_before(const struct half *x, uint64_t pos)
     bool kept = p != NULL && pos >= p->start && pos <= past_end(p);
     begin(x, kept ? p->start : pos);
     join_past(x);
-    if (reading_end(x->s->doubt) < pos) {
+    if (reading_end(side_extra(x->s)->doubt) < pos) {
         begin(x, pos);
     }
 }
 
 static void flush_when_full(const struct half *x)
 {
-    if (x->s->doubt->reading.len == READING_MAX) {
+    if (side_extra(x->s)->doubt->reading.len == READING_MAX) {
         readings_flush(x);
     }
 }
@@ -186,7 +190,7 @@ static void flush_when_full(const struct half *x)
  * reading's nor the same again, they are told now. */
 static void tell_version(const struct half *x, uint64_t from, uint64_t to, struct span bytes)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     struct span reading = sbuf_span(&d->reading);
     bool touched = from < d->other.to && to > d->other.from;
     if (!touched || span_equal(span_sub(reading, from - d->start, to - from), bytes)) {
@@ -200,7 +204,7 @@ static void tell_version(const struct half *x, uint64_t from, uint64_t to, struc
 /* Writes bytes over the reading where they lie in it or follow it. */
 static void overlay(const struct half *x, uint64_t pos, struct span bytes)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     uint64_t from = larger(pos, d->start);
     uint64_t to = smaller(pos + bytes.len, reading_end(d));
     if (from < to) {
@@ -243,7 +247,7 @@ static void count_difference(const struct half *x)
 /* A reading with bytes left out is told as it is: places in it are no positions any more. */
 static void flush_if_left_out(const struct half *x)
 {
-    if (x->s->doubt->n_left_out > 0) {
+    if (side_extra(x->s)->doubt->n_left_out > 0) {
         readings_flush(x);
     }
 }
@@ -275,7 +279,7 @@ static void read_again(const struct half *x, uint64_t pos, struct span bytes)
 /* What was given up, came late, and is now being read. */
 static bool take_late(const struct half *x, uint64_t pos, struct span bytes)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     bool all = false;
     for (unsigned i = 0; d != NULL && i < N_GAPS; i++) {
         struct range *g = &d->gaps[i];
@@ -383,7 +387,7 @@ static bool have_others_before(struct doubt *d, uint64_t end)
 /* Puts the others in, in the order they came, so that the last wins; what is wholly in goes. */
 static void apply_others(const struct half *x, uint64_t end)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     struct list *link = list_first(&d->others);
     while (link != NULL) {
         struct other *o = other_of(link);
@@ -399,7 +403,7 @@ static void apply_others(const struct half *x, uint64_t end)
  * than a reading may be. */
 static void extend(const struct half *x, uint64_t pos, struct span bytes)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     bool touched = have_others_before(d, pos + bytes.len);
     if (touched) {
         flush_if_left_out(x);
@@ -441,7 +445,7 @@ void readings_urgent(const struct half *x, uint64_t pos)
  * before it where there was none. */
 static void leave_out(const struct half *x, uint64_t pos, struct span bytes, uint64_t urgent)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     if (d->reading.len == 0 || urgent < d->start || urgent >= reading_end(d)) {
         begin_before(x, pos);
     }
@@ -459,7 +463,7 @@ static void leave_out(const struct half *x, uint64_t pos, struct span bytes, uin
 
 static void leave_out_urgent(const struct half *x, uint64_t pos, struct span bytes)
 {
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     unsigned n = 0;
     for (unsigned i = 0; i < d->n_urgent; i++) {
         if (d->urgent[i] >= pos + bytes.len) {
@@ -473,11 +477,11 @@ static void leave_out_urgent(const struct half *x, uint64_t pos, struct span byt
 
 void readings_delivered(const struct half *x, uint64_t pos, struct span bytes)
 {
-    if (x->s->doubt != NULL) {
+    if (side_extra(x->s)->doubt != NULL) {
         extend(x, pos, bytes);
     }
     past_keep(x, pos, bytes);
-    if (x->s->doubt != NULL && x->s->doubt->n_urgent > 0) {
+    if (side_extra(x->s)->doubt != NULL && side_extra(x->s)->doubt->n_urgent > 0) {
         leave_out_urgent(x, pos, bytes);
     }
 }
@@ -494,7 +498,7 @@ void readings_gap(const struct half *x, uint64_t from, uint64_t to)
 void readings_spoken_to(const struct half *x)
 {
     x->s->said = 0;
-    if (x->s->doubt != NULL) {
+    if (side_extra(x->s)->doubt != NULL) {
         readings_flush(x);
     }
 }
@@ -509,14 +513,15 @@ void readings_acked(const struct half *x)
 
 uint64_t readings_deadline(const struct side *s)
 {
-    bool waiting = s->doubt != NULL && s->doubt->reading.len > 0;
-    return waiting ? s->doubt->since_us + TELL_AFTER_US : UINT64_MAX;
+    const struct doubt *d = side_extra(s)->doubt;
+    bool waiting = d != NULL && d->reading.len > 0;
+    return waiting ? d->since_us + TELL_AFTER_US : UINT64_MAX;
 }
 
 void readings_end(const struct half *x)
 {
     readings_flush(x);
-    struct doubt *d = x->s->doubt;
+    struct doubt *d = side_extra(x->s)->doubt;
     while (d != NULL && !list_is_empty(&d->others)) {
         struct other *o = other_of(list_first(&d->others));
         tell(x, span_of(o->bytes, o->len));
@@ -527,7 +532,7 @@ void readings_end(const struct half *x)
 void readings_free(struct flow_table *t, struct side *s)
 {
     past_free(t, s);
-    struct doubt *d = s->doubt;
+    struct doubt *d = side_extra(s)->doubt;
     if (d == NULL) {
         return;
     }
@@ -537,5 +542,6 @@ void readings_free(struct flow_table *t, struct side *s)
     sbuf_free(&d->reading);
     flow_unreserve(t, d->reading_room + sizeof(*d) + HEAP_OVERHEAD);
     mem_free(d);
-    s->doubt = NULL;
+    s->extra->doubt = NULL;
+    side_tidy(t, s);
 }

@@ -71,7 +71,8 @@ static void give(struct half *x, struct span bytes)
 
 static const struct segment *first_held(const struct side *s)
 {
-    return s->hold != NULL ? segments_first(&s->hold->segments) : NULL;
+    const struct hold *hold = side_extra(s)->hold;
+    return hold != NULL ? segments_first(&hold->segments) : NULL;
 }
 
 /* The position that a piece acknowledges, near where the other side is; 0: none. */
@@ -88,11 +89,11 @@ static bool waits(const struct half *x, const struct segment *g)
 
 static void drop_first(struct half *x)
 {
-    struct segments *held = &x->s->hold->segments;
-    size_t before = held->memory;
-    segments_drop_first(held);
-    flow_unreserve(x->t, before - held->memory);
-    x->s->hold->since_us = x->t->clock_us;
+    struct hold *hold = side_extra(x->s)->hold;
+    size_t before = hold->segments.memory;
+    segments_drop_first(&hold->segments);
+    flow_unreserve(x->t, before - hold->segments.memory);
+    hold->since_us = x->t->clock_us;
 }
 
 /* Small pieces that follow each other go out together: a stream of single bytes must not cost a
@@ -153,11 +154,13 @@ void stream_skip_hole(struct half *x, enum lost reason)
 
 void stream_free(struct flow_table *t, struct side *s)
 {
-    if (s->hold != NULL) {
-        flow_unreserve(t, s->hold->segments.memory + sizeof(*s->hold));
-        segments_free(&s->hold->segments);
-        mem_free(s->hold);
-        s->hold = NULL;
+    struct hold *hold = side_extra(s)->hold;
+    if (hold != NULL) {
+        flow_unreserve(t, hold->segments.memory + sizeof(*hold));
+        segments_free(&hold->segments);
+        mem_free(hold);
+        s->extra->hold = NULL;
+        side_tidy(t, s);
     }
 }
 
@@ -198,28 +201,30 @@ static void give_piece(struct half *x, const struct piece *p)
     }
 }
 
-static bool make_hold(struct half *x)
+static struct hold *make_hold(struct half *x)
 {
-    struct side *s = x->s;
-    if (s->hold != NULL) {
-        return true;
+    struct side_extra *extra = side_extend(x->t, x->s);
+    if (extra == NULL || extra->hold != NULL) {
+        return extra != NULL ? extra->hold : NULL;
     }
-    s->hold = flow_alloc(x->t, sizeof(*s->hold));
-    if (s->hold == NULL) {
-        return false;
+    extra->hold = flow_alloc(x->t, sizeof(*extra->hold));
+    if (extra->hold == NULL) {
+        side_tidy(x->t, x->s);
+        return NULL;
     }
-    s->hold->since_us = x->t->clock_us;
-    return true;
+    extra->hold->since_us = x->t->clock_us;
+    return extra->hold;
 }
 
 /* Copies a piece behind the hole; false when there is no memory for it. */
 static bool hold_piece(struct half *x, const struct piece *p)
 {
     struct flow_table *t = x->t;
-    if (!make_hold(x)) {
+    struct hold *hold = make_hold(x);
+    if (hold == NULL) {
         return false;
     }
-    struct segments *held = &x->s->hold->segments;
+    struct segments *held = &hold->segments;
     size_t before = held->memory;
     held->after = (uint32_t)p->after;
     held->answers = p->after != 0;
@@ -267,11 +272,17 @@ static void give_without_memory(struct half *x, struct piece *p)
     }
 }
 
+static size_t held_memory(const struct side *s)
+{
+    const struct hold *hold = side_extra(s)->hold;
+    return hold != NULL ? hold->segments.memory : 0;
+}
+
 /* Whether a piece behind the hole would have it given up, for what is held then. */
 static bool waits_too_much(const struct half *x, const struct piece *p)
 {
-    size_t held = x->s->hold != NULL ? x->s->hold->segments.memory : 0;
-    return p->pos > x->s->next && held + segments_cost(p->bytes.len) > x->t->limits.held;
+    return p->pos > x->s->next &&
+           held_memory(x->s) + segments_cost(p->bytes.len) > x->t->limits.held;
 }
 
 void stream_take(struct half *x, struct piece *p)
@@ -299,7 +310,7 @@ void stream_take(struct half *x, struct piece *p)
         give_without_memory(x, p);
     }
     drain(x);
-    while (s->hold != NULL && s->hold->segments.memory > x->t->limits.held) {
+    while (held_memory(s) > x->t->limits.held) {
         stream_skip_hole(x, LOST_GAP);
     }
 }
@@ -343,5 +354,6 @@ bool stream_head(const struct half *x, uint64_t *ret_after)
 
 uint64_t stream_waits_since(const struct side *s)
 {
-    return s->hold != NULL ? s->hold->since_us : 0;
+    const struct hold *hold = side_extra(s)->hold;
+    return hold != NULL ? hold->since_us : 0;
 }

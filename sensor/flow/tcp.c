@@ -32,6 +32,11 @@ static uint64_t position(const struct side *s, uint32_t seq)
     return s->next + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)s->next);
 }
 
+static uint64_t fin_of(const struct side *s)
+{
+    return position(s, s->fin);
+}
+
 /* The stream starts here; what was believed of it before is void. */
 static void start_at(struct side *s, uint32_t seq)
 {
@@ -158,7 +163,7 @@ bool tcp_answers(const struct flow *f, const struct headers *h, enum direction d
 
 static bool fin_is_acked(const struct side *s)
 {
-    return side_has(s, SIDE_FIN | SIDE_ACKED) && s->acked == s->fin + 1;
+    return side_has(s, SIDE_FIN | SIDE_ACKED) && s->acked == fin_of(s) + 1;
 }
 
 bool tcp_is_finished(const struct flow *f)
@@ -169,7 +174,7 @@ bool tcp_is_finished(const struct flow *f)
 /* Tells the end of a direction once: all before its FIN was delivered, and the FIN is certain. */
 static void tell_end(struct half *x)
 {
-    if (side_has(x->s, SIDE_FIN) && x->s->next == x->s->fin && !side_has(x->s, SIDE_ENDED)) {
+    if (side_has(x->s, SIDE_FIN) && x->s->next == fin_of(x->s) && !side_has(x->s, SIDE_ENDED)) {
         x->s->flags |= SIDE_ENDED;
         readings_flush(x);
         const struct stream_user *user = &x->t->user;
@@ -185,8 +190,8 @@ static bool release_side(struct half *x)
     struct side *s = x->s;
     bool moved = stream_release(x);
     if (!stream_is_waiting(s) && fin_is_acked(s)) {
-        if (s->next < s->fin && lead_believed(s) > s->fin) {
-            stream_gap(x, s->fin - s->next, LOST_GAP);
+        if (s->next < fin_of(s) && lead_believed(s) > fin_of(s)) {
+            stream_gap(x, fin_of(s) - s->next, LOST_GAP);
         }
         tell_end(x);
     }
@@ -260,11 +265,11 @@ static void pass_opaque(struct half *x, const struct piece *p)
 static void doubt_fin(struct half *x, struct piece *p)
 {
     struct side *s = x->s;
-    if (!side_has(s, SIDE_FIN) || piece_end(p) <= s->fin) {
+    if (!side_has(s, SIDE_FIN) || piece_end(p) <= fin_of(s)) {
         return;
     }
     if (fin_is_acked(s) || side_has(s, SIDE_ENDED)) {
-        piece_end_at(p, s->fin);
+        piece_end_at(p, fin_of(s));
     } else {
         s->flags &= (uint16_t)~SIDE_FIN;
     }
@@ -380,7 +385,7 @@ static uint64_t acknowledge(struct half *x, const struct headers *h)
     s->acked = side_has(s, SIDE_ACKED) && s->acked > pos ? s->acked : pos;
     s->flags |= SIDE_ACKED;
     lead_update(&peer);
-    if (side_has(s, SIDE_FIN) && s->acked > s->fin + 1 && !side_has(s, SIDE_ENDED)) {
+    if (side_has(s, SIDE_FIN) && s->acked > fin_of(s) + 1 && !side_has(s, SIDE_ENDED)) {
         s->flags &= (uint16_t)~SIDE_FIN; /* its receiver went on behind it: there was none */
     }
     move_edge(x, s, h);
@@ -401,7 +406,7 @@ static void take_fin(struct half *x, uint64_t pos)
         s->next = pos;
     }
     if (pos >= s->next && pos - s->next < far_away) {
-        s->fin = pos;
+        s->fin = (uint32_t)pos;
         s->flags |= SIDE_FIN;
     }
 }
@@ -476,7 +481,7 @@ static void note_urgent(struct half *x, const struct headers *h, uint64_t pos)
  */
 static void settle_lead(struct half *x)
 {
-    if (x->s->lead != NULL) {
+    if (side_extra(x->s)->lead != NULL) {
         struct half peer = half_peer(x);
         lead_update(x);
         release(&peer);
@@ -604,7 +609,7 @@ static void tell_lost_tail(struct half *x)
 {
     const struct side *s = x->s;
     uint64_t end = side_has(s, SIDE_ACKED) && s->acked > s->next + 1 ? s->acked : s->next;
-    end = side_has(s, SIDE_FIN) ? s->fin : end;
+    end = side_has(s, SIDE_FIN) ? fin_of(s) : end;
     bool begun = (s->flags & (SIDE_DATA | SIDE_OPENED)) != 0;
     if (begun && end > s->next && was_heard(x)) {
         stream_gap(x, end - s->next, LOST_GAP);

@@ -24,6 +24,12 @@ static uint64_t slot_of(uint64_t time_us)
     return time_us >> SLOT_BITS;
 }
 
+/* How far ahead of the slot that has come up a flow stands: less than N_SLOTS. */
+static uint64_t slots_ahead(const struct wheel *w, const struct flow *f)
+{
+    return f->slot - (uint32_t)w->now;
+}
+
 int wheel_init(struct wheel *w)
 {
     *w = (struct wheel){.slots = mem_alloc_array(N_SLOTS, sizeof(*w->slots))};
@@ -57,7 +63,7 @@ static void add_ripe(struct wheel *w, struct flow *f)
     while (at->prev != &w->ripe && is_after(at->prev, &f->timer)) {
         at = at->prev;
     }
-    f->slot = w->now;
+    f->slot = (uint32_t)w->now;
     list_add_before(at, &f->timer);
 }
 
@@ -70,7 +76,7 @@ static void place(struct wheel *w, struct flow *f)
     }
     slot = slot - w->now < N_SLOTS ? slot : w->now + N_SLOTS - 1;
     w->nearest = slot < w->nearest ? slot : w->nearest;
-    f->slot = slot;
+    f->slot = (uint32_t)slot;
     f->put_off = false;
     list_add_tail(&w->slots[slot % N_SLOTS], &f->timer);
 }
@@ -78,7 +84,8 @@ static void place(struct wheel *w, struct flow *f)
 /* Whether a flow can stay where it is, to be moved when that place comes up. */
 static bool may_stay(const struct wheel *w, const struct flow *f, uint64_t slot)
 {
-    return f->slot > w->now ? slot >= f->slot : slot > w->now;
+    uint64_t ahead = slots_ahead(w, f);
+    return ahead > 0 ? slot >= w->now + ahead : slot > w->now;
 }
 
 void wheel_set(struct wheel *w, struct flow *f, uint64_t deadline_us)
@@ -115,7 +122,7 @@ static void ripen(struct wheel *w)
         if (slot_of(f->deadline_us) > w->now) {
             place(w, f);
         } else {
-            f->slot = w->now;
+            f->slot = (uint32_t)w->now;
             list_add_tail(&w->ripe, link);
         }
         link = list_first(slot);

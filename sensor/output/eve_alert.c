@@ -164,10 +164,11 @@ static void add_sides(struct json *j, const struct finding *finding,
 /* `session` is of one connection, or of one sender's datagrams, and the same in all its alerts. */
 static void add_honeypot(struct json *j, const struct conn *conn)
 {
+    const struct decoy *decoy = conn_extra(conn)->decoy;
     json_object(j, "honeypot");
-    json_text(j, "listener", conn->decoy->listener);
-    if (conn->decoy->persona[0] != '\0') {
-        json_text(j, "persona", conn->decoy->persona);
+    json_text(j, "listener", decoy->listener);
+    if (decoy->persona[0] != '\0') {
+        json_text(j, "persona", decoy->persona);
     }
     eve_id(j, "session", 's', hash_words_fixed(&conn->id, 1));
     json_object_end(j);
@@ -178,7 +179,7 @@ static void add_context(struct eve *e, struct json *j, const struct conn *conn,
                         const struct finding *finding, const struct eve_places *places)
 {
     bool with_sides = eve_wants(e, LAYOUT_CONTEXT);
-    bool for_all = finding->jndi != NULL || conn->decoy != NULL;
+    bool for_all = finding->jndi != NULL || conn_extra(conn)->decoy != NULL;
     if (!for_all && !with_sides) {
         return;
     }
@@ -187,7 +188,7 @@ static void add_context(struct eve *e, struct json *j, const struct conn *conn,
     if (finding->jndi != NULL) {
         add_jndi(e, j, finding, places->callback);
     }
-    if (conn->decoy != NULL) {
+    if (conn_extra(conn)->decoy != NULL) {
         add_honeypot(j, conn);
     }
     size_t sides = eve_piece_begin(e);
