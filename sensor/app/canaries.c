@@ -129,10 +129,11 @@ int canaries_rules(const struct config *config, struct sbuf *text, struct errbuf
 bool canaries_at_home(const struct conn *conn, const struct finding *finding)
 {
     const struct signature *s = finding->signature;
-    if (conn->decoy == NULL || s->sid < SID_CANARY || s->sid >= SID_CANARY + CANARIES_MAX) {
+    const struct decoy *decoy = conn_extra(conn)->decoy;
+    if (decoy == NULL || s->sid < SID_CANARY || s->sid >= SID_CANARY + CANARIES_MAX) {
         return false;
     }
-    struct span own = span_str(conn->decoy->canary);
+    struct span own = span_str(decoy->canary);
     for (size_t i = 0; i < s->n_metadata; i++) {
         if (span_equal(s->metadata[i].key, SPAN(METADATA_KEY))) {
             return own.len == 0 || span_equal(s->metadata[i].value, own);

@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What the heap needs beside the bytes of a block, for those who count what they hold. */
+enum { MEM_OVERHEAD = 16 };
+
 /* Zeroed memory, or NULL. The caller owns it and gives it to mem_free(). */
 MUST_USE void *mem_alloc(size_t size);
 /* n * size zeroed bytes, or NULL, also when the product overflows. */

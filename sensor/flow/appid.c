@@ -21,7 +21,6 @@
 enum {
     NAMES_MAX = 256 * 1024,
     PAIRS_MAX = 1024,
-    HEAP_OVERHEAD = 16,
     IPV4_HEADER = 20,
     TCP_HEADER = 20,
     TTL = 64,
@@ -170,13 +169,13 @@ void appid_forget(struct flow_table *t, struct flow *f)
         ndpi_free_flow_data(f->appid);
         mem_free(f->appid);
         f->appid = NULL;
-        flow_unreserve(t, t->appid->flow_size + HEAP_OVERHEAD);
+        flow_unreserve(t, t->appid->flow_size + MEM_OVERHEAD);
     }
 }
 
 static bool make_state(struct flow_table *t, struct flow *f)
 {
-    size_t size = t->appid->flow_size + HEAP_OVERHEAD;
+    size_t size = t->appid->flow_size + MEM_OVERHEAD;
     if (f->appid != NULL) {
         return true;
     }

@@ -157,10 +157,15 @@ bool flow_reserve(struct flow_table *t, size_t n_bytes);
 /* As many zeroed bytes, taken so; NULL when there are none. The caller's: mem_free(), and
  * flow_unreserve(). */
 void *flow_alloc(struct flow_table *t, size_t n_bytes);
-/* The same for what one can do without: ends no flow, and leaves half of the memory to others. */
+/* The same for what one can do without: ends no flow, and leaves two thirds of the
+ * memory to others. */
 bool flow_reserve_spare(struct flow_table *t, size_t n_bytes);
 bool flow_has_spare(const struct flow_table *t, size_t n_bytes);
 void flow_unreserve(struct flow_table *t, size_t n_bytes);
+
+/* Keeps what the flow came through, for its events; without memory they do not tell it. */
+void flow_keep_tunnel(struct flow_table *t, struct flow *f, const struct tunnel *tunnel);
+void flow_free_tunnel(struct flow_table *t, struct flow *f);
 /* Accounts for payload that will not be inspected, and tells the user of a hole when `told`. */
 void flow_lose(struct flow_table *t, struct flow *f, enum direction dir, uint64_t n_bytes,
                enum lost reason);

@@ -10,7 +10,8 @@
  * SYNs pushes out itself), then the one that just had a packet, if it holds very much (a few with
  * large windows push out themselves), then those that were idle for longest. While a packet is
  * carried out, its flow stays. Held segments may take three quarters of the memory, so that new
- * flows always find some.
+ * flows always find some. What is kept for comparison alone takes a third, and from there on flows
+ * that ended are remembered for a third of a second.
  *
  * conn.id is a hash of the flow's key and of the time of its first packet, equal in every run. */
 #include "sensor/flow/flow.h"
@@ -27,12 +28,12 @@
 #include <string.h>
 
 enum {
-    HEAP_OVERHEAD = 16,
     EVICT_FOR_SEGMENT = 16,
     EVICT_FOR_FLOW = 16,
     WELL_KNOWN = 1024,
-    HEAVY = 256, /* a flow with more than this part of the memory pays for it itself */
-    CHANCE = 16, /* one right checksum among so many wrong ones says nothing */
+    ENDED_POOR_US = 300000, /* longer than the first wait for a retransmission */
+    HEAVY = 256,            /* a flow with more than this part of the memory pays for it itself */
+    CHANCE = 16,            /* one right checksum among so many wrong ones says nothing */
 };
 
 /* Calls to the user */
@@ -94,47 +95,11 @@ void flow_unreserve(struct flow_table *t, size_t n_bytes)
     t->memory -= n_bytes;
 }
 
-static void turn_tunnel(struct tunnel *tunnel)
-{
-    struct addr addr = tunnel->src;
-    uint16_t port = tunnel->src_port;
-    tunnel->src = tunnel->dst;
-    tunnel->dst = addr;
-    tunnel->src_port = tunnel->dst_port;
-    tunnel->dst_port = port;
-}
-
-/* Events of the flow tell what it came through; without memory they do not. */
-static void keep_tunnel(struct flow_table *t, struct flow *f, const struct tunnel *tunnel)
-{
-    if (tunnel == NULL || !flow_reserve(t, sizeof(*tunnel) + HEAP_OVERHEAD)) {
-        return;
-    }
-    f->conn.tunnel = mem_alloc(sizeof(*tunnel));
-    if (f->conn.tunnel == NULL) {
-        flow_unreserve(t, sizeof(*tunnel) + HEAP_OVERHEAD);
-        return;
-    }
-    *f->conn.tunnel = *tunnel;
-    if (f->conn.swapped) {
-        turn_tunnel(f->conn.tunnel);
-    }
-}
-
-static void free_tunnel(struct flow_table *t, struct flow *f)
-{
-    if (f->conn.tunnel != NULL) {
-        flow_unreserve(t, sizeof(*f->conn.tunnel) + HEAP_OVERHEAD);
-        mem_free(f->conn.tunnel);
-        f->conn.tunnel = NULL;
-    }
-}
-
 static void free_flow(struct flow_table *t, struct flow **f)
 {
     tcp_free(t, *f);
     appid_forget(t, *f);
-    free_tunnel(t, *f);
+    flow_free_tunnel(t, *f);
     conn_release(&(*f)->conn);
     guard_remember(t, *f);
     if (t->latest == *f) {
@@ -143,7 +108,7 @@ static void free_flow(struct flow_table *t, struct flow **f)
     list_remove(&(*f)->rank);
     wheel_remove(&t->wheel, *f);
     flow_index_remove(&t->index, *f);
-    flow_unreserve(t, sizeof(**f) + HEAP_OVERHEAD);
+    flow_unreserve(t, sizeof(**f) + MEM_OVERHEAD);
     mem_free(*f);
     *f = NULL;
 }
@@ -152,7 +117,7 @@ static void update_gauges(struct flow_table *t)
 {
     stats_set(t->stats, STAT_FLOW_ACTIVE, t->index.n);
     stats_set(t->stats, STAT_TCP_REASSEMBLY_MEMUSE,
-              t->memory - t->index.n * (sizeof(struct flow) + HEAP_OVERHEAD));
+              t->memory - t->index.n * (sizeof(struct flow) + MEM_OVERHEAD));
 }
 
 /* Delivers what is left and ends the flow; how it ended by itself goes before `reason`. */
@@ -245,7 +210,7 @@ void *flow_alloc(struct flow_table *t, size_t n_bytes)
 
 bool flow_has_spare(const struct flow_table *t, size_t n_bytes)
 {
-    return !lacks(t, n_bytes, t->limits.memory / 2);
+    return !lacks(t, n_bytes, t->limits.memory / 3 * 2);
 }
 
 bool flow_reserve_spare(struct flow_table *t, size_t n_bytes)
@@ -461,9 +426,23 @@ static void fill_conn(struct conn *c, const struct packet *p, const struct heade
     c->last_us = p->time_us;
 }
 
+/* Where memory is no longer plentiful, flows that ended are remembered for a shorter time: two go
+ * for one that comes. */
+static void forget_ended(struct flow_table *t)
+{
+    for (int i = 0; i < 2 && !flow_has_spare(t, sizeof(struct flow)); i++) {
+        struct flow *f = first_of(t, &t->closed);
+        if (f == NULL || !f->ended || f->conn.clock_us + ENDED_POOR_US > t->clock_us) {
+            return;
+        }
+        (void)evict(t, f);
+    }
+}
+
 static struct flow *allocate(struct flow_table *t)
 {
-    size_t size = sizeof(struct flow) + HEAP_OVERHEAD;
+    forget_ended(t);
+    size_t size = sizeof(struct flow) + MEM_OVERHEAD;
     while (t->index.n >= t->limits.flows || lacks(t, size, 0)) {
         if (!flow_table_evict(t)) {
             return NULL;
@@ -509,7 +488,7 @@ static struct flow *begin(struct flow_table *t, const struct packet *p, const st
     flow_index_add(&t->index, f);
     flow_set_state(t, f, CONN_NEW);
     t->current = f;
-    keep_tunnel(t, f, h->tunnel);
+    flow_keep_tunnel(t, f, h->tunnel);
     count_new(t, f, h);
     f->conn.verdict = (uint8_t)guard_first_verdict(t, f, h);
     f->mute = t->user.ops->open(t->user.ctx, &f->conn) < 0;
@@ -770,37 +749,6 @@ void flow_table_alternate(struct flow_table *t, const struct packet *p, const st
         t->user.ops->alternate(t->user.ctx, &f->conn, dir, h->payload);
     }
     rule_again(t, f, ruling);
-}
-
-static void swap_u64(uint64_t pair[2])
-{
-    uint64_t first = pair[0];
-    pair[0] = pair[1];
-    pair[1] = first;
-}
-
-void flow_swap(struct conn *conn)
-{
-    struct flow *f = LIST_ENTRY(conn, struct flow, conn);
-    struct addr addr = conn->addr[0];
-    conn->addr[0] = conn->addr[1];
-    conn->addr[1] = addr;
-    uint16_t port = conn->port[0];
-    conn->port[0] = conn->port[1];
-    conn->port[1] = port;
-    uint8_t flags = conn->tcp_flags[0];
-    conn->tcp_flags[0] = conn->tcp_flags[1];
-    conn->tcp_flags[1] = flags;
-    swap_u64(conn->packets);
-    swap_u64(conn->bytes);
-    if (conn->extra != NULL) {
-        swap_u64(conn->extra->gap_bytes);
-    }
-    if (conn->tunnel != NULL) {
-        turn_tunnel(conn->tunnel);
-    }
-    conn->swapped = !conn->swapped;
-    f->flipped = !f->flipped;
 }
 
 uint64_t flow_table_upstream_lost(const struct flow_table *t, const char *iface)

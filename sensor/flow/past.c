@@ -4,8 +4,8 @@
  * acknowledged, so the copy lasts until then. To copy everything would cost 0.1 s per GB and more;
  * only the start of what a side says at a stretch is kept: whole requests, but not long transfers.
  * A side that has raised doubts is watched: its copy slides along with all it sends. Memory is
- * taken only while half of the table's is free; without it there is no copy, and no harm but that a
- * difference is not seen as one.
+ * taken only while two thirds of the table's are free; without it there is no copy, and no harm but
+ * that a difference is not seen as one.
  *
  * Nearly every segment makes one, and its ACK frees it: some of each of the small sizes are kept to
  * be used again, the latest first, which is still in the cache. They are half a megabyte at most,
@@ -15,7 +15,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 
-enum { FIRST_ROOM = 512, HEAP_OVERHEAD = 16, SPARES_MAX = 128 };
+enum { FIRST_ROOM = 512, SPARES_MAX = 128 };
 
 uint64_t past_end(const struct past *p)
 {
@@ -44,7 +44,7 @@ static unsigned size_of(size_t room)
 
 static size_t bytes_of(size_t room)
 {
-    return sizeof(struct past) + room + HEAP_OVERHEAD;
+    return sizeof(struct past) + room + MEM_OVERHEAD;
 }
 
 /* With anything in it but its room; NULL when there is no memory. */

@@ -31,7 +31,6 @@ enum {
     N_URGENT = 8,
     READING_MAX = 64 * 1024,
     OTHERS_MAX = 64 * 1024,
-    HEAP_OVERHEAD = 16,
     TELL_AFTER_US = 1000000,
     AROUND = 2048, /* told on both sides of a version that goes */
 };
@@ -78,7 +77,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static struct doubt *make_doubt(const struct half *x)
 {
     struct doubt *d = side_extra(x->s)->doubt;
-    size_t size = sizeof(*d) + HEAP_OVERHEAD;
+    size_t size = sizeof(*d) + MEM_OVERHEAD;
     if (d != NULL || !flow_reserve_spare(x->t, size)) {
         return d;
     }
@@ -339,7 +338,7 @@ void readings_differ(const struct half *x, uint64_t pos, struct span bytes)
     struct flow_table *t = x->t;
     count_difference(x);
     struct doubt *d = make_doubt(x);
-    size_t size = sizeof(struct other) + bytes.len + HEAP_OVERHEAD;
+    size_t size = sizeof(struct other) + bytes.len + MEM_OVERHEAD;
     struct other *o = NULL;
     if (d != NULL && d->others_len + size <= OTHERS_MAX && flow_reserve_spare(t, size)) {
         o = mem_alloc(sizeof(*o) + bytes.len);
@@ -366,7 +365,7 @@ static struct other *other_of(struct list *link)
 
 static void free_other(struct flow_table *t, struct doubt *d, struct other *o)
 {
-    size_t size = sizeof(*o) + o->len + HEAP_OVERHEAD;
+    size_t size = sizeof(*o) + o->len + MEM_OVERHEAD;
     list_remove(&o->link);
     d->others_len -= size;
     flow_unreserve(t, size);
@@ -540,7 +539,7 @@ void readings_free(struct flow_table *t, struct side *s)
         free_other(t, d, other_of(list_first(&d->others)));
     }
     sbuf_free(&d->reading);
-    flow_unreserve(t, d->reading_room + sizeof(*d) + HEAP_OVERHEAD);
+    flow_unreserve(t, d->reading_room + sizeof(*d) + MEM_OVERHEAD);
     mem_free(d);
     s->extra->doubt = NULL;
     side_tidy(t, s);

@@ -12,8 +12,6 @@
 
 #include <errno.h>
 
-enum { HEAP_OVERHEAD = 16 };
-
 /* The place where a piece goes: on each level the link that would lead to it. */
 struct place {
     struct segment **links[SEGMENTS_LEVELS];
@@ -27,7 +25,7 @@ static size_t size_of(unsigned n_levels, size_t len)
 
 size_t segments_cost(size_t len)
 {
-    return size_of(SEGMENTS_LEVELS, len) + HEAP_OVERHEAD;
+    return size_of(SEGMENTS_LEVELS, len) + MEM_OVERHEAD;
 }
 
 static uint64_t end_of(const struct segment *g)
@@ -84,7 +82,7 @@ static struct segment *make(const struct segments *s, uint64_t pos, size_t len, 
 
 static size_t memory_of(const struct segment *g)
 {
-    return size_of(g->n_levels, g->bytes != NULL ? g->len : 0) + HEAP_OVERHEAD;
+    return size_of(g->n_levels, g->bytes != NULL ? g->len : 0) + MEM_OVERHEAD;
 }
 
 static void link_in(struct segments *s, const struct place *p, struct segment *g)

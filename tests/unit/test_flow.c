@@ -1,4 +1,5 @@
-/* Tests of the flow table: who is who, when flows end, and what happens when there is no room. */
+/* Tests of the flow table: who is who, when flows end, and what happens when there is no room.
+ * lint: over 800 lines, because all share the same few moves. */
 #include "sensor/base/bytes.h"
 #include "sensor/base/list.h"
 #include "sensor/base/mem.h"
@@ -599,6 +600,33 @@ static void who_takes_much_goes_first(void)
     lab_stop(&lab);
 }
 
+/* How many flows that ended are still there when another one comes so long after. */
+static uint64_t remembered(size_t memory, uint64_t wait_us)
+{
+    struct flow_limits limits = flow_limits_default();
+    struct lab lab;
+    limits.memory = memory;
+    lab_start(&lab, &limits);
+    lab_open(&lab, 0);
+    lab_shoot(&lab, &(struct shot){.seq = 101, .flags = TCP_RST});
+    for (unsigned i = 1; i <= 60; i++) {
+        syn(&lab, i);
+    }
+    lab_wait(&lab, wait_us);
+    syn(&lab, 61);
+    CU_ASSERT_EQUAL(stats_get(&lab.stats, STAT_FLOW_EVICTED), 0);
+    uint64_t n = 1U - lab.n_closed[CLOSE_RST];
+    lab_stop(&lab);
+    return n;
+}
+
+static void ended_flows_are_remembered_while_there_is_room(void)
+{
+    CU_ASSERT_EQUAL(remembered(16U << 20, 1000000), 1);
+    CU_ASSERT_EQUAL(remembered(64U << 10, 100000), 1);
+    CU_ASSERT_EQUAL(remembered(64U << 10, 1000000), 0);
+}
+
 /* A flood of half-open flows stays under the limit, and the good flow beside it is read. */
 static void flood_of_syns_stays_within_memory(void)
 {
@@ -768,6 +796,7 @@ static CU_TestInfo room_tests[] = {
     TEST(full_table_of_live_flows_ends_the_idlest),
     TEST(busy_flows_stay_though_they_came_first),
     TEST(who_takes_much_goes_first),
+    TEST(ended_flows_are_remembered_while_there_is_room),
     TEST(flood_of_syns_stays_within_memory),
     TEST(flood_of_holes_stays_within_memory),
     TEST(table_survives_the_failure_of_any_allocation),
