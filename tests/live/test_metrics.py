@@ -156,7 +156,8 @@ def agrees_with_stats(lab):
     """All names that are asked for are there, and each says what the last stats say."""
     cables, run = live(lab, "--workers", "2")
     samples = after(cables, run, flows.good(7))
-    run.wait_for(lambda: total(scrape(cables.network), "jndiwatch_alerts_total") == 7, "alerts")
+    for name in ("jndiwatch_alerts_total", "jndiwatch_jndi_campaigns_active"):
+        run.wait_for(lambda name=name: total(scrape(cables.network), name) == 7, name)
     samples = scrape(cables.network)
     stop(run)
     events = lab.events("out.json")
