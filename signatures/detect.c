@@ -270,10 +270,6 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
 {
     const struct engine *e = detect_engine(d, tx);
     struct head *h = &d->heads[region->dir];
-    h->tx = tx;
-    h->bytes = region->bytes;
-    h->kind = region->kind;
-    h->field = region->field;
     for (size_t i = 0; i < DETECT_DIALECTS; i++) {
         h->known[i].n_seen = 0;
         h->known[i].n_copies = 0;
@@ -307,14 +303,14 @@ bool detect_region(struct detector *d, struct tx *tx, const struct region *regio
         detect_flow_rules(d, &spot);
     }
     struct head *h = &d->heads[region->dir];
-    if (region->kind == REGION_HEAD) {
-        scan_head(d, tx, region);
-        return !h->quiet;
-    }
     h->tx = tx;
     h->bytes = region->bytes;
     h->kind = region->kind;
     h->field = region->field;
+    if (region->kind == REGION_HEAD) {
+        scan_head(d, tx, region);
+        return !h->quiet;
+    }
     h->hits.n = 0;
     detect_body(d, tx, region);
     return true;

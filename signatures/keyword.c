@@ -143,21 +143,29 @@ bool rule_number(struct span text, int64_t *ret_value)
     return true;
 }
 
-bool rule_number_or_variable(struct group_parse *g, struct rule_test *t, enum rule_number_of of,
-                             struct span text, int64_t *ret_value)
+unsigned rule_variable(const struct group_parse *g, struct span name)
+{
+    for (unsigned i = 0; i < g->n_variables; i++) {
+        if (span_equal(g->variables[i], name)) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+bool rule_number_or_variable(const struct group_parse *g, struct rule_test *t,
+                             enum rule_number_of of, struct span text, int64_t *ret_value)
 {
     if (rule_number(text, ret_value)) {
         return true;
     }
-    for (size_t i = 0; i < g->n_variables; i++) {
-        if (span_equal(g->variables[i], text)) {
-            t->variables[of] = (uint8_t)(i + 1);
-            t->varies = true;
-            *ret_value = 0;
-            return true;
-        }
+    unsigned variable = rule_variable(g, text);
+    if (variable > 0) {
+        t->variables[of] = (uint8_t)variable;
+        t->varies = true;
+        *ret_value = 0;
     }
-    return false;
+    return variable > 0;
 }
 
 bool rule_unquote(struct rule_parse *p, struct span text, struct span *ret)

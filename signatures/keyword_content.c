@@ -87,21 +87,18 @@ bool keyword_buffer_value(struct rule_parse *p, struct span name, struct span va
     struct span rest = value;
     struct span word = span_trim(span_split(&rest, ','));
     rest = span_trim(rest);
-    struct group_parse *before = p->group;
-    p->group = rule_group_for(p, (enum buffer)fields[i]);
+    p->last = NULL;
     if (word.len == 0 || byte_is_digit(word.data[0]) ||
         (rest.len > 0 && !span_equal(rest, SPAN("any")))) {
         (void)rule_mistake(p, "'%s' is not a name, alone or with ',any'", rule_shown(value).text);
-    } else if (p->group != NULL) {
-        struct rule_test *t = rule_test_add(p, RULE_CONTENT);
-        if (t != NULL) {
-            t->content.bytes = arena_copy(p->set->arena, word, SIZE_MAX, NULL);
-            t->content.starts = true;
-            t->content.ends = true;
-        }
+        return true;
     }
-    p->group = before;
-    p->last = NULL;
+    struct rule_test *t = rule_test_in(p, (enum buffer)fields[i], RULE_CONTENT);
+    if (t != NULL) {
+        t->content.bytes = arena_copy(p->set->arena, word, SIZE_MAX, NULL);
+        t->content.starts = true;
+        t->content.ends = true;
+    }
     return true;
 }
 

@@ -240,12 +240,9 @@ bool keyword_urilen(struct rule_parse *p, struct span value)
     if (value.len > 0 && !norm && !span_equal(span_trim(value), SPAN("raw"))) {
         return rule_mistake(p, "the second word is norm or raw");
     }
-    struct group_parse *before = p->group;
-    p->group = rule_group_for(p, (enum buffer)(norm ? FIELD_HTTP_URI : FIELD_HTTP_URI_RAW));
-    struct rule_test *t = p->group != NULL && rule_size(p, length, &size, &negated)
-                              ? rule_test_add(p, RULE_BSIZE)
-                              : NULL;
-    p->group = before;
+    enum buffer buffer = (enum buffer)(norm ? FIELD_HTTP_URI : FIELD_HTTP_URI_RAW);
+    struct rule_test *t =
+        rule_size(p, length, &size, &negated) ? rule_test_in(p, buffer, RULE_BSIZE) : NULL;
     if (t == NULL) {
         return false;
     }

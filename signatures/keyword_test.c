@@ -358,10 +358,8 @@ static bool name_variable(struct rule_parse *p, struct rule_test *t, struct span
     if (name.len == 0 || rule_number(name, &number)) {
         return rule_mistake(p, "'%s' is not a name", rule_shown(name).text);
     }
-    for (size_t i = 0; i < g->n_variables; i++) {
-        if (span_equal(g->variables[i], name)) {
-            return rule_mistake(p, "'%s' is read twice", rule_shown(name).text);
-        }
+    if (rule_variable(g, name) > 0) {
+        return rule_mistake(p, "'%s' is read twice", rule_shown(name).text);
     }
     if (g->n_variables == RULE_VARIABLES_MAX) {
         return rule_mistake(p, "more than %d variables of one buffer", RULE_VARIABLES_MAX);

@@ -18,10 +18,7 @@ static const struct {
 
 static bool ask_version(struct rule_parse *p, const char *text, bool negated)
 {
-    struct group_parse *before = p->group;
-    p->group = rule_group_for(p, (enum buffer)FIELD_TLS_VERSION);
-    struct rule_test *t = p->group != NULL ? rule_test_add(p, RULE_CONTENT) : NULL;
-    p->group = before;
+    struct rule_test *t = rule_test_in(p, (enum buffer)FIELD_TLS_VERSION, RULE_CONTENT);
     p->last = NULL;
     if (t == NULL) {
         return false;
@@ -71,10 +68,8 @@ static bool ask_any(struct rule_parse *p, struct span list)
     sbuf_add_str(&text, ")$");
     char why[REGEX_WHY_SIZE];
     struct regex *regex = text.cut ? NULL : regex_new(sbuf_span(&text), 0, why);
-    struct group_parse *before = p->group;
-    p->group = rule_group_for(p, (enum buffer)FIELD_TLS_VERSION);
-    struct rule_test *t = regex != NULL && p->group != NULL ? rule_test_add(p, RULE_PCRE) : NULL;
-    p->group = before;
+    struct rule_test *t =
+        regex != NULL ? rule_test_in(p, (enum buffer)FIELD_TLS_VERSION, RULE_PCRE) : NULL;
     p->last = NULL;
     if (t != NULL) {
         t->pcre.regex = regex;

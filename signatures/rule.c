@@ -133,6 +133,15 @@ struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind)
     return t;
 }
 
+struct rule_test *rule_test_in(struct rule_parse *p, enum buffer buffer, enum rule_test_kind kind)
+{
+    struct group_parse *before = p->group;
+    p->group = rule_group_for(p, buffer);
+    struct rule_test *t = p->group != NULL ? rule_test_add(p, kind) : NULL;
+    p->group = before;
+    return t;
+}
+
 static void key_content(struct sbuf *key, const struct rule_content *c)
 {
     sbuf_add_format(key, "%d%d%d%d%d%d %lld %lld %lld %lld %zu %zu ", c->nocase, c->starts, c->ends,

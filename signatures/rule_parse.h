@@ -75,14 +75,18 @@ struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer);
 struct group_parse *rule_group_new(struct rule_parse *p, enum buffer buffer);
 /* Room for one more test in the chosen buffer (the payload when none was chosen), or NULL. */
 struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind);
+/* The same in a buffer that the keyword itself names; the chosen one stays. */
+struct rule_test *rule_test_in(struct rule_parse *p, enum buffer buffer, enum rule_test_kind kind);
 
 /* Keywords of values that several files of keywords need. */
 /* A decimal number with an optional sign, the whole span. */
 bool rule_number(struct span text, int64_t *ret_value);
+/* The number of a variable that a test of the group reads, from 1 on; 0: none has that name. */
+unsigned rule_variable(const struct group_parse *g, struct span name);
 /* A number of the test, or the name of a variable that a test before it in the group reads: then
  * *ret_value is 0, and the test says which. */
-bool rule_number_or_variable(struct group_parse *g, struct rule_test *t, enum rule_number_of of,
-                             struct span text, int64_t *ret_value);
+bool rule_number_or_variable(const struct group_parse *g, struct rule_test *t,
+                             enum rule_number_of of, struct span text, int64_t *ret_value);
 /* The name of the decoder for a protocol that a rule names; NULL when there is none. */
 const char *rule_decoder_name(struct span protocol);
 /* "10", "<10", ">=10", "!10", "5<>10" (neither of the two); false with a mistake told. */

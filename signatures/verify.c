@@ -138,8 +138,13 @@ static bool try_content(struct search *s, size_t i)
 {
     const struct rule_test *t = &s->tests[i];
     struct step *step = &s->steps[i];
-    struct rule_content with = t->varies ? content_of(s, t) : t->content;
-    size_t end = content_find(s, &with, step->base, step->next);
+    struct rule_content varied;
+    const struct rule_content *c = &t->content;
+    if (t->varies) {
+        varied = content_of(s, t);
+        c = &varied;
+    }
+    size_t end = content_find(s, c, step->base, step->next);
     if (t->negated) {
         return end == SPAN_NONE;
     }

@@ -241,9 +241,6 @@ void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir, e
     stats_add(app->pipeline->options.report.stats, STAT_ANOMALIES, 1);
     if ((*reported & bit) == 0) {
         *reported |= bit;
-        if (tx != NULL) {
-            reading_keep_fields(app->pipeline, tx_slot_of(tx));
-        }
         report_anomaly(&app->pipeline->options.report, app->conn, tx, anomaly);
     }
 }

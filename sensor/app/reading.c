@@ -1,7 +1,7 @@
 /* reading: the emit side of a decoder.
  *
  * What a decoder emits goes to the engine, and what events need is kept: of a head in which nothing
- * was hit a copy, which is taken apart when an event of its transaction is written after all. An
+ * was hit a copy, which is taken apart when an alert of its transaction is written after all. An
  * alternate reading is a
  * second decoder of the same kind that gets the bytes of one direction from the point where they
  * can be understood otherwise, up to a cap; it finds, but its transactions are no events of their

@@ -125,26 +125,28 @@ static const struct known *records_at(struct geo_cache *c, const struct where *w
     return known;
 }
 
+/* What the databases know of an address; NULL: nothing. */
+static const struct known *ask(struct geo_cache *c, const struct addr *a)
+{
+    struct where where = {{0}};
+    bool any = false;
+    for (size_t i = 0; i < c->geo->n; i++) {
+        where.at[i] = find_record(c->geo->databases[i], a, c->stats);
+        any = any || where.at[i] != 0;
+    }
+    return any ? records_at(c, &where) : NULL;
+}
+
 static void look_up(struct geo_cache *c, const struct addr *addr, struct place *place)
 {
     struct addr a = addr_unmapped(addr);
     enum scope scope = scope_of(&a);
-    *place = (struct place){.scope = scope, .asset = assets_find(c->assets, &a)};
-    if (c->geo == NULL || a.family == 0 || scope == SCOPE_PRIVATE || scope == SCOPE_LOOPBACK) {
-        return;
-    }
-    struct where where = {{0}};
-    bool any = false;
-    for (size_t i = 0; i < c->geo->n; i++) {
-        where.at[i] = find_record(c->geo->databases[i], &a, c->stats);
-        any = any || where.at[i] != 0;
-    }
-    if (any) {
-        const struct asset *asset = place->asset;
-        *place = records_at(c, &where)->place;
-        place->scope = scope;
-        place->asset = asset;
-    }
+    bool asks =
+        c->geo != NULL && a.family != 0 && scope != SCOPE_PRIVATE && scope != SCOPE_LOOPBACK;
+    const struct known *known = asks ? ask(c, &a) : NULL;
+    *place = known != NULL ? known->place : (struct place){.asset = NULL};
+    place->scope = scope;
+    place->asset = assets_find(c->assets, &a);
 }
 
 /* A newer set, if there is one: what was known of addresses is of the old one. */
