@@ -110,6 +110,11 @@ struct http_exchange *http_exchange_awaiting(const struct http_exchanges *all)
     return exchange_of(at);
 }
 
+bool http_exchanges_are_answered(const struct http_exchanges *all)
+{
+    return all->n_dropped == 0 && http_exchange_awaiting(all) == NULL;
+}
+
 struct http_exchange *http_exchange_take(struct http_exchanges *all)
 {
     struct http_exchange *exchange = http_exchange_awaiting(all);

@@ -38,7 +38,9 @@ struct http_exchange *http_exchange_begin(struct http_exchanges *all, const stru
                                           enum direction dir, unsigned most_open);
 /* The oldest one that waits for its response, or NULL. */
 struct http_exchange *http_exchange_awaiting(const struct http_exchanges *all);
-/* The same for the response that begins now. */
+/* Whether every request so far has its response, or none to come. */
+bool http_exchanges_are_answered(const struct http_exchanges *all);
+/* The same as http_exchange_awaiting() for the response that begins now. */
 struct http_exchange *http_exchange_take(struct http_exchanges *all);
 /* Ends the transaction when both its messages are done. */
 void http_exchange_settle(struct http_exchanges *all, struct http_exchange *exchange,

@@ -15,9 +15,29 @@ static void begin_request(struct http_side *side)
         http_exchange_begin(&http->exchanges, http->emit, TO_SERVER, http->limits->open_tx);
 }
 
+/* In lines that are sure to be a request's, none of which was emitted. */
+static bool is_before_emission(const struct http_side *client)
+{
+    struct span kept = sbuf_span(&client->block.kept);
+    bool first_line = client->state == http_on_first_line && http_is_request_start(kept) &&
+                      http_is_request_line(kept);
+    return client->exchange == NULL && (client->state == http_on_head || first_line);
+}
+
+/* A response may come before the head that it answers is whole, as 400, 408 and 431 do. */
+static void begin_unfinished_request(struct http *http)
+{
+    struct http_side *client = http->sides[TO_SERVER];
+    if (client != NULL && http_exchanges_are_answered(&http->exchanges) &&
+        is_before_emission(client)) {
+        http_message_begin(client);
+    }
+}
+
 static void begin_response(struct http_side *side)
 {
     struct http *http = side->http;
+    begin_unfinished_request(http);
     side->exchange = http_exchange_take(&http->exchanges);
     bool alone = side->exchange == NULL;
     if (alone) {
@@ -64,21 +84,34 @@ static void mark_done(struct http_side *side, bool cut)
     }
 }
 
-void http_message_end(struct http_side *side, bool cut)
+void http_message_leave(struct http_side *side, bool cut)
 {
-    http_body_end(&side->body, &side->out, cut);
     bool goes_on = side->exchange == side->http->upgraded;
     if (side->exchange != NULL && !goes_on) {
         mark_done(side, cut);
         http_exchange_settle(&side->http->exchanges, side->exchange, side->http->emit);
     }
-    http_block_reset(&side->block);
-    http_out_trim(&side->out);
     side->exchange = NULL;
     side->out.tx = NULL;
+}
+
+void http_message_end(struct http_side *side, bool cut)
+{
+    http_body_end(&side->body, &side->out, cut);
+    http_message_leave(side, cut);
+    http_block_reset(&side->block);
+    http_out_trim(&side->out);
     side->facts = (struct http_facts){0};
     side->head_begun = false;
     side->state = http_on_start;
+}
+
+void http_head_begin(struct http_side *side)
+{
+    if (!side->head_begun && side->exchange == NULL) {
+        http_message_begin(side);
+    }
+    side->head_begun = true;
 }
 
 /* A gap or the flow's end in the middle of a head, or of trailers: what there is of it. */
@@ -90,10 +123,7 @@ static void emit_partial_head(struct http_side *side)
         .trailers = side->state == http_on_trailers,
         .cut = true,
     };
-    if (lines.begins) {
-        http_message_begin(side);
-        side->head_begun = true;
-    }
+    http_head_begin(side);
     if (lines.bytes.len > 0) {
         http_head_emit(&side->out, &side->facts, &lines);
     }
@@ -101,7 +131,7 @@ static void emit_partial_head(struct http_side *side)
 
 static bool is_in_message(const struct http_side *side)
 {
-    return side->head_begun || side->state == http_on_head || side->state == http_on_body ||
+    return side->exchange != NULL || side->head_begun || side->state == http_on_head || side->state == http_on_body ||
            side->state == http_on_trailers;
 }
 

@@ -88,7 +88,12 @@ void http_stray_end(struct http_side *side, unsigned flags);
 
 /* --- http_message.c --- */
 
+/* Which is before its head is emitted, where a response comes before the head is whole. */
 void http_message_begin(struct http_side *side);
+/* Lines of its head are about to be emitted, for the first time or not. */
+void http_head_begin(struct http_side *side);
+/* The side is done with its half of the exchange. */
+void http_message_leave(struct http_side *side, bool cut);
 /* `cut`: not by its own end. */
 void http_message_end(struct http_side *side, bool cut);
 /* The message at hand, if any, ends here though it is not complete; so does what is astray. */

@@ -107,10 +107,7 @@ struct span http_on_first_line(struct http_side *side, struct span in)
 void http_head_lines(struct http_side *side, struct span bytes)
 {
     const struct http_lines lines = {.bytes = bytes, .begins = !side->head_begun};
-    if (lines.begins) {
-        http_message_begin(side);
-        side->head_begun = true;
-    }
+    http_head_begin(side);
     http_head_emit(&side->out, &side->facts, &lines);
 }
 
@@ -118,10 +115,7 @@ static void begin_long_line(struct http_side *side, struct span bytes, bool trai
 {
     const struct http_lines lines = {
         .bytes = bytes, .begins = !side->head_begun, .trailers = trailers};
-    if (lines.begins) {
-        http_message_begin(side);
-        side->head_begun = true;
-    }
+    http_head_begin(side);
     const struct region rest = http_head_emit_long(&side->out, &side->facts, &lines);
     http_body_begin_raw(&side->body, &rest);
     side->body.pieces.begun = true;
@@ -163,6 +157,7 @@ static void enter_tunnel(struct http *http)
     }
     if (client->state == http_on_first_line || client->state == http_on_search) {
         http_stray_end(client, TX_CUT);
+        http_message_leave(client, true);
         struct span kept = http_on_tunnel(client, sbuf_span(&client->block.kept));
         while (kept.len > 0) {
             kept = client->state(client, kept);

@@ -312,6 +312,7 @@ bool detect_region(struct detector *d, struct tx *tx, const struct region *regio
         return !h->quiet;
     }
     h->hits.n = 0;
+    h->quiet = false; /* an earlier head of the transaction may have been */
     detect_body(d, tx, region);
     return true;
 }

@@ -47,6 +47,23 @@ static void a_rule_of_several_buffers_waits_for_all(void)
     bench_stop(&b);
 }
 
+static void a_line_that_does_not_end_is_a_buffer_behind_a_quiet_head(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; http.user_agent; content:\"evil\"; sid:1;)\n");
+    request(&b, "GET / HTTP/1.1\r\nHost: a\r\n");
+    const struct region line = {.kind = REGION_BODY,
+                                .field = FIELD_HTTP_USER_AGENT,
+                                .bytes = SPAN("so evil and so on"),
+                                .flags = REGION_FIRST};
+    detect_region(b.detector, &b.tx, &line);
+    const struct field start = {
+        .id = FIELD_HTTP_USER_AGENT, .value = line.bytes, .flags = FIELD_TRUNCATED};
+    detect_field(b.detector, &b.tx, &start);
+    EXPECT(&b, "endless line", {1, "http.user_agent", NULL});
+    bench_stop(&b);
+}
+
 static void a_rule_is_told_once_in_a_transaction(void)
 {
     struct bench b;
@@ -503,6 +520,8 @@ static void what_is_too_costly_has_a_number_of_its_own(void)
 static CU_TestInfo rules[] = {
     {"a rule looks at its buffer only", a_rule_looks_at_its_buffer_only},
     {"a rule of several buffers waits for all", a_rule_of_several_buffers_waits_for_all},
+    {"a line that does not end is a buffer behind a quiet head",
+     a_line_that_does_not_end_is_a_buffer_behind_a_quiet_head},
     {"a rule is told once in a transaction", a_rule_is_told_once_in_a_transaction},
     {"headers are seen with their names", headers_are_seen_with_their_names},
     {"a rule without a buffer sees all bytes", a_rule_without_a_buffer_sees_all_bytes},
