@@ -107,40 +107,10 @@ void smtp_end_tx(struct smtp *s)
     s->tx_open = false;
 }
 
-void smtp_opaque(struct smtp *s, struct span rest)
-{
-    s->emit->ops->opaque(s->emit->ctx, LOST_STARTTLS, rest);
-    s->opaque = true;
-    smtp_end_tx(s);
-}
-
 void smtp_agree_tls(struct smtp *s)
 {
-    if (line_is_open(&s->lines[TO_SERVER])) {
-        smtp_opaque(s, span_of(NULL, 0)); /* no other reading takes replies */
-        return;
-    }
     (void)pending_take_until(&s->pending, PENDING_STARTTLS);
     s->tls_agreed = true;
-}
-
-/* Behind the 220 to STARTTLS: a client that goes on with words has not begun. */
-static void settle_tls(struct smtp *s, struct span bytes)
-{
-    if (byte_is_alpha(span_at(bytes, 0))) {
-        s->tls_agreed = false;
-        s->starttls_asked = false;
-    } else {
-        smtp_opaque(s, bytes);
-    }
-}
-
-/* What was agreed cannot be seen to begin: nothing can be read any more. */
-static void presume_tls(struct smtp *s)
-{
-    if (s->tls_agreed && !s->opaque) {
-        smtp_opaque(s, span_of(NULL, 0));
-    }
 }
 
 /* A server may still say something in the clear, as that it ends. */
@@ -351,6 +321,38 @@ static void give_up_line(struct smtp *s, enum direction dir)
     }
 }
 
+/* Nothing can be read any more, from `rest` on of what is now being given. */
+static void go_opaque(struct smtp *s, struct span rest)
+{
+    give_up_line(s, TO_SERVER);
+    give_up_line(s, TO_CLIENT);
+    s->emit->ops->opaque(s->emit->ctx, LOST_STARTTLS, rest);
+    s->opaque = true;
+    smtp_end_tx(s);
+}
+
+/* Behind the 220 to STARTTLS: a client that goes on with words, or with the line that it is in, has
+ * not begun. */
+static void settle_tls(struct smtp *s, struct span bytes)
+{
+    uint8_t first = span_at(bytes, 0);
+    bool in_line = line_is_open(&s->lines[TO_SERVER]);
+    if (in_line ? first != TLS_HANDSHAKE : byte_is_alpha(first)) {
+        s->tls_agreed = false;
+        s->starttls_asked = false;
+    } else {
+        go_opaque(s, bytes);
+    }
+}
+
+/* What was agreed cannot be seen to begin: nothing can be read any more. */
+static void presume_tls(struct smtp *s)
+{
+    if (s->tls_agreed && !s->opaque) {
+        go_opaque(s, span_of(NULL, 0));
+    }
+}
+
 /* The calls of struct decoder. */
 
 static bool is_tls(const struct smtp *s, struct span rest)
@@ -366,7 +368,7 @@ static void take_to_server(struct smtp *s, struct span *rest)
     case SMTP_AUTH:
     case SMTP_SKIM:
         if (is_tls(s, *rest)) {
-            smtp_opaque(s, *rest);
+            go_opaque(s, *rest);
         } else {
             take_line(s, TO_SERVER, rest);
         }
@@ -392,7 +394,7 @@ static void data(void *state, const struct emit *emit, enum direction dir, struc
         } else if (dir == TO_SERVER) {
             take_to_server(s, &bytes);
         } else if (answers_in_tls(s, bytes)) {
-            smtp_opaque(s, bytes);
+            go_opaque(s, bytes);
         } else {
             take_line(s, TO_CLIENT, &bytes);
         }

@@ -78,8 +78,6 @@ void smtp_end_tx(struct smtp *s);
 void smtp_anomaly(struct smtp *s, enum direction dir, enum anomaly anomaly);
 /* A field of the line announced last, or a decoded copy of a part of it. */
 void smtp_field(struct smtp *s, const struct field *field);
-/* Nothing can be read any more, from `rest` on of what is now being given. */
-void smtp_opaque(struct smtp *s, struct span rest);
 /* The server said 220 to STARTTLS: what comes next tells whether TLS begins. */
 void smtp_agree_tls(struct smtp *s);
 
