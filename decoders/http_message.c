@@ -131,8 +131,8 @@ static void emit_partial_head(struct http_side *side)
 
 static bool is_in_message(const struct http_side *side)
 {
-    return side->exchange != NULL || side->head_begun || side->state == http_on_head || side->state == http_on_body ||
-           side->state == http_on_trailers;
+    return side->exchange != NULL || side->head_begun || side->state == http_on_head ||
+           side->state == http_on_body || side->state == http_on_trailers;
 }
 
 /* A gap in the head of a request: what the server made of it is not known, so no response is waited
