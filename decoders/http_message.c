@@ -13,6 +13,7 @@ static void begin_request(struct http_side *side)
     http_exchanges_drop_doubtful(&http->exchanges, http->emit);
     side->exchange =
         http_exchange_begin(&http->exchanges, http->emit, TO_SERVER, http->limits->open_tx);
+    side->out.tx = side->exchange != NULL ? side->exchange->tx : NULL;
 }
 
 /* In lines that are sure to be a request's, none of which was emitted. */
@@ -30,7 +31,7 @@ static void begin_unfinished_request(struct http *http)
     struct http_side *client = http->sides[TO_SERVER];
     if (client != NULL && http_exchanges_are_answered(&http->exchanges) &&
         is_before_emission(client)) {
-        http_message_begin(client);
+        begin_request(client);
     }
 }
 
@@ -62,7 +63,6 @@ void http_message_begin(struct http_side *side)
     } else {
         begin_response(side);
     }
-    side->out.tx = side->exchange != NULL ? side->exchange->tx : NULL;
 }
 
 static bool is_interim(const struct http_side *side)
