@@ -216,6 +216,7 @@ int run_start_workers(struct sensor *s)
         .tallies = s->metrics != NULL,
         .redact = &s->redact,
         .decoys = s->decoys,
+        .live = feeds_are_live(&s->feeds),
         .inlined = feeds_are_inline(&s->feeds),
         .tighten = (s->walls & SANDBOX_SECCOMP) != 0,
     };

@@ -168,6 +168,7 @@ static bool make_flows(struct worker *w, const struct worker_shared *shared)
         .hole_us = c->stream_hole_timeout,
         .skew_us = c->stream_skew,
         .appid_packets = (unsigned)c->ndpi_packets,
+        .appid_at_once = shared->live,
     };
     limits.guard = guard_of(shared);
     if (limits.guard.on) {

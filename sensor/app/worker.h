@@ -19,6 +19,7 @@ struct worker_shared {
     const struct client_policy *clients;
     struct checksum_policy *checksums;
     struct writer *writer;
+    bool live;                       /* packets do not wait to be read */
     bool inlined;                    /* packets wait for their verdict */
     const char *host;                /* sensor name in events */
     unsigned types;                  /* bit set of enum event_type that are written */

@@ -7,8 +7,9 @@
  * shared between threads. Its names are joined and lower-cased once and kept, so that a conn can
  * point at them; beyond a cap of joined names ("TLS.Google") the first part stands alone.
  *
- * The module (5 MB) is made at the start and is not part of the table's memory limit; the state of
- * flows is. When half of the memory is in use a flow stays without a name. */
+ * The module (5 MB, 15 ms) is made with the first flow to ask about, for many a capture has none,
+ * or at the start, where packets do not wait. It is not part of the table's memory limit; the state
+ * of flows is. When half of the memory is in use a flow stays without a name. */
 #include "sensor/flow/appid.h"
 
 #include "sensor/base/arena.h"
@@ -36,6 +37,8 @@ struct pair {
 };
 
 struct appid {
+    bool tried; /* to make what follows */
+    bool ready;
     struct ndpi_detection_module_struct *module;
     struct arena *texts;
     const char **lower; /* names of all protocols, in lower case */
@@ -76,24 +79,38 @@ static bool load_names(struct appid *a)
     return !arena_overflowed(a->texts);
 }
 
-struct appid *appid_new(void)
+static bool make_module(struct appid *a)
+{
+    NDPI_PROTOCOL_BITMASK all;
+    a->module = ndpi_init_detection_module(ndpi_dont_load_tor_hosts | ndpi_dont_init_libgcrypt);
+    if (a->module == NULL) {
+        return false;
+    }
+    NDPI_BITMASK_SET_ALL(all);
+    ndpi_set_protocol_detection_bitmask2(a->module, &all);
+    ndpi_finalize_initialization(a->module);
+    return load_names(a);
+}
+
+/* Makes the module, if it was not; once there was no memory for it there is none. */
+static bool be_ready(struct appid *a)
+{
+    if (!a->tried) {
+        a->tried = true;
+        a->ready = make_module(a);
+    }
+    return a->ready;
+}
+
+struct appid *appid_new(bool at_once)
 {
     struct appid *a = mem_alloc(sizeof(*a));
     if (a == NULL) {
         return NULL;
     }
-    a->module = ndpi_init_detection_module(ndpi_dont_load_tor_hosts | ndpi_dont_init_libgcrypt);
-    if (a->module == NULL) {
-        appid_free(&a);
-        return NULL;
-    }
-    NDPI_PROTOCOL_BITMASK all;
-    NDPI_BITMASK_SET_ALL(all);
-    ndpi_set_protocol_detection_bitmask2(a->module, &all);
-    ndpi_finalize_initialization(a->module);
     a->packet = sbuf_with_cap(PACKET_MAX);
     a->flow_size = ndpi_detection_get_sizeof_ndpi_flow_struct();
-    if (!load_names(a)) {
+    if (at_once && !be_ready(a)) {
         appid_free(&a);
     }
     return a;
@@ -179,7 +196,7 @@ static bool make_state(struct flow_table *t, struct flow *f)
     if (f->appid != NULL) {
         return true;
     }
-    if (!flow_reserve_spare(t, size)) {
+    if (!be_ready(t->appid) || !flow_reserve_spare(t, size)) {
         return false;
     }
     f->appid = mem_alloc(t->appid->flow_size);

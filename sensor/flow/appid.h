@@ -5,8 +5,9 @@
 /* nDPI: names the flows that no decoder claims. */
 struct appid;
 
-/* NULL when there is no memory. Its names live as long as it does. */
-MUST_USE struct appid *appid_new(void);
+/* `at_once`: be ready now, and not first with a flow to ask about, which then takes 15 ms. NULL
+ * when there is no memory. Its names live as long as it does. */
+MUST_USE struct appid *appid_new(bool at_once);
 /* Nulls *a; accepts NULL. */
 void appid_free(struct appid **a);
 

@@ -255,7 +255,7 @@ struct flow_table *flow_table_new(const struct flow_limits *limits, struct strea
     t->random = key->k0 ^ key->k1;
     list_init(&t->embryonic);
     list_init(&t->closed);
-    t->appid = limits->appid_packets > 0 ? appid_new() : NULL;
+    t->appid = limits->appid_packets > 0 ? appid_new(limits->appid_at_once) : NULL;
     if (limits->guard.on) {
         t->blocked = mem_alloc_array(GUARD_REMEMBERS, sizeof(*t->blocked));
     }

@@ -27,6 +27,7 @@ struct flow_limits {
     uint64_t skew_us;       /* how long bytes may come after the ACK of them; 0: they do not */
     struct guard guard;     /* inline */
     unsigned appid_packets; /* most packets nDPI is asked with; 0: it is not made at all */
+    bool appid_at_once;     /* it is made with the table, not with the first flow to ask about */
 };
 
 /* All flows of one worker, and the TCP streams in them. */
