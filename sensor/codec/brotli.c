@@ -2,8 +2,9 @@
  *
  * The decoder hands out what it has when it runs out of input, but on an error it drops what it had
  * decoded since. So it is fed in small pieces, and the first INFLATER_KEEP bytes of input are kept:
- * when the stream breaks within them, they are read once more, byte by byte, and what was dropped
- * is given. Beyond them up to a piece's output may be lost in front of the damage.
+ * when the stream breaks within them, they are read once more, the piece that broke byte by byte,
+ * and what was dropped is given. Beyond them up to a piece's output may be lost in front of the
+ * damage.
  *
  * Limits: windows up to 16 MiB, as the format has them; no "large window" streams. */
 #include "sensor/base/mem.h"
@@ -24,6 +25,7 @@ struct brotli {
     uint64_t n_in;    /* input so far */
     uint64_t given;   /* output so far */
     size_t replayed;  /* bytes of the kept input that were read again */
+    size_t careful;   /* from here on they are read byte by byte */
     uint64_t to_skip; /* output of the replay that was given before */
 };
 
@@ -101,6 +103,7 @@ static void read_on(struct brotli *b, struct span *in)
     b->n_in += used;
     *in = span_from(*in, used);
     if (failed) {
+        b->careful = b->base.kept.len - used;
         start_replay(b);
     } else if (verdict == BROTLI_DECODER_RESULT_SUCCESS) {
         b->state = ENDED;
@@ -108,17 +111,23 @@ static void read_on(struct brotli *b, struct span *in)
     }
 }
 
-/* Reads one more byte of what is kept, when the decoder needs one. */
+/* What comes next of what is kept. Before a single byte the decoder is made to give all it has. */
+static struct span next_kept(const struct brotli *b)
+{
+    size_t len = b->replayed < b->careful ? b->careful - b->replayed : b->hungry;
+    return span_sub(sbuf_span(&b->base.kept), b->replayed, len);
+}
+
 static void replay(struct brotli *b)
 {
-    bool was_hungry = b->hungry;
-    struct span byte = span_sub(sbuf_span(&b->base.kept), b->replayed, was_hungry ? 1 : 0);
-    b->replayed += byte.len;
-    if (was_hungry && byte.len == 0) {
+    struct span in = next_kept(b);
+    size_t len = in.len;
+    if (b->hungry && len == 0) {
         b->state = BROKEN;
         return;
     }
-    BrotliDecoderResult verdict = run(b, &byte);
+    BrotliDecoderResult verdict = run(b, &in);
+    b->replayed += len - in.len;
     if (verdict == BROTLI_DECODER_RESULT_ERROR) {
         b->state = BROKEN;
     } else if (verdict == BROTLI_DECODER_RESULT_SUCCESS) {

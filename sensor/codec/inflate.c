@@ -5,8 +5,8 @@
  * too many before it sees the damage, and at the end of a truncated one it may hold back a byte,
  * both depending on how the input was cut. Fed byte by byte it gives what zlib gives. So the input
  * is kept since a point that can be gone back to, and when a stream turns out to be damaged or
- * truncated, what came since is read once more, byte by byte, and only what was not given yet is
- * given. Points are INFLATER_KEEP bytes of input apart.
+ * truncated, what came since is read once more, from shortly before the damage on byte by byte, and
+ * only what was not given yet is given. Points are INFLATER_KEEP bytes of input apart.
  *
  * Limits: none on the output; callers stop when they have enough. gzip members and their headers
  * are not told apart; a name or comment in a header is not given. */
@@ -15,6 +15,10 @@
 #include "sensor/codec/inflater_ops.h"
 
 #include <isa-l/igzip_lib.h>
+
+/* Bytes are slow, so damage is first looked for in steps. igzip reads up to 8 bytes ahead of what
+ * it gave. */
+enum { STEP = 256, MARGIN = 64 };
 
 enum state {
     IN_HEADER,
@@ -38,6 +42,7 @@ struct inflate {
     bool no_point;               /* no memory to go back */
     uint64_t given;              /* output since then */
     size_t replayed;             /* how far what is kept was read again */
+    size_t careful;              /* from here on it is read byte by byte */
     uint64_t to_skip;            /* output of the replay that was given before */
     uint8_t window[INFLATER_WINDOW];
 };
@@ -104,16 +109,47 @@ static void set_point(struct inflate *z)
     z->given = 0;
 }
 
-static void start_replay(struct inflate *z)
+static void go_back(struct inflate *z)
 {
-    z->state = z->no_point || z->base.kept.cut ? BROKEN : REPLAYING;
-    z->replayed = z->start;
-    z->to_skip = z->given;
     if (z->point != NULL) {
         z->isal = *z->point;
     } else {
         reset_isal(z);
     }
+}
+
+/* Neither input nor room for output is what it lacks. */
+static bool is_over(const struct inflate *z, int verdict, size_t used, size_t got)
+{
+    bool stuck = used == 0 && got == 0;
+    return verdict != ISAL_DECOMP_OK || z->isal.block_state == ISAL_BLOCK_FINISH || stuck;
+}
+
+/* Where in what is kept igzip complains, to within a step; up to `sound` it did not. */
+static size_t find_damage(struct inflate *z, size_t sound)
+{
+    struct span kept = sbuf_span(&z->base.kept);
+    size_t at = z->start;
+    bool over = false;
+    go_back(z);
+    while (!over) {
+        size_t step = at < sound ? sound - at : STEP;
+        size_t used;
+        size_t got;
+        int verdict = run(z, span_sub(kept, at, step), 0, &used, &got);
+        over = is_over(z, verdict, used, got);
+        at += over ? 0 : used;
+    }
+    return at;
+}
+
+static void start_replay(struct inflate *z, size_t damage)
+{
+    z->state = z->no_point || z->base.kept.cut ? BROKEN : REPLAYING;
+    z->replayed = z->start;
+    z->careful = damage > MARGIN ? damage - MARGIN : 0;
+    z->to_skip = z->given;
+    go_back(z);
 }
 
 /* Drops from the front of the window what was given before; returns what is left of it. */
@@ -132,10 +168,10 @@ static enum inflater_result replay(struct inflate *z, struct span *ret_out)
     while (z->state == REPLAYING && filled < INFLATER_WINDOW) {
         size_t used;
         size_t got;
-        int verdict = run(z, span_sub(kept, z->replayed, 1), filled, &used, &got);
+        size_t step = z->replayed < z->careful ? z->careful - z->replayed : 1;
+        int verdict = run(z, span_sub(kept, z->replayed, step), filled, &used, &got);
         z->replayed += used;
-        bool stuck = used == 0 && got == 0;
-        if (verdict != ISAL_DECOMP_OK || z->isal.block_state == ISAL_BLOCK_FINISH || stuck) {
+        if (is_over(z, verdict, used, got)) {
             z->state = BROKEN;
         }
         if (z->to_skip > 0) {
@@ -252,9 +288,10 @@ static enum inflater_result read_on(struct inflate *z, struct span *in, struct s
     int verdict = run(z, part, 0, &used, &got);
     bool stuck = used == 0 && got == 0 && part.len > 0;
     if (verdict != ISAL_DECOMP_OK || stuck) {
+        size_t sound = z->base.kept.len;
         sbuf_add(&z->base.kept, part);
         *in = span_from(*in, part.len);
-        start_replay(z);
+        start_replay(z, find_damage(z, sound));
         return INFLATER_FULL;
     }
     sbuf_add(&z->base.kept, span_head(part, used));
@@ -327,7 +364,7 @@ static enum inflater_result finish(struct inflater *i, struct span *ret_out)
     case ENDED:
         return INFLATER_END;
     case RUNNING:
-        start_replay(z);
+        start_replay(z, z->base.kept.len);
         break;
     case IN_HEADER:
         z->state = BROKEN;
@@ -370,6 +407,7 @@ struct inflater *inflate_new(enum inflater_kind kind)
     z->given = 0;
     z->no_point = false;
     z->replayed = 0;
+    z->careful = 0;
     z->to_skip = 0;
     if (kind == INFLATER_RAW) {
         start_stream(z, ISAL_DEFLATE, 0);
