@@ -139,7 +139,9 @@ static const struct row rows[] = {
     {PEEL_GATE_UTF16, SPAN_LITERAL("[\\xc0\\xc1\\xe0\\xf0]\\x00[\\x80-\\xbf]\\x00")},
     {PEEL_GATE_UTF16, SPAN_LITERAL("=\\x00[27?]\\x00")},
     {PEEL_GATE_UTF16, SPAN_LITERAL("\\+\\x00A\\x00")},
-    {PEEL_GATE_UTF16, SPAN_LITERAL("(?:[A-Za-z0-9+/]\\x00){12}")},
+    /* apart by what they begin with: as one, each NUL would have to be looked at */
+    {PEEL_GATE_UTF16, SPAN_LITERAL("[A-Za-z]\\x00(?:[A-Za-z0-9+/]\\x00){11}")},
+    {PEEL_GATE_UTF16, SPAN_LITERAL("[0-9+/]\\x00(?:[A-Za-z0-9+/]\\x00){11}")},
     {PEEL_GATE_ANYTHING, SPAN_LITERAL("H4sI[A-Za-z0-9+/_-]{8}")},
 #define GATE_BASE64(regex) {PEEL_GATE_BASE64, SPAN_LITERAL(regex)},
 #include "signatures/peel_gate_base64.def"
