@@ -7,7 +7,15 @@
 #include "sensor/base/wire.h"
 #include "sensor/packet/checksum.h"
 
-enum { ETHER_HEADER = 14, TAG = 4, MAX_TAGS = 2, V4_HEADER = 20, V6_HEADER = 40 };
+enum {
+    ETHER_HEADER = 14,
+    TAG = 4,
+    MAX_TAGS = 8,
+    PPPOE_HEADER = 6,
+    PPP_HEADER = 2,
+    V4_HEADER = 20,
+    V6_HEADER = 40,
+};
 
 enum guess guess_ip(struct span s, size_t left)
 {
@@ -28,17 +36,43 @@ enum guess guess_ip(struct span s, size_t left)
     return GUESS_NO;
 }
 
+/* Session data of PPPoE (RFC 2516), whose own length says where they end. */
+static enum guess guess_pppoe(struct span s, size_t left)
+{
+    size_t len = wire_be16(s, 4);
+    if (s.len < PPPOE_HEADER + PPP_HEADER || wire_be16(s, 0) != 0x1100 || len < PPP_HEADER ||
+        len > left - PPPOE_HEADER) {
+        return GUESS_NO;
+    }
+    uint16_t protocol = wire_be16(s, PPPOE_HEADER);
+    bool ip = protocol == 0x0021 || protocol == 0x0057;
+    return ip ? guess_ip(wire_from(s, PPPOE_HEADER + PPP_HEADER), len - PPP_HEADER)
+              : GUESS_POSSIBLE;
+}
+
+static bool is_tag(uint16_t type)
+{
+    return type == 0x8100 || type == 0x88a8 || type == 0x9100 || type == 0x9200 || type == 0x9300;
+}
+
 enum guess guess_ether(struct span s, size_t left)
 {
     size_t off = ETHER_HEADER;
     uint16_t type = wire_be16(s, off - 2);
-    while ((type == 0x8100 || type == 0x88a8) && off < ETHER_HEADER + MAX_TAGS * TAG) {
+    while (is_tag(type) && off < ETHER_HEADER + MAX_TAGS * TAG) {
         off += TAG;
         type = wire_be16(s, off - 2);
     }
     if (s.len < off) {
         return GUESS_NO;
     }
-    bool ip = type == 0x0800 || type == 0x86dd;
-    return ip ? guess_ip(wire_from(s, off), left - off) : GUESS_POSSIBLE;
+    switch (type) {
+    case 0x0800:
+    case 0x86dd:
+        return guess_ip(wire_from(s, off), left - off);
+    case 0x8864:
+        return guess_pppoe(wire_from(s, off), left - off);
+    default:
+        return GUESS_POSSIBLE;
+    }
 }

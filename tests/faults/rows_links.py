@@ -121,6 +121,13 @@ LINKS = [
      lambda packet, up: wraps.ether(wraps.labels([100]) + wraps.ether(packet), 0x8847)),
     ("pseudo-wire with a control word", 1,
      lambda packet, up: wraps.ether(wraps.labels([100]) + bytes(4) + wraps.ether(packet), 0x8847)),
+    ("pseudo-wire, PPPoE", 1, lambda packet, up: wraps.ether(
+        wraps.labels([100]) + wraps.ether(wraps.pppoe(packet), 0x8864), 0x8847)),
+    ("pseudo-wire with a control word, PPPoE", 1, lambda packet, up: wraps.ether(
+        wraps.labels([100]) + bytes(4) + wraps.ether(wraps.pppoe(packet), 0x8864), 0x8847)),
+    ("pseudo-wire, tags, padded PPPoE", 1, lambda packet, up: wraps.ether(
+        wraps.labels([100]) + (wraps.MACS + wraps.pack(">HHHHHH", 0x9100, 7, 0x8100, 8, 0x8100, 9)
+                               + b"\x88\x64" + wraps.pppoe(packet)).ljust(80, b"\0"), 0x8847)),
     ("PPPoE", 1, lambda packet, up: wraps.ether(wraps.pppoe(packet), 0x8864)),
     ("PPP", 9, lambda packet, up: b"\xff\x03" + wraps.ppp(packet)),
     ("PPP without its address", 9, plain(wraps.ppp)),
