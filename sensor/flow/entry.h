@@ -22,6 +22,7 @@ enum side_flag {
     SIDE_FIN = 1 << 4,     /* `fin` is known */
     SIDE_ENDED = 1 << 5,   /* end() was told */
     SIDE_STRAY = 1 << 8,   /* data far from the stream were seen, that end at `reuse` */
+    SIDE_AWAITED = 1 << 9, /* none of it was seen; `acked` is what the other one acknowledged */
     SIDE_WATCHED = 1 << 7, /* it sent bytes twice and not alike, or such as cannot be compared */
     SIDE_REUSE = 1 << 6,   /* a SYN with another number was seen: `reuse` */
 };

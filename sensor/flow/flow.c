@@ -702,7 +702,7 @@ void flow_table_packet(struct flow_table *t, const struct packet *p, const struc
         if (f != NULL) {
             (void)is_decoy(f, h, r->dir); /* the first of a flow cannot be one, but it counts */
         }
-        if (f != NULL && (reuse == TCP_ANSWERED || reuse == TCP_BESIDE)) {
+        if (f != NULL && reuse == TCP_ANSWERED) {
             tcp_answered(f, h, r->dir);
         }
     }

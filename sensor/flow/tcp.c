@@ -42,7 +42,8 @@ static void start_at(struct side *s, uint32_t seq)
 {
     s->next = origin + seq;
     s->edge = 0;
-    s->flags = (uint16_t)((s->flags & ~SIDE_ACKED) | SIDE_KNOWN);
+    s->acked = side_has(s, SIDE_AWAITED) ? 0 : s->acked;
+    s->flags = (uint16_t)((s->flags & ~(SIDE_ACKED | SIDE_AWAITED)) | SIDE_KNOWN);
 }
 
 /* Whether a sequence number is that of the SYN that opened this side. */
@@ -112,14 +113,22 @@ static bool acks_stray(const struct side *s, uint32_t ack)
     return side_has(s, SIDE_STRAY) && (before == 0 || near_latest);
 }
 
+/* Whether an ACK is of what is farther from where this side is, or was last taken to be by the
+ * other one, than what is under way; false where nobody knows. */
+static bool acks_far(const struct side *s, uint32_t ack)
+{
+    uint64_t here = side_has(s, SIDE_KNOWN) ? s->next : s->acked;
+    uint32_t ahead = ack - (uint32_t)here + (uint32_t)far_behind;
+    return (s->flags & (SIDE_KNOWN | SIDE_AWAITED)) != 0 && ahead > 2 * (uint32_t)far_behind;
+}
+
 bool tcp_is_foreign(const struct flow *f, const struct headers *h, enum direction dir)
 {
     unsigned n = flow_turned(f, dir);
     const struct side *s = &f->sides[n];
     const struct side *peer = &f->sides[1 - n];
     return (h->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_ACK && side_has(s, SIDE_KNOWN) &&
-           side_has(peer, SIDE_KNOWN) && is_distant(s, position(s, h->tcp_seq)) &&
-           is_distant(peer, position(peer, h->tcp_ack));
+           is_distant(s, position(s, h->tcp_seq)) && acks_far(peer, h->tcp_ack);
 }
 
 enum tcp_reuse tcp_reuse(struct flow *f, const struct headers *h, enum direction dir)
@@ -244,8 +253,8 @@ static void stray(struct half *x, const struct piece *p, bool outside)
 static bool is_foreign(const struct half *x, const struct headers *h, const struct piece *p)
 {
     const struct half peer = half_peer(x);
-    return (h->tcp_flags & TCP_ACK) != 0 && side_has(peer.s, SIDE_KNOWN) &&
-           is_distant(x->s, p->pos) && is_distant(peer.s, position(peer.s, h->tcp_ack));
+    return (h->tcp_flags & TCP_ACK) != 0 && is_distant(x->s, p->pos) &&
+           acks_far(peer.s, h->tcp_ack);
 }
 
 /* What can be inspected no more is not put together either. */
@@ -372,7 +381,12 @@ static uint64_t acknowledge(struct half *x, const struct headers *h)
 {
     struct half peer = half_peer(x);
     struct side *s = peer.s;
-    if ((h->tcp_flags & TCP_ACK) == 0 || !side_has(s, SIDE_KNOWN)) {
+    if ((h->tcp_flags & TCP_ACK) == 0) {
+        return 0;
+    }
+    if (!side_has(s, SIDE_KNOWN)) {
+        s->acked = h->tcp_ack;
+        s->flags |= SIDE_AWAITED;
         return 0;
     }
     uint64_t pos = position(s, h->tcp_ack);

@@ -157,9 +157,48 @@ def side_by_side(isn, handshake):
     return test
 
 
+def handfuls(first, second, n):
+    """n of the one, n of the other, and so on, a millisecond apart."""
+    made = []
+    while first or second:
+        made += first[:n] + second[:n]
+        first, second = first[n:], second[n:]
+    return [part.with_(time_us=flows.START_US + i * 1000) for i, part in enumerate(made)]
+
+
+SEEN = {
+    "all": lambda part: True,
+    "clients": lambda part: part.target == flows.SERVER[1],
+    "payload": lambda part: part.payload,
+}
+
+
+def taken_up_together(isn, seen, begun, n):
+    """Two conversations on the same addresses and ports, neither of whose start was seen: the
+    second one comes when no more than `begun` segments of the first have been seen."""
+    def test(lab):
+        talks = [Talk(isn=numbers).open().client(attack(name, "/" + name)).server(response())
+                 .client(attack(name + "-2", "/" + name + "-2")).server(response()).close()
+                 for name, numbers in (("one", (1000, 900000)), ("two", isn))]
+        first, second = [[part for part in talk.parts
+                          if not part.flags & frames.SYN and SEEN[seen](part)] for talk in talks]
+        events = play(lab, first[:begun] + handfuls(first[begun:], second, n))
+        sent = [part.payload.split()[1].decode() for part in first + second
+                if part.payload.startswith(b"GET")]
+        demand(sorted(urls(events)) == sorted(sent), f"requests {urls(events)}, sent {sent}")
+        demand(sorted(callbacks(events)) == sorted(sent), f"look-ups {callbacks(events)}")
+    return test
+
+
 TESTS = [
     ("reuse: two conversations at once", side_by_side((2 ** 31, 2 ** 30), True)),
     ("reuse: two conversations at once, taken up", side_by_side((2 ** 31, 2 ** 30), False)),
+] + [
+    (f"reuse: two taken up together, {seen}, {begun} before, {n} in turn, from {isn[0]}",
+     taken_up_together(isn, seen, begun, n))
+    for isn in ((2 ** 31, 2 ** 30), (2 ** 30, 17 * 2 ** 24)) for seen in SEEN
+    for begun in range(4) for n in (1, 2)
+] + [
     ("overlap: decoy, real", versions("decoy", "real")),
     ("overlap: real, decoy", versions("real", "decoy")),
     ("overlap: decoy, real, decoy", versions("decoy", "real", "decoy")),
