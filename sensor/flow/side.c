@@ -10,7 +10,7 @@ struct side_extra *side_extend(struct flow_table *t, struct side *s)
 {
     if (s->extra == NULL) {
         s->extra = mem_alloc(sizeof(*s->extra));
-        t->memory += s->extra != NULL ? sizeof(*s->extra) : 0;
+        t->memory += s->extra != NULL ? sizeof(*s->extra) + MEM_OVERHEAD : 0;
     }
     return s->extra;
 }
@@ -19,7 +19,7 @@ void side_tidy(struct flow_table *t, struct side *s)
 {
     const struct side_extra *e = s->extra;
     if (e != NULL && e->hold == NULL && e->lead == NULL && e->doubt == NULL) {
-        flow_unreserve(t, sizeof(*e));
+        flow_unreserve(t, sizeof(*e) + MEM_OVERHEAD);
         mem_free(s->extra);
         s->extra = NULL;
     }
