@@ -505,6 +505,14 @@ static void note_tls(struct conn *c, const struct packet *p)
     }
 }
 
+/* The first packet after a long silence: the clock does not believe it before the next one comes,
+ * and by then its flow must not look as if it had been silent itself. */
+static bool ahead_of_clock(const struct flow_table *t, uint64_t time_us)
+{
+    static const uint64_t never_us = 1ULL << 62; /* what a damaged record may claim */
+    return time_us > t->clock_us && time_us < never_us;
+}
+
 static void account(struct flow_table *t, struct flow *f, const struct packet *p,
                     const struct headers *h, enum direction dir)
 {
@@ -521,7 +529,7 @@ static void account(struct flow_table *t, struct flow *f, const struct packet *p
     c->packets[dir]++;
     c->bytes[dir] += h->ip.len + h->missing;
     c->tcp_flags[dir] |= h->tcp_flags;
-    f->touched_us = t->clock_us;
+    f->touched_us = ahead_of_clock(t, p->time_us) ? p->time_us : t->clock_us;
     if (h->proto != IP_PROTO_TCP) {
         return;
     }

@@ -190,7 +190,30 @@ def taken_up_together(isn, seen, begun, n):
     return test
 
 
+def after_silence(silence_s, handshake):
+    """A conversation that begins when nothing has been captured for long is one flow, although no
+    clock believes its first segment alone."""
+    def test(lab):
+        late_us = flows.START_US + silence_s * 10 ** 6
+        talk = Talk((flows.CLIENT[0], 40001), start_us=late_us).open()
+        talk.client(attack("late", "/late")).server(response()).close()
+        late = [part for part in talk.parts if handshake or not part.flags & frames.SYN]
+        late = late if handshake else late[1:]  # the request itself comes first
+        events = play(lab, flows.exchange(url="/early").parts + late)
+        expect_told(events, ["/early", "/late"], ["late"], [])
+        told = [event for event in of_type(events, "flow") if event["src_port"] == 40001]
+        demand(len(told) == 1, f"{len(told)} flows")
+        packets_told = [told[0]["flow"][key] for key in ("pkts_toserver", "pkts_toclient")]
+        demand(sum(packets_told) == len(late), f"{packets_told} of {len(late)} packets")
+        http = of_type(events, "http")[-1]["http"]
+        demand(http.get("status") == 200, f"told without the answer: {http}")
+    return test
+
+
 TESTS = [
+    ("time: silence for a minute", after_silence(60, True)),
+    ("time: silence for a day", after_silence(86400, True)),
+    ("time: silence for a day, taken up", after_silence(86400, False)),
     ("reuse: two conversations at once", side_by_side((2 ** 31, 2 ** 30), True)),
     ("reuse: two conversations at once, taken up", side_by_side((2 ** 31, 2 ** 30), False)),
 ] + [
