@@ -127,3 +127,10 @@ struct span http_on_stray_line(struct http_side *side, struct span in)
     side->state = lf == SPAN_NONE ? http_on_stray_line : http_on_search;
     return span_from(in, len);
 }
+
+void http_search_anew(struct http_side *side)
+{
+    if (side != NULL && side->state == http_on_stray_line) {
+        side->state = http_on_search;
+    }
+}

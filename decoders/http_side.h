@@ -83,6 +83,9 @@ void http_stray_begin(struct http_side *side);
 void http_stray(struct http_side *side, struct span bytes);
 /* The lines that were kept are such bytes. */
 void http_stray_kept(struct http_side *side);
+/* The other side has said a head: what this one says next may begin a message, though it stand in
+ * the midst of a line. NULL: this one has said nothing. */
+void http_search_anew(struct http_side *side);
 /* `flags` of tx_end(). */
 void http_stray_end(struct http_side *side, unsigned flags);
 

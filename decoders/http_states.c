@@ -211,6 +211,9 @@ void http_head_end(struct http_side *side, struct span rest)
         side->exchange->asks_websocket = side->facts.upgrades_to_websocket;
     }
     report_framing(side);
+    if (side->out.dir == TO_SERVER || side->facts.status >= 200) {
+        http_search_anew(side->http->sides[direction_other(side->out.dir)]);
+    }
     enum http_tunnel tunnel = tunnel_of(side);
     if (tunnel == HTTP_TUNNEL_WEBSOCKET) {
         side->http->upgraded = side->exchange;
