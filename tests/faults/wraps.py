@@ -51,6 +51,11 @@ def ppp(packet):
     return pack(">H", 0x21 if packet[0] >> 4 == 4 else 0x57) + packet
 
 
+def cisco(packet):
+    """HDLC as Cisco's routers speak it."""
+    return pack(">HH", 0x0F00, type_of(packet)) + packet
+
+
 def pppoe(packet):
     return pack(">BBHH", 0x11, 0, 1, len(packet) + 2) + ppp(packet)
 
