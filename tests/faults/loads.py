@@ -14,6 +14,7 @@ STEP_US = 10
 BIG_SEGMENT = 60000
 SERVER = flows.address("192.0.2.80")
 WEB, MAIL = 80, 25
+HALF_OPEN, UNFINISHED = 20000000, 30000000  # clients of loads that come together
 BOMB_BYTES = 100 * 1000 * 1000
 HEADER_BYTES = 1000 * 1000 * 1000
 
@@ -34,6 +35,16 @@ class Wire:
             ">14sBBHHHBBH4s4sHHIIBBHHH", flows.ETHER, 0x45, 0, length, 0, 0x4000, 64, 6, 0,
             here, there, port, to_port, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags,
             flows.WINDOW, 0, 0) + payload
+
+
+    def datagram(self, source, number, at, payload):
+        """A record of a fragment of a UDP datagram, that does not end with it."""
+        self.time_us += STEP_US
+        sec, usec = divmod(self.time_us, 1000000)
+        length = 20 + len(payload)
+        return struct.pack("<IIII", sec, usec, length + 14, length + 14) + struct.pack(
+            ">14sBBHHHBBH4s4s", flows.ETHER, 0x45, 0, length, number & 0xFFFF, 0x2000 | at // 8, 64,
+            17, 0, source, SERVER) + payload
 
 
 def client(number, port=WEB):
@@ -74,7 +85,7 @@ class Stream:
 def half_open(wire, scale):
     """10^6 connections that are asked for and never answered."""
     for number in range(int(1000000 * scale)):
-        yield wire.segment(client(number), number * 77, 0, frames.SYN)
+        yield wire.segment(client(HALF_OPEN + number), number * 77, 0, frames.SYN)
 
 
 def holes(wire, scale):
@@ -91,7 +102,7 @@ def unfinished_heads(wire, scale):
     """10^5 requests whose heads never end."""
     head = b"GET /slow HTTP/1.1\r\nHost: shop.example\r\nX-Slow: " + b"a" * 400
     for number in range(int(100000 * scale)):
-        stream = Stream(wire, number)
+        stream = Stream(wire, UNFINISHED + number)
         yield stream.open() + stream.send(0, frames.ACK | frames.PSH, head)
 
 
@@ -241,12 +252,34 @@ def many_fields(wire, scale):
 def fragments(wire, scale):
     """10^5 datagrams of which only the first fragment comes."""
     for number in range(int(100000 * scale)):
-        wire.time_us += STEP_US
-        sec, usec = divmod(wire.time_us, 1000000)
-        data = flows.ETHER + struct.pack(
-            ">BBHHHBBH4s4s", 0x45, 0, 820, number & 0xFFFF, 0x2000, 64, 17, 0,
-            struct.pack(">I", 0x0A000000 + number // 60000), SERVER) + bytes(800)
-        yield struct.pack("<IIII", sec, usec, len(data), len(data)) + data
+        yield wire.datagram(struct.pack(">I", 0x0A000000 + number // 60000), number, 0, bytes(800))
+
+
+def overlapping(wire, scale):
+    """3,000 datagrams of 64 KiB, one number after the other: every fragment comes twice, the
+    second time shifted by half, and one in the middle never comes."""
+    size = 1480
+    for number in range(int(3000 * scale)):
+        source = struct.pack(">I", 0x0B000000 + number)
+        for at in range(0, 65000 - size, size):
+            if at == 20 * size:
+                continue
+            for start in (at, at + size // 2 // 8 * 8):
+                yield wire.datagram(source, number, start, bytes([number & 255]) * size)
+
+
+def at_once(*together):
+    """Several loads in turn."""
+    def load(wire, scale):
+        left = [one(wire, scale) for one in together]
+        while left:
+            for one in list(left):
+                piece = next(one, None)
+                if piece is None:
+                    left.remove(one)
+                else:
+                    yield piece
+    return load
 
 
 # name -> (load, how many records it has at scale 1 (about), look-ups that must be found in it)
@@ -260,6 +293,9 @@ LOADS = {
     "mail of 10^4 nested parts": (deep_mail, 20000, ["/deep"]),
     "64 Ki segments of one byte, backwards": (backwards, 65536, ["/backwards"]),
     "10^5 first fragments": (fragments, 100000, []),
+    "3,000 datagrams of 64 KiB, overlapping": (overlapping, 250000, []),
+    "half-open, holes, fragments and heads at once": (
+        at_once(half_open, holes, fragments, overlapping, unfinished_heads), 1550000, []),
     "bodies that are kept": (open_bodies, 20000, []),
     "packed bodies that do not end": (open_gzip, 40000, []),
     "windows of 8 MiB": (open_zstd, 1000, []),
