@@ -37,6 +37,7 @@ def names_in(file, macro):
 ENCODINGS = names_in("encoding.def", "ENCODING")
 TRICKS = names_in("trick.def", "TRICK")
 FIELDS = names_in("field.def", "FIELD")
+LOST = names_in("lost.def", "LOST") - {"kernel_drop"}  # what no flow saw is no flow's
 
 
 def hollow(value, path=""):
@@ -145,6 +146,27 @@ def alert(event, seen):
         yield from words(event)
 
 
+def accounts(events):
+    """Flows tell of every packet that was decoded, and of every byte that was not inspected. (Of an
+    aggregate of 802.11 and of fragments that overlap more is told than was captured.)"""
+    flows = [event for event in events if event.get("event_type") == "flow"]
+    told = events[-1].get("metadata", {}).get("flowints", {})
+    homeless = events[-1]["stats"].get("flow", {}).get("memcap", 0)
+    if not flows or homeless:
+        return  # not asked for, or not all packets found memory for a flow
+    n = sum(event["flow"]["pkts_toserver"] + event["flow"]["pkts_toclient"] for event in flows)
+    decoys = told.get("flow_wrong_checksum", 0)
+    if n + decoys < told.get("packets_decoded", 0):
+        yield (f"flows tell of {n} packets, {decoys} were no flow's, "
+               f"{told.get('packets_decoded')} were decoded")
+    for reason in LOST:
+        name = f"bytes_not_inspected_{reason}"
+        n_lost = sum(event.get("metadata", {}).get("flowints", {}).get(name, 0) for event in flows)
+        if n_lost != told.get(f"lost_{reason}", 0):
+            yield (f"flows tell of {n_lost} bytes that were not inspected for {reason}, "
+                   f"stats of {told.get(f'lost_{reason}')}")
+
+
 def figures(events, n_packets):
     """The sum at the end tells of every packet of the capture."""
     if not events or events[-1].get("event_type") != "stats":
@@ -164,4 +186,5 @@ def broken(events, n_packets):
         if event.get("event_type") == "alert" and isinstance(event.get("alert"), dict):
             faults += alert(event, seen)
         found += [f"event {number} ({event.get('event_type')}): {fault}" for fault in faults]
-    return found + list(figures(events, n_packets))
+    found += figures(events, n_packets)
+    return found if found else list(accounts(events))

@@ -53,6 +53,21 @@ def alert(jndi=None, **more):
 
 STATS = {"timestamp": STAMP, "event_type": "stats", "stats": {"uptime": 1, "decoder": {"pkts": 2}}}
 GOOD = [alert(), http(), STATS]
+
+
+def stats(decoded, lost_gap, flow_stats=None):
+    """Stats that tell of so many packets, and of bytes lost to gaps."""
+    return {**STATS, "stats": {**STATS["stats"], **({"flow": flow_stats} if flow_stats else {})},
+            "metadata": {"flowints": {"packets_decoded": decoded, "lost_gap": lost_gap}}}
+
+
+def flow(n_packets):
+    """A flow of so many packets in which five bytes are missing."""
+    return {"timestamp": STAMP, "event_type": "flow",
+            "flow": {"pkts_toserver": n_packets, "pkts_toclient": 0},
+            "metadata": {"flowints": {"bytes_not_inspected_gap": 5}}}
+
+
 EXPECT = ['{"alerts": 1}',
           '{"event_type": "alert", "sid": 9000101, "jndi.field": "http.uri_param.q"}',
           '{"count": 1, "event_type": "http", "http.url": "/"}']
@@ -299,6 +314,11 @@ class Runner(unittest.TestCase):
         unnumbered["alert"]["context"]["jndi"]["field"] = "tcp.payload"
         self.passes([unnumbered, http(), STATS], expect=['{"alerts": 1}'])
         self.fails("the last event is no stats", [alert(), STATS, http()])
+        self.passes([*GOOD[:2], flow(2), stats(2, 5)])
+        self.passes([*GOOD[:2], flow(1), stats(2, 5, {"memcap": 1})])
+        self.fails("flows tell of 1 packets", [*GOOD[:2], flow(1), stats(2, 5)])
+        self.fails("flows tell of 5 bytes that were not inspected for gap",
+                   [*GOOD[:2], flow(2), stats(2, 6)])
         self.fails("pkts is 2, the capture has 1 packets", GOOD, capture=PCAP[:-17])
 
     def test_an_event_against_the_schema_fails(self):
