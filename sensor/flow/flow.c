@@ -506,11 +506,12 @@ static void note_tls(struct conn *c, const struct packet *p)
 }
 
 /* The first packet after a long silence: the clock does not believe it before the next one comes,
- * and by then its flow must not look as if it had been silent itself. */
+ * and by then its flow must not look as if it had been silent itself. Of longer silences it does:
+ * while there is a flow the wheel turns slot by slot, a week in some hundredths of a second. */
 static bool ahead_of_clock(const struct flow_table *t, uint64_t time_us)
 {
-    static const uint64_t never_us = 1ULL << 62; /* what a damaged record may claim */
-    return time_us > t->clock_us && time_us < never_us;
+    static const uint64_t longest_us = 7ULL * 86400 * 1000000;
+    return time_us > t->clock_us && time_us - t->clock_us <= longest_us;
 }
 
 static void account(struct flow_table *t, struct flow *f, const struct packet *p,

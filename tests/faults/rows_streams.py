@@ -214,6 +214,7 @@ TESTS = [
     ("time: silence for a minute", after_silence(60, True)),
     ("time: silence for a day", after_silence(86400, True)),
     ("time: silence for a day, taken up", after_silence(86400, False)),
+    ("time: silence for a week, taken up", after_silence(7 * 86400 - 1, False)),
     ("reuse: two conversations at once", side_by_side((2 ** 31, 2 ** 30), True)),
     ("reuse: two conversations at once, taken up", side_by_side((2 ** 31, 2 ** 30), False)),
 ] + [
