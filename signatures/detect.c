@@ -298,6 +298,9 @@ bool detect_region(struct detector *d, struct tx *tx, const struct region *regio
         stats_add(d->stats, STAT_LOST_MEMORY, region->bytes.len);
         return true;
     }
+    if (detect_engine(d, tx)->any_absence) {
+        (void)detect_state(d, tx); /* so that one engine sees all of it */
+    }
     if (detect_engine(d, tx)->flow_rules.n > 0 && region->bytes.len > 0) {
         const struct spot spot = detect_spot_of(tx, region);
         detect_flow_rules(d, &spot);
@@ -336,6 +339,7 @@ void detect_tx_end(struct detector *d, struct tx *tx)
     }
     if (state != NULL) {
         detect_bodies_end(d, tx);
+        detect_rules_end(d, tx);
         state->edition->n_tx--;
         tx->detect = NULL;
     }

@@ -72,6 +72,7 @@ struct tx_state {
     unsigned n_gave_up; /* tests given up over their limits */
     bool passed;        /* a pass rule matched */
     bool judged;        /* attacks were told before their window was full */
+    bool ending;        /* no buffer comes any more: what is absent is known */
     bool marks_changed; /* rules that wait may ask for what is set now */
 };
 
@@ -188,9 +189,12 @@ void detect_groups(struct detector *d, const struct spot *spot, size_t field,
                    const struct hit_range *range, const struct verify_view *view);
 /* Whether the flow, the direction and the addresses are the rule's. */
 bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir);
+/* The transaction ends: looks at the rules that ask for what is absent. */
+void detect_rules_end(struct detector *d, struct tx *tx);
 /* Whether a group has held in that direction. */
 bool detect_group_held(const struct tx_state *state, uint32_t group, enum direction dir);
-/* Whether all of a rule's groups of fields hold: in the direction that it names, else in any. */
+/* Whether all of a rule's groups of fields hold: in the direction that it names, else in any.
+ * Before the transaction's end no buffer is known to be absent. */
 bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule);
 /* detect_flowbits.c: whether what the rule asks of the marks of the flow and its addresses holds,
  * for what `from` says who sends. */

@@ -290,6 +290,18 @@ static bool holds_for(const struct tx_state *state, uint32_t group, const struct
     return asked || ((flow & RULE_TO_SERVER) == 0 && detect_group_held(state, group, TO_CLIENT));
 }
 
+static bool absences_hold(const struct tx_state *state, const struct engine_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->n_absences; i++) {
+        const struct engine_absence *a = &rule->absences[i];
+        bool as_good = a->held != ENGINE_NONE && holds_for(state, a->held, rule->rule);
+        if (holds_for(state, a->there, rule->rule) && !as_good) {
+            return false;
+        }
+    }
+    return rule->n_absences == 0 || state->ending;
+}
+
 bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule)
 {
     for (uint32_t i = 0; i < rule->n_groups; i++) {
@@ -297,7 +309,7 @@ bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *r
             return false;
         }
     }
-    return true;
+    return absences_hold(state, rule);
 }
 
 static bool hold(struct detector *d, const struct spot *spot, struct tx_state *state,
@@ -420,7 +432,16 @@ static bool holds_now(const struct tx_state *state, const struct engine_rule *ru
             detect_marks_hold(state->edition->engine, rule->rule, conn, from));
 }
 
-/* Gives rules that waited for this group, or with ENGINE_NONE for marks of the flow. */
+/* Whether the rule may hold now that the group does, the marks of the flow are others (with
+ * ENGINE_NONE), or the transaction ends. */
+static bool is_concerned(const struct tx_state *state, const struct engine_rule *rule,
+                         uint32_t group)
+{
+    return group != ENGINE_NONE ? rule_has(rule, group)
+                                : has_marks(rule->rule) || (state->ending && rule->n_absences > 0);
+}
+
+/* Gives rules that waited for this group, or with ENGINE_NONE for what is not of one. */
 static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t group)
 {
     const struct engine *e = state->edition->engine;
@@ -428,8 +449,7 @@ static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint
     while (*at != NULL) {
         struct waiting *w = *at;
         const struct engine_rule *rule = &e->rules[w->rule];
-        bool concerned = group == ENGINE_NONE ? has_marks(rule->rule) : rule_has(rule, group);
-        if (concerned && holds_now(state, rule, tx->conn, w->finding.dir)) {
+        if (is_concerned(state, rule, group) && holds_now(state, rule, tx->conn, w->finding.dir)) {
             *at = w->next;
             give(d, tx, state, &w->finding, rule->rule);
         } else {
@@ -485,6 +505,39 @@ void detect_flow_rules(struct detector *d, const struct spot *spot)
     if (state != NULL) {
         settle_marks(d, spot->tx, state);
     }
+}
+
+/* A rule that asks only for what is absent is about a message: what came in its direction. */
+static void look_at_end_rule(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t i)
+{
+    const struct engine *e = state->edition->engine;
+    const struct engine_rule *rule = &e->rules[i];
+    bool to_client = (rule->rule->flow & RULE_TO_CLIENT) != 0;
+    const struct spot spot = {
+        .tx = tx,
+        .field = buffer_info(e->groups[rule->absences[0].there].group->buffer).fields[0],
+        .dir = to_client ? TO_CLIENT : TO_SERVER};
+    bool seen = (tx->flags & (to_client ? TX_RESPONSE_SEEN : TX_REQUEST_SEEN)) != 0;
+    if (seen && detect_rule_applies(rule->rule, tx, spot.dir) &&
+        holds_now(state, rule, tx->conn, spot.dir)) {
+        detect_found(d, &spot, i, NULL);
+    }
+}
+
+void detect_rules_end(struct detector *d, struct tx *tx)
+{
+    struct tx_state *state = tx->detect;
+    const struct engine *e = state->edition->engine;
+    const unsigned unsure = TX_CUT | TX_TRUNCATED | TX_UNSURE;
+    if (!e->any_absence || (tx->flags & unsure) != 0) {
+        return; /* what did not come may have been sent */
+    }
+    state->ending = true;
+    wake(d, tx, state, ENGINE_NONE);
+    for (uint32_t i = 0; i < e->end_rules.n; i++) {
+        look_at_end_rule(d, tx, state, e->end_rules.items[i]);
+    }
+    settle_marks(d, tx, state);
 }
 
 static void group_holds(struct detector *d, const struct spot *spot, struct tx_state *state,

@@ -148,7 +148,7 @@ static size_t count_groups(const struct rule_set *set)
 {
     size_t n = 0;
     for (const struct rule *r = set->first; r != NULL; r = r->next) {
-        n += r->n_groups;
+        n += 2 * r->n_groups; /* those that may be absent count twice */
     }
     return n;
 }
@@ -160,6 +160,16 @@ static size_t weight(const struct engine *e, uint32_t group)
     return g->literal.len + (g->literal.len > 0 && has_fast(g->group) ? 1U << 20 : 0);
 }
 
+static void add_absence(struct engine *e, struct interner *in, struct engine_rule *r,
+                        const struct rule_group *group)
+{
+    struct engine_absence *a = &r->absences[r->n_absences++];
+    bool or_else = group->presence == RULE_ABSENT_OR_ELSE;
+    a->held = or_else ? intern(e, in, group) : ENGINE_NONE;
+    a->there = intern(e, in, or_else ? group->there : group);
+    e->any_absence = true;
+}
+
 static void add_rule(struct engine *e, struct interner *in, const struct rule *rule)
 {
     struct engine_rule *r = &e->rules[e->n_rules++];
@@ -167,6 +177,10 @@ static void add_rule(struct engine *e, struct interner *in, const struct rule *r
         .rule = rule, .deciding = ENGINE_NONE, .n_gave_up = &e->n_gave_up[e->n_rules - 1]};
     for (size_t i = 0; i < rule->n_groups; i++) {
         if (buffer_is_result(rule->groups[i].buffer)) {
+            continue;
+        }
+        if (rule->groups[i].presence != RULE_IS_THERE) {
+            add_absence(e, in, r, &rule->groups[i]);
             continue;
         }
         uint32_t group = intern(e, in, &rule->groups[i]);
@@ -210,7 +224,9 @@ static bool list_make(struct engine *e, struct engine_list *list, size_t n)
 /* The list of the rules that no group decides. */
 static struct engine_list *undecided(struct engine *e, const struct engine_rule *r)
 {
-    return r->rule->jndi.asked ? &e->result_rules : &e->flow_rules;
+    return r->rule->jndi.asked ? &e->result_rules
+           : r->n_absences > 0 ? &e->end_rules
+                               : &e->flow_rules;
 }
 
 static void list_rule(struct engine *e, uint32_t i)
@@ -234,7 +250,8 @@ static int list_rules(struct engine *e)
         (*(r->deciding == ENGINE_NONE ? &undecided(e, r)->n : &e->groups[r->deciding].n_rules))++;
     }
     bool good = list_make(e, &e->result_rules, e->result_rules.n) &&
-                list_make(e, &e->flow_rules, e->flow_rules.n);
+                list_make(e, &e->flow_rules, e->flow_rules.n) &&
+                list_make(e, &e->end_rules, e->end_rules.n);
     for (uint32_t i = 0; good && i < e->n_groups; i++) {
         struct engine_list list;
         good = list_make(e, &list, e->groups[i].n_rules);
@@ -338,7 +355,9 @@ static bool reads_bodies(const struct engine_group *g)
 enum engine_cost engine_rule_cost(const struct engine *e, const struct engine_rule *rule)
 {
     if (rule->deciding == ENGINE_NONE) {
-        return rule->rule->jndi.asked ? ENGINE_COST_RESULT : ENGINE_COST_FLOW;
+        return rule->rule->jndi.asked ? ENGINE_COST_RESULT
+               : rule->n_absences > 0 ? ENGINE_COST_FIELD
+                                      : ENGINE_COST_FLOW;
     }
     const struct engine_group *g = &e->groups[rule->deciding];
     if (g->literal.len > 0) {
@@ -354,6 +373,15 @@ static const char *tried_on(enum engine_cost cost)
                                        : "every piece of every flow";
 }
 
+/* The buffer of which that is; "" when it is none. */
+static const char *tried_buffer(const struct engine *e, const struct engine_rule *r)
+{
+    uint32_t group = r->deciding != ENGINE_NONE ? r->deciding
+                     : r->n_absences > 0        ? r->absences[0].there
+                                                : ENGINE_NONE;
+    return group != ENGINE_NONE ? buffer_info(e->groups[group].group->buffer).name : "";
+}
+
 /* Rules that no pattern of the gate holds back, and on what they are tried instead. */
 static void warn_of_costs(const struct engine *e, struct errbuf *warnings)
 {
@@ -365,10 +393,7 @@ static void warn_of_costs(const struct engine *e, struct errbuf *warnings)
                        "%s:%zu: sid %u: no content of %d or more bytes must be there, so it is "
                        "tried on %s%s",
                        r->rule->file, r->rule->line, (unsigned)r->rule->signature.sid, LITERAL_MIN,
-                       tried_on(cost),
-                       cost == ENGINE_COST_FLOW
-                           ? ""
-                           : buffer_info(e->groups[r->deciding].group->buffer).name);
+                       tried_on(cost), tried_buffer(e, r));
         }
     }
 }

@@ -27,6 +27,13 @@ struct engine_rule {
     const struct rule *rule;
     uint32_t groups[RULE_GROUPS_MAX]; /* of its groups of fields; results are not among them */
     uint32_t n_groups;
+    /* Those that must not be there: `there` holds where the buffer is, whatever it says; `held` is
+     * what is as good, or ENGINE_NONE. Known at the transaction's end. */
+    struct engine_absence {
+        uint32_t there;
+        uint32_t held;
+    } absences[RULE_GROUPS_MAX];
+    uint32_t n_absences;
     uint32_t deciding; /* a group, or ENGINE_NONE when results decide */
     _Atomic uint64_t *n_gave_up;
 };
@@ -53,6 +60,8 @@ struct engine {
     struct engine_group *groups;
     uint32_t n_groups;
     struct engine_list result_rules; /* pass rules first */
+    struct engine_list end_rules;    /* those that ask only for what is absent */
+    bool any_absence;                /* some rule asks for that */
     struct engine_list flow_rules;   /* those that look at no byte; pass rules first */
     struct engine_wants fields[FIELD_N];
     struct engine_wants payload;

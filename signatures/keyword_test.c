@@ -187,27 +187,90 @@ static enum rule_compare take_sign(struct span *text, bool *ret_negated)
     return RULE_EQUAL;
 }
 
+/* A number, decimal or with 0x. */
+static bool plain_number(struct span text, uint64_t *ret)
+{
+    return span_starts_nocase(text, SPAN("0x")) ? span_hex_to_u64(span_from(text, 2), ret)
+                                                : span_to_u64(text, ret);
+}
+
+/* "10", "0x0a", "10kb". */
+static bool number_with_unit(struct span text, uint64_t *ret)
+{
+    static const struct {
+        const char *name;
+        unsigned shift;
+    } units[] = {{"kb", 10}, {"kib", 10}, {"mb", 20}, {"mib", 20}, {"gb", 30}, {"gib", 30}};
+    size_t n = 0;
+    while (n < text.len && byte_is_digit(text.data[n])) {
+        n++;
+    }
+    struct span unit = span_trim(span_from(text, n));
+    for (size_t i = 0; n > 0 && i < ARRAY_LEN(units); i++) {
+        if (span_equal_nocase(unit, span_str(units[i].name))) {
+            bool good =
+                span_to_u64(span_head(text, n), ret) && *ret <= UINT64_MAX >> units[i].shift;
+            *ret = good ? *ret << units[i].shift : *ret;
+            return good;
+        }
+    }
+    return plain_number(text, ret);
+}
+
+/* Splits "5<>10" or "5-10", neither end of which is in it; false when the text is no range. */
+static bool split_range(struct span text, struct span *ret_low, struct span *ret_high)
+{
+    size_t sign = span_find(text, 0, SPAN("<>"));
+    size_t len = 2;
+    if (sign == SPAN_NONE) {
+        sign = span_find_byte(text, 0, '-');
+        len = 1;
+    }
+    *ret_low = span_trim(span_head(text, sign));
+    *ret_high = sign == SPAN_NONE ? span_of(NULL, 0) : span_trim(span_from(text, sign + len));
+    return sign != SPAN_NONE;
+}
+
 bool rule_size(struct rule_parse *p, struct span value, struct rule_size *ret_size,
                bool *ret_negated)
 {
     struct rule_size size = {0};
-    size_t between = span_find(value, 0, SPAN("<>"));
-    struct span low = span_trim(span_head(value, between));
+    bool opposite = span_at(value, 0) == '!' && span_at(value, 1) != '=';
+    struct span low;
+    struct span high;
     *ret_negated = false;
-    if (between != SPAN_NONE) {
+    bool good = split_range(span_trim(span_from(value, opposite)), &low, &high);
+    if (good) {
         size.compare = RULE_BETWEEN;
-        if (!span_to_u64(span_trim(span_from(value, between + 2)), &size.high)) {
-            low = span_of(NULL, 0);
-        }
+        good = number_with_unit(high, &size.high);
     } else {
         size.compare = take_sign(&low, ret_negated);
+        good = size.compare != RULE_BITS_AND && size.compare != RULE_BITS_XOR;
     }
-    if (!span_to_u64(low, &size.low) || size.compare == RULE_BITS_AND ||
-        size.compare == RULE_BITS_XOR || (between != SPAN_NONE && size.low >= size.high)) {
+    if (!number_with_unit(low, &size.low) || !good ||
+        (size.compare == RULE_BETWEEN && size.low >= size.high)) {
         return rule_mistake(p, "'%s' is not a size; examples: 10, >10, 5<>20",
                             rule_shown(value).text);
     }
     *ret_size = size;
+    *ret_negated = *ret_negated != opposite;
+    return true;
+}
+
+/* absent, absent:or_else */
+bool keyword_absent(struct rule_parse *p, struct span value)
+{
+    struct group_parse *g = p->group;
+    bool or_else = span_equal(value, SPAN("or_else"));
+    if (value.len > 0 && !or_else) {
+        return rule_mistake(p, "may be followed by 'or_else', not by '%s'", rule_shown(value).text);
+    }
+    if (g == NULL || !p->named || g->n_tests > 0 || g->outer != NULL ||
+        buffer_is_region(g->buffer) || buffer_is_result(g->buffer)) {
+        return rule_mistake(p, "stands behind the name of a field's buffer, before anything else");
+    }
+    g->presence = or_else ? RULE_ABSENT_OR_ELSE : RULE_IS_ABSENT;
+    p->named = or_else;
     return true;
 }
 
@@ -248,8 +311,10 @@ static bool take_word(struct rule_test *t, struct span word)
         n->base = 10;
     } else if (span_equal(word, SPAN("oct"))) {
         n->base = 8;
-    } else if (span_equal(word, SPAN("align"))) {
-        n->align = true;
+    } else if (span_equal(word, SPAN("align")) || span_equal(word, SPAN("align 4"))) {
+        n->align = 4;
+    } else if (span_equal(word, SPAN("align 2"))) {
+        n->align = 2;
     } else if (span_equal(word, SPAN("from_beginning"))) {
         n->from_beginning = true;
     } else if (span_equal(word, SPAN("from_end"))) {
@@ -259,8 +324,7 @@ static bool take_word(struct rule_test *t, struct span word)
     } else if (span_equal(name, SPAN("post_offset")) && rule_number(argument, &value)) {
         n->post_offset = value;
     } else if (span_equal(name, SPAN("bitmask"))) {
-        bool prefixed = span_starts_nocase(argument, SPAN("0x"));
-        return span_hex_to_u64(span_from(argument, prefixed ? 2 : 0), &n->mask);
+        return plain_number(argument, &n->mask) && n->mask != 0;
     } else {
         return span_equal(word, SPAN("big"));
     }
@@ -275,19 +339,30 @@ static bool take_words(struct rule_parse *p, struct rule_test *t, struct span re
             return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
         }
     }
-    bool text = t->number.base != 0; /* 0 bytes of it are as many as there are */
-    unsigned most = text ? RULE_DIGITS_MAX : 8;
-    return ((t->number.n_bytes >= 1 || text) && t->number.n_bytes <= most) ||
-           rule_mistake(p, "reads 1 to 8 bytes, or 0 to %d of text", RULE_DIGITS_MAX);
+    return true;
 }
 
-static bool take_n_bytes(struct rule_parse *p, struct span text, struct rule_number *n)
+/* Whether the test reads a number of bytes that makes a number, `least` of them where they are no
+ * text: 0 bytes of text are as many as there are digits. What a variable says is looked at when it
+ * is known. */
+static bool check_n_bytes(struct rule_parse *p, const struct rule_test *t, unsigned least)
+{
+    unsigned n = t->number.n_bytes;
+    bool text = t->number.base != 0;
+    return t->variables[RULE_OF_BYTES] != 0 ||
+           (text ? n <= RULE_DIGITS_MAX : n >= least && n <= RULE_BYTES_MAX) ||
+           rule_mistake(p, "reads %u to %d bytes, or 0 to %d of text", least, RULE_BYTES_MAX,
+                        RULE_DIGITS_MAX);
+}
+
+static bool take_n_bytes(struct rule_parse *p, struct span text, struct rule_test *t)
 {
     int64_t bytes = 0;
-    if (!rule_number(text, &bytes) || bytes < 0 || bytes > RULE_DIGITS_MAX) {
+    if (!rule_number_or_variable(p->group, t, RULE_OF_BYTES, text, &bytes) || bytes < 0 ||
+        bytes > RULE_DIGITS_MAX) {
         return rule_mistake(p, "'%s' is not a number of bytes", rule_shown(text).text);
     }
-    n->n_bytes = (unsigned)bytes;
+    t->number.n_bytes = (unsigned)bytes;
     return true;
 }
 
@@ -300,10 +375,8 @@ static bool take_offset(struct rule_parse *p, struct span text, struct rule_test
 /* A number, decimal or with 0x, or a variable. */
 static bool take_value(struct rule_parse *p, struct span text, struct rule_test *t)
 {
-    bool hex = span_starts_nocase(text, SPAN("0x"));
-    uint64_t *ret = &t->number.value;
     int64_t none = 0;
-    return (hex ? span_hex_to_u64(span_from(text, 2), ret) : span_to_u64(text, ret)) ||
+    return plain_number(text, &t->number.value) ||
            (rule_number_or_variable(p->group, t, RULE_OF_VALUE, text, &none) &&
             t->variables[RULE_OF_VALUE] != 0) ||
            rule_mistake(p, "'%s' is not a number", rule_shown(text).text);
@@ -332,8 +405,8 @@ bool keyword_byte_test(struct rule_parse *p, struct span value)
     if (sign.len == 0 || left.len > 0) {
         return rule_mistake(p, "unknown comparison '%s'", rule_shown(sign).text);
     }
-    return take_n_bytes(p, bytes, &t->number) && take_value(p, number, t) &&
-           take_offset(p, offset, t) && take_words(p, t, value);
+    return take_n_bytes(p, bytes, t) && take_value(p, number, t) && take_offset(p, offset, t) &&
+           take_words(p, t, value) && check_n_bytes(p, t, 1);
 }
 
 /* byte_jump:bytes,offset[,words] */
@@ -346,8 +419,8 @@ bool keyword_byte_jump(struct rule_parse *p, struct span value)
     t->number = (struct rule_number){.mask = UINT64_MAX, .multiplier = 1};
     struct span bytes = span_trim(span_split(&value, ','));
     struct span offset = span_trim(span_split(&value, ','));
-    return take_n_bytes(p, bytes, &t->number) && take_offset(p, offset, t) &&
-           take_words(p, t, value);
+    return take_n_bytes(p, bytes, t) && take_offset(p, offset, t) && take_words(p, t, value) &&
+           check_n_bytes(p, t, 0);
 }
 
 /* Names the number that the test reads; what the tests before it read keeps its name. */
@@ -380,8 +453,8 @@ bool keyword_byte_extract(struct rule_parse *p, struct span value)
     struct span bytes = span_trim(span_split(&value, ','));
     struct span offset = span_trim(span_split(&value, ','));
     struct span name = span_trim(span_split(&value, ','));
-    return take_n_bytes(p, bytes, &t->number) && take_offset(p, offset, t) &&
-           take_words(p, t, value) && name_variable(p, t, name);
+    return take_n_bytes(p, bytes, t) && take_offset(p, offset, t) && take_words(p, t, value) &&
+           check_n_bytes(p, t, 1) && name_variable(p, t, name);
 }
 
 static bool take_operation(struct rule_parse *p, struct span text, struct rule_number *n)
@@ -410,7 +483,7 @@ static bool take_math_part(struct rule_parse *p, struct rule_test *t, struct spa
     struct span word = span_split(&argument, ' ');
     argument = span_trim(argument);
     if (span_equal(word, SPAN("bytes"))) {
-        return take_n_bytes(p, argument, &t->number);
+        return take_n_bytes(p, argument, t);
     }
     if (span_equal(word, SPAN("offset"))) {
         return take_offset(p, argument, t);
@@ -424,6 +497,12 @@ static bool take_math_part(struct rule_parse *p, struct rule_test *t, struct spa
     if (span_equal(word, SPAN("result"))) {
         *ret_result = argument;
         return true;
+    }
+    if (span_equal(word, SPAN("bitmask"))) { /* hexadecimal, with or without 0x */
+        bool prefixed = span_starts_nocase(argument, SPAN("0x"));
+        return (span_hex_to_u64(span_from(argument, prefixed ? 2 : 0), &t->number.mask) &&
+                t->number.mask != 0) ||
+               rule_mistake(p, "'%s' is not a mask", rule_shown(argument).text);
     }
     if (span_equal(word, SPAN("string"))) { /* "string hex" */
         t->number.base = 10;
@@ -451,5 +530,5 @@ bool keyword_byte_math(struct rule_parse *p, struct span value)
     if (t->number.operation == RULE_KEEP) {
         return rule_mistake(p, "the word 'oper' is missing");
     }
-    return take_words(p, t, value) && name_variable(p, t, result);
+    return check_n_bytes(p, t, 1) && name_variable(p, t, result);
 }

@@ -104,6 +104,8 @@ struct group_parse *rule_group_new(struct rule_parse *p, enum buffer buffer)
     g->n_variables = 0;
     g->outer = NULL;
     g->outer_test = 0;
+    g->apart = false;
+    g->presence = RULE_IS_THERE;
     return g;
 }
 
@@ -111,7 +113,7 @@ struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer)
 {
     for (size_t i = 0; i < p->n_groups; i++) {
         if (p->groups[i].buffer == buffer && p->groups[i].n_transforms == 0 &&
-            p->groups[i].outer == NULL) {
+            p->groups[i].outer == NULL && !p->groups[i].apart) {
             return &p->groups[i];
         }
     }
@@ -125,6 +127,11 @@ struct rule_test *rule_test_add(struct rule_parse *p, enum rule_test_kind kind)
     }
     if (p->group == NULL || p->group->n_tests == RULE_TESTS_MAX) {
         (void)rule_mistake(p, "more than %d tests of one buffer", RULE_TESTS_MAX);
+        return NULL;
+    }
+    if (p->group->presence == RULE_IS_ABSENT) {
+        (void)rule_mistake(p, "nothing can be asked of the buffer '%s', which must be absent",
+                           buffer_info(p->group->buffer).name);
         return NULL;
     }
     p->named = false;
@@ -153,18 +160,22 @@ static void key_content(struct sbuf *key, const struct rule_content *c)
 
 static void key_number(struct sbuf *key, const struct rule_number *n)
 {
-    sbuf_add_format(key, "%u %lld %d %u %d %llu %llu %llu %lld %d%d%d %d %d", n->n_bytes,
+    sbuf_add_format(key, "%u %lld %d %u %d %llu %llu %llu %llu %lld %d %d%d %d %d", n->n_bytes,
                     (long long)n->offset, n->little, n->base, (int)n->compare,
-                    (unsigned long long)n->value, (unsigned long long)n->mask,
-                    (unsigned long long)n->multiplier, (long long)n->post_offset, n->align,
-                    n->from_beginning, n->from_end, n->variable, (int)n->operation);
+                    (unsigned long long)n->value, (unsigned long long)n->high,
+                    (unsigned long long)n->mask, (unsigned long long)n->multiplier,
+                    (long long)n->post_offset, n->align, n->from_beginning, n->from_end,
+                    n->variable, (int)n->operation);
 }
+
+/* How a key begins: the buffer, and whether it is enough that it is there. */
+#define KEY_BUFFER "%d %d"
 
 /* A text that is equal for groups that mean the same. */
 static struct span group_key(const struct group_parse *g, struct sbuf *key, struct arena *arena)
 {
     sbuf_reset(key);
-    sbuf_add_format(key, "%d", (int)g->buffer);
+    sbuf_add_format(key, KEY_BUFFER, (int)g->buffer, g->presence == RULE_IS_ABSENT);
     for (size_t i = 0; i < g->n_transforms; i++) {
         const struct rule_step *t = &g->transforms[i];
         sbuf_add_format(key, ",%d %d %u %u", (int)t->how, (int)t->mode, (unsigned)t->offset,
@@ -201,18 +212,35 @@ static struct span group_key(const struct group_parse *g, struct sbuf *key, stru
     return arena_copy(arena, sbuf_span(key), SIZE_MAX, NULL);
 }
 
+/* The group that asks nothing of a buffer; NULL without memory. */
+static const struct rule_group *group_there(const struct group_parse *g, struct sbuf *key,
+                                            struct arena *arena)
+{
+    struct rule_group *to = arena_alloc(arena, sizeof(*to));
+    if (to != NULL) {
+        sbuf_reset(key);
+        sbuf_add_format(key, KEY_BUFFER, (int)g->buffer, true);
+        *to = (struct rule_group){.buffer = g->buffer,
+                                  .presence = RULE_IS_ABSENT,
+                                  .text = arena_copy(arena, sbuf_span(key), SIZE_MAX, NULL)};
+    }
+    return to;
+}
+
 static bool group_finish(struct rule_parse *p, const struct group_parse *g, struct rule_group *to,
                          struct sbuf *key)
 {
     struct arena *arena = p->set->arena;
     size_t bytes = g->n_tests * sizeof(*g->tests);
     *to = (struct rule_group){.buffer = g->buffer,
+                              .presence = g->presence,
                               .n_transforms = g->n_transforms,
                               .n_tests = g->n_tests,
                               .has_variables = g->n_variables > 0,
                               .tests = arena_alloc(arena, bytes)};
     bytes_copy(to->transforms, g->transforms, sizeof(to->transforms));
-    if (to->tests == NULL) {
+    to->there = g->presence == RULE_ABSENT_OR_ELSE ? group_there(g, key, arena) : NULL;
+    if (to->tests == NULL || (to->there == NULL && g->presence == RULE_ABSENT_OR_ELSE)) {
         return rule_mistake(p, "out of memory");
     }
     bytes_copy(to->tests, g->tests, bytes);
@@ -491,11 +519,17 @@ static bool is_of_protocol(const struct rule_protocol *protocol, enum buffer buf
     return true;
 }
 
+/* Whether it is part of the rule: older modifiers may have taken all its tests away. */
+static bool asks_something(const struct group_parse *g)
+{
+    return g->n_tests > 0 || g->presence == RULE_IS_ABSENT;
+}
+
 static void check_protocol(struct rule_parse *p)
 {
     for (size_t i = 0; i < p->n_groups; i++) {
         const struct group_parse *g = &p->groups[i];
-        if (g->n_tests > 0 && !is_of_protocol(p->rule->protocol, g->buffer)) {
+        if (asks_something(g) && !is_of_protocol(p->rule->protocol, g->buffer)) {
             (void)rule_mistake(p, "the protocol '%s' has no buffer '%s'", p->rule->protocol->name,
                                buffer_info(g->buffer).name);
         }
@@ -507,9 +541,8 @@ static void check_rule(struct rule_parse *p)
     struct rule *r = p->rule;
     size_t n_tests = 0;
     for (size_t i = 0; i < p->n_groups; i++) {
-        n_tests += p->groups[i].n_tests;
-        /* Older modifiers may have taken all its tests away from the payload. */
-        if (p->groups[i].n_tests == 0 && p->groups[i].buffer != BUFFER_PAYLOAD &&
+        n_tests += asks_something(&p->groups[i]);
+        if (!asks_something(&p->groups[i]) && p->groups[i].buffer != BUFFER_PAYLOAD &&
             p->n_mistakes == 0) {
             (void)rule_mistake(p, "nothing is asked of the buffer '%s'",
                                buffer_info(p->groups[i].buffer).name);
@@ -592,7 +625,7 @@ static bool add_rule(struct rule_parse *p, struct sbuf *key)
     }
     for (size_t i = 0; i < p->n_groups; i++) {
         const struct group_parse *g = &p->groups[i];
-        if (g->outer == NULL && g->n_tests > 0 &&
+        if (g->outer == NULL && asks_something(g) &&
             !group_finish(p, g, &r->groups[r->n_groups++], key)) {
             return false;
         }

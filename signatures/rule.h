@@ -67,10 +67,11 @@ struct rule_number {
     unsigned base;             /* 0: binary; else text of base 8, 10 or 16 */
     enum rule_compare compare; /* byte_test */
     uint64_t value;
-    uint64_t mask;
+    uint64_t high;       /* RULE_BETWEEN: value < number < high */
+    uint64_t mask;       /* of the number read; of what byte_math comes to */
     uint64_t multiplier; /* byte_jump */
     int64_t post_offset;
-    bool align;
+    uint8_t align; /* rounded up to a multiple of it; 0: not */
     bool from_beginning;
     bool from_end;
     uint8_t variable;              /* byte_extract: what is kept there */
@@ -98,6 +99,7 @@ struct rule_pcre {
 /* Which numbers of a test may be what byte_extract read before. */
 enum rule_number_of {
     RULE_OF_OFFSET, /* of a content, byte_test, byte_jump; isdataat's number */
+    RULE_OF_BYTES,  /* of byte_test, byte_jump, byte_math */
     RULE_OF_DEPTH,
     RULE_OF_DISTANCE,
     RULE_OF_WITHIN,
@@ -151,16 +153,26 @@ enum {
     RULE_GROUPS_MAX = 16,
     RULE_TESTS_MAX = 64,
     RULE_VARIABLES_MAX = 8, /* of one buffer */
-    RULE_DIGITS_MAX = 23,
+    RULE_DIGITS_MAX = 23,   /* of a number that is text */
+    RULE_BYTES_MAX = 8,     /* of one that is not */
     RULE_AMOUNTS_MAX = 4,
     RULE_FLOWBITS_MAX = 8,
     RULE_XBITS_MAX = 4,
     RULE_FLOWBIT_NAMES_MAX = 4
 };
 
+/* Whether there must be a buffer for its group to hold. */
+enum rule_presence {
+    RULE_IS_THERE,
+    RULE_IS_ABSENT,      /* there must be none in the transaction */
+    RULE_ABSENT_OR_ELSE, /* none, or one of which the tests hold */
+};
+
 /* All tests of one buffer. They hold together in one instance of it. */
 struct rule_group {
     enum buffer buffer;
+    enum rule_presence presence;
+    const struct rule_group *there; /* RULE_ABSENT_OR_ELSE: holds wherever the buffer is */
     uint8_t n_transforms;
     struct rule_step transforms[RULE_TRANSFORMS_MAX]; /* in order */
     struct rule_test *tests;

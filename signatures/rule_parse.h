@@ -18,6 +18,8 @@ struct group_parse {
     size_t n_tests;
     struct span variables[RULE_VARIABLES_MAX]; /* names, in the order read */
     size_t n_variables;
+    enum rule_presence presence;
+    bool apart; /* what comes later for that buffer is another group */
 };
 
 /* One rule being read. */
@@ -89,7 +91,8 @@ bool rule_number_or_variable(const struct group_parse *g, struct rule_test *t,
                              enum rule_number_of of, struct span text, int64_t *ret_value);
 /* The name of the decoder for a protocol that a rule names; NULL when there is none. */
 const char *rule_decoder_name(struct span protocol);
-/* "10", "<10", ">=10", "!10", "5<>10" (neither of the two); false with a mistake told. */
+/* "10", "0x0a", "10kb", "<10", ">=10", "!10", "5<>10" or "5-10" (neither of the two), "!5-10" (what
+ * that is not); false with a mistake told. */
 bool rule_size(struct rule_parse *p, struct span value, struct rule_size *ret_size,
                bool *ret_negated);
 /* Without the quotes around it; false with a mistake told when they are missing. Backslashes are
@@ -153,6 +156,16 @@ bool keyword_from_base64(struct rule_parse *p, struct span value);
  * that takes a value, and has been dealt with. */
 bool keyword_buffer_value(struct rule_parse *p, struct span name, struct span value);
 
+/* keyword_dns.c */
+bool keyword_dns_opcode(struct rule_parse *p, struct span value);
+bool keyword_dns_rcode(struct rule_parse *p, struct span value);
+bool keyword_dns_rrtype(struct rule_parse *p, struct span value);
+
+/* keyword_file.c */
+bool keyword_filename(struct rule_parse *p, struct span value);
+bool keyword_fileext(struct rule_parse *p, struct span value);
+bool keyword_filesize(struct rule_parse *p, struct span value);
+
 /* keyword_tls.c */
 bool keyword_tls_version(struct rule_parse *p, struct span value);
 bool keyword_ssl_version(struct rule_parse *p, struct span value);
@@ -160,6 +173,8 @@ bool keyword_ssl_version(struct rule_parse *p, struct span value);
 /* keyword_test.c */
 bool keyword_pcre(struct rule_parse *p, struct span value);
 bool keyword_isdataat(struct rule_parse *p, struct span value);
+/* The buffer chosen must not be there, or, with or_else, must not be there or have what follows. */
+bool keyword_absent(struct rule_parse *p, struct span value);
 bool keyword_bsize(struct rule_parse *p, struct span value);
 bool keyword_byte_test(struct rule_parse *p, struct span value);
 bool keyword_byte_jump(struct rule_parse *p, struct span value);

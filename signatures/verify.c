@@ -224,21 +224,28 @@ static bool try_bsize(const struct search *s, const struct rule_test *t)
            t->negated;
 }
 
-/* Where the number of a byte_test or byte_jump stands in the view; SPAN_NONE outside. */
-static size_t number_at(const struct search *s, size_t i)
+/* A number that was read, and where it stood in the view. */
+struct read {
+    uint64_t value;
+    size_t end;
+};
+
+/* The bytes that the number of a test is read from; false when they are not all in the view. */
+static bool number_bytes(const struct search *s, size_t i, struct span *ret, size_t *ret_at)
 {
     const struct rule_test *t = &s->tests[i];
+    const struct span text = s->view->text;
     int64_t offset = number_of(s, t, RULE_OF_OFFSET, t->number.offset);
-    int64_t at = offset - (int64_t)s->view->off;
-    at = t->relative ? (int64_t)s->steps[i].base + offset : at;
-    bool outside = at < 0 || (uint64_t)at + t->number.n_bytes > s->view->text.len;
-    return outside ? SPAN_NONE : (size_t)at;
-}
-
-/* The bytes that it is read from. */
-static struct span number_bytes(const struct search *s, const struct rule_number *n, size_t at)
-{
-    return span_sub(s->view->text, at, n->n_bytes > 0 ? n->n_bytes : RULE_DIGITS_MAX);
+    int64_t n_bytes = number_of(s, t, RULE_OF_BYTES, t->number.n_bytes);
+    int64_t at = t->relative ? (int64_t)s->steps[i].base + offset : offset - (int64_t)s->view->off;
+    bool is_text = t->number.base != 0;
+    if (at < 0 || n_bytes > (is_text ? RULE_DIGITS_MAX : RULE_BYTES_MAX) ||
+        (uint64_t)at + (uint64_t)n_bytes > text.len || (t->relative && (uint64_t)at == text.len)) {
+        return false;
+    }
+    *ret_at = (size_t)at;
+    *ret = span_sub(text, *ret_at, is_text && n_bytes == 0 ? RULE_DIGITS_MAX : (size_t)n_bytes);
+    return true;
 }
 
 static unsigned lowest_bit(uint64_t mask)
@@ -251,39 +258,66 @@ static unsigned lowest_bit(uint64_t mask)
     return n;
 }
 
-static bool digits_value(struct span text, unsigned base, uint64_t *ret)
+/* White space, a sign and, of base 16, "0x" may stand before digits, as C's strtoull() has it. */
+static size_t before_digits(struct span text, unsigned base)
 {
-    uint64_t value = 0;
     size_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        int digit = byte_hex(text.data[i]);
-        if (digit >= 0 && (unsigned)digit < base) {
-            value = value * base + (unsigned)digit;
-            n++;
-        } else if (n > 0) {
-            break;
-        } else if (!byte_is_space(text.data[i])) {
-            return false;
-        }
+    while (n < text.len && byte_is_space(text.data[n])) {
+        n++;
     }
-    *ret = value;
-    return n > 0;
+    n += span_at(text, n) == '+';
+    bool prefixed = base == 16 && span_starts_nocase(span_from(text, n), SPAN("0x")) &&
+                    byte_hex(span_at(text, n + 2)) >= 0;
+    return prefixed ? n + 2 : n;
 }
 
-static bool read_number(const struct rule_number *n, struct span bytes, uint64_t *ret)
+/* The number that digits at the start of the text spell, and where they end; false without any, and
+ * when it is more than 64 bits. */
+static bool digits_value(struct span text, unsigned base, struct read *ret)
 {
-    uint64_t value = 0;
+    size_t from = before_digits(text, base);
+    struct read r = {0, from};
+    while (r.end < text.len) {
+        int digit = byte_hex(text.data[r.end]);
+        if (digit < 0 || (unsigned)digit >= base) {
+            break;
+        }
+        if (r.value > (UINT64_MAX - (unsigned)digit) / base) {
+            return false;
+        }
+        r.value = r.value * base + (unsigned)digit;
+        r.end++;
+    }
+    *ret = r;
+    return r.end > from;
+}
+
+static uint64_t masked(const struct rule_number *n, uint64_t value)
+{
+    return n->mask == UINT64_MAX ? value : (value & n->mask) >> lowest_bit(n->mask);
+}
+
+/* The number of test i as it stands there, and the offset in the view behind it. */
+static bool read_number(const struct search *s, size_t i, struct read *ret)
+{
+    const struct rule_number *n = &s->tests[i].number;
+    struct span bytes = {NULL, 0};
+    struct read r = {0, 0};
+    size_t at = 0;
+    if (!number_bytes(s, i, &bytes, &at)) {
+        return false;
+    }
     if (n->base != 0) {
-        if (!digits_value(bytes, n->base, &value)) {
+        if (!digits_value(bytes, n->base, &r)) {
             return false;
         }
     } else {
-        for (size_t i = 0; i < bytes.len; i++) {
-            uint8_t byte = bytes.data[n->little ? bytes.len - 1 - i : i];
-            value = value << 8 | byte;
+        for (; r.end < bytes.len; r.end++) {
+            size_t k = n->little ? bytes.len - 1 - r.end : r.end;
+            r.value = r.value << 8 | bytes.data[k];
         }
     }
-    *ret = n->mask == UINT64_MAX ? value : (value & n->mask) >> lowest_bit(n->mask);
+    *ret = (struct read){r.value, at + r.end};
     return true;
 }
 
@@ -297,33 +331,51 @@ static uint64_t right_side(const struct search *s, const struct rule_test *t)
 static bool try_byte_test(const struct search *s, size_t i)
 {
     const struct rule_test *t = &s->tests[i];
-    size_t at = number_at(s, i);
-    uint64_t value = 0;
-    if (at == SPAN_NONE || !read_number(&t->number, number_bytes(s, &t->number, at), &value)) {
+    struct read r;
+    return read_number(s, i, &r) && verify_compare(t->number.compare, masked(&t->number, r.value),
+                                                   right_side(s, t), t->number.high) != t->negated;
+}
+
+static uint64_t aligned(const struct rule_number *n, uint64_t value)
+{
+    uint64_t over = n->align > 0 ? value % n->align : 0;
+    return over > 0 ? value + n->align - over : value;
+}
+
+/* Where a byte_jump lands. Before the buffer is at its start; at its end is nothing to go on from.
+ */
+static bool landing(const struct verify_view *v, int64_t to, size_t *ret)
+{
+    if (to < 0 && v->off == 0) {
+        to = 0;
+    }
+    if (to < 0 || (uint64_t)to > v->text.len || ((uint64_t)to == v->text.len && !v->more)) {
         return false;
     }
-    uint64_t other = right_side(s, t);
-    return verify_compare(t->number.compare, value, other, 0) != t->negated;
+    *ret = (size_t)to;
+    return true;
 }
 
 static bool try_byte_jump(struct search *s, size_t i)
 {
     const struct rule_number *n = &s->tests[i].number;
     const struct verify_view *v = s->view;
-    size_t at = number_at(s, i);
-    uint64_t value = 0;
-    if (at == SPAN_NONE || !read_number(n, number_bytes(s, n, at), &value) || value > UINT32_MAX) {
+    struct read r;
+    if (!read_number(s, i, &r)) {
         return false;
     }
-    value *= n->multiplier;
-    value = n->align ? (value + 3) / 4 * 4 : value;
-    int64_t from = n->from_beginning ? -(int64_t)v->off : (int64_t)(at + n->n_bytes);
+    uint64_t value = masked(n, r.value);
+    if (value > UINT32_MAX || (n->from_end && v->more)) {
+        return false;
+    }
+    int64_t from = n->from_beginning ? -(int64_t)v->off : (int64_t)r.end;
     from = n->from_end ? (int64_t)v->text.len : from;
-    int64_t to = from + (int64_t)value + n->post_offset;
-    if (to < 0 || (uint64_t)to > v->text.len || (n->from_end && v->more)) {
+    int64_t ahead = (int64_t)(aligned(n, value * n->multiplier) & INT64_MAX);
+    size_t to = 0;
+    if (ahead > (int64_t)NUMBER_MAX || !landing(v, from + ahead + n->post_offset, &to)) {
         return false;
     }
-    s->steps[i + 1] = (struct step){(size_t)to, i, 0};
+    s->steps[i + 1] = (struct step){to, i, 0};
     return true;
 }
 
@@ -355,19 +407,23 @@ static bool combine(enum rule_operation how, uint64_t left, uint64_t right, uint
     return false;
 }
 
-/* Reads a number for later tests; they go on behind it. */
+/* Reads a number for later tests; they go on behind it. byte_math's mask is of its result. */
 static bool try_byte_extract(struct search *s, size_t i)
 {
     const struct rule_test *t = &s->tests[i];
     const struct rule_number *n = &t->number;
-    size_t at = number_at(s, i);
+    bool is_math = n->operation != RULE_KEEP;
+    struct read r;
     uint64_t value = 0;
-    if (at == SPAN_NONE || !read_number(n, number_bytes(s, n, at), &value) ||
-        !combine(n->operation, value * n->multiplier, right_side(s, t), &value)) {
+    if (!read_number(s, i, &r)) {
         return false;
     }
-    s->variables[n->variable - 1] = value;
-    s->steps[i + 1] = (struct step){at + n->n_bytes, i, 0};
+    r.value = is_math ? r.value : aligned(n, masked(n, r.value) * n->multiplier);
+    if (!combine(n->operation, r.value, right_side(s, t), &value)) {
+        return false;
+    }
+    s->variables[n->variable - 1] = is_math ? masked(n, value) : value;
+    s->steps[i + 1] = (struct step){r.end, i, 0};
     return true;
 }
 
@@ -435,25 +491,23 @@ static bool can_retry(const struct rule_test *t)
     return !t->negated && (t->kind == RULE_CONTENT || t->kind == RULE_PCRE);
 }
 
+/* The test that could be why test i failed: the one before it where it may have a number of that,
+ * else the one at whose end it began; SIZE_MAX when there is none. */
+static size_t cause_of(const struct search *s, size_t i, bool any)
+{
+    if (any) {
+        return i > 0 ? i - 1 : SIZE_MAX;
+    }
+    return s->tests[i].relative ? s->steps[i].parent : SIZE_MAX;
+}
+
 /* The test to go back to after test i failed, or SIZE_MAX. */
 static size_t back_from(const struct search *s, size_t i, bool any)
 {
-    while (any && i > 0) {
-        i--;
-        if (can_retry(&s->tests[i])) {
-            return i;
-        }
-    }
-    if (any) {
-        return SIZE_MAX;
-    }
-    while (s->tests[i].relative && s->steps[i].parent != SIZE_MAX) {
-        i = s->steps[i].parent;
-        if (can_retry(&s->tests[i])) {
-            return i;
-        }
-    }
-    return SIZE_MAX;
+    do {
+        i = cause_of(s, i, any);
+    } while (i != SIZE_MAX && !can_retry(&s->tests[i]));
+    return i;
 }
 
 /* Counts one more attempt; true when that was one too many. */

@@ -1,6 +1,7 @@
 /* Tests of rules at work: buffers, flow, results of look-ups. */
 #include "sensor/base/bytes.h"
 #include "sensor/base/sbuf.h"
+#include "sensor/core/decoder.h"
 #include "tests/unit/bench_detect.h"
 
 #include <string.h>
@@ -129,6 +130,102 @@ static void a_body_rule_sees_its_window(void)
     EXPECT(&b, "window", {1, "file.data", NULL}, {2, "file.data", NULL});
     bench_stop(&b);
     sbuf_free(&text);
+}
+
+/* --- what is not there --- */
+
+static void what_a_transaction_has_none_of_is_known_at_its_end(void)
+{
+    struct bench b;
+    const char *rules =
+        ANY "(msg:\"m\"; http.referer; absent; sid:1;)\n" ANY
+            "(msg:\"m\"; http.uri; content:\"/x\"; http.referer; absent; sid:2;)\n" ANY
+            "(msg:\"m\"; http.uri; content:\"/x\"; http.referer; absent:or_else; "
+            "content:!\"good\"; sid:3;)\n" ANY
+            "(msg:\"m\"; http.uri; content:\"/y\"; http.referer; absent; sid:4;)\n" ANY
+            "(msg:\"m\"; flow:to_client; http.server; absent; sid:5;)\n";
+    bench_start(&b, rules);
+    b.tx.flags = TX_REQUEST_SEEN;
+    request(&b, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect_nothing(&b, "a Referer may come");
+    tx_stop(&b);
+    EXPECT(&b, "without", {3, "http.uri", NULL}, {2, "http.uri", NULL}, {1, "http.referer", NULL});
+    tx_again(&b);
+    b.tx.flags = TX_REQUEST_SEEN;
+    request(&b, "GET /x HTTP/1.1\r\nReferer: bad\r\n\r\n");
+    tx_stop(&b);
+    EXPECT(&b, "or else", {3, "http.uri", NULL});
+    tx_again(&b);
+    b.tx.flags = TX_REQUEST_SEEN;
+    request(&b, "GET /x HTTP/1.1\r\nReferer: good\r\n\r\n");
+    tx_stop(&b);
+    expect_nothing(&b, "with");
+    tx_again(&b);
+    b.tx.flags = TX_REQUEST_SEEN | TX_CUT;
+    request(&b, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    tx_stop(&b);
+    expect_nothing(&b, "what was not seen may have been there");
+    tx_again(&b);
+    tx_stop(&b);
+    expect_nothing(&b, "there was no message");
+    bench_stop(&b);
+}
+
+/* --- numbers and names that have keywords of their own --- */
+
+#define DNS "alert dns any any -> any any "
+
+static const struct decoder dns = {.name = "dns"};
+
+static void numbers_of_dns_messages_are_asked_by_name(void)
+{
+    struct bench b;
+    bench_start(&b, DNS
+                "(msg:\"m\"; dns.opcode:4; sid:1;)\n" DNS "(msg:\"m\"; dns.opcode:!4; sid:2;)\n" DNS
+                "(msg:\"m\"; dns.opcode:3-5; dns.rcode:0x3; sid:3;)\n" DNS
+                "(msg:\"m\"; dns.opcode:4-6; sid:4;)\n" DNS
+                "(msg:\"m\"; dns.rcode:!3; sid:5;)\n" DNS "(msg:\"m\"; dns.rcode:>2; sid:6;)\n" DNS
+                "(msg:\"m\"; dns.rrtype:16; sid:7;)\n" DNS
+                "(msg:\"m\"; dns.rrtype:!16; sid:8;)\n" DNS "(msg:\"m\"; dns.rrtype:41; sid:9;)\n");
+    b.tx.decoder = &dns;
+    field_of(&b, FIELD_DNS_HEADER, "", SPAN("\x12\x34\xa5\x83\0\1\0\0\0\0\0\0"));
+    EXPECT(&b, "header", {1, "dns.header", NULL}, {3, "dns.header", NULL}, {6, "dns.header", NULL});
+    tx_again(&b);
+    b.tx.decoder = &dns;
+    field_of(&b, FIELD_DNS_RECORD, "", SPAN("\0\x10\0\1"));
+    field_of(&b, FIELD_DNS_RECORD, "", SPAN("\0\x29\x10\0\0\0\0\0")); /* EDNS */
+    EXPECT(&b, "records", {7, "dns.record", NULL}, {9, "dns.record", NULL});
+    tx_again(&b);
+    b.tx.decoder = &dns;
+    field_of(&b, FIELD_DNS_RECORD, "", SPAN("\0\x01\0\1"));
+    EXPECT(&b, "another", {8, "dns.record", NULL});
+    bench_stop(&b);
+}
+
+static void file_piece(struct bench *b, const char *text, unsigned flags)
+{
+    const struct region r = {
+        .kind = REGION_BODY, .field = FIELD_FILE_DATA, .bytes = span_str(text), .flags = flags};
+    detect_region(b->detector, &b->tx, &r);
+}
+
+static void files_are_asked_for_names_and_sizes(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; filename:\"Report\"; sid:1;)\n" ANY
+                        "(msg:\"m\"; fileext:\"jar\"; filesize:10; sid:2;)\n" ANY
+                        "(msg:\"m\"; fileext:\"ja\"; sid:3;)\n" ANY
+                        "(msg:\"m\"; filesize:>4; file.data; content:\"abc\"; sid:4;)\n" ANY
+                        "(msg:\"m\"; filesize:<10; fileext:\"jar\"; sid:5;)\n" ANY
+                        "(msg:\"m\"; filesize:!8<>12; fileext:\"jar\"; sid:6;)\n" ANY
+                        "(msg:\"m\"; filename:!\"x\"; sid:7;)\n" ANY
+                        "(msg:\"m\"; filesize:1kb; fileext:\"jar\"; sid:8;)\n");
+    field_of(&b, FIELD_FILE_NAME, "", SPAN("my-REPORT.JAR"));
+    file_piece(&b, "abcde", REGION_FIRST);
+    file_piece(&b, "fghij", REGION_LAST);
+    EXPECT(&b, "file", {1, "file.name", NULL}, {7, "file.name", NULL}, {2, "file.name", NULL},
+           {4, "file.data", NULL});
+    bench_stop(&b);
 }
 
 static void addresses_ports_and_flow_are_asked(void)
@@ -526,6 +623,10 @@ static CU_TestInfo rules[] = {
     {"headers are seen with their names", headers_are_seen_with_their_names},
     {"a rule without a buffer sees all bytes", a_rule_without_a_buffer_sees_all_bytes},
     {"a body rule sees its window", a_body_rule_sees_its_window},
+    {"what a transaction has none of is known at its end",
+     what_a_transaction_has_none_of_is_known_at_its_end},
+    {"numbers of DNS messages are asked by name", numbers_of_dns_messages_are_asked_by_name},
+    {"files are asked for names and sizes", files_are_asked_for_names_and_sizes},
     {"addresses, ports and flow are asked", addresses_ports_and_flow_are_asked},
     {"rules leave marks for one another", rules_leave_marks_for_one_another},
     {"marks outlive a flow with its addresses", marks_outlive_a_flow_with_its_addresses},

@@ -6,6 +6,7 @@
 #include "signatures/verify.h"
 #include "tests/unit/runner.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct net_variable variables[] = {
@@ -138,6 +139,9 @@ static void mistakes_name_file_line_sid_and_keyword(void)
     expect_mistakes(
         RULE("content:\"a\"; stream_size:client,<,x;"),
         "t.rules:1: sid 7: stream_size: '<x' is not a size; examples: 10, >10, 5<>20\n");
+    expect_mistakes(RULE("http.uri; content:\"a\"; absent;"),
+                    "t.rules:1: sid 7: absent: stands behind the name of a field's buffer, before "
+                    "anything else\n");
     expect_mistakes(RULE("content:\"a\"; stream_size:left,<,1;"),
                     "t.rules:1: sid 7: stream_size: the first word is client, server, both or "
                     "either, not 'left'\n");
@@ -456,6 +460,93 @@ static void numbers_are_read_and_jumped_over(void)
                                                                          "abc"));
 }
 
+/* As Suricata's documentation has it, and where that is silent, as it does. */
+static void numbers_are_read_as_suricata_reads_them(void)
+{
+    static const struct {
+        const char *options;
+        const char *text;
+        bool holds;
+    } rows[] = {
+        /* Text: a prefix, a sign and white space count; what follows does not. */
+        {"byte_test:4,=,31,0,string,hex;", "0x1f", true},
+        {"byte_test:4,=,12,0,string,dec;", " +12", true},
+        {"byte_test:3,=,10,0,string,oct;", "128", true},
+        {"byte_test:20,>,1,0,string,dec;", "99999999999999999999", false}, /* more than 64 bits */
+        {"byte_test:0,=,12,0,string,dec;", "12ab", true},
+        /* What is relative goes on behind the digits that were read. */
+        {"byte_jump:4,0,string,dec; content:\"z\"; within:1;", "2 abz", false},
+        {"byte_jump:4,0,string,dec; content:\"z\"; within:1;", "2abz", true},
+        {"byte_extract:3,0,n,string,dec; content:\"a\"; within:1;", "1abc", true},
+        /* Jumps: to before the buffer's start is to its start, to its end is to nothing. */
+        {"content:\"b\"; byte_jump:1,0,relative,post_offset -100; content:\"a\"; within:1;",
+         "ab\x01z", true},
+        {"byte_jump:1,0;",
+         "\x02"
+         "ab",
+         false},
+        {"byte_jump:1,0;",
+         "\x01"
+         "ab",
+         true},
+        {"byte_jump:0,0,from_end,post_offset -2; content:\"y\"; within:1;", "abyz", true},
+        {"byte_jump:0,0,from_end,post_offset -2; content:\"z\"; within:1;", "abyz", false},
+        {"byte_jump:1,0,from_beginning,align; content:\"z\"; within:1;",
+         "\x03"
+         "abcz",
+         true},
+        {"byte_jump:1,0,bitmask 0x30,multiplier 2; content:\"z\"; within:1;",
+         "\x1f"
+         "abz",
+         true},
+        /* The mask of a test is of what it reads, that of byte_math of what it comes to. */
+        {"byte_test:1,=,3,0,bitmask 0xc;", "\x1e", true},
+        {"byte_test:1,=,2,0,bitmask 10;", "\x1e", false},
+        {"byte_math:bytes 1, offset 0, oper +, rvalue 1, result n, bitmask 0xf0; "
+         "byte_test:1,=,n,1;",
+         "\x1f\x02", true},
+        {"byte_math:bytes 1, offset 0, oper +, rvalue 1, result n, bitmask f0; "
+         "byte_test:1,=,n,1;",
+         "\x1f\x03", false},
+        /* Rounded up, after the multiplier. */
+        {"byte_extract:1,0,n,align 4; content:\"z\"; offset:n; depth:1;",
+         "\x01"
+         "abcz",
+         true},
+        {"byte_extract:1,0,n,align 2; content:\"b\"; offset:n; depth:1;",
+         "\x01"
+         "abcz",
+         true},
+        {"byte_extract:1,0,n,multiplier 3,align 4; content:\"z\"; offset:n; depth:1;",
+         "\x01"
+         "abcz",
+         true},
+        /* The number of bytes may have been read. */
+        {"byte_extract:1,0,n; byte_test:n,=,0x6162,1;",
+         "\x02"
+         "ab",
+         true},
+        {"byte_extract:1,0,n; byte_test:n,=,0x6162,1;",
+         "\x01"
+         "ab",
+         false},
+        {"byte_extract:1,0,n; byte_test:n,>,0,1;",
+         "\x09"
+         "abcdefghi",
+         false},
+        {"byte_extract:1,0,n; byte_jump:n,1; content:\"z\"; within:1;",
+         "\x01\x01"
+         "az",
+         true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (matches(rows[i].options, rows[i].text) != rows[i].holds) {
+            printf("%s %s\n", rows[i].options, rows[i].text);
+            CU_FAIL("a number is not read as it must be");
+        }
+    }
+}
+
 /* What byte_extract and byte_math read stands for numbers of later tests. */
 static void numbers_are_read_for_later_tests(void)
 {
@@ -654,6 +745,7 @@ static CU_TestInfo tests[] = {
     {"expressions have their flags", expressions_have_their_flags},
     {"sizes are the buffer's", sizes_are_the_buffers},
     {"numbers are read and jumped over", numbers_are_read_and_jumped_over},
+    {"numbers are read as Suricata reads them", numbers_are_read_as_suricata_reads_them},
     {"numbers are read for later tests", numbers_are_read_for_later_tests},
     {"numbers are combined", numbers_are_combined},
     {"a buffer may be a keyword", a_buffer_may_be_a_keyword},
