@@ -11,6 +11,7 @@ bool peel_may_hide(struct span text)
     struct peel_walk walk;
     size_t off = 0;
     peel_walk_start(&walk);
-    return peel_walk_on(&walk, text, &off, text.len) || peel_walk_end(&walk) || walk.folded ||
-           peel_is_extended(text) || peel_has_utf16(text) || peel_hides_in_runs(text);
+    return peel_walk_on(&walk, text, &off, text.len) || peel_walk_end(&walk) ||
+           (walk.folded && span_find_byte(text, 0, 0) != SPAN_NONE) || peel_is_extended(text) ||
+           peel_has_utf16(text) || peel_hides_in_runs(text);
 }

@@ -4,7 +4,7 @@
  * behind its `${`. Here each escape is read as what it stands for. One
  * that stands for the beginning of another one ("%25" for '%') may hide anything, if what follows
  * has the form of the rest; so may encoded words, UTF-7, and letters that nobody would escape. Soft
- * line breaks are read as if they were not there.
+ * line breaks are read as if they were not there; one within an escape may hide anything.
  *
  * One pass, no memory. */
 #include "signatures/peel_read.h"
@@ -19,10 +19,11 @@
 enum {
     CODED_MIN = 4, /* needless escapes in a row */
     UTF7_MAX = 16,
-    HEAD_MAX = 64,  /* of an encoded word, to its text */
-    BROKEN_MAX = 4, /* characters of an escape that are looked at for escapes */
-    IDLE_MAX = 32,  /* characters behind which a walk is settled */
-    COST_NONE = 4,  /* units of a byte that is read, with all that is tried on it later: */
+    HEAD_MAX = 64,   /* of an encoded word, to its text */
+    BROKEN_MAX = 4,  /* characters of an escape that are looked at for escapes */
+    FOLDED_MAX = 16, /* characters of an escape behind which a line may be folded */
+    IDLE_MAX = 32,   /* characters behind which a walk is settled */
+    COST_NONE = 4,   /* units of a byte that is read, with all that is tried on it later: */
     COST_LETTER = 16,
     COST_ESCAPE = 60,
 };
@@ -228,18 +229,40 @@ static bool is_overlong_lead(const struct peel_char *r, struct span text, size_t
     return lead && read_at(text, off).coded;
 }
 
-/* Whether an escape that begins at off is itself partly escaped: "\u%7b24%7d", "%2&#52;". */
+/* Whether a line is folded within what may be an escape, or base64, that begins at off; as far as
+ * the next introducer, so that a text full of them is not read over and over. */
+static bool is_folded(struct span text, size_t off)
+{
+    size_t end = off + 1 + FOLDED_MAX;
+    for (size_t at = off + 1; at < end && at < text.len; at++) {
+        uint8_t c = text.data[at];
+        struct peel_char r = read_at(text, at);
+        if (r.coded && r.n == 0) {
+            return true;
+        }
+        if (!byte_is_alnum(c) && c != '#' && c != '{' && c != '?' && c != '-' && c != '_' &&
+            c != '/') {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* Whether an escape that begins at off is itself partly escaped: "\u%7b24%7d", "%2&#52;". Two
+ * characters of it at least must be there. */
 static bool is_broken(struct span text, size_t off)
 {
     uint8_t c = text.data[off];
     size_t at = off + 1;
+    bool coded = false;
     for (size_t i = 0; i < BROKEN_MAX; i++) {
         struct peel_char r = read_at(text, at);
         uint8_t a = r.n == 1 ? r.bytes[0] : (uint8_t)0;
         bool first = i == 0 && (a == '#' || a == 'u' || a == 'x' || a == 'U');
         bool goes = first || byte_hex(a) >= 0 || (a == '{' && c == '\\' && i == 1) ||
                     (c == '&' && byte_is_alpha(a));
-        if (!goes || r.coded) {
+        coded = coded || r.coded;
+        if (!goes || (coded && i > 0)) {
             return goes;
         }
         at += r.len;
@@ -247,15 +270,33 @@ static bool is_broken(struct span text, size_t off)
     return false;
 }
 
+/* Whether what was read at off would be another escape without the soft line break behind it:
+ * "\17=" and "3" in the next line, "&#3=" and "6;". */
+static bool is_cut_short(const struct peel_char *r, struct span text, size_t off)
+{
+    uint8_t c = text.data[off];
+    size_t end = off + r->len;
+    if ((c != '\\' && c != '&') || !byte_is_alnum(span_at(text, end - 1))) {
+        return false;
+    }
+    struct peel_char next = read_at(text, end);
+    return next.coded && next.n == 0;
+}
+
 /* Escapes that may hide anything, at off. */
 static bool hides_anything(const struct peel_char *r, struct span text, size_t off)
 {
     uint8_t c = span_at(text, off);
     if (r->coded) {
-        return r->n > 0 && (goes_on(r->bytes[r->n - 1], text, off + r->len) ||
-                            is_overlong_lead(r, text, off + r->len));
+        uint8_t last = r->n > 0 ? r->bytes[r->n - 1] : 0;
+        size_t end = off + r->len;
+        return goes_on(last, text, end) || is_overlong_lead(r, text, end) ||
+               is_cut_short(r, text, off) || (is_introducer(last) && is_folded(text, end - 1));
     }
     if ((c == '%' || c == '&' || c == '\\' || c == '=') && is_broken(text, off)) {
+        return true;
+    }
+    if (is_introducer(c) && is_folded(text, off)) {
         return true;
     }
     if (c == '=') {
@@ -267,14 +308,17 @@ static bool hides_anything(const struct peel_char *r, struct span text, size_t o
     return c == '+' && is_utf7(text, off);
 }
 
-/* The first byte of what stands at off, or behind a NUL there; or 0. */
+/* The first byte of what stands at off, or behind soft line breaks and one NUL there; or 0. */
 static uint8_t first_byte(struct span text, size_t off)
 {
     struct peel_char r = read_at(text, off);
-    if (r.n > 0 && r.bytes[0] == 0) {
-        r = read_at(text, off + r.len);
+    bool behind_nul = false;
+    while (r.n == 0 || (r.bytes[0] == 0 && !behind_nul && off < text.len)) {
+        behind_nul = behind_nul || r.n > 0;
+        off += r.len;
+        r = read_at(text, off);
     }
-    return r.n > 0 ? r.bytes[0] : 0;
+    return r.bytes[0];
 }
 
 /* What a byte may mean where it stands. */

@@ -12,7 +12,7 @@ struct peel_walk {
     size_t settle;    /* what begins behind this does not matter */
     size_t active;    /* where something was open last */
     bool settled;     /* it is over */
-    bool folded;      /* there was a soft line break, which may stand in an escape */
+    bool folded;      /* there was a soft line break, which may stand in UTF-16 */
 };
 
 void peel_walk_start(struct peel_walk *w);

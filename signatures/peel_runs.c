@@ -51,7 +51,8 @@ static bool look_at(struct decoded *d, size_t until)
     if (d->worth && d->n >= PEEL_TEXT_MIN) {
         d->walk.settle = d->late ? 0 : SIZE_MAX;
         d->walk.active = 0;
-        if (peel_walk_on(&d->walk, text, &off, until) || d->walk.folded || peel_has_utf16(text)) {
+        if (peel_walk_on(&d->walk, text, &off, until) || peel_has_utf16(text) ||
+            (d->walk.folded && span_find_byte(text, 0, 0) != SPAN_NONE)) {
             return true;
         }
         d->over = d->over || d->walk.settled;

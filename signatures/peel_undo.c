@@ -66,7 +66,7 @@ static void undo_utf7(struct peeler *p, int parent)
     struct span text = p->readings[parent].text;
     sbuf_reset(&p->scratch);
     if (span_find_byte(text, 0, '+') != SPAN_NONE && peel_spend(p, text.len * PEEL_COST) &&
-        utf7_decode(text, &p->scratch) > 0) {
+        utf7_decode_latin(text, &p->scratch) > 0) {
         add_whole(p, parent, ENCODING_UTF7);
     }
 }

@@ -149,11 +149,25 @@ void utf16_decode(struct span in, enum utf16_order order, struct sbuf *out)
     }
 }
 
+/* What a section of UTF-7 has in it. */
+struct section {
+    size_t n_halves; /* of surrogate pairs, alone */
+    size_t n_latin;
+};
+
+/* ASCII, Latin-1, and the letters that become ASCII in upper or lower case. */
+static bool is_latin(uint32_t cp)
+{
+    return cp < 0x180 || cp == 0x212a || (cp >= 0x1e96 && cp <= 0x1e9a) ||
+           (cp >= 0xfb00 && cp <= 0xfb06);
+}
+
 /* The section whose first base64 character is at off: appends its text and returns where it ends,
  * or off when nothing in it makes a whole character. */
-static size_t shifted(struct span in, size_t off, struct sbuf *out)
+static size_t shifted(struct span in, size_t off, struct sbuf *out, struct section *ret)
 {
     size_t end = off;
+    *ret = (struct section){0};
     while (end < in.len && base64_value(BASE64_STANDARD, in.data[end]) >= 0) {
         end++;
     }
@@ -169,21 +183,26 @@ static size_t shifted(struct span in, size_t off, struct sbuf *out)
         n_bits -= 16;
         uint32_t unit = bits >> n_bits & 0xffff;
         bits &= (1u << n_bits) - 1;
+        bool is_low = unit >= 0xdc00 && unit < 0xe000;
+        bool pair = high != 0 && is_low;
+        ret->n_halves += (high != 0) != is_low;
+        ret->n_latin += is_latin(unit);
         if (unit >= 0xd800 && unit < 0xdc00) {
             high = unit;
             continue;
         }
-        bool pair = high != 0 && unit >= 0xdc00 && unit < 0xe000;
         utf8_add(out, pair ? 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00) : unit);
         high = 0;
     }
+    ret->n_halves += high != 0;
     return end - off < 3 ? off : end;
 }
 
-size_t utf7_decode(struct span in, struct sbuf *out)
+static size_t decode_utf7(struct span in, bool latin, struct sbuf *out)
 {
     size_t n = 0;
     size_t off = 0;
+    struct section section;
     while (off < in.len) {
         size_t plus = span_find_byte(in, off, '+');
         size_t end = plus == SPAN_NONE ? in.len : plus;
@@ -192,7 +211,14 @@ size_t utf7_decode(struct span in, struct sbuf *out)
         if (off == in.len) {
             break;
         }
-        size_t behind = shifted(in, off + 1, out);
+        size_t before = out->len;
+        size_t behind = shifted(in, off + 1, out, &section);
+        if (latin && behind > off + 1 && (section.n_halves > 0 || section.n_latin == 0)) {
+            sbuf_shorten(out, before);
+            sbuf_add(out, span_sub(in, off, behind - off));
+            off = behind;
+            continue;
+        }
         if (behind == off + 1) { /* "+-" is a plus; other short forms stay */
             sbuf_add_byte(out, '+');
             off += span_at(in, off + 1) == '-' ? 2 : 1;
@@ -202,6 +228,16 @@ size_t utf7_decode(struct span in, struct sbuf *out)
         off = span_at(in, behind) == '-' ? behind + 1 : behind;
     }
     return n;
+}
+
+size_t utf7_decode(struct span in, struct sbuf *out)
+{
+    return decode_utf7(in, false, out);
+}
+
+size_t utf7_decode_latin(struct span in, struct sbuf *out)
+{
+    return decode_utf7(in, true, out);
 }
 
 size_t utf8_overlong_at(struct span in, size_t off, uint32_t *ret_cp)

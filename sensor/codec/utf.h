@@ -22,6 +22,10 @@ void utf16_decode(struct span in, enum utf16_order order, struct sbuf *out);
 /* UTF-7 (RFC 2152) to UTF-8; returns the number of shifted sections ("+...-", "+-" not counted)
  * that decoded to something. What is no well-formed section stays as it stands. */
 size_t utf7_decode(struct span in, struct sbuf *out);
+/* The same for a text that may be anything else, base64 for one: sections in which half a pair of
+ * surrogates stands alone stay as they stand, and those of which no character is a Latin letter or
+ * sign, or has one as its upper or lower case. */
+size_t utf7_decode_latin(struct span in, struct sbuf *out);
 
 /* Copies s with every overlong UTF-8 form (C0 A4, E0 80 A4, F0 80 80 A4) put into its shortest;
  * returns how many there were. */

@@ -206,6 +206,20 @@ static void utf7_sections(void)
     CU_ASSERT(gave(SPAN("${jndi:/+x")));
     CU_ASSERT_EQUAL(utf7_decode(SPAN("+2D3eAA.1 + 1+"), fresh()), 1);
     CU_ASSERT(gave(SPAN("\xf0\x9f\x98\x80.1 + 1+")));
+    static const struct {
+        const char *in;
+        const char *want;
+    } rows[] = {
+        {"+ACQAew-j+AdU-", "${j+AdU-"},         /* U+01D5 is no letter of ASCII in any case */
+        {"+ATE-+ISo-", "\xc4\xb1\xe2\x84\xaa"}, /* U+0131, U+212A */
+        {"+2D3eAAAk-", "\xf0\x9f\x98\x80$"},
+        {"+ACTYPQ-x", "+ACTYPQ-x"}, /* '$' and half a pair: base64 of something else */
+        {"+3gAAJA-", "+3gAAJA-"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)utf7_decode_latin(span_str(rows[i].in), fresh());
+        CU_ASSERT(span_equal(sbuf_span(&out), span_str(rows[i].want)));
+    }
 }
 
 static void overlong_forms_become_short(void)

@@ -332,6 +332,39 @@ static void harmless_texts(void)
     CU_ASSERT(peel_may_hide(SPAN("${jndi:")));
 }
 
+static void a_line_may_be_folded_within_an_escape(void)
+{
+    static const char *const dollars[] = {"%24",     "%u0024",   "%2524",   "&#36;", "&#0036;",
+                                          "&#x24;",  "&dollar;", "\\u0024", "\\x24", "\\44",
+                                          "\\u{24}", "=24",      "+ACQ-"};
+    for (size_t i = 0; i < ARRAY_LEN(dollars); i++) {
+        struct span dollar = span_str(dollars[i]);
+        for (size_t at = 1; at < dollar.len; at++) {
+            struct sbuf text = sbuf_with_cap(256);
+            sbuf_add(&text, span_head(dollar, at));
+            sbuf_add_str(&text, "=\r\n");
+            sbuf_add(&text, span_from(dollar, at));
+            sbuf_add_str(&text, "{jndi:x:y}");
+            peel(sbuf_span(&text));
+            if (result.lookup.class != LOOKUP_ATTACK) {
+                printf("%.*s\n", (int)text.len, (const char *)text.data);
+                CU_FAIL("not found");
+            }
+            sbuf_free(&text);
+        }
+    }
+}
+
+/* Bytes that are no text look like a soft line break, and like half an escape, every so often. */
+static void what_is_folded_elsewhere_hides_nothing(void)
+{
+    CU_ASSERT_FALSE(peel_may_hide(SPAN("\xc4L=\n\xc3\xdf ab=\r\ncd ${x} e")));
+    CU_ASSERT_FALSE(peel_may_hide(SPAN("\xa7/=\xc1\x86q and %\xc1\x86.")));
+    CU_ASSERT(peel_may_hide(SPAN("\xa7/=\xc1\x86"
+                                 "4")));
+    CU_ASSERT(peel_may_hide(SPAN("$=\n{j=\nndi")));
+}
+
 static void layers_are_capped(void)
 {
     struct sbuf text = sbuf_with_cap(4096);
@@ -448,6 +481,8 @@ static CU_TestInfo choice_tests[] = {
     {"values are also read as sent", values_are_also_read_as_sent},
     {"the best class is taken", the_best_class_is_taken},
     {"harmless texts", harmless_texts},
+    {"a line may be folded within an escape", a_line_may_be_folded_within_an_escape},
+    {"what is folded elsewhere hides nothing", what_is_folded_elsewhere_hides_nothing},
     CU_TEST_INFO_NULL,
 };
 
