@@ -7,6 +7,7 @@
 #include "sensor/app/pipeline.h"
 
 #include "sensor/app/pipeline_parts.h"
+#include "sensor/app/sightings.h"
 #include "sensor/app/touch.h"
 #include "sensor/base/bytes.h"
 #include "sensor/base/hash.h"
@@ -291,10 +292,7 @@ static int on_open(void *ctx, struct conn *conn)
     if (p->options.decoys != NULL) {
         touch_flow(p->options.decoys, &p->options.report, conn);
     }
-    if (p->options.sightings.seen != NULL) {
-        struct sighting s = sighting_of_flow(conn);
-        p->options.sightings.seen(p->options.sightings.ctx, &s);
-    }
+    sightings_flow(p, conn);
     return 0;
 }
 

@@ -5,6 +5,7 @@
  * of workers. What two readings of a flow find alike is told once. */
 #include "sensor/app/canaries.h"
 #include "sensor/app/pipeline_parts.h"
+#include "sensor/app/sightings.h"
 #include "sensor/app/touch.h"
 #include "sensor/base/hash.h"
 #include "sensor/base/mem.h"
@@ -125,10 +126,7 @@ void pipeline_found(void *ctx, struct tx *tx, struct finding *f)
         tx->alert_due_us = conn->clock_us + ALERT_WAIT_US;
         list_add_tail(&p->due, &slot->due);
     }
-    if (f->jndi != NULL && p->options.sightings.seen != NULL) {
-        struct sighting s = sighting_of_finding(conn, f);
-        p->options.sightings.seen(p->options.sightings.ctx, &s);
-    }
+    sightings_attempt(p, conn, f);
 }
 
 void pipeline_lose_of(struct pipeline *p, struct conn *conn, enum lost reason, uint64_t n_bytes)
@@ -223,6 +221,7 @@ void pipeline_tx_end(struct flow_app *app, struct tx_slot *slot, unsigned flags)
     tx->flags |= flags;
     tx->end_us = tx->conn->last_us;
     detect_tx_end(p->detector, tx);
+    sightings_end(p, tx);
     write_waiting(p, slot, tx->conn->clock_us);
     if (slot->reading != NULL && !slot->reading->alternate) {
         stats_add(p->options.report.stats, STAT_TX_WRITTEN, 1);

@@ -9,6 +9,7 @@
 #include "sensor/app/reading.h"
 
 #include "sensor/app/pipeline_parts.h"
+#include "sensor/app/sightings.h"
 #include "sensor/base/mem.h"
 #include "sensor/enrich/client_mail.h"
 
@@ -69,6 +70,9 @@ static bool emit_region(void *ctx, struct tx *tx, const struct region *region)
     }
     if (!r->alternate && pipeline_of(r)->wants_urls) {
         urls_region(&tx_slot_of(tx)->urls, &pipeline_of(r)->urls, tx, region);
+    }
+    if (!r->alternate) {
+        sightings_body(r->app, tx_slot_of(tx), region);
     }
     if (!detect_region(pipeline_of(r)->detector, tx, region) && defer(r, tx, region)) {
         return false;
@@ -151,6 +155,9 @@ static void emit_field(void *ctx, struct tx *tx, const struct field *field)
     }
     if (field->id == FIELD_EMAIL_ATTACHMENT && !r->alternate && p->wants_files) {
         files_name(&tx_slot_of(tx)->files[field->dir], field->value);
+    }
+    if (!r->alternate) {
+        sightings_field(p, tx->conn, field);
     }
     if ((field->flags & FIELD_REPEATED) == 0) {
         detect_field(p->detector, tx, field);

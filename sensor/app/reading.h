@@ -49,6 +49,8 @@ struct flow_app {
     size_t n_unread; /* of the data call that is running: its end, when the flow became opaque */
     size_t n_uncounted; /* of that: not yet counted as lost */
     bool ended[2];
+    uint8_t n_return;       /* bytes of what tells that an RMI call returned, so far */
+    bool has_returned;      /* one has */
     struct tx_slot *raw[2]; /* bytes that no decoder reads, scanned as they are */
     uint64_t anomalies;     /* of the flow, reported once each */
     uint64_t *seen;         /* SEEN_MAX hashes of findings, so that alternate readings tell nothing

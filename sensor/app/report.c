@@ -4,6 +4,7 @@
  * built for lack of memory is counted as lost. */
 #include "sensor/app/report.h"
 
+#include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
 #include "sensor/core/decoder.h"
 
@@ -84,6 +85,23 @@ void report_opened_end(const struct report *r, uint64_t clock_us)
     if (r->opened != NULL) {
         hand_opened_on(r, clock_us);
     }
+}
+
+void report_sighting(const struct report *r, const struct sighting *s)
+{
+    const size_t off = offsetof(struct event, json);
+    const size_t align = _Alignof(struct sighting);
+    const size_t begin = (off + align - 1) / align * align - off;
+    struct event *notice = mem_alloc(off + begin + sighting_size(s));
+    if (notice == NULL) {
+        stats_add(r->stats, STAT_SIGHTINGS_LOST, 1);
+        return;
+    }
+    notice->type = EVENT_N;
+    notice->key = s->key;
+    notice->sighting = (void *)(notice->json + begin);
+    bytes_copy(notice->sighting, s, sighting_size(s));
+    writer_put(r->writer, r->producer, notice);
 }
 
 static void add_opened(const struct report *r, uint64_t clock_us, uint64_t n)

@@ -39,6 +39,8 @@ void report_opened(const struct report *r, const struct tx *tx, enum field_id fi
 void report_opened_until(const struct report *r, uint64_t clock_us);
 /* None follows at all; it is clock_us. */
 void report_opened_end(const struct report *r, uint64_t clock_us);
+/* What may be a step of an attempt's story; copied. */
+void report_sighting(const struct report *r, const struct sighting *s);
 /* `clock_us`: the event's place in the order; not below what the writer was promised. */
 void report_alert(const struct report *r, struct tx *tx, const struct finding *finding,
                   uint64_t clock_us);

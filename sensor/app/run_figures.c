@@ -37,9 +37,16 @@ void run_stats(struct sensor *s, struct stats *ret)
         stats_set(ret, STAT_DECOY_RESTARTS, s->n_restarts);
     }
     stats_set(ret, STAT_EVIDENCE_LOST, s->evidence != NULL ? evidence_store_lost(s->evidence) : 0);
+    stats_set(ret, STAT_GEO_ERRORS,
+              stats_get(ret, STAT_GEO_ERRORS) + stats_get(&s->writer_stats, STAT_GEO_ERRORS));
     stats_set(ret, STAT_RULES_LOADED, engine_n_loaded(s->engine));
     stats_set(ret, STAT_RULES_FAILED, engine_n_failed(s->engine));
     stats_set(ret, STAT_ALERTS_SUPPRESSED, writer.suppressed + writer.rolled_up);
+    stats_set(ret, STAT_ALERT, stats_get(ret, STAT_ALERT) + story_n_steps(&writer.stories));
+    stats_set(ret, STAT_STORY_WATCHED, writer.stories.watched);
+    stats_set(ret, STAT_STORY_EVICTED, writer.stories.evicted);
+    stats_set(ret, STAT_SIGHTINGS_LOST,
+              stats_get(ret, STAT_SIGHTINGS_LOST) + writer.sightings_lost);
     stats_set(ret, STAT_EVENTS_LOST, stats_get(ret, STAT_EVENTS_LOST) + writer.lost);
 }
 

@@ -112,6 +112,7 @@ static void publish(struct sensor *s, const struct tally *tally)
         .stats = &stats,
         .tally = tally,
         .campaigns = writer.campaigns,
+        .stories = &writer.stories,
         .ports = ports,
         .n_ports = feeds_ports(&s->feeds, s->patrol, ports, ARRAY_LEN(ports)),
         .outputs = outputs,

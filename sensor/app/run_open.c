@@ -22,6 +22,21 @@ static bool volume_is_written(const struct sensor *s)
     return strcmp(word, "yes") == 0 || (strcmp(word, "auto") == 0 && feeds_are_live(&s->feeds));
 }
 
+static void find_place(void *ctx, const struct addr *addr, struct place *ret_place)
+{
+    geo_find(ctx, addr, ret_place);
+}
+
+/* For the writer's thread. */
+static int open_places(struct sensor *s)
+{
+    s->places = geo_cache_new_watching(s->snapshot->geo, &s->writer_stats);
+    if (s->places != NULL) {
+        geo_cache_name(s->places, s->snapshot->assets);
+    }
+    return s->places != NULL ? 0 : -ENOMEM;
+}
+
 static struct teller_options teller_options(const struct sensor *s)
 {
     const struct config *c = &s->snapshot->config;
@@ -34,6 +49,10 @@ static struct teller_options teller_options(const struct sensor *s)
         .surge = {.factor = c->volume_surge_factor, .least = c->volume_surge_least},
         .host = s->host,
         .line_bytes = c->output_line,
+        .story = {.callbacks = c->story_callbacks, .remember_us = c->story_remember},
+        .layouts = outputs_layouts(c),
+        .find_place = find_place,
+        .place_ctx = s->places,
     };
 }
 
@@ -59,8 +78,12 @@ static int open_writer(struct sensor *s, struct errbuf *err)
 int run_open_writer(struct sensor *s, struct errbuf *err)
 {
     struct errbuf refused = {0};
+    int rc = open_places(s);
+    if (rc != 0) {
+        return rc;
+    }
     privs_put_on(&s->privs);
-    int rc = open_writer(s, &refused);
+    rc = open_writer(s, &refused);
     privs_put_off(&s->privs);
     if (rc == -EACCES && s->privs.user[0] != '\0') {
         writer_free(&s->writer);
@@ -212,6 +235,8 @@ int run_start_workers(struct sensor *s)
         .n_workers = s->n_workers > 0 ? s->n_workers : 1,
         .evidence = s->evidence,
         .opened_us = volume_is_written(s) ? s->snapshot->config.volume_interval : 0,
+        .follows = s->snapshot->config.story_callbacks > 0 &&
+                   ((s->types & 1u << EVENT_ALERT) != 0 || s->metrics != NULL),
         .exposes = s->options->exposure != NULL || s->command != NULL,
         .tallies = s->metrics != NULL,
         .redact = &s->redact,
@@ -285,6 +310,7 @@ void run_close(struct sensor *s)
     survey_free(&s->survey);
     engine_unref(&s->engine);
     writer_free(&s->writer);
+    geo_cache_free(&s->places);
     checksum_policy_free(&s->checksums);
     eve_free(&s->eve);
     feeds_close(&s->feeds);

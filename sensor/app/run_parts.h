@@ -25,6 +25,8 @@ struct sensor {
     const struct options *options;
     struct feeds feeds;
     struct writer *writer;
+    struct geo_cache *places;  /* of who tells what followed attempts, on the writer's thread */
+    struct stats writer_stats; /* of that thread's look-ups */
     struct checksum_policy *checksums;
     struct survey *survey;           /* while the first packets wait for it; else NULL */
     struct crew *crew;               /* of files */

@@ -27,7 +27,8 @@ struct tx_slot {
     size_t field_room;       /* bytes that fields may still take */
     struct kept_head *heads; /* whose fields are not kept yet, in their order */
     struct kept_head **heads_end;
-    bool in_body; /* raw ones: FIRST was announced */
+    uint8_t n_magic; /* bytes of a class's first that the response's body begins with */
+    bool in_body;    /* raw ones: FIRST was announced */
 };
 
 /* Transactions are reused with their arenas, so that a request costs no trip to the heap. */

@@ -80,6 +80,12 @@ static struct guard guard_of(const struct worker_shared *shared)
                            : (struct guard){.on = false};
 }
 
+static void on_sighting(void *ctx, const struct sighting *sighting)
+{
+    const struct worker *w = ctx;
+    report_sighting(&w->report, sighting);
+}
+
 static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
 {
     const struct config *c = shared->config;
@@ -105,6 +111,9 @@ static bool make_pipeline(struct worker *w, const struct worker_shared *shared)
         .file_hash = strcmp(c->output_file_hash, "none") == 0 ? NULL : c->output_file_hash,
     };
     size_t share = c->memory_limit / shared->n_workers;
+    if (shared->follows) {
+        options.sightings = (struct sighting_user){on_sighting, w};
+    }
     if (shared->inlined) {
         options.block = (struct pipeline_block){
             .enforces = true,

@@ -27,6 +27,7 @@ struct worker_shared {
     unsigned n_workers;              /* they share memory.limit and flow.max */
     struct evidence_store *evidence; /* NULL: none is kept */
     uint64_t opened_us; /* openers are told to the writer, by intervals of this length; 0: not */
+    bool follows;       /* what may follow an attempt is told to the writer */
     bool exposes;       /* counts what was tried against whom */
     bool tallies;       /* count by protocol, field, scheme and class */
     const struct redact *redact; /* what events do not tell; NULL: nothing */

@@ -106,39 +106,41 @@ const char *scope_name(enum scope scope)
     return names[scope];
 }
 
-static struct sighting sighting_of_conn(const struct conn *conn, enum sighting_kind kind)
+struct sighting sighting_of(struct conn *conn, enum sighting_kind kind, struct span name)
 {
-    return (struct sighting){
+    struct sighting s = {
         .kind = kind,
-        .clock_us = conn->clock_us,
-        .time_us = conn->last_us,
-        .flow_id = conn->id,
-        .seq = conn->n_events,
-        .client = conn->addr[TO_SERVER],
-        .server = conn->addr[TO_CLIENT],
+        .key = {conn->clock_us, conn->id, conn->n_events++},
+        .conn = *conn,
+        .decoy = conn_extra(conn)->decoy,
     };
-}
-
-struct sighting sighting_of_finding(const struct conn *conn, const struct finding *finding)
-{
-    struct sighting s = sighting_of_conn(conn, SIGHTING_ATTEMPT);
-    const struct jndi *jndi = finding->jndi;
-    if (jndi == NULL) {
-        return s;
+    if (conn->tunnel != NULL) {
+        s.tunnel = *conn->tunnel;
     }
-    struct span host = span_head(jndi->callback.host, sizeof(s.name) - 1);
-    s.attack_id = jndi->attack_id;
-    s.campaign = jndi->campaign;
-    s.ip = jndi->callback.ip;
-    s.port = jndi->callback.port;
-    bytes_copy(s.name, host.data, host.len);
+    name = span_head(name, sizeof(s.name) - 1);
+    bytes_copy(s.name, name.data, name.len);
     return s;
 }
 
-struct sighting sighting_of_flow(const struct conn *conn)
+struct sighting sighting_of_finding(struct conn *conn, const struct finding *finding)
 {
-    struct sighting s = sighting_of_conn(conn, SIGHTING_FLOW_OPEN);
-    s.ip = conn->addr[TO_CLIENT];
-    s.port = conn->port[TO_CLIENT];
+    const struct jndi *jndi = finding->jndi;
+    struct sighting s = sighting_of(conn, SIGHTING_ATTEMPT, jndi->callback.host);
+    s.attempt = (struct sighted_attempt){
+        .attack_id = jndi->attack_id,
+        .campaign = jndi->campaign,
+        .class = jndi->class,
+        .dialect = jndi->dialect,
+        .scheme = scheme_of(jndi->scheme),
+        .field = finding->field,
+        .dir = finding->dir,
+        .reaches_network = jndi->reaches_network,
+        .port = jndi->callback.port,
+    };
     return s;
+}
+
+size_t sighting_size(const struct sighting *s)
+{
+    return offsetof(struct sighting, name) + span_str(s->name).len + 1;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensor/core/asset.h"
+#include "sensor/core/event_key.h"
 #include "sensor/core/finding.h"
 #include "sensor/core/scheme.h"
 
@@ -26,14 +27,6 @@ enum layout {
 
 /* LAYOUT_N when there is none of that name. */
 enum layout layout_by_name(struct span name);
-
-/* Total order of events, the same at any number of workers: clock of the packet that caused it,
- * then flow, then number in the flow. */
-struct event_key {
-    uint64_t clock_us;
-    uint64_t flow_id;
-    uint64_t seq; /* n-th event of its flow */
-};
 
 /* A part of an event's text that only outputs with one of these layouts get. */
 struct event_piece {
@@ -62,6 +55,8 @@ struct alert_facts {
     char callback[EVENT_CALLBACK_SIZE]; /* "host:port", cut; from traffic */
 };
 
+struct sighting;
+
 /* Behind json there is room for a number with so many digits in place of that of the repeat. */
 enum { EVENT_REPEAT_DIGITS = 20 };
 
@@ -76,8 +71,9 @@ struct event {
                           a 1; 0: nowhere */
     uint64_t n_opened; /* type EVENT_N: it is no event but a count, of openers of look-ups
                           in the interval that its clock lies in */
-    struct signature_limit limit;            /* of the rule that an alert is of */
-    uint64_t limit_key;                      /* alerts with the same are counted together */
+    struct sighting *sighting;    /* type EVENT_N: nor is this one, in the same block; NULL: none */
+    struct signature_limit limit; /* of the rule that an alert is of */
+    uint64_t limit_key;           /* alerts with the same are counted together */
     struct event_piece pieces[EVENT_PIECES]; /* in their order in the text, apart */
     size_t n_pieces;
     size_t len;

@@ -1,5 +1,5 @@
 /* tables: the names behind the enums of field.def, anomaly.def, lost.def, encoding.def,
- * trick.def, cve.def and drop.def.
+ * trick.def, cve.def, stage.def and drop.def.
  *
  * Each row of a .def file is the only place where a thing is named; enum, name, documentation and
  * listings derive from it. */
@@ -9,6 +9,7 @@
 #include "sensor/core/event.h"
 #include "sensor/core/field.h"
 #include "sensor/core/finding.h"
+#include "sensor/core/sighting.h"
 #include "sensor/core/verdict.h"
 
 enum { PLAIN, NAMED };
@@ -203,4 +204,15 @@ enum layout layout_by_name(struct span name)
         }
     }
     return LAYOUT_N;
+}
+
+const char *stage_name(enum stage stage)
+{
+    static const char *const names[STAGE_N] = {
+#define STAGE(id, name, sid, msg, doc) [STAGE_##id] = name,
+#include "sensor/core/stage.def"
+#undef STAGE
+    };
+    CHECK(stage < STAGE_N);
+    return names[stage];
 }

@@ -5,6 +5,7 @@
  * that was touched to context.honeypot. A key without a value is left out. */
 #include "sensor/base/hash.h"
 #include "sensor/core/decoder.h"
+#include "sensor/core/sighting.h"
 #include "sensor/output/eve_parts.h"
 
 #include <stdio.h>
@@ -123,8 +124,8 @@ static void add_jndi(struct eve *e, struct json *j, const struct finding *findin
     }
     eve_id(j, "attack_id", 'a', jndi->attack_id);
     eve_id(j, "campaign", 'c', jndi->campaign);
-    json_text(j, "stage", "attempt");
-    json_number(j, "repeat", 1); /* as long as nobody counts them */
+    json_text(j, "stage", stage_name(STAGE_ATTEMPT)); /* what follows has alerts of its own */
+    json_number(j, "repeat", 1);                      /* as long as nobody counts them */
     e->repeat_off = e->out.len - 1;
     json_object_end(j);
 }
@@ -144,7 +145,7 @@ static void add_client(struct json *j, const struct eve_places *p)
     json_object_end(j);
 }
 
-static void add_side(struct json *j, const char *key, const struct place *place)
+void eve_side(struct json *j, const char *key, const struct place *place)
 {
     if (place != NULL) {
         json_object(j, key);
@@ -157,20 +158,19 @@ static void add_sides(struct json *j, const struct finding *finding,
                       const struct eve_places *places)
 {
     add_client(j, places);
-    add_side(j, "source", finding->dir == TO_SERVER ? places->source : places->destination);
-    add_side(j, "destination", finding->dir == TO_SERVER ? places->destination : places->source);
+    eve_side(j, "source", finding->dir == TO_SERVER ? places->source : places->destination);
+    eve_side(j, "destination", finding->dir == TO_SERVER ? places->destination : places->source);
 }
 
 /* `session` is of one connection, or of one sender's datagrams, and the same in all its alerts. */
-static void add_honeypot(struct json *j, const struct conn *conn)
+void eve_honeypot(struct json *j, const struct decoy *decoy, uint64_t flow_id)
 {
-    const struct decoy *decoy = conn_extra(conn)->decoy;
     json_object(j, "honeypot");
     json_text(j, "listener", decoy->listener);
     if (decoy->persona[0] != '\0') {
         json_text(j, "persona", decoy->persona);
     }
-    eve_id(j, "session", 's', hash_words_fixed(&conn->id, 1));
+    eve_id(j, "session", 's', hash_words_fixed(&flow_id, 1));
     json_object_end(j);
 }
 
@@ -189,7 +189,7 @@ static void add_context(struct eve *e, struct json *j, const struct conn *conn,
         add_jndi(e, j, finding, places->callback);
     }
     if (conn_extra(conn)->decoy != NULL) {
-        add_honeypot(j, conn);
+        eve_honeypot(j, conn_extra(conn)->decoy, conn->id);
     }
     size_t sides = eve_piece_begin(e);
     if (with_sides) {
@@ -231,8 +231,7 @@ static void add_metadata(struct json *j, const struct signature *s)
     json_object_end(j);
 }
 
-static void add_endpoint(struct json *j, const char *key, const struct conn *conn,
-                         enum direction dir)
+void eve_endpoint(struct json *j, const char *key, const struct conn *conn, enum direction dir)
 {
     json_object(j, key);
     eve_addr(j, "ip", &conn->addr[dir]);
@@ -280,8 +279,8 @@ static void add_alert(struct eve *e, struct json *j, const struct tx *tx,
     json_string(j, "signature", s->msg);
     json_string(j, "category", s->category);
     json_number(j, "severity", severity_of(finding, places));
-    add_endpoint(j, "source", tx->conn, finding->dir);
-    add_endpoint(j, "target", tx->conn, direction_other(finding->dir));
+    eve_endpoint(j, "source", tx->conn, finding->dir);
+    eve_endpoint(j, "target", tx->conn, direction_other(finding->dir));
     if (places->client != NULL) {
         eve_addr(j, "xff", &places->client->addr);
     }

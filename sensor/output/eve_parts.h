@@ -68,3 +68,8 @@ void eve_verdict(struct json *j, enum verdict verdict);
 /* The flow object as alerts carry it. */
 void eve_flow_brief(struct json *j, const struct conn *conn);
 void eve_addr(struct json *j, const char *key, const struct addr *addr);
+/* Parts of alerts, as members of the open object: an address and its port; what is known of an
+ * address, or nothing for NULL; the decoy that a flow touches. */
+void eve_endpoint(struct json *j, const char *key, const struct conn *conn, enum direction dir);
+void eve_side(struct json *j, const char *key, const struct place *place);
+void eve_honeypot(struct json *j, const struct decoy *decoy, uint64_t flow_id);

@@ -161,6 +161,25 @@ static void add_attempts(struct sbuf *out, const struct tally *t)
            "Different clients behind them since the start, about (3 %).", tally_n_sources(t));
 }
 
+/* One series for each scheme with a call-back that anything became of, and each outcome. */
+static void add_callbacks(struct sbuf *out, const struct story_stats *s)
+{
+    family(out, "jndiwatch_callbacks_total", COUNTER,
+           "What followed attempts, by the scheme of their call-back: steps that a host came "
+           "further, and call-backs that were forgotten without one.");
+    for (unsigned scheme = 0; scheme < SCHEME_N; scheme++) {
+        uint64_t sum = 0;
+        for (unsigned i = 0; i < STORY_OUTCOMES; i++) {
+            sum += s->outcomes[scheme][i];
+        }
+        for (unsigned i = 0; sum > 0 && i < STORY_OUTCOMES; i++) {
+            sbuf_add_format(
+                out, "jndiwatch_callbacks_total{scheme=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
+                scheme_name((enum scheme)scheme), story_outcome_name(i), s->outcomes[scheme][i]);
+        }
+    }
+}
+
 /* --- what it runs on
  * ------------------------------------------------------------------------------------ */
 
@@ -284,6 +303,7 @@ bool metrics_write(const struct metrics *m, struct sbuf *out)
     add_attempts(out, m->tally);
     single(out, "jndiwatch_jndi_campaigns_active", GAUGE,
            "Campaigns (same call-back and form) with an alert within volume.quiet.", m->campaigns);
+    add_callbacks(out, m->stories);
     add_lost(out, m->stats);
     add_drops(out, m->stats);
     add_transactions(out, m->stats);

@@ -4,6 +4,7 @@
 #include "sensor/core/source.h"
 #include "sensor/core/stats.h"
 #include "sensor/core/tally.h"
+#include "sensor/output/story.h"
 
 /* All figures of a moment, as Prometheus reads them. Nothing in it is kept. */
 struct metrics_output {
@@ -24,6 +25,7 @@ struct metrics {
     const struct stats *stats;
     const struct tally *tally; /* of all workers */
     uint64_t campaigns;        /* at work now */
+    const struct story_stats *stories;
     const struct source_port *ports;
     size_t n_ports;
     const struct metrics_output *outputs;

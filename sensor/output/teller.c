@@ -11,6 +11,7 @@
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
+#include "sensor/output/eve_story.h"
 #include "sensor/output/eve_volume.h"
 #include "sensor/output/noise.h"
 #include "sensor/output/recent.h"
@@ -25,6 +26,7 @@ struct teller {
     struct volume *volume;
     struct noise *noise;
     struct recent *recent;
+    struct story *story;
     struct surge surge;
     bool started;
     uint64_t interval; /* number of the one that is open */
@@ -39,15 +41,18 @@ struct teller *teller_new(const struct teller_options *options, const struct tel
     }
     t->options = *options;
     t->user = *user;
-    struct eve_options eve = {.host = options->host, .line_bytes = options->line_bytes};
-    if (options->writes) {
-        t->eve = eve_new(&eve);
-        t->volume = volume_new(&options->volume);
-    }
+    struct eve_options eve = {
+        .host = options->host,
+        .line_bytes = options->line_bytes,
+        .layouts = options->layouts,
+    };
+    t->eve = eve_new(&eve);
+    t->volume = options->writes ? volume_new(&options->volume) : NULL;
     t->noise = noise_new(options->quiet_us);
     t->recent = recent_new(options->quiet_us);
-    bool tells = t->eve != NULL && t->volume != NULL;
-    if (t->noise == NULL || t->recent == NULL || (options->writes && !tells)) {
+    t->story = story_new(&options->story);
+    bool tells = t->eve != NULL && (t->volume != NULL || !options->writes);
+    if (t->noise == NULL || t->recent == NULL || t->story == NULL || !tells) {
         teller_free(&t);
     }
     return t;
@@ -61,6 +66,7 @@ void teller_free(struct teller **t)
     volume_free(&(*t)->volume);
     noise_free(&(*t)->noise);
     recent_free(&(*t)->recent);
+    story_free(&(*t)->story);
     eve_free(&(*t)->eve);
     mem_free(*t);
     *t = NULL;
@@ -118,6 +124,7 @@ void teller_until(struct teller *t, uint64_t clock_us)
 {
     if (clock_us != UINT64_MAX) {
         recent_until(t->recent, clock_us);
+        story_until(t->story, clock_us);
     }
     if (!t->started || clock_us == UINT64_MAX) {
         return; /* it begins with the first event, where roll-ups are written at all */
@@ -171,8 +178,48 @@ static void count(struct teller *t, const struct event *event, bool told)
     }
 }
 
+static const struct place *place_of(const struct teller *t, const struct addr *addr,
+                                    struct place *ret)
+{
+    if (t->options.find_place == NULL || addr->family == 0) {
+        return NULL;
+    }
+    t->options.find_place(t->options.place_ctx, addr, ret);
+    return ret;
+}
+
+/* What followed an attempt, if that is what it is: an alert of its own, which is written now. */
+static void follow(struct teller *t, struct sighting *seen)
+{
+    struct story_step step;
+    struct place source;
+    struct place destination;
+    struct place callback;
+    if (!story_see(t->story, seen, &step)) {
+        return;
+    }
+    struct conn *conn = &seen->conn;
+    conn->tunnel = conn->tunnel != NULL ? &seen->tunnel : NULL;
+    conn->extra = NULL; /* the worker's, and gone by now */
+    conn->app = NULL;
+    const struct eve_places places = {
+        .source = place_of(t, &conn->addr[TO_SERVER], &source),
+        .destination = place_of(t, &conn->addr[TO_CLIENT], &destination),
+        .callback = place_of(t, &step.ip, &callback),
+    };
+    struct event *event = eve_story(t->eve, seen, &step, &places);
+    if (event != NULL && t->options.writes) {
+        count(t, event, true);
+    }
+    t->user.tell(t->user.ctx, event, seen->key.clock_us);
+}
+
 bool teller_see(struct teller *t, struct event *event, bool told)
 {
+    if (event->sighting != NULL) {
+        follow(t, event->sighting);
+        return told;
+    }
     if (event->facts != NULL && event->facts->is_lookup) {
         told = count_repeat(t, event) && told;
         recent_see(t->recent, event->facts->campaign, event->key.clock_us);
@@ -181,6 +228,11 @@ bool teller_see(struct teller *t, struct event *event, bool told)
         count(t, event, told);
     }
     return told;
+}
+
+void teller_stories(const struct teller *t, struct story_stats *ret_stats)
+{
+    story_stats(t->story, ret_stats);
 }
 
 uint64_t teller_n_campaigns(const struct teller *t)

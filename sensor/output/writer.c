@@ -42,6 +42,7 @@ struct writer {
     uint64_t last_us; /* clock of the latest event */
     _Atomic uint64_t suppressed;
     _Atomic uint64_t rolled_up;
+    _Atomic uint64_t sightings_lost;
 };
 
 /* --- outputs
@@ -90,8 +91,11 @@ static void on_tell(void *ctx, struct event *event, uint64_t clock_us)
 
 static void lose_event(struct writer *w, struct event *event, int error)
 {
-    for (size_t i = 0; i < w->n_outlets; i++) {
+    for (size_t i = 0; event->type < EVENT_N && i < w->n_outlets; i++) {
         outlet_lose(w->outlets[i], event->type, event->key.clock_us, error);
+    }
+    if (event->sighting != NULL) {
+        atomic_fetch_add_explicit(&w->sightings_lost, 1, memory_order_relaxed);
     }
     mem_free(event);
 }
@@ -349,7 +353,9 @@ void writer_stats(const struct writer *w, struct writer_stats *ret_stats)
         .suppressed = atomic_load_explicit(&w->suppressed, memory_order_relaxed),
         .rolled_up = atomic_load_explicit(&w->rolled_up, memory_order_relaxed),
         .campaigns = teller_n_campaigns(w->teller),
+        .sightings_lost = atomic_load_explicit(&w->sightings_lost, memory_order_relaxed),
     };
+    teller_stories(w->teller, &ret_stats->stories);
     struct outlet_stats one;
     for (size_t i = 0; writer_output_stats(w, i, &one); i++) {
         ret_stats->written += one.written;

@@ -47,11 +47,13 @@ void writer_hurry(struct writer *w);
 
 /* Of all outputs together. */
 struct writer_stats {
-    uint64_t written;    /* events, counted once for each output that took them */
-    uint64_t suppressed; /* alerts that their rules did not want told */
-    uint64_t rolled_up;  /* alerts that a roll-up alone tells */
-    uint64_t lost;       /* not written, for whatever reason */
-    uint64_t campaigns;  /* at work now: seen within teller.quiet_us */
+    uint64_t written;        /* events, counted once for each output that took them */
+    uint64_t suppressed;     /* alerts that their rules did not want told */
+    uint64_t rolled_up;      /* alerts that a roll-up alone tells */
+    uint64_t lost;           /* not written, for whatever reason */
+    uint64_t campaigns;      /* at work now: seen within teller.quiet_us */
+    uint64_t sightings_lost; /* that a full queue had no room for */
+    struct story_stats stories;
 };
 /* Any thread may ask. */
 void writer_stats(const struct writer *w, struct writer_stats *ret_stats);

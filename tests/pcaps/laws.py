@@ -25,6 +25,9 @@ LOOKUPS = {
     9001120: ("conditional", 2, None),
     9001130: ("attempt", 3, None),
 }
+# jndi.stage: signature_id of what follows an attempt
+STAGES = {"resolved": 9000201, "called_back": 9000202, "reference_served": 9000203,
+          "class_delivered": 9000204}
 COMMONS_TEXT = 9001000  # ids of its look-ups are above
 
 
@@ -89,7 +92,8 @@ def look_up(event):
 def words(event):
     """Words of an alert about a look-up come from the tables."""
     jndi = event["alert"]["context"]["jndi"]
-    for name in ("class", "field", "raw", "depth", "attack_id", "stage"):
+    of_its_own = ("raw", "depth", "repeat") if jndi.get("stage") == "attempt" else ("attempt",)
+    for name in ("class", "field", "attack_id", "campaign", "stage", *of_its_own):
         if name not in jndi:
             yield f"jndi.{name} is missing"
     field = jndi.get("field", "")
@@ -103,6 +107,28 @@ def words(event):
         yield "jndi.lookups has a name twice"
 
 
+def step(event, seen):
+    """What follows an attempt comes after it, is severe, and bears its id."""
+    alert, jndi = event["alert"], event["alert"]["context"]["jndi"]
+    if alert["signature_id"] != STAGES.get(jndi["stage"]):
+        yield f"stage {jndi['stage']!r} of {alert['signature_id']}"
+    if alert.get("severity") != 1:
+        yield f"severity {alert.get('severity')} of {alert['signature_id']}"
+    begun = seen.attempts.get(jndi.get("attack_id"))
+    if begun is None:
+        yield f"no attempt {jndi.get('attack_id')}"
+        return
+    told = jndi.get("attempt", {})
+    if (told.get("timestamp"), told.get("flow_id")) != (begun["timestamp"], begun["flow_id"]):
+        yield f"the attempt {jndi['attack_id']} was another"
+    if event["timestamp"] < begun["timestamp"]:
+        yield f"{jndi['stage']} before the attempt"
+    context = begun["alert"]["context"]["jndi"]
+    for name in ("campaign", "class", "scheme"):
+        if jndi.get(name) != context.get(name):
+            yield f"{name} {jndi.get(name)} of an attempt with {context.get(name)}"
+
+
 class Seen:
     """What alerts are held against: the events of transactions, and whether a segment repeated
     bytes or came late."""
@@ -110,6 +136,11 @@ class Seen:
     def __init__(self, events):
         self.transactions = {(e.get("flow_id"), e.get("tx_id")): e for e in events
                              if e.get("event_type") in ("http", "smtp")}
+        self.attempts = {}
+        for e in events:
+            context = e.get("alert", {}).get("context", {})
+            if context.get("jndi", {}).get("stage") == "attempt":
+                self.attempts[context["jndi"].get("attack_id")] = e
         tcp = events[-1].get("stats", {}).get("tcp", {}) if events else {}
         self.repeats = any(tcp.get(name)
                            for name in ("overlap", "overlap_diff_data", "urgent_oob_data",
@@ -131,18 +162,19 @@ def of_transaction(event, seen):
 
 
 def alert(event, seen):
-    """An alert tells all that was known of its transaction."""
+    """An alert tells all that was known of its transaction; a step of a story is of its flow."""
     context = event["alert"].get("context", {})
+    is_step = context.get("jndi", {}).get("stage", "attempt") != "attempt"
     for side in ("source", "destination"):
         if "scope" not in context.get(side, {}):
             yield f"alert.context.{side}.scope is missing"
-    for name in ("flow", "payload_printable", "flow_id", "app_proto"):
+    for name in ("flow", "flow_id", "app_proto", *(() if is_step else ("payload_printable",))):
         if name not in event:
             yield f"{name} is missing on an alert"
-    if event.get("app_proto") in ("http", "smtp"):
+    if event.get("app_proto") in ("http", "smtp") and not is_step:
         yield from of_transaction(event, seen)
     if "jndi" in context:
-        yield from look_up(event)
+        yield from step(event, seen) if is_step else look_up(event)
         yield from words(event)
 
 

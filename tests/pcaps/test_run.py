@@ -44,7 +44,7 @@ def alert(jndi=None, **more):
                      "raw": "$" + "{jndi:ldap://h/a}", "decoded": "jndi:ldap://h/a",
                      "lookups": ["jndi:ldap://h/a"], "scheme": "ldap",
                      "reaches_network": True, "depth": 1, "attack_id": "a-1",
-                     "stage": "attempt", "encodings": ["percent"], **(jndi or {})},
+                     "campaign": "c-1", "repeat": 1, "stage": "attempt", "encodings": ["percent"], **(jndi or {})},
             "source": {"scope": "documentation"}, "destination": {"scope": "documentation"}}}}
     event["alert"].update(more.pop("alert", {}))
     event.update(more)

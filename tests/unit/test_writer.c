@@ -348,20 +348,20 @@ static void outputs_do_not_share_losses(void)
 /* --- the file
  * ----------------------------------------------------------------------------------------- */
 
-struct place {
+struct spot {
     char dir[64];
     char path[96];
 };
 
-static struct place place_new(void)
+static struct spot place_new(void)
 {
-    struct place p = {.dir = "/tmp/jndiwatch-sink-XXXXXX"};
+    struct spot p = {.dir = "/tmp/jndiwatch-sink-XXXXXX"};
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(p.dir));
     (void)snprintf(p.path, sizeof(p.path), "%s/eve.json", p.dir);
     return p;
 }
 
-static void place_free(struct place *p)
+static void place_free(struct spot *p)
 {
     unlink(p->path);
     rmdir(p->dir);
@@ -410,7 +410,7 @@ static void file_holds(const char *path, const char *expected)
 
 static void a_broken_last_line_is_ended_first(void)
 {
-    struct place p = place_new();
+    struct spot p = place_new();
     struct errbuf err = {0};
     struct sink_result r;
     write_raw(p.path, "{\"a\":1}\n{\"bro");
@@ -425,7 +425,7 @@ static void a_broken_last_line_is_ended_first(void)
 
 static void a_second_writer_is_refused(void)
 {
-    struct place p = place_new();
+    struct spot p = place_new();
     struct errbuf err = {0};
     struct sink *a = open_file(p.path, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(a);
@@ -439,7 +439,7 @@ static void a_second_writer_is_refused(void)
 
 static void reopening_after_a_rename_makes_a_new_file(void)
 {
-    struct place p = place_new();
+    struct spot p = place_new();
     char old[128];
     struct errbuf err = {0};
     struct sink_result r;
@@ -517,7 +517,7 @@ static void only_own_names_match(void)
 
 static void a_new_file_is_begun_by_size(void)
 {
-    struct place p = place_new();
+    struct spot p = place_new();
     struct errbuf err = {0};
     struct sink_result r;
     char old[2][160];
@@ -546,7 +546,7 @@ static void a_new_file_is_begun_by_size(void)
 
 static void a_new_file_is_begun_by_time_and_old_ones_go(void)
 {
-    struct place p = place_new();
+    struct spot p = place_new();
     struct errbuf err = {0};
     struct sink_result r;
     char pattern[160];
@@ -585,7 +585,7 @@ static void a_new_file_is_begun_by_time_and_old_ones_go(void)
 /* In live capture a reader that does not read is not waited for; no byte is lost or doubled. */
 static void a_pipe_takes_what_it_has_room_for(void)
 {
-    struct place p = place_new();
+    struct spot p = place_new();
     struct errbuf err = {0};
     struct sink_result r;
     enum { LINE = 1000, LINES = 200 };

@@ -10,6 +10,7 @@ import sys
 import harmless  # noqa: F401  (registers its scenes)
 import inside  # noqa: F401
 import mail  # noqa: F401
+import story  # noqa: F401
 import web  # noqa: F401
 import crooked  # noqa: F401  (last: its scenes are made from the others)
 from lab import Lab, PacketsLost
