@@ -33,9 +33,12 @@ static void add_word(struct json *j, const char *key, const char *word)
 /* As rules have it: readers make columns of these. */
 static void add_metadata(struct json *j, enum lookup_dialect dialect)
 {
+    bool log4j = dialect == LOOKUP_LOG4J;
     json_object(j, "metadata");
+    add_word(j, "affected_product", log4j ? "Apache_Log4j" : "Apache_Commons_Text");
     add_word(j, "attack_target", "Server");
-    add_word(j, "cve", dialect == LOOKUP_LOG4J ? "CVE_2021_44228" : "CVE_2022_42889");
+    add_word(j, "created_at", log4j ? "2021_12_10" : "2022_10_13");
+    add_word(j, "cve", log4j ? "CVE_2021_44228" : "CVE_2022_42889");
     add_word(j, "mitre_tactic_id", "TA0001");
     add_word(j, "mitre_tactic_name", "Initial_Access");
     add_word(j, "mitre_technique_id", "T1190");

@@ -161,18 +161,19 @@ static void add_attempts(struct sbuf *out, const struct tally *t)
            "Different clients behind them since the start, about (3 %).", tally_n_sources(t));
 }
 
-/* One series for each scheme with a call-back that anything became of, and each outcome. */
+/* One series for each outcome, of the schemes that reach the network also where it is 0: that is
+ * what somebody wants to read. */
 static void add_callbacks(struct sbuf *out, const struct story_stats *s)
 {
     family(out, "jndiwatch_callbacks_total", COUNTER,
            "What followed attempts, by the scheme of their call-back: steps that a host came "
            "further, and call-backs that were forgotten without one.");
     for (unsigned scheme = 0; scheme < SCHEME_N; scheme++) {
-        uint64_t sum = 0;
+        uint64_t sum = scheme >= SCHEME_LDAP && scheme <= SCHEME_CORBANAME;
         for (unsigned i = 0; i < STORY_OUTCOMES; i++) {
             sum += s->outcomes[scheme][i];
         }
-        for (unsigned i = 0; sum > 0 && i < STORY_OUTCOMES; i++) {
+        for (unsigned i = 0; sum != 0 && i < STORY_OUTCOMES; i++) {
             sbuf_add_format(
                 out, "jndiwatch_callbacks_total{scheme=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
                 scheme_name((enum scheme)scheme), story_outcome_name(i), s->outcomes[scheme][i]);

@@ -46,13 +46,14 @@ struct teller *teller_new(const struct teller_options *options, const struct tel
         .line_bytes = options->line_bytes,
         .layouts = options->layouts,
     };
-    t->eve = eve_new(&eve);
+    bool tells = options->writes || options->story.callbacks > 0;
+    t->eve = tells ? eve_new(&eve) : NULL;
     t->volume = options->writes ? volume_new(&options->volume) : NULL;
     t->noise = noise_new(options->quiet_us);
     t->recent = recent_new(options->quiet_us);
     t->story = story_new(&options->story);
-    bool tells = t->eve != NULL && (t->volume != NULL || !options->writes);
-    if (t->noise == NULL || t->recent == NULL || t->story == NULL || !tells) {
+    bool lacks = (tells && t->eve == NULL) || (options->writes && t->volume == NULL);
+    if (t->noise == NULL || t->recent == NULL || t->story == NULL || lacks) {
         teller_free(&t);
     }
     return t;

@@ -136,6 +136,7 @@ NAMES = """
 LABELLED = [
     ("jndiwatch_dollar_brace_total", ("proto=", "field=")),
     ("jndiwatch_jndi_attempts_total", ("proto=", "field=", "scheme=", "class=")),
+    ("jndiwatch_callbacks_total", ("scheme=", "outcome=")),
     ("jndiwatch_bytes_not_inspected_total", ("reason=",)),
     ("jndiwatch_output_dropped_total", ("output=",)),
     ("suricata_detect_engine_rules_loaded", ('id="0"',)),
@@ -176,6 +177,26 @@ def agrees_with_stats(lab):
     campaigns = {alert["alert"]["context"]["jndi"]["campaign"]
                  for alert in of_type(events, "alert")}
     demand(samples[("jndiwatch_jndi_campaigns_active", "")] == len(campaigns) > 0, f"{campaigns}")
+
+
+def what_followed(lab):
+    """A connection to the call-back, by the host that was attacked, and one by another."""
+    cables, run = live(lab, "--workers", "2")
+    samples = after(cables, run, flows.good(2))
+    count = "jndiwatch_callbacks_total"
+    ldap = ('scheme="ldap"', 'outcome="called_back"')
+    demand(count in {name for name, _ in samples} and total(samples, count) == 0, "too early")
+    run.wait_for(lambda: total(scrape(cables.network), "jndiwatch_callbacks_watched") == 1,
+                 "the call-back")
+    called = [flows.Talk((host, 41000 + i), ("203.0.113.9", 1389)).open().close().frames
+              for i, host in enumerate(("192.0.2.10", "192.0.2.10", "192.0.2.77"))]
+    cables.send("v1", [frame for frames in called for frame in frames])
+    run.wait_for(lambda: total(scrape(cables.network), count, *ldap) == 2, "two steps")
+    demand(total(scrape(cables.network), count) == 2, "others, too")
+    stop(run)
+    steps = [event for event in of_type(lab.events("out.json"), "alert")
+             if event["alert"]["signature_id"] == 9000202]
+    demand([s["alert"]["target"]["ip"] for s in steps] == ["192.0.2.10", "192.0.2.77"], steps)
 
 
 def other_questions(lab):
@@ -253,6 +274,7 @@ def prometheus(lab):
 TESTS = [
     ("the figures are right", figures_are_right),
     ("they are those of the stats", agrees_with_stats),
+    ("what followed attempts", what_followed),
     ("what else is asked", other_questions),
     ("addresses that cannot be", wrong_addresses),
     ("figures of a file", of_a_file),

@@ -44,11 +44,24 @@ def alert(jndi=None, **more):
                      "raw": "$" + "{jndi:ldap://h/a}", "decoded": "jndi:ldap://h/a",
                      "lookups": ["jndi:ldap://h/a"], "scheme": "ldap",
                      "reaches_network": True, "depth": 1, "attack_id": "a-1",
-                     "campaign": "c-1", "repeat": 1, "stage": "attempt", "encodings": ["percent"], **(jndi or {})},
+                     "campaign": "c-1", "repeat": 1, "stage": "attempt",
+                     "encodings": ["percent"], **(jndi or {})},
             "source": {"scope": "documentation"}, "destination": {"scope": "documentation"}}}}
     event["alert"].update(more.pop("alert", {}))
     event.update(more)
     return event
+
+
+def step(jndi=None, **more):
+    """The alert of what followed alert()."""
+    told = {"class": "attack", "field": "http.uri_param.q", "scheme": "ldap", "attack_id": "a-1",
+            "campaign": "c-1", "stage": "called_back",
+            "attempt": {"timestamp": STAMP, "flow_id": 7}, **(jndi or {})}
+    places = {"source": {"scope": "documentation"}, "destination": {"scope": "documentation"}}
+    return {"timestamp": STAMP, "event_type": "alert", "flow_id": 8, "app_proto": "failed",
+            "flow": {"pkts_toserver": 1},
+            "alert": {"signature_id": 9000202, "severity": 1, "context": {"jndi": told, **places}},
+            **more}
 
 
 STATS = {"timestamp": STAMP, "event_type": "stats", "stats": {"uptime": 1, "decoder": {"pkts": 2}}}
@@ -305,6 +318,20 @@ class Runner(unittest.TestCase):
                 event = alert()
                 del event[name]
                 self.fails(f"{name} is missing", [event, http(), STATS], expect=['{"alerts": 1}'])
+        self.passes([step(), *GOOD], expect=['{"alerts": 2}'])
+        steps = {
+            "stage 'resolved' of 9000202": step(jndi={"stage": "resolved"}),
+            "no attempt a-2": step(jndi={"attack_id": "a-2"}),
+            "the attempt a-1 was another": step(jndi={"attempt": {"timestamp": STAMP,
+                                                                  "flow_id": 9}}),
+            "called_back before the attempt": step(timestamp=STAMP.replace("2021", "2020")),
+            "scheme rmi of an attempt with ldap": step(jndi={"scheme": "rmi"}),
+            "jndi.attempt is null or empty": step(jndi={"attempt": {}}),
+            "flow_id is missing": {k: v for k, v in step().items() if k != "flow_id"},
+        }
+        for why, event in steps.items():
+            with self.subTest(why):
+                self.fails(why, [event, *GOOD], expect=['{"alerts": 2}'])
         unnumbered = alert()
         del unnumbered["tx_id"]
         repeats = {**STATS, "stats": {**STATS["stats"], "tcp": {"overlap": 1}}}

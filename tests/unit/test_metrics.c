@@ -175,7 +175,8 @@ static void labels_are_escaped_and_small_rooms_are_told(void)
 {
     static const struct stats stats;
     static const struct story_stats stories = {
-        .outcomes = {[SCHEME_RMI] = {[STAGE_CALLED_BACK] = 3, [STORY_NO_CALLBACK] = 2}}};
+        .outcomes = {[SCHEME_RMI] = {[STAGE_CALLED_BACK] = 3, [STORY_NO_CALLBACK] = 2},
+                     [SCHEME_HTTP] = {[STAGE_CALLED_BACK] = 1}}};
     const struct metrics_output output = {"a\"b\\c\nd\x24{e\xff", 7, 8};
     struct metrics m = {.version = "1",
                         .stats = &stats,
@@ -193,14 +194,15 @@ static void labels_are_escaped_and_small_rooms_are_told(void)
         "\njndiwatch_uptime_seconds 1.500000\n",
         "\njndiwatch_callbacks_total{scheme=\"rmi\",outcome=\"called_back\"} 3\n",
         "\njndiwatch_callbacks_total{scheme=\"rmi\",outcome=\"no_callback_seen\"} 2\n",
-        "\njndiwatch_callbacks_total{scheme=\"rmi\",outcome=\"class_delivered\"} 0\n",
+        "\njndiwatch_callbacks_total{scheme=\"ldap\",outcome=\"class_delivered\"} 0\n",
+        "\njndiwatch_callbacks_total{scheme=\"http\",outcome=\"called_back\"} 1\n",
         "\n# TYPE jndiwatch_bytes_not_inspected_total counter\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         CU_ASSERT(span_find(text, 0, span_str(wanted[i])) != SPAN_NONE);
     }
     CU_ASSERT_EQUAL(span_find(text, 0, SPAN("packet_lag")), SPAN_NONE);
-    CU_ASSERT_EQUAL(span_find(text, 0, SPAN("scheme=\"ldap\"")), SPAN_NONE);
+    CU_ASSERT_EQUAL(span_find(text, 0, SPAN("scheme=\"nis\"")), SPAN_NONE);
     sbuf_free(&out);
     out = sbuf_with_cap(100);
     CU_ASSERT(!metrics_write(&m, &out));
