@@ -1,8 +1,8 @@
 /* summary: what the operator reads when a run is over.
  *
- * Three lines at most: what was seen and found, what could not be inspected and why, where the
- * events are. Every packet and every transaction is accounted for, and the sum is checked here each
- * time. */
+ * A few lines: what was seen and found, what could not be inspected and why, what followed attempts
+ * and was held back, if anything, and where the events are. Every packet and every transaction is
+ * accounted for, and the sum is checked here each time. */
 #include "sensor/app/summary.h"
 
 #include "sensor/base/log.h"
@@ -111,6 +111,22 @@ static void say_outputs(const struct writer *writer)
     fprintf(stderr, ".\n");
 }
 
+/* "Attempts that something followed: 2 resolved, 1 called_back." */
+static void say_followed(const struct story_stats *stories)
+{
+    const char *before = "Attempts that something followed: ";
+    for (unsigned stage = STAGE_ATTEMPT + 1; stage < STAGE_N; stage++) {
+        uint64_t n_steps = story_n_stage(stories, (enum stage)stage);
+        if (n_steps > 0) {
+            fprintf(stderr, "%s%" PRIu64 " %s", before, n_steps, stage_name((enum stage)stage));
+            before = ", ";
+        }
+    }
+    if (story_n_steps(stories) > 0) {
+        fprintf(stderr, ".\n");
+    }
+}
+
 void summary_say(const struct stats *s, const struct writer *writer, uint64_t elapsed_us)
 {
     char bytes[32];
@@ -125,6 +141,7 @@ void summary_say(const struct stats *s, const struct writer *writer, uint64_t el
     say_lost(s);
     struct writer_stats written;
     writer_stats(writer, &written);
+    say_followed(&written.stories);
     if (written.suppressed > 0) {
         fprintf(stderr, "Held back by thresholds of their rules: %" PRIu64 " alerts.\n",
                 written.suppressed);

@@ -62,7 +62,9 @@ static void add_callback(struct json *j, const struct story_step *step, const st
     json_object(j, "callback");
     json_text(j, "host", step->host);
     eve_addr(j, "ip", &step->ip);
-    json_number(j, "port", step->attempt.what.port);
+    if (step->attempt.what.port != 0) {
+        json_number(j, "port", step->attempt.what.port);
+    }
     if (place != NULL) {
         eve_geo(j, place);
     }
@@ -79,7 +81,9 @@ static void add_jndi(struct json *j, const struct sighting *seen, const struct s
     }
     json_text(j, "class", lookup_class_name(what->class));
     json_text(j, "field", field_info(what->field)->name);
-    json_text(j, "scheme", scheme_name(what->scheme));
+    if (what->scheme != SCHEME_NONE && what->scheme != SCHEME_OTHER) {
+        json_text(j, "scheme", scheme_name(what->scheme)); /* any other has no name here */
+    }
     json_bool(j, "reaches_network", what->reaches_network);
     add_callback(j, step, place);
     eve_id(j, "attack_id", 'a', what->attack_id);
@@ -168,7 +172,6 @@ struct event *eve_story(struct eve *e, const struct sighting *seen, const struct
     add_alert(e, &j, seen, step, places);
     eve_flow_brief(&j, conn);
     json_number(&j, "stream", conn->proto == IP_PROTO_TCP);
-    eve_capture_file(e, &j, conn);
     eve_layouts(e, &j, conn, dir, places);
     eve_metadata(e, &j, conn, NULL);
     struct event *event = eve_finish(e, &j, EVENT_ALERT, &seen->key);

