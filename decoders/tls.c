@@ -3,10 +3,13 @@
  * Of a connection that nobody else can read, its two hellos say in the clear which name the client
  * asks for (RFC 6066 §3), which protocols the two may speak within (RFC 7301) and in which version.
  * Each is given as one head with these as its fields, both as one transaction; then, or when
- * anything but a hello comes, the flow is opaque.
+ * anything but a hello comes, the flow is opaque. Unless what comes right behind the client's hello
+ * from the client is no record of TLS: then both directions are whoever's they look like. So a
+ * honeypot tells what it decrypted, and so a look-up could hide from whoever believes the hello.
  *
  * Not read: certificates, what a second hello after a retry says, hellos of SSL 2 and DTLS. A
- * client's version is the highest that it offers. Limits: 16 KiB of one hello. */
+ * client's version is the highest that it offers. Limits: 16 KiB of one hello; the rest of it is
+ * passed over. */
 #include "sensor/base/sbuf.h"
 #include "sensor/base/wire.h"
 #include "sensor/core/decoder.h"
@@ -32,7 +35,10 @@ struct side {
     struct sbuf bytes;
     struct sbuf header; /* of the record that begins, while it is not whole */
     size_t record_left;
-    bool done; /* its hello was given, or it has none */
+    size_t passed; /* bytes of the hello beyond those that are kept */
+    bool given;
+    bool whole; /* all of it has come */
+    bool done;  /* the same, or it has none */
 };
 
 struct tls {
@@ -42,6 +48,7 @@ struct tls {
     bool tx_open; /* also when tx is NULL because memory was short */
     bool cut;
     bool opaque;
+    bool handed; /* one direction, and whatever comes in the other one goes the same way */
 };
 
 /* --- is it TLS ---------------------------------------------------------------------------------
@@ -267,7 +274,7 @@ static bool take_header(struct side *s, struct span *rest)
     }
     s->record_left = wire_be16(header, 3);
     sbuf_reset(&s->header);
-    return !s->bytes.cut;
+    return !s->bytes.cut || s->given;
 }
 
 /* Takes bytes of the hello; what is behind its end is left. */
@@ -275,28 +282,37 @@ static void take_bytes(struct side *s, struct span *rest)
 {
     size_t known = hello_bytes(sbuf_span(&s->bytes));
     size_t whole = known > 0 ? known : RECORD_HEADER + HANDSHAKE_HEADER;
-    size_t n = whole > s->bytes.len ? whole - s->bytes.len : 0;
+    size_t had = s->bytes.len;
+    size_t n = whole > had + s->passed ? whole - had - s->passed : 0;
     n = n < s->record_left ? n : s->record_left;
     struct span part = span_head(*rest, n);
     (void)sbuf_add(&s->bytes, part);
+    s->passed += part.len - (s->bytes.len - had);
     s->record_left -= part.len;
     *rest = span_from(*rest, part.len);
 }
 
-static bool is_whole(const struct side *s)
+static bool is_over(const struct side *s)
 {
     size_t len = hello_bytes(sbuf_span(&s->bytes));
-    return s->bytes.cut || (len > 0 && s->bytes.len >= len);
+    return len > 0 && s->bytes.len + s->passed >= len;
 }
 
-/* What was read of a side is no hello, or not a whole one. */
-static void give_up(struct tls *t, enum direction dir)
+static void lose(const struct tls *t, size_t n)
 {
-    struct side *s = &t->sides[dir];
-    size_t n = s->done ? 0 : s->bytes.len + s->header.len;
     if (n > 0) {
         t->emit->ops->lost(t->emit->ctx, NULL, LOST_TLS, n);
     }
+}
+
+/* What was read of a side and not given is no hello, not a whole one, or a record behind it. */
+static void give_up(struct tls *t, enum direction dir)
+{
+    struct side *s = &t->sides[dir];
+    lose(t, (s->given ? 0 : s->bytes.len) + s->passed + s->header.len);
+    sbuf_reset(&s->header);
+    s->passed = 0;
+    s->given = true;
     s->done = true;
 }
 
@@ -314,9 +330,15 @@ static void take_hello(struct tls *t, enum direction dir, struct span *rest)
         }
         if (!good) {
             give_up(t, dir);
-        } else if (is_whole(s)) {
+            continue;
+        }
+        if (!s->given && (s->bytes.cut || is_over(s))) {
             give_head(t, dir, sbuf_span(&s->bytes));
-            s->done = true;
+            s->given = true;
+        }
+        s->whole = is_over(s);
+        if (s->whole) {
+            give_up(t, dir); /* only what was not kept is left of it */
         }
     }
 }
@@ -347,6 +369,56 @@ static void become_opaque(struct tls *t, struct span rest)
     t->emit->ops->opaque(t->emit->ctx, LOST_TLS, rest);
 }
 
+/* --- what is no TLS after all
+ * -------------------------------------------------------------------------------------- */
+
+/* Behind all of the client's hello, and before the server said anything. */
+static bool may_turn_plain(const struct tls *t)
+{
+    const struct side *client = &t->sides[TO_SERVER];
+    const struct side *server = &t->sides[TO_CLIENT];
+    return client->whole && client->record_left == 0 && !t->cut && !server->done &&
+           server->bytes.len == 0;
+}
+
+/* Keeps what may become the header of a record; true once it is known to be none. */
+static bool is_plain(struct side *s, struct span *rest)
+{
+    struct span part = span_head(*rest, RECORD_HEADER - s->header.len);
+    (void)sbuf_add(&s->header, part);
+    *rest = span_from(*rest, part.len);
+    struct span header = sbuf_span(&s->header);
+    bool may = may_become_record(header) && (header.len < RECORD_HEADER || is_record(header));
+    return !may && !s->header.cut;
+}
+
+static void hand_over(struct tls *t, enum direction dir, struct span rest)
+{
+    struct sbuf *header = &t->sides[dir].header;
+    const struct emit *emit = t->emit;
+    t->handed = true;
+    end_tx(t, false);
+    emit->ops->hand_over(emit->ctx, dir, sbuf_span(header));
+    sbuf_reset(header);
+    if (rest.len > 0) {
+        emit->ops->hand_over(emit->ctx, dir, rest);
+    }
+}
+
+/* Whether the client's bytes were kept, or handed over. */
+static bool take_plain(struct tls *t, struct span *rest)
+{
+    struct side *s = &t->sides[TO_SERVER];
+    if (rest->len == 0 || !may_turn_plain(t)) {
+        return false;
+    }
+    if (is_plain(s, rest)) {
+        hand_over(t, TO_SERVER, *rest);
+        return true;
+    }
+    return s->header.len < RECORD_HEADER && !s->header.cut;
+}
+
 static void data(void *state, const struct emit *emit, enum direction dir, struct span bytes)
 {
     struct tls *t = state;
@@ -356,7 +428,14 @@ static void data(void *state, const struct emit *emit, enum direction dir, struc
         emit->ops->lost(emit->ctx, NULL, LOST_TLS, bytes.len);
         return;
     }
+    if (t->handed) {
+        hand_over(t, dir, bytes);
+        return;
+    }
     take_hello(t, dir, &rest);
+    if (dir == TO_SERVER && take_plain(t, &rest)) {
+        return;
+    }
     bool both = t->sides[TO_SERVER].done && t->sides[TO_CLIENT].done;
     if (both || (t->sides[dir].done && rest.len > 0)) {
         become_opaque(t, rest);
@@ -376,7 +455,7 @@ static void close_flow(void *state, const struct emit *emit, enum close_reason r
 {
     struct tls *t = state;
     t->emit = emit;
-    if (!t->opaque) {
+    if (!t->opaque) { /* what waited to be known is not handed over any more: it is lost */
         give_up(t, TO_SERVER);
         give_up(t, TO_CLIENT);
     }

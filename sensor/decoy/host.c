@@ -258,6 +258,19 @@ static bool take_piece(struct decoy_host *h, struct visit *v, struct span bytes)
     return true;
 }
 
+/* Who begins TLS says in the clear whom he wants to speak to, and how: that is told as it came.
+ * Behind STARTTLS it is not: what reads mails would take it for the end of what can be read. */
+static bool tell_hello(struct decoy_host *h, struct visit *v)
+{
+    struct sbuf hello = decoy_tls_take_hello(v->link);
+    bool tells = hello.len > 0 && v->talk.kind != DECOY_SMTP;
+    for (size_t at = 0; tells && at < hello.len; at += PIECE) {
+        tell_bytes(h, v, TO_SERVER, span_sub(sbuf_span(&hello), at, PIECE));
+    }
+    sbuf_free(&hello);
+    return tells;
+}
+
 /* A handshake that comes to nothing is told as it came: then what it was stays encrypted. */
 static void fail_link(struct decoy_host *h, struct visit *v, struct span bytes)
 {
@@ -283,6 +296,7 @@ static void decrypt_piece(struct decoy_host *h, struct visit *v, struct span byt
 {
     sbuf_reset(&h->plain);
     bool good = decoy_tls_take(v->link, bytes, &h->plain, &v->wire) && !v->wire.cut;
+    bool told = tell_hello(h, v);
     tell_tls(h, v);
     for (size_t at = 0; at < h->plain.len; at += PIECE) {
         if (!take_piece(h, v, span_sub(sbuf_span(&h->plain), at, PIECE))) {
@@ -292,7 +306,7 @@ static void decrypt_piece(struct decoy_host *h, struct visit *v, struct span byt
     account(h, v);
     v->talk.over = v->talk.over || decoy_tls_ended(v->link);
     if (!good) {
-        fail_link(h, v, bytes);
+        fail_link(h, v, told ? span_of(NULL, 0) : bytes);
     } else {
         send_answers(h, v);
     }

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 16 * 1024, DAY_S = 86400, VALID_DAYS = 3650 };
+enum { PIECE = 16 * 1024, DAY_S = 86400, VALID_DAYS = 3650, HELLO_MAX = 256 * 1024 };
 
 struct decoy_tls {
     SSL_CTX *context;
@@ -25,8 +25,10 @@ struct decoy_tls {
 
 struct decoy_tls_link {
     SSL *ssl;
-    BIO *in;  /* what came; both are the SSL's */
-    BIO *out; /* what is to be sent */
+    BIO *in;           /* what came; both are the SSL's */
+    BIO *out;          /* what is to be sent */
+    struct sbuf hello; /* until it is taken */
+    bool had_hello;
 };
 
 bool decoy_tls_is_there(void)
@@ -202,9 +204,39 @@ void decoy_tls_leave(struct decoy_tls_link **link)
 {
     if (*link != NULL) {
         SSL_free((*link)->ssl);
+        sbuf_free(&(*link)->hello);
         mem_free(*link);
     }
     *link = NULL;
+}
+
+/* One message, in as many records as it takes. What it was framed in as it came is not known here,
+ * and says nothing. */
+static void keep_hello(struct sbuf *hello, struct span message)
+{
+    while (message.len > 0) {
+        struct span part = span_head(message, SSL3_RT_MAX_PLAIN_LENGTH);
+        const uint8_t header[] = {SSL3_RT_HANDSHAKE, 3, 1, (uint8_t)(part.len >> 8),
+                                  (uint8_t)part.len};
+        (void)sbuf_add(hello, span_of(header, sizeof(header)));
+        (void)sbuf_add(hello, part);
+        message = span_from(message, part.len);
+    }
+}
+
+/* Is told of each message before it is read, so also of one that is not to OpenSSL's liking. */
+static void see_message(int sent, int version, int type, /* lint: OpenSSL's own form */
+                        const void *bytes, size_t len, SSL *ssl, void *ctx)
+{
+    struct decoy_tls_link *l = ctx;
+    struct span message = span_of(bytes, len);
+    (void)version;
+    (void)ssl;
+    if (sent == 0 && type == SSL3_RT_HANDSHAKE && span_at(message, 0) == SSL3_MT_CLIENT_HELLO &&
+        !l->had_hello) {
+        l->had_hello = true;
+        keep_hello(&l->hello, message);
+    }
 }
 
 struct decoy_tls_link *decoy_tls_accept(const struct decoy_tls *tls)
@@ -222,6 +254,9 @@ struct decoy_tls_link *decoy_tls_accept(const struct decoy_tls *tls)
         decoy_tls_leave(&l);
         return NULL;
     }
+    l->hello = sbuf_with_cap(HELLO_MAX);
+    SSL_set_msg_callback(l->ssl, see_message);
+    SSL_set_msg_callback_arg(l->ssl, l);
     SSL_set_bio(l->ssl, l->in, l->out);
     SSL_set_accept_state(l->ssl);
     return l;
@@ -263,6 +298,13 @@ bool decoy_tls_take(struct decoy_tls_link *link, struct span wire, struct sbuf *
     bool good = goes_on(link, result);
     collect(link, to_send);
     return good;
+}
+
+struct sbuf decoy_tls_take_hello(struct decoy_tls_link *link)
+{
+    struct sbuf hello = link->hello;
+    link->hello = sbuf_with_cap(0);
+    return hello;
 }
 
 bool decoy_tls_give(struct decoy_tls_link *link, struct span text, struct sbuf *to_send)

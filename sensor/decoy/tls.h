@@ -28,6 +28,9 @@ void decoy_tls_leave(struct decoy_tls_link **link);
  * happens also when it fails). false when the connection cannot go on. */
 MUST_USE bool decoy_tls_take(struct decoy_tls_link *link, struct span wire, struct sbuf *plain,
                              struct sbuf *to_send);
+/* The client's hello as records of a handshake (RFC 8446, section 5.1), of several the first: once,
+ * when all of it has come; empty before and afterwards. It is the caller's. */
+MUST_USE struct sbuf decoy_tls_take_hello(struct decoy_tls_link *link);
 /* Appends what the text encrypts to. false when the handshake is not complete, or it failed. */
 MUST_USE bool decoy_tls_give(struct decoy_tls_link *link, struct span text, struct sbuf *to_send);
 /* The version agreed on, as it is on the wire: 0x0304 is TLS 1.3. */

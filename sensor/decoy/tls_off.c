@@ -50,6 +50,12 @@ bool decoy_tls_take(struct decoy_tls_link *link, struct span wire, struct sbuf *
     return false;
 }
 
+struct sbuf decoy_tls_take_hello(struct decoy_tls_link *link)
+{
+    (void)link;
+    return sbuf_with_cap(0);
+}
+
 bool decoy_tls_give(struct decoy_tls_link *link, struct span text, struct sbuf *to_send)
 {
     (void)link;

@@ -353,6 +353,32 @@ def tls_is_seen_as_text(lab):
     demand(figure(events, "lost_tls") == 0, "something stayed encrypted")
 
 
+def hello_is_read(lab):
+    """What a visitor asks for before anything is encrypted, and what is said then; also of one
+    who is too odd to be spoken to."""
+    if shutil.which("openssl") is None:
+        raise Skip("openssl is not installed")
+    needs_tls(lab)
+    pot = Honeypot(lab, spots=("http:127.0.0.1:0", "tcp:127.0.0.1:0"))
+    odd = ("-tls1_2", "-cipher", "PSK-AES128-CBC-SHA", "-psk", "00")
+    for number, (spot, more) in enumerate(zip(pot.spots + pot.spots[:1], ((), (), odd))):
+        subprocess.run(
+            ["openssl", "s_client", "-connect", f"{spot.host}:{spot.port}", "-quiet", "-alpn",
+             flows.lookup(f"a{number}").decode(), "-servername",
+             flows.lookup(f"n{number}").decode(), *more],
+            capture_output=True, check=False, timeout=60,
+            input=b"GET / HTTP/1.0\r\nX: " + flows.lookup(f"x{number}") + b"\r\n\r\n")
+    events = pot.stop()
+    fields = sorted((one["field"], one["callback"]["path"][-2:]) for one in lookups(events))
+    demand(fields == [("http.request_header.x", "x0"), ("http.request_header.x", "x1")]
+           + [("tls.alpn", f"a{n}") for n in range(3)] + [("tls.sni", f"n{n}") for n in range(3)],
+           f"{fields}")
+    told = [event["tls"]["sni"][-3:-1] for event in of_type(events, "tls")]
+    demand(told == ["n0", "n1", "n2"], f"{told}")
+    names = sorted(event["app_proto"] for event in of_type(events, "flow"))
+    demand(names == ["http", "http", "tls"], f"{names}")
+
+
 def tls_that_fails_is_told(lab):
     """A handshake that is none, a broken record, and TLS where none is spoken."""
     needs_tls(lab)
@@ -951,6 +977,7 @@ TESTS = [
     ("poses as it is told", poses_as_it_is_told),
     ("wrong personas", wrong_personas),
     ("TLS is seen as text", tls_is_seen_as_text),
+    ("hello is read", hello_is_read),
     ("TLS that fails is told", tls_that_fails_is_told),
     ("TLS that is not spoken", tls_that_is_not_spoken),
     ("openssl is answered", openssl_is_answered),

@@ -64,11 +64,10 @@ def mail_in_tls_is_read(lab):
     demand(figure(events, "lost_starttls") == 0, "something stayed encrypted")
 
 
-def clients_begin_tls(lab):
-    """openssl s_client and swaks, the one in the oldest version that it speaks."""
-    for name in ("openssl", "swaks"):
-        if shutil.which(name) is None:
-            raise Skip(f"{name} is not installed")
+def openssl_begins_tls(lab):
+    """In the oldest version that it speaks."""
+    if shutil.which("openssl") is None:
+        raise Skip("openssl is not installed")
     pot = with_certificate(lab)
     said = b"EHLO x\r\nMAIL FROM:<" + flows.lookup("s_client") + b"@example.org>\r\nQUIT\r\n"
     done = subprocess.run(
@@ -76,6 +75,17 @@ def clients_begin_tls(lab):
          "-connect", f"{pot.first.host}:{pot.first.port}", "-quiet", "-ign_eof"],
         input=said, capture_output=True, check=False, timeout=60)
     demand(b"250 2.1.0 Ok" in done.stdout, f"openssl: {done.stdout} {done.stderr[-300:]}")
+    fields = [one["field"] for one in lookups(pot.stop())]
+    demand(fields == ["smtp.mail_from"], f"{fields}")
+
+
+def swaks_begins_tls(lab):
+    if shutil.which("swaks") is None:
+        raise Skip("swaks is not installed")
+    able = subprocess.run(["swaks", "--support"], capture_output=True, check=False, text=True)
+    if "=== TLS supported" not in able.stdout:
+        raise Skip("swaks was installed without what it needs for TLS")
+    pot = with_certificate(lab)
     done = subprocess.run(
         ["swaks", "--tls", "--server", pot.first.host, "--port", str(pot.first.port), "--from",
          "a@example.org", "--to", "b@example.net", "--header",
@@ -83,7 +93,7 @@ def clients_begin_tls(lab):
     demand(done.returncode == 0, f"swaks: {done.stdout[-300:]} {done.stderr}")
     demand("=== TLS started" in done.stdout, "swaks spoke in the clear")
     fields = [one["field"] for one in lookups(pot.stop())]
-    demand(fields == ["smtp.mail_from", "email.subject"], f"{fields}")
+    demand(fields == ["email.subject"], f"{fields}")
 
 
 def what_does_not_begin(lab):
@@ -106,7 +116,8 @@ def what_does_not_begin(lab):
 TESTS = [
     ("no certificate, no STARTTLS", no_certificate_no_starttls),
     ("mail in TLS is read", mail_in_tls_is_read),
-    ("clients begin TLS", clients_begin_tls),
+    ("openssl begins TLS", openssl_begins_tls),
+    ("swaks begins TLS", swaks_begins_tls),
     ("what does not begin", what_does_not_begin),
 ]
 
