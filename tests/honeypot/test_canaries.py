@@ -3,11 +3,15 @@
 
 usage: test_canaries.py PROGRAM
 """
+import json
+import os
 import re
+import signal
 import smtplib
+import socket
 
 from harness_honeypot import (  # first: it sets where the others are
-    SELFTEST, Honeypot, alerts, ask, get, lookups, validate)
+    OUT, SELFTEST, Honeypot, alerts, ask, get, lookups, validate)
 import flows
 from harness import arguments, demand, expect, expect_refused, main
 
@@ -129,6 +133,87 @@ def mail_to_a_spam_trap(lab):
     demand(len(lookups(events)) == 1, "the look-up beside it")
 
 
+class Watch:
+    """A honeypot with a configuration that is written anew; its tokens are the reader's own."""
+
+    GOOD = ("oldtoken01 old", "oldtrap@example.org")
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.visits = 0
+        self.configure(*self.GOOD)
+        self.pot = Honeypot(lab, "-c", "watch.yaml", "--socket", "s")
+
+    def configure(self, canary, trap):
+        self.lab.write("watch.yaml", "honeypot:\n"
+                       f"  canaries: [\"{canary}\"]\n  spam_traps: [\"{trap}\"]\n")
+
+    def told(self):
+        return self.pot.run.err()
+
+    def reload(self, word):
+        """Asks for it by a signal; returns once it says that, of this reload."""
+        n = self.told().count(word)
+        os.kill(self.pot.run.pid, signal.SIGUSR2)
+        self.pot.run.wait_for(lambda: self.told().count(word) > n, word.decode())
+
+    def ask(self, command):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.lab.path("s"))
+            with client.makefile("rw", encoding="utf-8") as lines:
+                for line in ({"version": "0.2"}, {"command": command}):
+                    lines.write(json.dumps(line) + "\n")
+                    lines.flush()
+                    answer = json.loads(lines.readline())
+        return answer
+
+    def events(self):
+        """Those so far."""
+        whole = self.lab.text(OUT).rpartition(b"\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def seen(self, token):
+        """Whether a visit that brings it is an alert."""
+        get(self.pot.first, b"/" + token)
+        self.visits += 1
+        mark = b"/visit-%d." % self.visits
+        get(self.pot.first, mark)
+        self.pot.run.wait_for(lambda: mark in self.lab.text(OUT), "the visit")
+        return any(told == token.decode() for told, _ in seen(self.events()))
+
+
+def others_after_a_reload(lab):
+    """What is watched for is what the configuration says now, and only that."""
+    watch = Watch(lab)
+    demand(watch.seen(b"oldtoken01") and not watch.seen(b"newtoken01"), "before")
+    watch.configure("newtoken01 new", "trap@example.org")
+    watch.reload(b"reloaded: ")
+    n_old = len(seen(watch.events()))
+    demand(watch.seen(b"newtoken01"), "the new one is not")
+    watch.seen(b"oldtoken01")
+    demand(len(seen(watch.pot.stop())) == n_old + 1, "the old one still is")
+
+
+def mistakes_in_a_reload(lab):
+    """Are refused as a whole, by a signal and by command: the old ones stay, and it is said."""
+    watch = Watch(lab)
+    wrong = [("short", Watch.GOOD[1], r"honeypot\.canaries: 'short' is no token .*"),
+             ("newtoken01 new", "nobody", r"honeypot\.spam_traps: 'nobody' is no mail address .*"),
+             ("newtoken01 a;b", "trap@example.org", r"honeypot\.canaries: 'newtoken01 a;b' is .*")]
+    errors = []
+    for canary, trap, why in wrong:
+        watch.configure(canary, trap)
+        watch.reload(b"reload refused: ")
+        answer = watch.ask("ruleset-reload-rules")
+        demand(answer["return"] == "NOK" and re.match(f"^.*{why}", answer["message"]), f"{answer}")
+        errors += 2 * [f"^reload refused: {why}; the old rules stay in use$"]
+    demand(watch.seen(b"oldtoken01") and not watch.seen(b"newtoken01"), "not the old ones")
+    watch.configure("newtoken01 new", Watch.GOOD[1])
+    demand(watch.ask("ruleset-reload-rules")["return"] == "OK", "what is right is refused")
+    demand(watch.seen(b"newtoken01"), "not taken up")
+    watch.pot.stop(errors=errors)
+
+
 def mistakes(lab):
     """Each is one line that names the key and the word."""
     listing = ("honeypot", "--honeypot-canaries")
@@ -152,6 +237,8 @@ TESTS = [
     ("at another listener", at_another_listener),
     ("in other traffic", in_other_traffic),
     ("mail to a spam trap", mail_to_a_spam_trap),
+    ("others after a reload", others_after_a_reload),
+    ("mistakes in a reload", mistakes_in_a_reload),
     ("mistakes", mistakes),
 ]
 
