@@ -81,6 +81,61 @@ def unit_is_hardened(lab):
         demand(float(score[1]) <= MOST_EXPOSED, f"{name}: exposure level {score[1]}")
 
 
+def units_are_understood(lab):
+    """By the systemd of the Debian that the package is for: not a word of them is ignored. Only the
+    program is where it is built, and its pages are not installed."""
+    paths = []
+    for name in (*UNITS, "jndiwatch-honeypot.socket"):
+        text = re.sub(r"^Documentation=.*\n", "", read(name), flags=re.M)
+        paths.append(lab.write(name, text.replace("/usr/bin/jndiwatch", lab.program)))
+    done = subprocess.run([tool("systemd-analyze"), "verify", *paths], capture_output=True,
+                          check=False, text=True)
+    complaints = [line for line in done.stderr.splitlines() if lab.folder in line
+                  or line.startswith("jndiwatch")]
+    demand(done.returncode == 0 and not complaints, f"{done.returncode}: {done.stderr}")
+
+
+def calls_in(group):
+    """System calls of one of systemd's groups, and of those within it."""
+    listed = said(tool("systemd-analyze"), "syscall-filter", group).splitlines()[1:]
+    names = {line.strip() for line in listed if line.strip()[:1] not in ("", "#")}
+    inner = [calls_in(name) for name in names if name.startswith("@")]
+    return {name for name in names if name[0] != "@"}.union(*inner)
+
+
+def permitted_by(unit):
+    """System calls, as the lines of SystemCallFilter add them and take them away."""
+    permitted = set()
+    for taken, words in re.findall(r"^SystemCallFilter=(~?)(.*)$", read(unit), re.M):
+        named = set().union(*(calls_in(word) if word.startswith("@") else {word}
+                              for word in words.split()))
+        permitted = permitted - named if taken else permitted | named
+    return permitted
+
+
+def unit_permits_what_is_asked_for(lab):
+    """From the start to the end, with what it asks for to give up more by itself."""
+    if os.geteuid() != 0:
+        raise Skip("starting it without rights needs root")
+    nobody = [tool("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups",
+              "--no-new-privs", tool("strace"), "-f", "-qq"]
+    os.makedirs(lab.path("log"))
+    for path in (lab.folder, lab.path("log")):
+        os.chmod(path, 0o777)
+    run = lab.start("honeypot", "--listen", "http:127.0.0.1:0", "--listen", "syslog:127.0.0.1:0",
+                    "-l", "log", before=[*nobody, "-o", lab.path("trace")])
+    run.wait_for(lambda: b"honeypot: listens at" in run.err(), "the listeners")
+    with open(f"/proc/{run.pid}/task/{run.pid}/children", encoding="ascii") as file:
+        os.kill(int(file.read().split()[0]), signal.SIGTERM)
+    run.wait()
+    asked = set(re.findall(rb"^\d+ +(\w+)\(", lab.text("trace"), re.M))
+    asked = {name.decode() for name in asked}
+    demand({"seccomp", "epoll_wait", "exit_group"} <= asked, f"only {asked}")
+    refused = asked - permitted_by("jndiwatch-honeypot.service")
+    demand(not refused, f"not permitted: {refused}")
+    demand(permitted_by(UNITS[0]) == permitted_by(UNITS[1]), "the units differ")
+
+
 def unit_fits_the_program(lab):
     """Its options exist, and its start is one that the program has checks for."""
     known = options_of(lab)
@@ -233,6 +288,8 @@ def service_manager_is_told(lab):
 
 TESTS = [
     ("the unit is hardened", unit_is_hardened),
+    ("units are understood", units_are_understood),
+    ("the unit permits what is asked for", unit_permits_what_is_asked_for),
     ("sockets of the honeypot have listeners", sockets_have_listeners),
     ("the unit fits the program", unit_fits_the_program),
     ("the manual page tells every option", manual_of_options),
