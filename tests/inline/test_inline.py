@@ -8,6 +8,7 @@ default a few hundred.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -101,7 +102,7 @@ def mail_through_queue(lab):
     for number, (is_attack, _) in results.items():
         demand((f"message-id=<{number}@example.org>" in accepted) != is_attack or is_attack,
                f"mail {number} is not in the server's log")
-    queued = accepted.count(": removed")
+    queued = len(re.findall(": removed$", accepted, re.M))  # "(canceled)": what broke off
     demand(queued <= sum(not is_attack for is_attack, _ in results.values()),
            "postfix took more mails than were harmless")
 
