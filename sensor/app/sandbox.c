@@ -63,6 +63,7 @@ static const int core_calls[] = {
     CALL(getgid),
     CALL(getegid),
     CALL(getrandom),
+    CALL(setitimer),
     CALL(rt_sigaction),
     CALL(rt_sigprocmask),
     CALL(rt_sigreturn),

@@ -6,7 +6,8 @@
 /* The process has one set of them, and so has this file.
  *
  * SIGINT and SIGTERM ask the run to end, SIGHUP has the outputs opened anew, SIGUSR2 asks for a
- * reload. A second SIGINT or SIGTERM ends the process at once and says so. */
+ * reload. A second SIGINT or SIGTERM ends the process at once and says so; one that comes with the
+ * first, a second later, if it still runs then. */
 
 /* Before rules and databases are read, which takes a while: a rotation of logs, or a reload, that
  * falls into it does not end the process, but is heeded as soon as it runs. */

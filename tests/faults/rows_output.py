@@ -1,5 +1,6 @@
 """Faults of the output and of the surroundings: rows 33 to 49 of the list of errors."""
 
+import ctypes
 import os
 import re
 import resource
@@ -339,6 +340,21 @@ def blocked(pid):
     return False
 
 
+def signal_and_its_echo(lab):
+    """One after the other, as timeout(1) sends it to a process and to its group: the run ends with
+    all written. To a process that stands still, and to its thread, so that they are two."""
+    network = Network(lab)
+    network.ip("link", "set", "lo", "up")
+    live = lab.start("-i", "lo", "-o", "out.json", before=network.enter)
+    live.wait_for(lambda: sniffing(live.pid), "the capture to start")
+    os.kill(live.pid, signal.SIGSTOP)
+    os.kill(live.pid, signal.SIGTERM)
+    demand(ctypes.CDLL(None).tgkill(live.pid, live.pid, int(signal.SIGTERM)) == 0, "not sent")
+    os.kill(live.pid, signal.SIGCONT)
+    expect(live.wait(), 0)
+    lab.events("out.json")
+
+
 def live_sigterm(lab):
     """A live capture that is told to end has done what it was to do: 0."""
     network = Network(lab)
@@ -630,6 +646,7 @@ TESTS = [
     ("row 37 SIGINT", sigint),
     ("row 37 second signal", second_signal),
     ("row 37 live capture told to end", live_sigterm),
+    ("row 37 a signal and its echo", signal_and_its_echo),
     ("row 38 killed", killed),
     ("row 39 closed standard output", closed_stdout),
     ("row 39 one line of standard output", head_of_stdout),
