@@ -195,7 +195,8 @@ static int refuse_bind(const struct source *s, int error, struct errbuf *err)
     } else if (error == -EPERM) {
         errbuf_add(err,
                    "cannot take packets from queue %u: Operation not permitted. It needs "
-                   "CAP_NET_ADMIN and CAP_NET_RAW: run as root, or use the systemd unit",
+                   "CAP_NET_ADMIN and CAP_NET_RAW: run as root, or use the systemd unit with what "
+                   "jndiwatch(8) adds to it under INLINE",
                    s->queue);
     } else if (error == -EINVAL || error == -EPROTONOSUPPORT || error == -EOPNOTSUPP) {
         errbuf_add(err,
