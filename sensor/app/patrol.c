@@ -89,6 +89,7 @@ static void tell_clock(struct post *p)
 static bool step(struct post *p, struct errbuf *err)
 {
     enum source_status status = p->ops->receive(p->source, &p->batch, err);
+    take_rules(p); /* what came after they were there is theirs */
     if (p->batch.n > 0) {
         carry_out(p);
     } else if (status == SOURCE_TIMEOUT) {
@@ -99,7 +100,6 @@ static bool step(struct post *p, struct errbuf *err)
     worker_gauge(p->worker);
     tell_clock(p);
     atomic_store_explicit(&p->stepped_us, clock_monotonic_us(), memory_order_relaxed);
-    take_rules(p);
     return status == SOURCE_OK || status == SOURCE_TIMEOUT || status == SOURCE_INTERRUPTED;
 }
 

@@ -194,6 +194,17 @@ def others_after_a_reload(lab):
     demand(len(seen(watch.pot.stop())) == n_old + 1, "the old one still is")
 
 
+def used_once_it_is_said(lab):
+    """The very next visit is judged by the rules that a command said are in use."""
+    watch = Watch(lab)
+    for number in range(5):
+        token = f"token{number:05}"
+        watch.configure(f"{token} new", Watch.GOOD[1])
+        demand(watch.ask("ruleset-reload-rules")["return"] == "OK", "refused")
+        demand(watch.seen(token.encode()), f"reload {number}: the visit was not")
+    watch.pot.stop()
+
+
 def mistakes_in_a_reload(lab):
     """Are refused as a whole, by a signal and by command: the old ones stay, and it is said."""
     watch = Watch(lab)
@@ -238,6 +249,7 @@ TESTS = [
     ("in other traffic", in_other_traffic),
     ("mail to a spam trap", mail_to_a_spam_trap),
     ("others after a reload", others_after_a_reload),
+    ("used once it is said", used_once_it_is_said),
     ("mistakes in a reload", mistakes_in_a_reload),
     ("mistakes", mistakes),
 ]
