@@ -75,7 +75,7 @@ static const struct option_row rows[] = {
      "honeypot: send a probe through each listener at the start, and end when one is not seen"},
     {0, "honeypot-canaries", NULL, DO(ACTION_LIST_CANARIES),
      "honeypot: list the token of each listener, as honeypot.canaries takes them"},
-    {'q', "quiet", NULL, FLAG_OF(quiet), "no progress, no sum at the end; errors only"},
+    {'q', "quiet", NULL, FLAG_OF(quiet), "no progress, no sum; errors and warnings only"},
     {0, "init-errors-fatal", NULL, FLAG_OF(init_errors_fatal),
      "do not start when any rule has a mistake"},
     {0, "list-fields", NULL, DO(ACTION_LIST_FIELDS), "list the fields that rules and events name"},

@@ -300,6 +300,9 @@ enum exit_code run(const struct snapshot *snapshot, const struct options *option
                        .failed_rules = sbuf_with_cap(FAILED_CAP),
                        .shows_progress = !options->quiet && isatty(STDERR_FILENO),
                        .types = outputs_types(&snapshot->config)};
+    if (options->quiet) {
+        log_set_level(LOG_LEVEL_WARNING);
+    }
     signals_on();
     run_name_host(&s);
     enum exit_code code = check_all(&s, failed, err);

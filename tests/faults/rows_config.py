@@ -358,10 +358,11 @@ def database_emptied_while_running(lab):
 class Fed:
     """A run that reads from a pipe, a few conversations at a time."""
 
-    def __init__(self, lab, database):
+    def __init__(self, lab, database, *words):
         self.lab = lab
         self.n = 0
-        self.running = lab.start("-r", "-", "--geoip", database, *OUT, stdin=subprocess.PIPE)
+        self.running = lab.start("-r", "-", "--geoip", database, *OUT, *words,
+                                 stdin=subprocess.PIPE)
         self.write(flows.pcap([]))
         self.more()
 
@@ -406,6 +407,24 @@ def database_replaced_while_running(lab):
     demand("geo" in places[0] and "as" not in places[0], f"first: {places[0]}")
     demand("as" in places[-1] and "geo" not in places[-1], f"last: {places[-1]}")
     demand(not ended.warnings, ended.told())
+
+
+def database_replaced_quietly(lab):
+    """With -q nothing is said of it."""
+    shutil.copy(geo(lab, "maxmind-city.mmdb"), lab.path("c.mmdb"))
+    fed = Fed(lab, "c.mmdb", "-q")
+    shutil.copy(geo(lab, "maxmind-asn.mmdb"), lab.path("new.mmdb"))
+    os.rename(lab.path("new.mmdb"), lab.path("c.mmdb"))
+    fed.running.signal(signal.SIGUSR2)
+
+    def is_used():
+        fed.more()
+        with open(lab.path("out.json"), "rb") as file:
+            return b'"as":{' in file.read()
+
+    fed.running.wait_for(is_used, "the new database to be used")
+    ended, _ = fed.end()
+    demand(not ended.err, ended.told())
 
 
 def database_spoiled_while_running(lab):
@@ -484,6 +503,7 @@ TESTS = [
     ("row 31 database with odd types", database_with_odd_types),
     ("row 32 database emptied while running", database_emptied_while_running),
     ("row 32 database replaced while running", database_replaced_while_running),
+    ("row 32 database replaced quietly", database_replaced_quietly),
     ("row 32 database spoiled while running", database_spoiled_while_running),
     ("row 32 databases of all kinds in turn", databases_of_all_kinds_in_turn),
 ]
