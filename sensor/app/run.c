@@ -231,6 +231,7 @@ static enum exit_code finish(struct sensor *s, enum source_status status, struct
         run_stats_wait(s);
         crew_finish(s->crew, s->clock_us);
     }
+    writer_settle(s->writer);
     run_worker_stats(s, &sum);
     uint64_t n_unmade = stats_get(&sum, STAT_EVENTS_LOST);
     run_put_stats(s, s->clock_us);

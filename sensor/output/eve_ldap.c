@@ -69,6 +69,21 @@ static const struct kept_field *next_part(const struct kept_field *at, enum fiel
     return NULL;
 }
 
+/* Begins an object for what the operation says, unless it says none of these (FIELD_N: nothing): a
+ * message that is cut or damaged may be no more than its operation. */
+static bool begin_parts(struct json *j, const char *key, const struct kept_field *op,
+                        const enum field_id ids[3])
+{
+    bool any = false;
+    for (size_t i = 0; i < 3; i++) {
+        any = any || next_part(op, ids[i]) != NULL;
+    }
+    if (any) {
+        json_object(j, key);
+    }
+    return any;
+}
+
 static void add_text(struct json *j, const char *key, const struct kept_field *op, enum field_id id)
 {
     const struct kept_field *part = next_part(op, id);
@@ -104,15 +119,21 @@ static void add_message_id(struct json *j, const struct kept_field *op)
 /* --- requests ----------------------------------------------------------------------------------
  */
 
-static void add_request_parts(struct json *j, const struct kept_field *op)
+static void add_search(struct json *j, const struct kept_field *op)
 {
-    if (span_equal(op->value, SPAN("search_request"))) {
-        json_object(j, "search_request");
+    static const enum field_id parts[3] = {FIELD_LDAP_REQUEST_DN, FIELD_LDAP_REQUEST_TYPE, FIELD_N};
+    if (begin_parts(j, "search_request", op, parts)) {
         add_text(j, "base_object", op, FIELD_LDAP_REQUEST_DN);
         add_texts(j, "attributes", op, FIELD_LDAP_REQUEST_TYPE);
         json_object_end(j);
-    } else if (span_equal(op->value, SPAN("bind_request"))) {
-        json_object(j, "bind_request");
+    }
+}
+
+static void add_bind(struct json *j, const struct kept_field *op)
+{
+    static const enum field_id parts[3] = {FIELD_LDAP_REQUEST_DN, FIELD_LDAP_SASL_MECHANISM,
+                                           FIELD_N};
+    if (begin_parts(j, "bind_request", op, parts)) {
         add_text(j, "name", op, FIELD_LDAP_REQUEST_DN);
         if (next_part(op, FIELD_LDAP_SASL_MECHANISM) != NULL) {
             json_object(j, "sasl");
@@ -120,14 +141,29 @@ static void add_request_parts(struct json *j, const struct kept_field *op)
             json_object_end(j);
         }
         json_object_end(j);
+    }
+}
+
+static void add_one(struct json *j, const char *key, const char *name, const struct kept_field *op,
+                    enum field_id id)
+{
+    if (next_part(op, id) != NULL) {
+        json_object(j, key);
+        add_text(j, name, op, id);
+        json_object_end(j);
+    }
+}
+
+static void add_request_parts(struct json *j, const struct kept_field *op)
+{
+    if (span_equal(op->value, SPAN("search_request"))) {
+        add_search(j, op);
+    } else if (span_equal(op->value, SPAN("bind_request"))) {
+        add_bind(j, op);
     } else if (span_equal(op->value, SPAN("extended_request"))) {
-        json_object(j, "extended_request");
-        add_text(j, "name", op, FIELD_LDAP_REQUEST_OID);
-        json_object_end(j);
+        add_one(j, "extended_request", "name", op, FIELD_LDAP_REQUEST_OID);
     } else if (span_equal(op->value, SPAN("del_request"))) {
-        json_object(j, "del_request");
-        add_text(j, "dn", op, FIELD_LDAP_REQUEST_DN);
-        json_object_end(j);
+        add_one(j, "del_request", "dn", op, FIELD_LDAP_REQUEST_DN);
     }
 }
 
@@ -181,18 +217,22 @@ static void add_response(struct json *j, const struct kept_field *op)
     static const char *const with_result[] = {
         "bind_response", "search_result_done", "modify_response",  "add_response",
         "del_response",  "mod_dn_response",    "compare_response", "extended_response"};
+    static const enum field_id of_entry[3] = {FIELD_LDAP_RESPONSE_DN, FIELD_LDAP_RESPONSE_TYPE,
+                                              FIELD_N};
+    static const enum field_id of_result[3] = {FIELD_LDAP_RESULT, FIELD_LDAP_RESPONSE_DN,
+                                               FIELD_LDAP_RESPONSE_MESSAGE};
     json_object(j, NULL);
     json_string(j, "operation", op->value);
     add_message_id(j, op);
-    if (span_equal(op->value, SPAN("search_result_entry"))) {
-        json_object(j, "search_result_entry");
+    if (span_equal(op->value, SPAN("search_result_entry")) &&
+        begin_parts(j, "search_result_entry", op, of_entry)) {
         add_text(j, "base_object", op, FIELD_LDAP_RESPONSE_DN);
         add_attributes(j, op);
         json_object_end(j);
     }
     for (size_t i = 0; i < ARRAY_LEN(with_result); i++) {
-        if (span_equal(op->value, span_str(with_result[i]))) {
-            json_object(j, with_result[i]);
+        if (span_equal(op->value, span_str(with_result[i])) &&
+            begin_parts(j, with_result[i], op, of_result)) {
             add_result(j, op);
             json_object_end(j);
         }

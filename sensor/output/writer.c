@@ -382,6 +382,7 @@ static void stop_thread(struct writer *w)
     atomic_store_explicit(&w->stop, true, memory_order_release);
     if (w->started) {
         (void)pthread_join(w->thread, NULL);
+        w->started = false;
     }
     for (unsigned i = 0; w->producers != NULL && i < w->options.n_producers; i++) {
         struct event *event;
@@ -418,6 +419,15 @@ static void write_rest(struct writer *w)
         write_event(w, event);
     }
     teller_finish(w->teller, clock_us > w->last_us ? clock_us : w->last_us);
+}
+
+void writer_settle(struct writer *w)
+{
+    stop_thread(w);
+    w->options.threaded = false;
+    while (w->n_heap > 0) {
+        write_event(w, heap_take(w));
+    }
 }
 
 void writer_end(struct writer *w)

@@ -63,6 +63,9 @@ bool writer_output_stats(const struct writer *w, size_t i, struct outlet_stats *
 /* Why output i lost events, in words; once the writer was ended. */
 const char *writer_output_why(const struct writer *w, size_t i);
 
+/* All producers are done but for the caller's thread, whose last stats are still to come: what they
+ * put is given to the outputs, so that the figures say all of it. */
+void writer_settle(struct writer *w);
 /* All producers are done: writes everything and closes the outputs. Figures are final then. */
 void writer_end(struct writer *w);
 /* Nulls *w; accepts NULL; ends it first. */

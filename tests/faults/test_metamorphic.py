@@ -107,7 +107,14 @@ def pruned(event):
             del flow[key]
     jndi = event.get("alert", {}).get("context", {}).get("jndi", {})
     jndi.pop("attack_id", None)
+    for key in ("flow_id", "timestamp"):
+        jndi.get("attempt", {}).pop(key, None)
     return event
+
+
+def is_step(event):
+    """An alert for what followed an attempt: to know it takes both directions."""
+    return event["event_type"] == "alert" and 9000201 <= event["alert"]["signature_id"] <= 9000204
 
 
 def without_marks(event, marks):
@@ -272,7 +279,7 @@ def without_handshake(lab, name):
 
 def request_of(event):
     """What clients sent, in an event."""
-    if event["event_type"] not in ("alert", "http", "smtp"):
+    if event["event_type"] not in ("alert", "http", "smtp") or is_step(event):
         return None
     if event.get("direction") == "to_client":
         return None
@@ -297,7 +304,7 @@ def clients_only(lab, name):
 
 def answer_of(event):
     """What servers sent that is alerted."""
-    if event["event_type"] != "alert" or event.get("direction") != "to_client":
+    if event["event_type"] != "alert" or event.get("direction") != "to_client" or is_step(event):
         return None
     seen = pruned(event)
     return {"sid": seen["alert"]["signature_id"], "context": seen["alert"]["context"],
