@@ -239,6 +239,20 @@ static enum probe ask_both_ways(struct flow_app *app, struct span first, enum di
     return answer;
 }
 
+/* Taken up in the middle, a flow may say something else first, and a piece that comes while nobody
+ * is sure about that begins a message all the same; what was held before it is nobody's. */
+static bool begins_anew(struct flow_app *app, struct span piece, enum direction *dir,
+                        const struct decoder **ret_decoder)
+{
+    bool midstream = (app->conn->marks & CONN_MIDSTREAM) != 0;
+    if (app->start[*dir] == NULL || !midstream ||
+        ask_both_ways(app, piece, dir, ret_decoder) != PROBE_YES) {
+        return false;
+    }
+    release_start(app, *dir);
+    return true;
+}
+
 /* First bytes of a direction that no decoder reads yet. */
 static void probe(struct flow_app *app, enum direction dir, struct span bytes)
 {
@@ -251,6 +265,9 @@ static void probe(struct flow_app *app, enum direction dir, struct span bytes)
         first = span_of(held->bytes, held->len + more.len);
     }
     enum probe answer = ask_both_ways(app, first, &dir, &decoder);
+    if (answer != PROBE_YES && begins_anew(app, bytes, &dir, &decoder)) {
+        answer = PROBE_YES;
+    }
     bool more = answer == PROBE_MORE && first.len < PROBE_BYTES;
     if (more) {
         hold_start(app, dir, bytes);
