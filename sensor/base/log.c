@@ -99,6 +99,8 @@ void log_lines(const struct errbuf *lines, enum log_level level)
         log_span(level, span_split(&rest, '\n'));
     }
     if (lines->n_dropped > 0) {
-        log_notice("and %zu more lines like these", lines->n_dropped);
+        char more[64];
+        (void)snprintf(more, sizeof(more), "and %zu more lines like these", lines->n_dropped);
+        log_span(level, span_str(more));
     }
 }

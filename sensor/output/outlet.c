@@ -242,8 +242,9 @@ static void report_losses(struct outlet *o)
 static void on_success(struct outlet *o)
 {
     if (o->failing) {
-        log_notice("writing '%s' again; %llu records were lost", o->target,
-                   (unsigned long long)get(&o->lost));
+        /* not a notice: it ends what was warned of */
+        log_warning("writing '%s' again; %llu records were lost", o->target,
+                    (unsigned long long)get(&o->lost));
     }
     o->failing = false;
     o->gave_up = false;
