@@ -143,9 +143,14 @@ static size_t find_damage(struct inflate *z, size_t sound)
     return at;
 }
 
+static bool can_go_back(const struct inflate *z)
+{
+    return !z->no_point && !z->base.kept.cut;
+}
+
 static void start_replay(struct inflate *z, size_t damage)
 {
-    z->state = z->no_point || z->base.kept.cut ? BROKEN : REPLAYING;
+    z->state = REPLAYING;
     z->replayed = z->start;
     z->careful = damage > MARGIN ? damage - MARGIN : 0;
     z->to_skip = z->given;
@@ -291,7 +296,11 @@ static enum inflater_result read_on(struct inflate *z, struct span *in, struct s
         size_t sound = z->base.kept.len;
         sbuf_add(&z->base.kept, part);
         *in = span_from(*in, part.len);
-        start_replay(z, find_damage(z, sound));
+        if (can_go_back(z)) {
+            start_replay(z, find_damage(z, sound));
+        } else {
+            z->state = BROKEN;
+        }
         return INFLATER_FULL;
     }
     sbuf_add(&z->base.kept, span_head(part, used));
@@ -364,7 +373,11 @@ static enum inflater_result finish(struct inflater *i, struct span *ret_out)
     case ENDED:
         return INFLATER_END;
     case RUNNING:
-        start_replay(z, z->base.kept.len);
+        if (can_go_back(z)) {
+            start_replay(z, z->base.kept.len);
+        } else {
+            z->state = BROKEN;
+        }
         break;
     case IN_HEADER:
         z->state = BROKEN;
