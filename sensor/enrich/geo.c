@@ -2,7 +2,8 @@
  *
  * A look-up error is counted and costs no event. Each worker has two caches, which it empties when
  * it takes a newer set: of addresses, and, since many addresses share a record and reading one is
- * what costs, of what the databases' records come to together. */
+ * what costs, of what the databases' records come to together. An address only says which of these
+ * it has, so that there is room for many. */
 #include "sensor/enrich/geo.h"
 
 #include "sensor/base/bytes.h"
@@ -14,11 +15,15 @@
 #include "sensor/enrich/geo_watch.h"
 #include "sensor/enrich/scope.h"
 
-enum { CACHE_N = 1024, RECORDS_N = 128 };
+enum { CACHE_N = 8192, RECORDS_N = 512 };
 
+/* What is known of an address: the records that were at an index when they had this number. */
 struct cached {
-    struct addr addr;
-    struct place place;
+    struct addr addr; /* of no family: none */
+    enum scope scope;
+    uint32_t index; /* RECORDS_N: the databases know nothing of it */
+    uint32_t number;
+    const struct asset *asset;
 };
 
 /* Where in each database the record of an address is: its offset and 1, or 0 without one. */
@@ -29,7 +34,7 @@ struct where {
 /* What the records there come to. */
 struct known {
     struct where where;
-    bool used;
+    uint32_t number; /* of those that were read, from 1; 0: unused */
     unsigned n_errors;
     struct place place; /* but for its scope and asset */
 };
@@ -42,6 +47,7 @@ struct geo_cache {
     struct stats *stats;
     struct cached *entries;
     struct known *records;
+    uint32_t n_read; /* records so far */
 };
 
 struct geo_cache *geo_cache_new(struct geo *g, struct stats *stats)
@@ -102,9 +108,11 @@ static uint32_t find_record(const struct geo_db *d, const struct addr *a, struct
 }
 
 /* What is at these places of the databases. */
-static void read_records(const struct geo *geo, const struct where *where, struct known *ret)
+static void read_records(struct geo_cache *c, const struct where *where, struct known *ret)
 {
-    *ret = (struct known){.where = *where, .used = true};
+    const struct geo *geo = c->geo;
+    c->n_read += c->n_read < UINT32_MAX ? 1 : 2; /* 0 is none */
+    *ret = (struct known){.where = *where, .number = c->n_read};
     for (size_t i = 0; i < geo->n; i++) {
         const struct geo_db *d = geo->databases[i];
         MMDB_entry_s entry = {.mmdb = &d->mmdb, .offset = where->at[i] - 1};
@@ -114,19 +122,21 @@ static void read_records(const struct geo *geo, const struct where *where, struc
     }
 }
 
-static const struct known *records_at(struct geo_cache *c, const struct where *where)
+/* The index of the records at these places. */
+static uint32_t records_at(struct geo_cache *c, const struct where *where)
 {
     struct span key = span_of(where, sizeof(*where));
-    struct known *known = &c->records[hash_fixed(key) % RECORDS_N];
-    if (!known->used || !bytes_equal(&known->where, where, sizeof(*where))) {
-        read_records(c->geo, where, known);
+    uint32_t index = (uint32_t)(hash_fixed(key) % RECORDS_N);
+    struct known *known = &c->records[index];
+    if (known->number == 0 || !bytes_equal(&known->where, where, sizeof(*where))) {
+        read_records(c, where, known);
     }
     stats_add(c->stats, STAT_GEO_ERRORS, known->n_errors);
-    return known;
+    return index;
 }
 
-/* What the databases know of an address; NULL: nothing. */
-static const struct known *ask(struct geo_cache *c, const struct addr *a)
+/* The index of what the databases know of an address; RECORDS_N: nothing. */
+static uint32_t ask(struct geo_cache *c, const struct addr *a)
 {
     struct where where = {{0}};
     bool any = false;
@@ -134,19 +144,20 @@ static const struct known *ask(struct geo_cache *c, const struct addr *a)
         where.at[i] = find_record(c->geo->databases[i], a, c->stats);
         any = any || where.at[i] != 0;
     }
-    return any ? records_at(c, &where) : NULL;
+    return any ? records_at(c, &where) : RECORDS_N;
 }
 
-static void look_up(struct geo_cache *c, const struct addr *addr, struct place *place)
+static struct cached look_up(struct geo_cache *c, const struct addr *addr)
 {
     struct addr a = addr_unmapped(addr);
-    enum scope scope = scope_of(&a);
-    bool asks =
-        c->geo != NULL && a.family != 0 && scope != SCOPE_PRIVATE && scope != SCOPE_LOOPBACK;
-    const struct known *known = asks ? ask(c, &a) : NULL;
-    *place = known != NULL ? known->place : (struct place){.asset = NULL};
-    place->scope = scope;
-    place->asset = assets_find(c->assets, &a);
+    struct cached found = {.addr = *addr, .scope = scope_of(&a), .index = RECORDS_N};
+    found.asset = assets_find(c->assets, &a);
+    if (c->geo != NULL && a.family != 0 && found.scope != SCOPE_PRIVATE &&
+        found.scope != SCOPE_LOOPBACK) {
+        found.index = ask(c, &a);
+        found.number = found.index < RECORDS_N ? c->records[found.index].number : 0;
+    }
+    return found;
 }
 
 /* A newer set, if there is one: what was known of addresses is of the old one. */
@@ -161,17 +172,26 @@ static void renew(struct geo_cache *c)
         c->entries[i].addr.family = 0;
     }
     for (size_t i = 0; i < RECORDS_N; i++) {
-        c->records[i].used = false;
+        c->records[i].number = 0;
     }
+}
+
+/* Whether this is the address's, and its records are still there. */
+static bool holds(const struct geo_cache *c, const struct cached *slot, const struct addr *addr)
+{
+    return slot->addr.family != 0 && addr_equal(&slot->addr, addr) &&
+           (slot->index == RECORDS_N || c->records[slot->index].number == slot->number);
 }
 
 void geo_find(struct geo_cache *c, const struct addr *addr, struct place *ret_place)
 {
     renew(c);
     struct cached *slot = &c->entries[hash_fixed(addr_span(addr)) % CACHE_N];
-    if (slot->addr.family == 0 || !addr_equal(&slot->addr, addr)) {
-        slot->addr = *addr;
-        look_up(c, addr, &slot->place);
+    if (!holds(c, slot, addr)) {
+        *slot = look_up(c, addr);
     }
-    *ret_place = slot->place;
+    *ret_place = slot->index < RECORDS_N ? c->records[slot->index].place
+                                         : (struct place){.scope = slot->scope};
+    ret_place->scope = slot->scope;
+    ret_place->asset = slot->asset;
 }
