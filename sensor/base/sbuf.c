@@ -87,6 +87,10 @@ bool sbuf_add(struct sbuf *b, struct span s)
 
 bool sbuf_add_byte(struct sbuf *b, uint8_t c)
 {
+    if (b->len < b->room) { /* never more than the cap */
+        b->data[b->len++] = c;
+        return true;
+    }
     return sbuf_add(b, span_of(&c, 1));
 }
 

@@ -52,3 +52,25 @@ void community_id(const struct conn *conn, char ret_text[COMMUNITY_ID_SIZE])
     ret_text[1] = ':';
     base64_encode_raw(ret_text + 2, sizeof(digest), digest);
 }
+
+static bool is_of(const struct known_community_id *known, const struct conn *conn)
+{
+    return known->text[0] != '\0' && known->proto == conn->proto &&
+           known->port[0] == conn->port[0] && known->port[1] == conn->port[1] &&
+           addr_equal(&known->addr[0], &conn->addr[0]) &&
+           addr_equal(&known->addr[1], &conn->addr[1]);
+}
+
+const char *community_id_of(struct community_ids *ids, const struct conn *conn)
+{
+    struct known_community_id *known = &ids->known[conn->id % COMMUNITY_IDS];
+    if (!is_of(known, conn)) {
+        *known = (struct known_community_id){
+            .addr = {conn->addr[0], conn->addr[1]},
+            .port = {conn->port[0], conn->port[1]},
+            .proto = conn->proto,
+        };
+        community_id(conn, known->text);
+    }
+    return known->text;
+}

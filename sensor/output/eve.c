@@ -160,7 +160,7 @@ static void add_tunnel(struct json *j, const struct conn *conn, enum direction d
     json_object_end(j);
 }
 
-void eve_envelope(struct json *j, const struct conn *conn, enum direction dir)
+void eve_envelope(struct eve *e, struct json *j, const struct conn *conn, enum direction dir)
 {
     enum direction back = direction_other(dir);
     bool has_ports =
@@ -182,9 +182,7 @@ void eve_envelope(struct json *j, const struct conn *conn, enum direction dir)
     json_number(j, "ip_v", conn->addr[dir].family);
     json_text(j, "pkt_src", conn->tunnel != NULL ? conn->tunnel->kind : "wire/pcap");
     add_tunnel(j, conn, dir);
-    char id[COMMUNITY_ID_SIZE];
-    community_id(conn, id);
-    json_text(j, "community_id", id);
+    json_text(j, "community_id", community_id_of(&e->ids, conn));
 }
 
 void eve_origin(struct json *j, const struct conn *conn, uint64_t number)

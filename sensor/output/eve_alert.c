@@ -364,7 +364,7 @@ struct event *eve_alert(struct eve *e, struct tx *tx, const struct finding *find
     eve_alert_facts(tx, finding, places, &facts);
     eve_begin(e, &j, EVENT_ALERT, finding->time_us);
     e->facts = &facts;
-    eve_envelope(&j, conn, finding->dir);
+    eve_envelope(e, &j, conn, finding->dir);
     eve_origin(&j, conn, finding->number);
     json_text(&j, "direction", direction_name(finding->dir));
     const unsigned message = TX_REQUEST_SEEN | TX_RESPONSE_SEEN;

@@ -376,7 +376,7 @@ struct event *eve_file(struct eve *e, struct tx *tx, const struct file_seen *fil
     struct json j;
     struct event_key key = eve_key(tx->conn);
     eve_begin(e, &j, EVENT_FILEINFO, tx->conn->last_us);
-    eve_envelope(&j, tx->conn, TO_SERVER);
+    eve_envelope(e, &j, tx->conn, TO_SERVER);
     eve_origin(&j, tx->conn, tx->conn->number);
     json_number(&j, "tx_id", tx->id);
     eve_app_objects(e, &j, tx);
@@ -398,7 +398,7 @@ struct event *eve_transaction(struct eve *e, struct tx *tx, unsigned part,
     struct event_key key = eve_key(tx->conn);
     bool answered_later = type == EVENT_DNS && part == TO_SERVER;
     eve_begin(e, &j, type, answered_later ? tx->start_us : tx->end_us);
-    eve_envelope(&j, tx->conn, TO_SERVER);
+    eve_envelope(e, &j, tx->conn, TO_SERVER);
     eve_origin(&j, tx->conn, tx->conn->number);
     json_number(&j, "tx_id", tx->id);
     if (type == EVENT_DNS) {

@@ -59,7 +59,7 @@ struct event *eve_drop(struct eve *e, struct conn *conn, const struct eve_drop *
     struct json j;
     struct event_key key = eve_key(conn);
     eve_begin(e, &j, EVENT_DROP, conn->last_us);
-    eve_envelope(&j, conn, drop->dir);
+    eve_envelope(e, &j, conn, drop->dir);
     json_number(&j, "pcap_cnt", conn->number);
     json_text(&j, "direction", direction_name(drop->dir));
     json_object(&j, "drop");

@@ -105,7 +105,7 @@ struct event *eve_flow(struct eve *e, struct conn *conn, enum close_reason reaso
     struct json j;
     struct event_key key = eve_key(conn);
     eve_begin(e, &j, EVENT_FLOW, conn->last_us);
-    eve_envelope(&j, conn, TO_SERVER);
+    eve_envelope(e, &j, conn, TO_SERVER);
     json_text(&j, "app_proto", conn->app_proto != NULL ? conn->app_proto : "failed");
     json_object(&j, "flow");
     add_counts(&j, conn);
@@ -148,7 +148,7 @@ struct event *eve_anomaly(struct eve *e, struct conn *conn, const struct tx *tx,
     struct json j;
     struct event_key key = eve_key(conn);
     eve_begin(e, &j, EVENT_ANOMALY, conn->last_us);
-    eve_envelope(&j, conn, TO_SERVER);
+    eve_envelope(e, &j, conn, TO_SERVER);
     json_number(&j, "pcap_cnt", conn->number);
     if (conn->app_proto != NULL) {
         json_text(&j, "app_proto", conn->app_proto);

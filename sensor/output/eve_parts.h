@@ -2,6 +2,7 @@
 
 /* What the files of eve share; not for others. */
 
+#include "sensor/output/community_id.h"
 #include "sensor/output/eve.h"
 #include "sensor/output/json.h"
 #include "sensor/output/redact.h"
@@ -9,6 +10,7 @@
 struct eve {
     struct sbuf out;
     struct sbuf host;
+    struct community_ids ids;
     size_t soft_cap;
     const char *evidence_folder; /* NULL: none */
     struct redact redact;
@@ -24,7 +26,7 @@ struct eve {
 /* The keys that all events of a flow begin with. `time_us` is the event's; dir: whose sender is
  * src_ip. */
 void eve_begin(struct eve *e, struct json *j, enum event_type type, uint64_t time_us);
-void eve_envelope(struct json *j, const struct conn *conn, enum direction dir);
+void eve_envelope(struct eve *e, struct json *j, const struct conn *conn, enum direction dir);
 /* The same of a packet that belongs to no flow, as far as its headers could be read. */
 void eve_packet(struct json *j, const struct headers *headers);
 /* "capture_file", of a flow that has one. */

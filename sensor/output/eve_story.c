@@ -166,7 +166,7 @@ struct event *eve_story(struct eve *e, const struct sighting *seen, const struct
     enum direction dir = step->stage >= STAGE_REFERENCE_SERVED ? TO_CLIENT : TO_SERVER;
     eve_begin(e, &j, EVENT_ALERT, conn->last_us);
     e->facts = &facts;
-    eve_envelope(&j, conn, dir);
+    eve_envelope(e, &j, conn, dir);
     eve_origin(&j, conn, conn->number);
     json_text(&j, "direction", direction_name(dir));
     add_alert(e, &j, seen, step, places);

@@ -6,6 +6,8 @@
  * text \xNN, so the bytes stay readable and the line stays valid. */
 #include "sensor/output/json.h"
 
+#include "sensor/base/bytes.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -31,10 +33,17 @@ static void begin_value(struct json *j)
 static void begin(struct json *j, const char *key)
 {
     begin_value(j);
-    if (key != NULL) {
-        sbuf_add_byte(j->out, '"');
-        sbuf_add_str(j->out, key);
-        sbuf_add_str(j->out, "\":");
+    if (key == NULL) {
+        return;
+    }
+    struct span name = span_str(key);
+    uint8_t *at = sbuf_reserve(j->out, name.len + 3);
+    if (at != NULL) {
+        at[0] = '"';
+        bytes_copy(&at[1], name.data, name.len);
+        at[name.len + 1] = '"';
+        at[name.len + 2] = ':';
+        sbuf_commit(j->out, name.len + 3);
     }
 }
 
@@ -124,10 +133,15 @@ static void add_escape(struct json *j, uint32_t code)
     }
 }
 
-static bool is_plain(uint8_t c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '$';
-}
+/* Whether a byte stands as it is: printable ASCII but for '"', '$' and '\\'. */
+/* clang-format off */
+static const uint8_t is_plain[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0,
+};
+/* clang-format on */
 
 /* Whether the three bytes at off are what UTF-8 would have for a surrogate. */
 static bool is_surrogate(struct span s, size_t off, uint32_t *ret_code)
@@ -171,14 +185,38 @@ static size_t cap_for(const struct json *j, struct span s)
     return s.len > SHORT_MAX ? j->soft_cap - j->soft_cap / SHORT_SHARE : j->soft_cap;
 }
 
+/* Nearly all texts: false, and nothing is written, when one is not plain or there is no room. */
+static bool add_plain(struct json *j, struct span s, size_t cap)
+{
+    struct sbuf *out = j->out;
+    if (out->len + s.len >= cap || out->room - out->len < s.len + 2) {
+        return false;
+    }
+    uint8_t *at = &out->data[out->len];
+    at[0] = '"';
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.data[i];
+        if (is_plain[c] == 0) {
+            return false;
+        }
+        at[i + 1] = c;
+    }
+    at[s.len + 1] = '"';
+    sbuf_commit(out, s.len + 2);
+    return true;
+}
+
 static void add_quoted(struct json *j, struct span s)
 {
     size_t off = 0;
     size_t cap = cap_for(j, s);
+    if (add_plain(j, s, cap)) {
+        return;
+    }
     sbuf_add_byte(j->out, '"');
     while (off < s.len && j->out->len < cap) {
         size_t run = off;
-        while (run < s.len && is_plain(s.data[run])) {
+        while (run < s.len && is_plain[s.data[run]] != 0) {
             run++;
         }
         size_t room = cap - j->out->len;
