@@ -12,11 +12,12 @@ OPENERS = (
     ("an attempt", [b"#{j", b"#{J", b"%{j", b"%{J", b"$(j", b"$(J", b"${ "]),
     ("percent-encoded", [b"%24", b"%7b", b"%7B", b"%25", b"%u0", b"$%7"]),
     ("character references", [b"&#3", b"&#1", b"&#x", b"&#0", b"&do", b"&lb", b"&lc", b"&am"]),
-    ("backslash escapes", [b"\\u0", b"\\x2", b"\\x7", b"\\44", b"\\04", b"\\17"]),
+    ("backslash escapes", [b"\\u0", b"\\x2", b"\\x7", b"\\44", b"\\04", b"\\17", b"\\u{"]),
     ("quoted-printable", [b"=24", b"=7b", b"=7B", b"$=7"]),
     ("encoded words", [b"=?u", b"=?U", b"=?i", b"=?I", b"=?w", b"=?W"]),
     ("UTF-7", [b"+AC", b"+AH"]),
     ("UTF-16", [b"$\0{", b"#\0{", b"%\0{", b"$\0("]),
+    ("gzip in base64", [b"H4sI"]),
     ("overlong UTF-8", [b"\xc0\xa4", b"\xc1\xbb", b"\xe0\x80\xa4", b"\xe0\x81\xbb"]),
 )
 

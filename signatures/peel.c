@@ -19,7 +19,6 @@
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
-#include "sensor/codec/words.h"
 #include "signatures/peel_read.h"
 #include "signatures/peel_search.h"
 #include "signatures/peel_spell.h"
@@ -103,6 +102,7 @@ struct peel_reading peel_child(const struct peeler *p, int parent)
         .layers = r->layers + 1,
         .parent = parent,
         .step = PEEL_STEP_N,
+        .cut = r->cut,
     };
 }
 
@@ -145,7 +145,8 @@ static bool may_ask(struct peeler *p, struct span text)
     return p->hints->forced || peel_may_spell(text);
 }
 
-/* Whether an escape that stands for c, or for any character, begins at off of a name. */
+/* Whether an escape that stands for c, or for any character, begins at off of a name. When any, so
+ * does a form's '+'. */
 static bool is_escape(struct span name, size_t off, int c)
 {
     uint8_t first = name.data[off];
@@ -154,8 +155,14 @@ static bool is_escape(struct span name, size_t off, int c)
     if (first == '%' && high >= 0 && low >= 0) {
         return c < 0 || high * 16 + low == c;
     }
-    return c < 0 && ((first == '&' && span_at(name, off + 1) == '#') ||
-                     (first == '\\' && span_at(name, off + 1) == 'u'));
+    uint8_t second = span_at(name, off + 1);
+    if (first == '=' && (second == '\r' || second == '\n')) {
+        return true;
+    }
+    bool backslash = first == '\\' && span_find_byte(SPAN("urntx"), 0, second) != SPAN_NONE;
+    bool reference = first == '&' && (second == '#' || byte_is_alpha(second));
+    return c < 0 &&
+           (backslash || reference || first == '+' || (first == '=' && high >= 0 && low >= 0));
 }
 
 /* Whether scheme, host or port of the first name are still escaped ("ldap%3A//h"), or the brace
@@ -165,7 +172,12 @@ static bool is_half_peeled(const struct peeler *p, int i, const struct lookup_re
     if (p->readings[i].parent == PEEL_NOBODY || result->n_names == 0) {
         return false;
     }
+    if (p->readings[i].cut) {
+        return true;
+    }
     struct span name = result->names[0].text;
+    struct span added = SPAN("java:comp/env/"); /* in front of a name without ':' */
+    name = span_from(name, span_starts(name, added) ? added.len : 0);
     size_t slashes = span_find(name, 0, SPAN("//"));
     size_t path = span_find_byte(name, slashes == SPAN_NONE ? 0 : slashes + 2, '/');
     for (size_t at = 0; at < name.len; at++) {
@@ -225,6 +237,23 @@ static void search(struct peeler *p, int from)
     }
 }
 
+/* An attack was found, with a layer left on that may be a form's '+': undone in each reading that
+ * it came out of, the outermost first. */
+static void search_plus(struct peeler *p)
+{
+    int chain[PEEL_LAYERS_MAX + 1];
+    int n = 0;
+    for (int i = p->best_reading; i != PEEL_NOBODY && n <= PEEL_LAYERS_MAX; n++) {
+        chain[n] = i;
+        i = p->readings[i].parent;
+    }
+    while (n > 0 && p->half_peeled && *p->fuel > 0) {
+        int from = p->n_readings;
+        peel_undo_plus(p, chain[--n]);
+        search(p, from);
+    }
+}
+
 /* How the reader of such a value decodes it; PEEL_STEP_N: not at all. */
 static enum peel_step native_step(const struct peel_hints *hints)
 {
@@ -259,7 +288,7 @@ static bool is_folded(struct span text)
 /* Undoes what a text itself says it is, wherever it stands: encoded words, or folded lines. */
 static uint32_t undo_marked(struct peeler *p, struct span text, struct peel_reading *r)
 {
-    if (span_find(text, 0, SPAN("=?")) != SPAN_NONE && words_decode(text, &p->scratch) > 0) {
+    if (span_find(text, 0, SPAN("=?")) != SPAN_NONE && peel_decode_words(p, text) > 0) {
         r->pieces[0] = (struct peel_piece){0, text.len, 0, p->scratch.len, 0};
         r->n_pieces = 1;
         return 1u << ENCODING_RFC2047;
@@ -332,6 +361,9 @@ enum lookup_class peel_and_evaluate(struct peeler *p, struct span text,
             int from = p->n_readings;
             add_given(p, text);
             search(p, from);
+        }
+        if (p->half_peeled) {
+            search_plus(p);
         }
     }
     result.lookup = p->result;

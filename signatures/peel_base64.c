@@ -1,20 +1,24 @@
 /* peel_base64: pieces of base64 in a text.
  *
  * Each run of its characters is decoded from each of the four places where its groups may begin.
- * What is nearly all text when the run is taken as it stands is one piece; else each stretch of
- * text in what comes out is one, so that characters glued to the front or the end of a run do no
- * harm. Data that gzip made is inflated, up to a cap. Pieces that hide nothing are dropped; the
- * others are readings by themselves, and one more reading is the text with all of them in their
- * places. */
+ * What is nearly all text when the run is taken as it stands is one piece, and all if it is UTF-8;
+ * else each stretch of text in what comes out is one, so that characters glued to the front or the
+ * end of a run do no harm. Data that gzip made is inflated, up to a cap, wherever in a run it
+ * begins. Pieces that hide nothing are dropped; the others are readings by themselves, and one more
+ * reading is the text with all of them in their places.
+ *
+ * A run that an escape cuts ("JHt%2FqbmRp": its '/' is percent-encoded) is decoded all the same,
+ * but what comes of it is marked: it stands only when the escape, undone first, shows no more. */
 #include "sensor/base/bytes.h"
 #include "sensor/codec/base64.h"
 #include "sensor/codec/inflater.h"
+#include "sensor/codec/utf.h"
 #include "signatures/peel_pieces.h"
 #include "signatures/peel_read.h"
 #include "signatures/peel_search.h"
 #include "signatures/peel_spell.h"
 
-enum { SHIFTS = 4, INFLATED_MAX = 1 << 16 };
+enum { SHIFTS = 4, SAMPLE_MAX = 256, INFLATED_MAX = 1 << 16 };
 
 /* The pieces of base64 found so far in a reading. */
 struct found {
@@ -22,6 +26,7 @@ struct found {
     struct peel_reading spliced;
     struct peel_reading alone[PEEL_PIECES_MAX];
     size_t n;
+    bool cut; /* an escape stands where a run ends */
 };
 
 static bool inflate(struct span in, struct sbuf *out)
@@ -35,6 +40,11 @@ static bool inflate(struct span in, struct sbuf *out)
     }
     inflater_free(&i);
     return out->len > 0;
+}
+
+static bool is_gzip(struct span bytes)
+{
+    return span_starts(bytes, SPAN("\x1f\x8b"));
 }
 
 /* One text came out of a run: kept, if something may be hidden in it. */
@@ -66,13 +76,17 @@ static void keep_stretches(struct peeler *p, struct found *f, const struct peel_
     struct span bytes = sbuf_span(&p->decoded);
     struct span text = {NULL, 0};
     size_t off = 0;
-    while (f->n < PEEL_PIECES_MAX && peel_next_text(bytes, off, &text)) {
+    while (peel_next_text(bytes, off, &text)) {
+        if (f->n == PEEL_PIECES_MAX) {
+            p->over_budget = true;
+            return;
+        }
         size_t at = 0;
         (void)span_contains(bytes, text, &at);
         off = at + text.len;
         size_t from = shift + at / 3 * 4;
         size_t end = shift + (off + 2) / 3 * 4;
-        end = end < run->len ? end : run->len;
+        end = end < run->len ? end : run->len + run->tail;
         struct peel_piece piece = {run->off + from, end - from, 0, text.len, 4};
         (void)keep_piece(p, f, &piece, text, encodings);
     }
@@ -83,8 +97,8 @@ static bool keep_run(struct peeler *p, struct found *f, const struct peel_run *r
                      struct encodings encodings)
 {
     struct span bytes = sbuf_span(&p->decoded);
-    struct peel_piece piece = {run->off, run->len, 0, bytes.len, 4};
-    if (span_starts(bytes, SPAN("\x1f\x8b"))) {
+    struct peel_piece piece = {run->off, run->len + run->tail, 0, bytes.len, 4};
+    if (is_gzip(bytes)) {
         struct sbuf out = sbuf_with_cap(INFLATED_MAX);
         piece.grain = 0;
         encodings = encodings_with(encodings, ENCODING_GZIP);
@@ -97,21 +111,85 @@ static bool keep_run(struct peeler *p, struct found *f, const struct peel_run *r
     return peel_is_mostly_text(bytes) && keep_piece(p, f, &piece, bytes, encodings);
 }
 
+static void decode(struct peeler *p, struct span chars)
+{
+    struct base64 d = base64_start(BASE64_EITHER);
+    sbuf_reset(&p->decoded);
+    base64_decode(&d, chars, &p->decoded);
+    base64_finish(&d, &p->decoded);
+}
+
+/* Tries what gzip made, behind other characters of the run ("/path/H4sI"). */
+static bool keep_gzip(struct peeler *p, struct found *f, const struct peel_run *run,
+                      struct encodings encodings)
+{
+    struct span text = p->readings[f->parent].text;
+    struct peel_run rest = *run;
+    size_t end = run->off + run->len;
+    size_t at = span_find(span_head(text, end), run->off + 1, SPAN("H4sI"));
+    while (at != SPAN_NONE && peel_spend(p, run->len)) {
+        rest.off = at;
+        rest.len = end - at;
+        decode(p, span_sub(text, at, rest.len));
+        if (keep_run(p, f, &rest, encodings)) {
+            return true;
+        }
+        at = span_find(span_head(text, end), at + 1, SPAN("H4sI"));
+    }
+    return false;
+}
+
+/* Bytes of the beginning of a run that are plain text, of UTF-16 too, when it begins so late. */
+static size_t count_plain(struct peeler *p, struct span chars, size_t shift)
+{
+    decode(p, span_sub(chars, shift, SAMPLE_MAX));
+    size_t n = 0;
+    for (size_t i = 0; i < p->decoded.len; i++) {
+        uint8_t c = p->decoded.data[i];
+        n += (c >= 0x20 && c < 0x7f) || c == 0 || c == '\r' || c == '\n' || c == '\t';
+    }
+    return n;
+}
+
+/* The places where a run may begin, the likeliest first: others give chance finds, for which there
+ * is only so much room. */
+static void sort_shifts(struct peeler *p, struct span chars, size_t *order)
+{
+    size_t plain[SHIFTS];
+    for (size_t shift = 0; shift < SHIFTS; shift++) {
+        size_t at = shift;
+        plain[shift] = count_plain(p, chars, shift);
+        while (at > 0 && plain[order[at - 1]] < plain[shift]) {
+            order[at] = order[at - 1];
+            at--;
+        }
+        order[at] = shift;
+    }
+}
+
 static void undo_run(struct peeler *p, struct found *f, const struct peel_run *run)
 {
     struct span chars = span_sub(p->readings[f->parent].text, run->off, run->len);
     enum encoding encoding = run->url ? ENCODING_BASE64URL : ENCODING_BASE64;
     struct encodings encodings = encodings_with(p->readings[f->parent].encodings, encoding);
-    for (size_t shift = 0; shift < SHIFTS && peel_spend(p, run->len * PEEL_COST); shift++) {
-        struct base64 d = base64_start(BASE64_EITHER);
-        sbuf_reset(&p->decoded);
-        base64_decode(&d, span_from(chars, shift), &p->decoded);
-        base64_finish(&d, &p->decoded);
-        if (shift == 0 && keep_run(p, f, run, encodings)) {
-            return;
-        }
-        keep_stretches(p, f, run, shift, encodings);
+    f->cut = f->cut || peel_run_is_cut(p->readings[f->parent].text, run);
+    size_t order[SHIFTS];
+    if (!peel_spend(p, run->len * PEEL_COST)) {
+        return;
     }
+    decode(p, chars);
+    bool kept = keep_run(p, f, run, encodings);
+    if (kept && (is_gzip(sbuf_span(&p->decoded)) || utf8_is_valid(sbuf_span(&p->decoded)))) {
+        return;
+    }
+    sort_shifts(p, chars, order);
+    for (size_t i = 0; i < SHIFTS && peel_spend(p, run->len * PEEL_COST); i++) {
+        if (order[i] > 0 || !kept) {
+            decode(p, span_from(chars, order[i]));
+            keep_stretches(p, f, run, order[i], encodings);
+        }
+    }
+    (void)keep_gzip(p, f, run, encodings);
 }
 
 static void splice_found(struct peeler *p, struct found *f)
@@ -120,6 +198,7 @@ static void splice_found(struct peeler *p, struct found *f)
     size_t end = 0;
     sbuf_reset(&p->decoded);
     r.encodings = f->alone[0].encodings;
+    r.cut = r.cut || f->cut;
     for (size_t i = 0; i < f->n; i++) {
         const struct peel_piece *piece = &f->alone[i].pieces[0];
         bool better = i + 1 < f->n &&
@@ -144,7 +223,10 @@ void peel_undo_base64(struct peeler *p, int parent)
         undo_run(p, &f, &run);
         off = run.off + run.len;
     }
+    p->over_budget = p->over_budget ||
+                     (f.n == PEEL_PIECES_MAX && peel_next_run(p->readings[parent].text, off, &run));
     for (size_t i = 0; i < f.n; i++) {
+        f.alone[i].cut = f.alone[i].cut || f.cut;
         peel_add(p, &f.alone[i]);
     }
     if (f.n > 0) {

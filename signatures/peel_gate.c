@@ -47,7 +47,9 @@ struct row {
 #define QUESTION  ESCAPED("3[fF]", "63", "77", "quest")
 #define PLUS      ESCAPED("2[bB]", "43", "53", "plus")
 #define LINE_END  OCTET("0[dDaA]", "1[03]", "1[25]")
-#define NUL       "(?:%00|%[uU]0000|&#0+;?|&#[xX]0+;?|\\\\u+0000|\\\\x00|\\\\0{1,3}|=00)"
+#define NUL                                                                                        \
+    "(?:%00|%[uU]0000|&#0+;?|&#[xX]0+;?|\\\\u+0000|"                                               \
+    "\\\\u\\{0+\\}|\\\\x00|\\\\0{1,3}|=00)"
 
 #define ALNUM_HEX "(?:3[0-9]|4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])"
 #define ALNUM_DEC "(?:4[89]|5[0-7]|6[5-9]|[78][0-9]|90|9[789]|1[01][0-9]|12[012])"
@@ -122,8 +124,9 @@ static const struct row rows[] = {
      SPAN_LITERAL(AMPERSAND "(?:#|" HASH ")(?:0*" WANTED_DEC "|[xX]0*" WANTED_HEX "|" ALNUM ")")},
     {PEEL_GATE_TEXT,
      SPAN_LITERAL(AMPERSAND "(?:dollar|lbrace|lcub|percnt|bsol|equals|plus|amp;?#)")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL(BACKSLASH "(?:u+00" WANTED_HEX "|u\\{|x" WANTED_HEX "|" WANTED_OCT
-                                            "|" ALNUM ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(BACKSLASH "(?:u+00" WANTED_HEX "|u(?:\\{|" BRACE ")|x" WANTED_HEX
+                                            "|" WANTED_OCT "|" ALNUM ")")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL("\\\\u" BRACE)},
     {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS "24(?:\\{|" BRACE "|" EQUALS "7[bB])")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" EQUALS "7[bB]")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS "(?:" QUESTION "|\\?[A-Za-z])")},

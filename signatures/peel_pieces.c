@@ -1,12 +1,13 @@
 /* peel_pieces: where in a text a piece may be base64 or UTF-16.
  *
- * Nothing is decoded here. A run of base64 may have other characters of its alphabet glued to its
- * front (a path, a prefix), so its groups may begin at any of its first four characters; the caller
- * tries all and looks for text in what comes out. */
+ * Nothing is decoded here but padding that an escape stands for. A run of base64 may have other
+ * characters of its alphabet glued to its front (a path, a prefix), so its groups may begin at any
+ * of its first four characters; the caller tries all and looks for text in what comes out. */
 #include "signatures/peel_pieces.h"
 
 #include "sensor/base/bytes.h"
 #include "sensor/codec/base64.h"
+#include "signatures/peel_steps.h"
 
 static bool is_run_char(uint8_t c)
 {
@@ -21,6 +22,22 @@ static size_t fold(struct span text, size_t off)
         return 0;
     }
     return at + 1 < text.len && is_run_char(text.data[at + 1]) ? at + 1 - off : 0;
+}
+
+/* Length of an escape for '=' at off, or 0. */
+static size_t escaped_padding(struct span text, size_t off)
+{
+    static const enum peel_step steps[] = {PEEL_STEP_PERCENT, PEEL_STEP_HTML, PEEL_STEP_BACKSLASH};
+    uint8_t c = span_at(text, off);
+    if (c != '%' && c != '&' && c != '\\') {
+        return 0;
+    }
+    uint8_t bytes[16] = {0};
+    struct sbuf to = {.data = bytes, .room = sizeof(bytes), .cap = sizeof(bytes)};
+    uint32_t encodings = 0;
+    size_t i = c == '%' ? 0 : c == '&' ? 1 : 2;
+    size_t len = peel_step_escape(steps[i], text, off, &to, &encodings);
+    return to.len == 1 && bytes[0] == '=' ? len : 0;
 }
 
 static struct peel_run run_at(struct span text, size_t off)
@@ -40,6 +57,9 @@ static struct peel_run run_at(struct span text, size_t off)
         at++;
     }
     run.len = at - off;
+    for (unsigned i = 0; i < 2 && run.len >= PEEL_RUN_MIN; i++) {
+        run.tail += escaped_padding(text, at + run.tail);
+    }
     return run;
 }
 
@@ -58,6 +78,25 @@ bool peel_next_run(struct span text, size_t off, struct peel_run *ret_run)
         off += run.len;
     }
     return false;
+}
+
+bool peel_run_is_cut(struct span text, const struct peel_run *run)
+{
+    uint8_t before = run->off > 0 ? text.data[run->off - 1] : 0;
+    struct span behind = span_from(text, run->off + run->len + run->tail);
+    int high = byte_hex(span_at(behind, 1));
+    int octet = high * 16 + byte_hex(span_at(behind, 2));
+    switch (span_at(behind, 0)) {
+    case '%':
+        return before == '%' || octet == '/' || octet == '+' || octet == '\r' || octet == '\n';
+    case '&':
+        return span_at(behind, 1) == '#' || span_starts(behind, SPAN("&sol")) ||
+               span_starts(behind, SPAN("&plus"));
+    case '\\':
+        return true;
+    default:
+        return before == '%' || before == '\\';
+    }
 }
 
 bool peel_is_text(uint8_t c, uint8_t before, uint8_t before_that)

@@ -14,10 +14,14 @@ enum {
 struct peel_run {
     size_t off;
     size_t len;
-    bool url; /* the alphabet of URLs: it has '-' or '_' */
+    size_t tail; /* of escapes for padding behind it */
+    bool url;    /* the alphabet of URLs: it has '-' or '_' */
 };
 /* The first run of at least PEEL_RUN_MIN characters at or after off. */
 bool peel_next_run(struct span text, size_t off, struct peel_run *ret_run);
+/* Whether an escape stands right before or right behind it that may be a part of it: of '/', '+' or
+ * a line end. */
+bool peel_run_is_cut(struct span text, const struct peel_run *run);
 
 /* Whether byte c can be text behind these: all but control characters can; where NULs are near it
  * is UTF-16, and they can be halves of characters. */

@@ -121,7 +121,8 @@ static bool goes_on_as_backslash(struct span text, size_t off)
         while (span_at(text, hex) == 'u') {
             hex++;
         }
-        if (span_at(text, hex) == '{') {
+        struct peel_char brace = read_at(text, hex);
+        if (brace.n == 1 && brace.bytes[0] == '{') {
             return true;
         }
         if (span_at(text, hex) != '0' || span_at(text, hex + 1) != '0') {

@@ -167,7 +167,7 @@ bool peel_hides_in_run(struct span text, size_t *ret_off, size_t settle)
         at += len;
         if (value >= 0) {
             bits = bits << 6 | (uint32_t)value;
-            if (run_char(shifts, bits, n++) || (n == 4 && (bits & 0xffffff) == GZIP_START)) {
+            if (run_char(shifts, bits, n++) || (n >= 4 && (bits & 0xffffff) == GZIP_START)) {
                 return true;
             }
         }
@@ -189,20 +189,29 @@ static size_t run_end(struct span text, size_t off)
     return off;
 }
 
+/* A '=' in front of what looks like the rest of an escape ("token=cCR7") may be none: behind the
+ * first in a run, the run is read once more as if it began there. */
 bool peel_hides_in_runs(struct span text)
 {
     size_t off = 0;
+    size_t read_to = 0;
     while (off < text.len) {
         size_t end = run_end(text, off);
         size_t next = 1;
         bool more =
             end < text.len && peel_read_base64(text, end, &next) != -1 && (end > off || next > 1);
         if (end - off < PEEL_RUN_MIN && !more) {
-            off = end + next;
+            off = end + (span_at(text, end) == '=' ? 1 : next);
             continue;
         }
+        size_t from = off;
         if (peel_hides_in_run(text, &off, SIZE_MAX)) {
             return true;
+        }
+        size_t equals = span_find_byte(span_head(text, off), from, '=');
+        if (equals != SPAN_NONE && from >= read_to) {
+            read_to = off;
+            off = equals + 1;
         }
     }
     return false;

@@ -31,6 +31,7 @@ struct peel_reading {
     enum peel_step step; /* PEEL_STEP_N: by pieces, or as it was given */
     struct peel_piece pieces[PEEL_PIECES_MAX];
     size_t n_pieces;
+    bool cut; /* of base64 that an escape cuts, or made of such */
 };
 
 struct peeler {
@@ -68,6 +69,11 @@ void peel_add_spliced(struct peeler *p, struct peel_reading *r);
 void peel_undo(struct peeler *p, int parent);
 /* The same for pieces of base64. */
 void peel_undo_base64(struct peeler *p, int parent);
+/* The same for '+' as a form has it. */
+void peel_undo_plus(struct peeler *p, int parent);
+/* Decodes the encoded words in a text into p->scratch; returns their number. What stands for a
+ * blank between two of them is one, also where that is still escaped. */
+size_t peel_decode_words(struct peeler *p, struct span text);
 
 /* Where a place in a reading lies in its parent's text; ends of ranges are rounded up. */
 size_t peel_origin(const struct peel_reading *r, struct span parent, size_t off, bool is_end);

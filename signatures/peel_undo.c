@@ -38,13 +38,59 @@ static void add_whole(struct peeler *p, int parent, enum encoding encoding)
     peel_add(p, &r);
 }
 
+/* Length of what stands for a blank at off: itself, a form's '+', JSON's "\r" with as many
+ * backslashes as it was escaped often, "%0D"; or 0. */
+static size_t blank_at(struct span text, size_t off)
+{
+    uint8_t c = span_at(text, off);
+    uint8_t next = span_at(text, off + 1);
+    if (c == '\\') {
+        size_t at = off + 1;
+        while (span_at(text, at) == '\\') {
+            at++;
+        }
+        next = span_at(text, at);
+        return next == 'r' || next == 'n' || next == 't' ? at + 1 - off : 0;
+    }
+    if (c == '%') {
+        int value = byte_hex(next) * 16 + byte_hex(span_at(text, off + 2));
+        return value == '\r' || value == '\n' || value == '\t' || value == ' ' ? 3 : 0;
+    }
+    return c == '+' || byte_is_space(c) ? 1 : 0;
+}
+
+/* Behind the blanks between two words, which end and begin here; off when there are none such. */
+static size_t skip_between_words(struct span text, size_t off)
+{
+    size_t at = off;
+    for (size_t len = blank_at(text, at); len > 0; len = blank_at(text, at)) {
+        at += len;
+    }
+    return span_at(text, at) == '=' && span_at(text, at + 1) == '?' ? at : off;
+}
+
+size_t peel_decode_words(struct peeler *p, struct span text)
+{
+    size_t from = 0;
+    size_t end = span_find(text, 0, SPAN("?="));
+    sbuf_reset(&p->scratch);
+    sbuf_reset(&p->decoded);
+    while (end != SPAN_NONE) {
+        end += 2;
+        sbuf_add(&p->decoded, span_sub(text, from, end - from));
+        from = skip_between_words(text, end);
+        end = span_find(text, from, SPAN("?="));
+    }
+    sbuf_add(&p->decoded, span_from(text, from));
+    return words_decode(sbuf_span(&p->decoded), &p->scratch);
+}
+
 /* Whether there were any. */
 static bool undo_words(struct peeler *p, int parent)
 {
     struct span text = p->readings[parent].text;
-    sbuf_reset(&p->scratch);
     if (span_find(text, 0, SPAN("=?")) == SPAN_NONE || !peel_spend(p, text.len * PEEL_COST) ||
-        words_decode(text, &p->scratch) == 0) {
+        peel_decode_words(p, text) == 0) {
         return false;
     }
     add_whole(p, parent, ENCODING_RFC2047);
@@ -121,6 +167,11 @@ static void undo_utf16(struct peeler *p, int parent)
         undo_utf16_whole(p, parent, order);
     }
     undo_utf16_pieces(p, parent);
+}
+
+void peel_undo_plus(struct peeler *p, int parent)
+{
+    undo_step(p, parent, PEEL_STEP_PLUS);
 }
 
 void peel_undo(struct peeler *p, int parent)

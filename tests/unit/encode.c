@@ -152,6 +152,18 @@ static void js_hexadecimal(struct span in, struct sbuf *out)
     }
 }
 
+static void js_code_points(struct span in, struct sbuf *out)
+{
+    for (size_t off = 0; off < in.len;) {
+        uint32_t cp = next(in, &off);
+        if (cp < 0x80 && byte_is_alnum((uint8_t)cp)) {
+            sbuf_add_byte(out, (uint8_t)cp);
+        } else {
+            sbuf_add_format(out, "\\u{%x}", cp);
+        }
+    }
+}
+
 static void js_octal(struct span in, struct sbuf *out)
 {
     for (size_t off = 0; off < in.len;) {
@@ -204,6 +216,83 @@ static void base64_in_text(struct span in, struct sbuf *out)
     sbuf_add_str(out, "token=");
     base64(in, false, out);
     sbuf_add_str(out, "; path=x");
+}
+
+/* Bits are packed from the lowest of each byte on. */
+struct bits {
+    struct sbuf *out;
+    unsigned held;
+    unsigned n;
+};
+
+static void put_bit(struct bits *b, unsigned bit)
+{
+    b->held |= bit << b->n;
+    b->n++;
+    if (b->n == 8) {
+        sbuf_add_byte(b->out, (uint8_t)b->held);
+        b->held = 0;
+        b->n = 0;
+    }
+}
+
+/* A code of RFC 1951's fixed tables, its highest bit first. */
+static void put_code(struct bits *b, unsigned code, unsigned len)
+{
+    while (len-- > 0) {
+        put_bit(b, code >> len & 1);
+    }
+}
+
+static void put_le32(uint32_t value, struct sbuf *out)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        sbuf_add_byte(out, (uint8_t)(value >> (8 * i)));
+    }
+}
+
+static uint32_t crc32(struct span in)
+{
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < in.len; i++) {
+        crc ^= in.data[i];
+        for (unsigned bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ ((crc & 1) != 0 ? 0xedb88320 : 0);
+        }
+    }
+    return ~crc;
+}
+
+/* One block with fixed codes and no repetitions, so that nothing of the text shows. */
+static void gzip(struct span in, struct sbuf *out)
+{
+    struct bits b = {.out = out};
+    sbuf_add(out, span_of("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10));
+    put_code(&b, 6, 3); /* the last block, of kind 1 */
+    for (size_t i = 0; i < in.len; i++) {
+        uint8_t c = in.data[i];
+        put_code(&b, c < 144 ? 0x30u + c : 0x100u + c, c < 144 ? 8 : 9);
+    }
+    put_code(&b, 0, 7);
+    while (b.n > 0) {
+        put_bit(&b, 0);
+    }
+    put_le32(crc32(in), out);
+    put_le32((uint32_t)in.len, out);
+}
+
+static void gzip_base64(struct span in, struct sbuf *out)
+{
+    struct sbuf packed = sbuf_with_cap(in.len * 2 + 64);
+    gzip(in, &packed);
+    base64(sbuf_span(&packed), false, out);
+    sbuf_free(&packed);
+}
+
+static void gzip_base64_glued(struct span in, struct sbuf *out)
+{
+    sbuf_add_str(out, "/a/");
+    gzip_base64(in, out);
 }
 
 static void quoted_printable(struct span in, const char *coded, size_t width, struct sbuf *out)
@@ -353,11 +442,14 @@ static const struct encoder encoders[] = {
     {"json openers", ENCODING_JSON_UNICODE, true, json_openers},
     {"json all", ENCODING_JSON_UNICODE, true, json_all},
     {"js hexadecimal", ENCODING_JS_ESCAPE, true, js_hexadecimal},
+    {"js code points", ENCODING_JSON_UNICODE, true, js_code_points},
     {"js octal", ENCODING_JS_ESCAPE, true, js_octal},
     {"base64", ENCODING_BASE64, false, base64_plain},
     {"base64url", ENCODING_BASE64URL, false, base64_url},
     {"base64 glued", ENCODING_BASE64, false, base64_glued},
     {"base64 in text", ENCODING_BASE64, false, base64_in_text},
+    {"gzip base64", ENCODING_GZIP, false, gzip_base64},
+    {"gzip base64 glued", ENCODING_GZIP, false, gzip_base64_glued},
     {"qp openers", ENCODING_QUOTED_PRINTABLE, false, qp_openers},
     {"qp folded", ENCODING_QUOTED_PRINTABLE, false, qp_folded},
     {"qp all", ENCODING_QUOTED_PRINTABLE, false, qp_all},

