@@ -17,7 +17,12 @@ OPENERS = (
     ("encoded words", [b"=?u", b"=?U", b"=?i", b"=?I", b"=?w", b"=?W"]),
     ("UTF-7", [b"+AC", b"+AH"]),
     ("UTF-16", [b"$\0{", b"#\0{", b"%\0{", b"$\0("]),
+    ("escapes in UTF-16", [b"%\x002", b"%\x007", b"%\0u", b"\\\0u", b"\\\0x", b"\\\x000",
+                           b"\\\x001", b"&\0#", b"&\0d", b"&\0l", b"=\x002", b"=\x007",
+                           b"=\0?", b"+\0A", b"H\x004\0s", b"%\0c", b"%\0e"]),
     ("gzip in base64", [b"H4sI"]),
+    ("overlong UTF-8, percent-encoded", [b"%c0%a", b"%C0%A", b"%c1%b", b"%C1%B", b"%e0%8",
+                                         b"%E0%8"]),
     ("overlong UTF-8", [b"\xc0\xa4", b"\xc1\xbb", b"\xe0\x80\xa4", b"\xe0\x81\xbb"]),
 )
 

@@ -46,6 +46,7 @@ struct row {
 #define EQUALS    ESCAPED("3[dD]", "61", "75", "equals")
 #define QUESTION  ESCAPED("3[fF]", "63", "77", "quest")
 #define PLUS      ESCAPED("2[bB]", "43", "53", "plus")
+#define SEMICOLON ESCAPED("3[bB]", "59", "73", "semi")
 #define LINE_END  OCTET("0[dDaA]", "1[03]", "1[25]")
 #define NUL                                                                                        \
     "(?:%00|%[uU]0000|&#0+;?|&#[xX]0+;?|\\\\u+0000|"                                               \
@@ -124,9 +125,16 @@ static const struct row rows[] = {
      SPAN_LITERAL(AMPERSAND "(?:#|" HASH ")(?:0*" WANTED_DEC "|[xX]0*" WANTED_HEX "|" ALNUM ")")},
     {PEEL_GATE_TEXT,
      SPAN_LITERAL(AMPERSAND "(?:dollar|lbrace|lcub|percnt|bsol|equals|plus|amp;?#)")},
+    {PEEL_GATE_TEXT,
+     SPAN_LITERAL(AMPERSAND "amp" SEMICOLON "(?:#|" HASH "|dollar|lbrace|lcub|amp)")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(BACKSLASH "(?:u+00" WANTED_HEX "|u(?:\\{|" BRACE ")|x" WANTED_HEX
                                             "|" WANTED_OCT "|" ALNUM ")")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\\\u" BRACE)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS ALNUM_HEX EQUALS)},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(BACKSLASH "(?:u00|x)" ALNUM_HEX "[\\\\%&]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(AMPERSAND "(?:#|" HASH ")(?:0*" ALNUM_DEC "|[xX]0*" ALNUM_HEX
+                                            ")(?:" SEMICOLON ")?[%&\\\\]")},
+    {PEEL_GATE_TEXT, SPAN_LITERAL(PERCENT "[uU]00" ALNUM_HEX "%")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS "24(?:\\{|" BRACE "|" EQUALS "7[bB])")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\$" EQUALS "7[bB]")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(EQUALS "(?:" QUESTION "|\\?[A-Za-z])")},
