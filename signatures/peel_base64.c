@@ -18,7 +18,7 @@
 #include "signatures/peel_search.h"
 #include "signatures/peel_spell.h"
 
-enum { SHIFTS = 4, SAMPLE_MAX = 256, INFLATED_MAX = 1 << 16 };
+enum { SHIFTS = 4, SAMPLE_MAX = 256, GLANCE_COST = 2, INFLATED_MAX = 1 << 16 };
 
 /* The pieces of base64 found so far in a reading. */
 struct found {
@@ -69,6 +69,21 @@ static bool keep_piece(struct peeler *p, struct found *f, const struct peel_piec
     return true;
 }
 
+/* A cheap look at a stretch, of which data that is no text has many: nothing is hidden where
+ * nothing opens or escapes anything and no base64 is. */
+static bool may_matter(struct span text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        n = base64_value(BASE64_EITHER, c) >= 0 ? n + 1 : 0;
+        if (n >= PEEL_RUN_MIN || peel_is_worth_reading(c)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Stretches of text in what a run decodes to when it begins `shift` characters late. */
 static void keep_stretches(struct peeler *p, struct found *f, const struct peel_run *run,
                            size_t shift, struct encodings encodings)
@@ -84,6 +99,12 @@ static void keep_stretches(struct peeler *p, struct found *f, const struct peel_
         size_t at = 0;
         (void)span_contains(bytes, text, &at);
         off = at + text.len;
+        if (!may_matter(text)) {
+            if (!peel_spend(p, text.len * GLANCE_COST)) {
+                return;
+            }
+            continue;
+        }
         size_t from = shift + at / 3 * 4;
         size_t end = shift + (off + 2) / 3 * 4;
         end = end < run->len ? end : run->len + run->tail;
@@ -152,13 +173,14 @@ static size_t count_plain(struct peeler *p, struct span chars, size_t shift)
 }
 
 /* The places where a run may begin, the likeliest first: others give chance finds, for which there
- * is only so much room. */
+ * is only so much room. What gzip made is not plain. */
 static void sort_shifts(struct peeler *p, struct span chars, size_t *order)
 {
     size_t plain[SHIFTS];
     for (size_t shift = 0; shift < SHIFTS; shift++) {
         size_t at = shift;
-        plain[shift] = count_plain(p, chars, shift);
+        bool packed = shift == 0 && span_starts(chars, SPAN("H4sI"));
+        plain[shift] = packed ? SIZE_MAX : count_plain(p, chars, shift);
         while (at > 0 && plain[order[at - 1]] < plain[shift]) {
             order[at] = order[at - 1];
             at--;
@@ -174,19 +196,14 @@ static void undo_run(struct peeler *p, struct found *f, const struct peel_run *r
     struct encodings encodings = encodings_with(p->readings[f->parent].encodings, encoding);
     f->cut = f->cut || peel_run_is_cut(p->readings[f->parent].text, run);
     size_t order[SHIFTS];
-    if (!peel_spend(p, run->len * PEEL_COST)) {
-        return;
-    }
-    decode(p, chars);
-    bool kept = keep_run(p, f, run, encodings);
-    if (kept && (is_gzip(sbuf_span(&p->decoded)) || utf8_is_valid(sbuf_span(&p->decoded)))) {
-        return;
-    }
     sort_shifts(p, chars, order);
     for (size_t i = 0; i < SHIFTS && peel_spend(p, run->len * PEEL_COST); i++) {
-        if (order[i] > 0 || !kept) {
-            decode(p, span_from(chars, order[i]));
+        decode(p, span_from(chars, order[i]));
+        struct span bytes = sbuf_span(&p->decoded);
+        if (order[i] > 0 || !keep_run(p, f, run, encodings)) {
             keep_stretches(p, f, run, order[i], encodings);
+        } else if (is_gzip(bytes) || utf8_is_valid(bytes)) {
+            return;
         }
     }
     (void)keep_gzip(p, f, run, encodings);
