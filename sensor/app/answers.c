@@ -6,11 +6,15 @@
 #include "sensor/app/answers.h"
 
 #include "sensor/app/exposure_print.h"
+#include "sensor/app/snapshot.h"
+#include "sensor/base/bytes.h"
 #include "sensor/base/clock.h"
 #include "sensor/codec/jsonread.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { VALUE_CAP = 64 * 1024 };
 
 struct command_row {
     const char *name;
@@ -33,6 +37,20 @@ static bool argument(struct span arguments, struct span key, char *ret_text, siz
     }
     (void)snprintf(ret_text, size, "%.*s", (int)text.len, (const char *)text.data);
     sbuf_free(&text);
+    return found;
+}
+
+/* The number of that name among the arguments. */
+static bool number_argument(struct span arguments, struct span key, uint64_t *ret_number)
+{
+    struct jsonread reader = {.text = arguments};
+    struct jsonread_member m;
+    bool found = false;
+    while (arguments.len > 0 && jsonread_next(&reader, &m)) {
+        if (span_equal(m.key, key) && m.kind != JSONREAD_OTHER) {
+            found = span_to_u64(m.value, ret_number);
+        }
+    }
     return found;
 }
 
@@ -72,6 +90,30 @@ static enum command_answer capture_mode(struct answers *a, struct span arguments
 {
     (void)arguments;
     return tell(j, feeds_are_live(a->feeds) ? "PCAP_DEV" : "PCAP_FILE");
+}
+
+/* Keys whose values are nobody's business who may but look at the sensor. */
+static bool is_secret(struct span key)
+{
+    return span_ends(key, SPAN("redis.password")) || span_ends(key, SPAN("kafka.settings"));
+}
+
+static enum command_answer conf_get(struct answers *a, struct span arguments, struct json *j)
+{
+    char key[256];
+    struct sbuf value = sbuf_with_cap(VALUE_CAP);
+    if (!argument(arguments, SPAN("variable"), key, sizeof(key))) {
+        return refuse(j, "variable is not a string");
+    }
+    if (is_secret(span_str(key))) {
+        return refuse(j, "This value is not told");
+    }
+    int rc = config_get(a->config, key, &value);
+    if (rc == 0) {
+        json_string(j, "message", sbuf_span(&value));
+    }
+    sbuf_free(&value);
+    return rc == 0 ? COMMAND_OK : refuse(j, "Unable to get value");
 }
 
 static enum command_answer iface_list(struct answers *a, struct span arguments, struct json *j)
@@ -162,7 +204,13 @@ static enum command_answer reload(struct answers *a, struct span arguments, stru
     (void)arguments;
     (void)j;
     reload_ask(a->reload);
-    return COMMAND_LATER;
+    return COMMAND_RELOADS;
+}
+
+static enum command_answer reloaded(const struct answers *a, struct json *j)
+{
+    const char *refusal = reload_refusal(a->reload);
+    return refusal[0] == '\0' ? tell(j, "done") : refuse(j, refusal);
 }
 
 static enum command_answer reload_nonblocking(struct answers *a, struct span arguments,
@@ -231,28 +279,202 @@ static enum command_answer failed_rules(struct answers *a, struct span arguments
     return COMMAND_OK;
 }
 
+/* --- memory
+ * ------------------------------------------------------------------------------------------ */
+
+struct memcap {
+    const char *name;
+    uint64_t bytes;
+};
+
+enum { MEMCAPS = 3 };
+
+/* The first of them is the one that can be changed. */
+static void list_memcaps(const struct answers *a, struct memcap ret_list[MEMCAPS])
+{
+    ret_list[0] = (struct memcap){"memory.limit", a->memory_limit};
+    ret_list[1] = (struct memcap){"fragments.memory", a->config->fragment_memory};
+    ret_list[2] = (struct memcap){"stream.pending", a->config->stream_pending};
+}
+
+/* The one that the arguments name, or MEMCAPS. */
+static size_t memcap_named(struct span arguments, const struct memcap list[MEMCAPS])
+{
+    char name[64];
+    size_t i = 0;
+    if (!argument(arguments, SPAN("config"), name, sizeof(name))) {
+        return MEMCAPS;
+    }
+    while (i < MEMCAPS && strcmp(list[i].name, name) != 0) {
+        i++;
+    }
+    return i;
+}
+
 /* "256mb" */
-static void add_memcap(struct json *j, const char *name, uint64_t bytes)
+static void add_bytes(struct json *j, uint64_t bytes)
 {
     char text[32];
     bool whole = bytes % (1024 * 1024) == 0;
     (void)snprintf(text, sizeof(text), "%llu%s",
                    (unsigned long long)(whole ? bytes / (1024 * 1024) : bytes / 1024),
                    whole ? "mb" : "kb");
-    json_object(j, NULL);
-    json_text(j, "name", name);
     json_text(j, "value", text);
-    json_object_end(j);
 }
 
 static enum command_answer memcap_list(struct answers *a, struct span arguments, struct json *j)
 {
+    struct memcap list[MEMCAPS];
+    list_memcaps(a, list);
     (void)arguments;
     json_array(j, "message");
-    add_memcap(j, "memory.limit", a->config->memory_limit);
-    add_memcap(j, "fragments.memory", a->config->fragment_memory);
-    add_memcap(j, "stream.pending", a->config->stream_pending);
+    for (size_t i = 0; i < MEMCAPS; i++) {
+        json_object(j, NULL);
+        json_text(j, "name", list[i].name);
+        add_bytes(j, list[i].bytes);
+        json_object_end(j);
+    }
     json_array_end(j);
+    return COMMAND_OK;
+}
+
+static enum command_answer no_memcap(struct json *j)
+{
+    return refuse(j, "Memcap value not found. Use 'memcap-list' to show all");
+}
+
+static enum command_answer memcap_show(struct answers *a, struct span arguments, struct json *j)
+{
+    struct memcap list[MEMCAPS];
+    list_memcaps(a, list);
+    size_t i = memcap_named(arguments, list);
+    if (i == MEMCAPS) {
+        return no_memcap(j);
+    }
+    json_object(j, "message");
+    add_bytes(j, list[i].bytes);
+    json_object_end(j);
+    return COMMAND_OK;
+}
+
+/* As Suricata writes sizes: "512mb" is 2^20 bytes 512 times, a number alone is bytes. */
+static bool parse_bytes(struct span text, uint64_t *ret_bytes)
+{
+    static const char *const units[] = {"", "kb", "mb", "gb"};
+    size_t digits = 0;
+    uint64_t number;
+    while (digits < text.len && byte_is_digit(span_at(text, digits))) {
+        digits++;
+    }
+    struct span unit = span_trim(span_from(text, digits));
+    for (unsigned i = 0; i < ARRAY_LEN(units); i++) {
+        if (span_equal_nocase(unit, span_str(units[i]))) {
+            unsigned shift = 10 * i;
+            bool good =
+                span_to_u64(span_head(text, digits), &number) && number <= UINT64_MAX >> shift;
+            *ret_bytes = good ? number << shift : 0;
+            return good;
+        }
+    }
+    return false;
+}
+
+/* Whether memory.limit may have that value: in a configuration, and on this machine. */
+static bool may_be_limit(uint64_t bytes, struct errbuf *err)
+{
+    char text[32];
+    struct config scratch;
+    if (config_init(&scratch) != 0) {
+        return false;
+    }
+    (void)snprintf(text, sizeof(text), "%llu B", (unsigned long long)bytes);
+    bool good = config_set(&scratch, "memory.limit", span_str(text), "", err) == 0 &&
+                snapshot_check_memory(bytes, err) == 0;
+    config_free(&scratch);
+    return good;
+}
+
+static enum command_answer set_limit(struct answers *a, uint64_t bytes, struct json *j)
+{
+    char text[128];
+    struct stats sum;
+    a->sum(a->ctx, &sum);
+    uint64_t used = stats_get(&sum, STAT_FLOW_MEMUSE);
+    if (bytes < used) {
+        (void)snprintf(text, sizeof(text),
+                       "memcap value specified for 'memory.limit' is less than the memory in use: "
+                       "%llukb",
+                       (unsigned long long)(used / 1024));
+        return refuse(j, text);
+    }
+    a->memory_limit = bytes;
+    patrol_limit_memory(a->patrol, bytes);
+    (void)snprintf(text, sizeof(text), "memcap value for 'memory.limit' updated: %llu",
+                   (unsigned long long)bytes);
+    return tell(j, text);
+}
+
+static enum command_answer memcap_set(struct answers *a, struct span arguments, struct json *j)
+{
+    char text[64];
+    uint64_t bytes;
+    struct memcap list[MEMCAPS];
+    struct errbuf err = {0};
+    list_memcaps(a, list);
+    size_t i = memcap_named(arguments, list);
+    if (i == MEMCAPS) {
+        return no_memcap(j);
+    }
+    if (i > 0 || a->patrol == NULL) {
+        return refuse(j, "This one is as it was at the start: change memory.limit of live capture");
+    }
+    if (!argument(arguments, SPAN("memcap"), text, sizeof(text)) ||
+        !parse_bytes(span_str(text), &bytes)) {
+        return refuse(j, "error parsing memcap specified, value not changed");
+    }
+    bool good = may_be_limit(bytes, &err);
+    enum command_answer answer = COMMAND_NOK;
+    if (good) {
+        answer = set_limit(a, bytes, j);
+    } else {
+        json_string(j, "message", errbuf_first(&err));
+    }
+    errbuf_free(&err);
+    return answer;
+}
+
+/* --- a flow
+ * ------------------------------------------------------------------------------------------ */
+
+static enum command_answer flow_stats(struct answers *a, struct span arguments, struct json *j)
+{
+    uint64_t id;
+    if (!number_argument(arguments, SPAN("flow_id"), &id)) {
+        return refuse(j, "flow_id is not an integer");
+    }
+    if (a->patrol == NULL) {
+        return refuse(j, "Flows are sought in live capture only");
+    }
+    if (!patrol_seek(a->patrol, id)) {
+        return refuse(j, "Another flow is being sought: ask again");
+    }
+    return COMMAND_SEEKS;
+}
+
+static enum command_answer flow_sought(const struct answers *a, struct json *j)
+{
+    struct flow_search found;
+    if (!patrol_sought(a->patrol, &found) || !found.found) {
+        return refuse(j, "Not found");
+    }
+    json_object(j, "message");
+    json_number(j, "pkts_toserver", found.packets[TO_SERVER]);
+    json_number(j, "pkts_toclient", found.packets[TO_CLIENT]);
+    json_number(j, "bytes_toserver", found.bytes[TO_SERVER]);
+    json_number(j, "bytes_toclient", found.bytes[TO_CLIENT]);
+    json_number(j, "age",
+                found.clock_us > found.start_us ? (found.clock_us - found.start_us) / 1000000 : 0);
+    json_object_end(j);
     return COMMAND_OK;
 }
 
@@ -299,6 +521,7 @@ static const struct command_row rows[] = {
     {"uptime", uptime},
     {"running-mode", running_mode},
     {"capture-mode", capture_mode},
+    {"conf-get", conf_get},
     {"iface-list", iface_list},
     {"iface-stat", iface_stat},
     {"dump-counters", dump_counters},
@@ -310,6 +533,9 @@ static const struct command_row rows[] = {
     {"ruleset-stats", ruleset_stats},
     {"ruleset-failed-rules", failed_rules},
     {"memcap-list", memcap_list},
+    {"memcap-show", memcap_show},
+    {"memcap-set", memcap_set},
+    {"get-flow-stats-by-id", flow_stats},
     {"exposure", exposure},
     {"campaigns", campaigns},
     {"shutdown", shut_down},
@@ -338,4 +564,10 @@ enum command_answer answers_give(void *ctx, struct span name, struct span argume
         }
     }
     return COMMAND_UNKNOWN;
+}
+
+enum command_answer answers_finish(void *ctx, enum command_answer what, struct json *j)
+{
+    const struct answers *a = ctx;
+    return what == COMMAND_SEEKS ? flow_sought(a, j) : reloaded(a, j);
 }

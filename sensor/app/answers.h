@@ -11,7 +11,8 @@
 struct answers {
     const struct config *config;
     const struct feeds *feeds;
-    const struct patrol *patrol; /* NULL without live capture */
+    uint64_t memory_limit;       /* memory.limit in use now */
+    struct patrol *patrol;       /* NULL without live capture */
     const struct engine *engine; /* in use now */
     struct reload *reload;
     struct writer *writer;
@@ -28,3 +29,5 @@ struct answers {
 /* A command_user's answer(); ctx is a struct answers. */
 enum command_answer answers_give(void *ctx, struct span name, struct span arguments,
                                  struct json *j);
+/* A command_user's finish(). */
+enum command_answer answers_finish(void *ctx, enum command_answer what, struct json *j);

@@ -33,7 +33,7 @@ enum {
 struct client {
     int fd; /* -1: free */
     bool greeted;
-    bool waits;
+    enum command_answer waits; /* COMMAND_OK: for nothing */
     struct sbuf request;
 };
 
@@ -138,8 +138,8 @@ static bool carry_out(struct command *c, struct client *client, struct span obje
     struct json j = json_begin(&c->answer, ANSWER_SOFT);
     json_object(&j, NULL);
     enum command_answer how = c->user.answer(c->user.ctx, name, arguments, &j);
-    if (how == COMMAND_LATER) {
-        client->waits = true;
+    if (how == COMMAND_RELOADS || how == COMMAND_SEEKS) {
+        client->waits = how;
         return true;
     }
     if (how == COMMAND_UNKNOWN) {
@@ -159,7 +159,7 @@ static bool is_space(uint8_t c)
 static bool carry_out_all(struct command *c, struct client *client)
 {
     struct sbuf *request = &client->request;
-    while (!client->waits && request->len > 0) {
+    while (client->waits == COMMAND_OK && request->len > 0) {
         struct span text = sbuf_span(request);
         if (is_space(span_at(text, 0))) {
             sbuf_drop(request, 1);
@@ -232,29 +232,29 @@ void command_serve(struct command *c, unsigned wait_ms)
     }
 }
 
-void command_finish(struct command *c, bool good, const char *message)
+void command_finish(struct command *c, enum command_answer what)
 {
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = &c->clients[i];
-        if (client->fd < 0 || !client->waits) {
+        if (client->fd < 0 || client->waits != what) {
             continue;
         }
         struct json j = json_begin(&c->answer, ANSWER_SOFT);
         json_object(&j, NULL);
-        json_text(&j, "message", message);
+        bool good = c->user.finish(c->user.ctx, what, &j) == COMMAND_OK;
         json_text(&j, "return", good ? "OK" : "NOK");
         json_object_end(&j);
-        client->waits = false;
+        client->waits = COMMAND_OK;
         if (!send_answer(client, &c->answer) || !carry_out_all(c, client)) {
             let_go(client);
         }
     }
 }
 
-bool command_is_awaited(const struct command *c)
+bool command_is_awaited(const struct command *c, enum command_answer what)
 {
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
-        if (c->clients[i].fd >= 0 && c->clients[i].waits) {
+        if (c->clients[i].fd >= 0 && c->clients[i].waits == what) {
             return true;
         }
     }

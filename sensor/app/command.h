@@ -10,7 +10,8 @@ struct command;
 enum command_answer {
     COMMAND_OK,
     COMMAND_NOK,
-    COMMAND_LATER,   /* the client waits for command_finish() */
+    COMMAND_RELOADS, /* the client waits for command_finish() of the same */
+    COMMAND_SEEKS,   /* as well */
     COMMAND_UNKNOWN, /* there is no command of that name */
 };
 
@@ -18,9 +19,11 @@ enum command_answer {
 struct command_user {
     void *ctx;
     /* Writes the member "message" of the answer. `arguments`: text of a JSON object, or empty.
-     * Until COMMAND_LATER nothing is to be written. */
+     * Nothing is to be written where the client is to wait. */
     enum command_answer (*answer)(void *ctx, struct span name, struct span arguments,
                                   struct json *j);
+    /* Writes the same member for who waited for `what`: COMMAND_OK or COMMAND_NOK. */
+    enum command_answer (*finish)(void *ctx, enum command_answer what, struct json *j);
 };
 
 /* Listens at `path`; a socket that was left over is removed. 0, or a negative errno with a line in
@@ -32,6 +35,6 @@ void command_close(struct command **c);
 
 /* Waits for clients, at most that long, and answers them. */
 void command_serve(struct command *c, unsigned wait_ms);
-/* Answers all who were told to wait. */
-void command_finish(struct command *c, bool good, const char *message);
-bool command_is_awaited(const struct command *c);
+/* Answers all who were told to wait for that. */
+void command_finish(struct command *c, enum command_answer what);
+bool command_is_awaited(const struct command *c, enum command_answer what);

@@ -33,6 +33,9 @@ struct post {
     _Atomic uint64_t told_clock_us;
     _Atomic uint64_t stepped_us;   /* monotonic */
     _Atomic(struct engine *) next; /* new rules; the reference is whose who takes it out */
+    _Atomic size_t next_share;     /* of memory.limit; 0: as it is */
+    struct flow_search search;     /* the thread's while it seeks, else the caller's */
+    atomic_bool seeks;
 };
 
 struct patrol {
@@ -80,6 +83,17 @@ static void take_rules(struct post *p)
     engine_unref(&engine);
 }
 
+static void take_errands(struct post *p)
+{
+    if (atomic_load_explicit(&p->next_share, memory_order_relaxed) > 0) {
+        worker_limit_memory(p->worker, atomic_exchange(&p->next_share, 0));
+    }
+    if (atomic_load_explicit(&p->seeks, memory_order_acquire) &&
+        worker_seek_flow(p->worker, &p->search)) {
+        atomic_store_explicit(&p->seeks, false, memory_order_release);
+    }
+}
+
 static void tell_clock(struct post *p)
 {
     atomic_store_explicit(&p->told_clock_us, p->clock_us, memory_order_relaxed);
@@ -90,6 +104,7 @@ static bool step(struct post *p, struct errbuf *err)
 {
     enum source_status status = p->ops->receive(p->source, &p->batch, err);
     take_rules(p); /* what came after they were there is theirs */
+    take_errands(p);
     if (p->batch.n > 0) {
         carry_out(p);
     } else if (status == SOURCE_TIMEOUT) {
@@ -146,6 +161,54 @@ void patrol_use(struct patrol *p, struct engine *engine)
         struct engine *before = atomic_exchange(&p->posts[i].next, engine_ref(engine));
         engine_unref(&before); /* not taken yet, and old already */
     }
+}
+
+void patrol_limit_memory(struct patrol *p, size_t limit)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        atomic_store_explicit(&p->posts[i].next_share, limit / p->n, memory_order_relaxed);
+    }
+}
+
+/* What its thread has ended cannot be looked at any more. */
+static bool is_seeking(const struct post *p)
+{
+    return atomic_load_explicit(&p->seeks, memory_order_acquire) &&
+           !atomic_load_explicit(&p->ended, memory_order_acquire);
+}
+
+static bool are_seeking(const struct patrol *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        if (is_seeking(&p->posts[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool patrol_seek(struct patrol *p, uint64_t flow_id)
+{
+    if (are_seeking(p)) {
+        return false;
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        p->posts[i].search = (struct flow_search){.id = flow_id};
+        atomic_store_explicit(&p->posts[i].seeks, true, memory_order_release);
+    }
+    return true;
+}
+
+bool patrol_sought(const struct patrol *p, struct flow_search *ret_search)
+{
+    if (are_seeking(p)) {
+        return false;
+    }
+    *ret_search = p->posts[0].search;
+    for (size_t i = 0; i < p->n && !ret_search->found; i++) {
+        *ret_search = p->posts[i].search;
+    }
+    return true;
 }
 
 uint64_t patrol_clock_us(const struct patrol *p)

@@ -19,6 +19,13 @@ void patrol_free(struct patrol **p);
 /* Gives new rules to all workers, each between two batches of its own. A worker without memory for
  * them keeps the old ones, and says so in the log. */
 void patrol_use(struct patrol *p, struct engine *engine);
+/* Another memory.limit for all workers together, which each keeps its share of from its next batch
+ * on. */
+void patrol_limit_memory(struct patrol *p, size_t limit);
+/* Has all workers seek a flow; false while another one is sought. */
+MUST_USE bool patrol_seek(struct patrol *p, uint64_t flow_id);
+/* Whether all have looked. Then *ret_search is that of who found it, or any. */
+bool patrol_sought(const struct patrol *p, struct flow_search *ret_search);
 /* The greatest packet time seen, or 0. */
 uint64_t patrol_clock_us(const struct patrol *p);
 /* Monotonic time when the slowest worker last came round; each does several times a second. */

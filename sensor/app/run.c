@@ -120,9 +120,20 @@ static void keep_rules(struct sensor *s)
         s->answers.reloaded_us = clock_wall_us();
         s->answers.failed_rules = ""; /* with a mistake they would have been refused */
     }
-    if (s->command != NULL && command_is_awaited(s->command) && !reload_is_busy(s->reload)) {
-        const char *refusal = reload_refusal(s->reload);
-        command_finish(s->command, refusal[0] == '\0', refusal[0] == '\0' ? "done" : refusal);
+}
+
+/* Those who wait at the command socket. */
+static void answer_late(struct sensor *s)
+{
+    struct flow_search search;
+    if (s->command == NULL) {
+        return;
+    }
+    if (command_is_awaited(s->command, COMMAND_RELOADS) && !reload_is_busy(s->reload)) {
+        command_finish(s->command, COMMAND_RELOADS);
+    }
+    if (command_is_awaited(s->command, COMMAND_SEEKS) && patrol_sought(s->patrol, &search)) {
+        command_finish(s->command, COMMAND_SEEKS);
     }
 }
 
@@ -141,6 +152,7 @@ static enum source_status loop_files(struct sensor *s, struct errbuf *err)
         }
         batch->n = 0;
         keep_rules(s);
+        answer_late(s);
         keep_house(s);
     }
     end_survey(s);
@@ -195,6 +207,7 @@ static enum source_status loop_live(struct sensor *s, struct errbuf *err)
         run_stats_until(s, s->clock_us);
         feeds_tend(&s->feeds, err);
         keep_rules(s);
+        answer_late(s);
         keep_house(s);
         feed_watchdog(s, watchdog_us);
         if (s->command != NULL) {

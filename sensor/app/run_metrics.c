@@ -121,7 +121,7 @@ static void publish(struct sensor *s, const struct tally *tally)
         .n_databases = list_databases(s, databases),
         .databases_swapped = geo_watch_stats(s->snapshot->geo).swapped,
         .databases_refused = geo_watch_stats(s->snapshot->geo).refused,
-        .memory_limit = s->snapshot->config.memory_limit,
+        .memory_limit = s->answers.memory_limit,
         .memory_resident = resident_bytes(),
         .live = s->patrol != NULL,
         .lag_us = lag_us(s),

@@ -149,7 +149,8 @@ static void stop_by_command(void *ctx)
 int run_open_command(struct sensor *s, struct errbuf *err)
 {
     const char *path = s->snapshot->config.command_socket;
-    struct command_user user = {.ctx = &s->answers, .answer = answers_give};
+    struct command_user user = {
+        .ctx = &s->answers, .answer = answers_give, .finish = answers_finish};
     if (path[0] == '\0') {
         return 0;
     }
@@ -182,6 +183,7 @@ void run_prepare_answers(struct sensor *s, const struct errbuf *failed_rules)
     (void)sbuf_add_byte(&s->failed_rules, 0);
     s->answers = (struct answers){
         .config = &s->snapshot->config,
+        .memory_limit = s->snapshot->config.memory_limit,
         .feeds = &s->feeds,
         .patrol = s->patrol,
         .engine = s->engine,

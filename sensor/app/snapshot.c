@@ -166,10 +166,10 @@ static int load_geo(struct snapshot *s, struct errbuf *err, struct errbuf *warni
 /* Beyond the limit: the databases of the gate, tables of fixed size, the program itself. */
 enum { FIXED_BYTES = 96 * 1024 * 1024 };
 
-static int check_memory(const struct config *c, struct errbuf *err)
+int snapshot_check_memory(uint64_t memory_limit, struct errbuf *err)
 {
     struct rlimit limit;
-    uint64_t need = c->memory_limit + FIXED_BYTES;
+    uint64_t need = memory_limit + FIXED_BYTES;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
         need <= limit.rlim_cur) {
         return 0;
@@ -193,7 +193,7 @@ int snapshot_load(struct snapshot *ret_snapshot, const struct options *options, 
             return -ENOMEM;
         }
     }
-    int rc = check_memory(&s->config, err);
+    int rc = snapshot_check_memory(s->config.memory_limit, err);
     if (rc != 0) {
         return rc; /* what else fails would fail for want of memory */
     }

@@ -24,5 +24,8 @@ struct options;
 MUST_USE int snapshot_load(struct snapshot *ret_snapshot, const struct options *options,
                            struct errbuf *err, struct errbuf *warnings);
 void snapshot_free(struct snapshot *s);
+/* Whether the process may have that much, and what the program itself takes: 0, or -ENOMEM with a
+ * line in err. */
+MUST_USE int snapshot_check_memory(uint64_t memory_limit, struct errbuf *err);
 /* Where compiled rules are kept, which may be written to `text`; NULL: nowhere. */
 const char *snapshot_cache_folder(const struct config *config, char *text, size_t size);

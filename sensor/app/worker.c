@@ -373,6 +373,18 @@ void worker_gauge(struct worker *w)
     stats_set(&w->stats, STAT_FLOW_MEMUSE, w->started ? budget_used(&w->budget) : 0);
 }
 
+void worker_limit_memory(struct worker *w, size_t share)
+{
+    w->memory_limit = share;
+    w->budget.limit = share;
+    flow_table_set_memory(w->flows, share);
+}
+
+bool worker_seek_flow(const struct worker *w, struct flow_search *search)
+{
+    return flow_table_seek(w->flows, search);
+}
+
 struct exposure *worker_exposure(const struct worker *w)
 {
     return w->exposure;

@@ -4,6 +4,7 @@
 #include "sensor/app/pipeline.h"
 #include "sensor/core/config.h"
 #include "sensor/core/packet.h"
+#include "sensor/flow/flow.h"
 #include "sensor/packet/decode.h"
 
 /* One packet thread's world: decoder, flows, pipeline, counters. Nothing in it is seen by another
@@ -57,6 +58,11 @@ void worker_advance(struct worker *w, uint64_t clock_us);
 void worker_finish(struct worker *w, uint64_t clock_us);
 /* Brings the gauges (flows, memory) up to date. On the worker's thread. */
 void worker_gauge(struct worker *w);
+/* Another share of memory.limit, on the worker's thread. Parts of it that were dealt out at the
+ * start (fragments, bodies behind a hit) stay as large as they were. */
+void worker_limit_memory(struct worker *w, size_t share);
+/* Goes on seeking, on the worker's thread; whether the search is over. */
+bool worker_seek_flow(const struct worker *w, struct flow_search *search);
 /* Bytes that receivers acknowledged and that never came to the interface of that name. Any thread
  * may ask. */
 uint64_t worker_upstream_lost(const struct worker *w, const char *iface);

@@ -67,6 +67,11 @@ static void *member_of(void *whole, const struct key *key)
     return (char *)whole + key->offset;
 }
 
+static const void *member_in(const void *whole, const struct key *key)
+{
+    return (const char *)whole + key->offset;
+}
+
 static const struct key *key_by_path(struct span path)
 {
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
@@ -127,19 +132,20 @@ static bool parse_number(enum key_type type, struct span text, uint64_t *ret_val
     return span_to_u64(text, ret_value);
 }
 
+/* In the largest unit that says it exactly. */
 static void format_number(enum key_type type, uint64_t value, char *ret_text, size_t size)
 {
-    const struct unit *units = type == KEY_SIZE ? size_units : time_units;
-    size_t n = type == KEY_SIZE ? 4 : 1;
-    const struct unit *best = &units[0];
+    static const struct unit times[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}};
+    const struct unit *units = type == KEY_SIZE ? size_units : times;
+    size_t n = type == KEY_SIZE ? 4 : ARRAY_LEN(times);
+    const struct unit *best = type == KEY_TIME && value == 0 ? &times[2] : &units[0];
     for (size_t i = 0; i < n; i++) {
         if (value >= units[i].factor && value % units[i].factor == 0) {
             best = &units[i];
         }
     }
-    int len = type == KEY_NUMBER ? snprintf(ret_text, size, "%" PRIu64, value)
-              : type == KEY_TIME && value < 1000000
-                  ? snprintf(ret_text, size, "%" PRIu64 " ms", value / 1000)
+    int len = type == KEY_NUMBER
+                  ? snprintf(ret_text, size, "%" PRIu64, value)
                   : snprintf(ret_text, size, "%" PRIu64 " %s", value / best->factor, best->name);
     CHECK(len > 0 && (size_t)len < size);
 }
@@ -521,4 +527,55 @@ int config_set(struct config *config, const char *key, struct span value, const 
     }
     sbuf_free(&canonical);
     return rc;
+}
+
+/* --- values as text
+ * ------------------------------------------------------------------------------- */
+
+static bool add_list(struct sbuf *text, const struct config_list *list)
+{
+    bool good = true;
+    for (size_t i = 0; i < list->n; i++) {
+        good = (i == 0 || sbuf_add_byte(text, ',')) && sbuf_add_str(text, list->items[i]) && good;
+    }
+    return good;
+}
+
+static bool add_value(struct sbuf *text, const struct key *key, const void *member)
+{
+    char number[32];
+    switch (key->type) {
+    case KEY_BOOL:
+        return sbuf_add_str(text, *(const bool *)member ? "yes" : "no");
+    case KEY_NUMBER:
+    case KEY_SIZE:
+    case KEY_TIME:
+        format_number(key->type, *(const uint64_t *)member, number, sizeof(number));
+        return sbuf_add_str(text, number);
+    case KEY_TEXT:
+    case KEY_WORD:
+        return sbuf_add_str(text, *(char *const *)member);
+    case KEY_LIST:
+    case KEY_SET:
+        return add_list(text, member);
+    }
+    return false;
+}
+
+int config_get(const struct config *config, const char *key, struct sbuf *text)
+{
+    struct span path = span_str(key);
+    struct sbuf canonical = sbuf_with_cap(PATH_CAP);
+    const void *whole = config;
+    uint64_t number = 0;
+    bool of_output = is_of_output(path, &canonical, &number);
+    if (of_output) {
+        path = span_head(sbuf_span(&canonical), canonical.len - 1);
+        whole = number < config->n_outputs ? &config->outputs[number] : NULL;
+    }
+    const struct key *row = key_by_path(path);
+    bool found = row != NULL && whole != NULL && row->of_output == of_output;
+    bool good = found && add_value(text, row, member_in(whole, row));
+    sbuf_free(&canonical);
+    return !found ? -ENOENT : good ? 0 : -ENOBUFS;
 }

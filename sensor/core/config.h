@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensor/base/errbuf.h"
+#include "sensor/base/sbuf.h"
 #include "sensor/base/span.h"
 
 /* Texts, NUL-terminated, owned by the config. */
@@ -55,6 +56,9 @@ MUST_USE int config_read(struct config *config, const char *path, struct errbuf 
  * message. */
 MUST_USE int config_set(struct config *config, const char *key, struct span value,
                         const char *where, struct errbuf *err);
+/* Appends a value as text, as config_set() takes it: of one key, of a list its items behind commas.
+ * -ENOENT when there is no such key or output, -ENOBUFS when the text is full. */
+MUST_USE int config_get(const struct config *config, const char *key, struct sbuf *text);
 /* Appends to a LIST key. 0 or -ENOMEM. */
 MUST_USE int config_append(struct config_list *list, struct span value);
 /* Empties the list. */

@@ -30,6 +30,7 @@
 enum {
     EVICT_FOR_SEGMENT = 16,
     EVICT_FOR_FLOW = 16,
+    SEEK_BUCKETS = 4096, /* at a time: less than what a batch of packets costs */
     WELL_KNOWN = 1024,
     ENDED_POOR_US = 300000, /* longer than the first wait for a retransmission */
     HEAVY = 256,            /* a flow with more than this part of the memory pays for it itself */
@@ -295,6 +296,26 @@ size_t flow_table_memory(const struct flow_table *t)
 size_t flow_table_n(const struct flow_table *t)
 {
     return t->index.n;
+}
+
+void flow_table_set_memory(struct flow_table *t, size_t memory)
+{
+    t->limits.memory = memory;
+}
+
+bool flow_table_seek(const struct flow_table *t, struct flow_search *search)
+{
+    const struct flow *f = flow_index_seek(&t->index, search->id, SEEK_BUCKETS, &search->next);
+    if (f != NULL) {
+        search->found = true;
+        search->start_us = f->conn.start_us;
+        search->clock_us = t->clock_us;
+        for (unsigned dir = 0; dir < 2; dir++) {
+            search->packets[dir] = f->conn.packets[dir];
+            search->bytes[dir] = f->conn.bytes[dir];
+        }
+    }
+    return search->found || search->next >= t->index.n_buckets;
 }
 
 void flow_set_state(struct flow_table *t, struct flow *f, enum conn_state state)

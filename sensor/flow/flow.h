@@ -84,6 +84,23 @@ bool flow_table_evict(struct flow_table *t);
 size_t flow_table_memory(const struct flow_table *t);
 size_t flow_table_n(const struct flow_table *t);
 
+/* Another most for flow_limits.memory. What is beyond it goes with the packets that follow. */
+void flow_table_set_memory(struct flow_table *t, size_t memory);
+
+/* A flow that is sought by its id, a piece of the table at a time, so that no packet waits for it.
+ * All-zero but for the id is the beginning. */
+struct flow_search {
+    uint64_t id;
+    size_t next; /* the bucket where it goes on */
+    bool found;
+    uint64_t packets[2]; /* of the flow, as in struct conn */
+    uint64_t bytes[2];
+    uint64_t start_us;
+    uint64_t clock_us; /* of the table, when it was found */
+};
+/* Whether the search is over: found, or not there. */
+bool flow_table_seek(const struct flow_table *t, struct flow_search *search);
+
 /* Client and server change places: for flows taken up mid-stream, when the contents show that the
  * ports were misleading. Allowed at any time, also from within a stream call; later calls name the
  * new directions. `conn` must be one of a flow table. */

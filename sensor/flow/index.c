@@ -89,6 +89,21 @@ struct flow *flow_index_chain(const struct flow_index *x, uint64_t hash)
     return x->buckets[bucket_of(x, hash)];
 }
 
+/* A split moves flows to a bucket behind all others: they come by again. */
+struct flow *flow_index_seek(const struct flow_index *x, uint64_t id, size_t n_buckets,
+                             size_t *from)
+{
+    size_t left = x->n_buckets - *from;
+    for (size_t n = n_buckets < left ? n_buckets : left; n > 0; n--) {
+        for (struct flow *f = x->buckets[(*from)++]; f != NULL; f = f->chain) {
+            if (f->conn.id == id) {
+                return f;
+            }
+        }
+    }
+    return NULL;
+}
+
 void flow_index_prefetch(const struct flow_index *x, uint64_t hash)
 {
     __builtin_prefetch(&x->buckets[bucket_of(x, hash)]);

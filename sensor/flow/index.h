@@ -25,5 +25,9 @@ void flow_index_add(struct flow_index *x, struct flow *f);
 void flow_index_remove(struct flow_index *x, struct flow *f);
 /* First of the chain that a flow of this hash lies in; the others follow by `chain`. */
 struct flow *flow_index_chain(const struct flow_index *x, uint64_t hash);
+/* The flow of that id among `n_buckets` from *from on, which goes on to behind them; NULL when it
+ * is not there. Flows that are added meanwhile may be missed, others are not. */
+struct flow *flow_index_seek(const struct flow_index *x, uint64_t id, size_t n_buckets,
+                             size_t *from);
 /* Hints that the chain's head, then its first flow, is wanted soon. */
 void flow_index_prefetch(const struct flow_index *x, uint64_t hash);

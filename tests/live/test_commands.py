@@ -12,12 +12,13 @@ import subprocess
 
 from harness_live import Cables, Client, stop  # first: it sets where the others are
 import flows
+import frames
 from harness import Skip, demand, expect, expect_refused, figure, main, wait_for
 
 COMMANDS = ("version", "uptime", "running-mode", "capture-mode", "iface-list", "iface-stat",
             "dump-counters", "reopen-log-files", "ruleset-reload-rules", "ruleset-stats",
-            "ruleset-failed-rules", "memcap-list", "exposure", "campaigns", "shutdown",
-            "command-list")
+            "ruleset-failed-rules", "memcap-list", "memcap-show", "memcap-set", "conf-get",
+            "get-flow-stats-by-id", "exposure", "campaigns", "shutdown", "command-list")
 RULE = 'alert tcp any any -> any any (msg:"m"; content:"never-sent"; sid:{}; rev:1;)\n'
 BROKEN = 'alert tcp any any -> any any (msg:"m"; nosuch:1; sid:{};)\n'
 
@@ -92,6 +93,108 @@ def all_commands(lab):
     demand(client.answer() is None, "more than was asked for")
     demand(not os.path.exists(lab.path("s")), "the socket was left over")
     demand(figure(lab.events(), "decoder.pkts") == 30, "events are missing")
+
+
+def refused(client, words, command, **arguments):
+    answer = client.ask(command, **arguments)
+    demand(answer["return"] == "NOK" and words in answer["message"],
+           f"{command} {arguments}: {answer}")
+
+
+def settings(lab):
+    """Every kind of value as the configuration takes it; of passwords none."""
+    _, run, client = live(lab, "--set", "memory.limit=96 MiB", "--set", "flow.timeout.udp=90 s",
+                          "--set", "output.types=alert,http,stats", "--set", "flow.max=54321")
+    for key, value in (("memory.limit", "96 MiB"), ("flow.timeout.udp", "90 s"),
+                       ("flow.max", "54321"), ("output.types", "alert,http,stats"),
+                       ("cache", "none"), ("volume.write", "no"), ("rights.sandbox", "yes"),
+                       ("outputs.0.target", "out.json"), ("outputs.0.queue", "16 MiB"),
+                       ("command.socket", "s"), ("vars.HOME_NET", "any")):
+        demand(client.ok("conf-get", variable=key) == value, f"{key}: "
+               f"{client.ask('conf-get', variable=key)}")
+    for key in ("memory", "nosuch", "", "outputs", "outputs.1.target", "outputs.9.target",
+                "outputs[].target", "x" * 400):
+        answer = client.ask("conf-get", variable=key)
+        demand(answer["return"] == "NOK" and answer["message"], f"{key}: {answer}")
+    refused(client, "is not told", "conf-get", variable="outputs.0.redis.password")
+    refused(client, "is not told", "conf-get", variable="outputs.0.kafka.settings")
+    refused(client, "not a string", "conf-get")
+    stop(run)
+
+
+def half_requests(first_port, n):
+    """As many flows, each with the beginning of a request that is kept until its end comes."""
+    made = []
+    for port in range(first_port, first_port + n):
+        talk = flows.Talk((flows.CLIENT[0], port))
+        made += talk.send(0, frames.PSH | frames.ACK,
+                          flows.request(headers=[(b"X", b"y" * 1000)])[:-2]).frames
+    return made
+
+
+def memory_limit(lab):
+    """It can be raised and lowered, not below what is in use, and is kept from then on."""
+    cables, run, client = live(lab, "--set", "flow.timeout.tcp=10 min")
+    demand(client.ok("memcap-show", config="memory.limit") == {"value": "256mb"}, "as it began")
+    demand(client.ok("memcap-show", config="stream.pending")["value"].endswith("mb"), "another")
+
+    def counters(n):
+        wait_for(lambda: client.ok("dump-counters")["decoder"]["pkts"] == n, f"{n} packets")
+        return client.ok("dump-counters")["flow"]
+    cables.send("v1", half_requests(2000, 3000))
+    used = counters(3000)
+    demand(used["memuse"] > 8 << 20 and used["active"] == 3000, f"{used}")
+    refused(client, "less than the memory in use", "memcap-set", config="memory.limit",
+            memcap="8mb")
+    for value in ("4mb", "999gb", "lots", "1 tb", "mb", "", "18446744073709551615mb"):
+        answer = client.ask("memcap-set", config="memory.limit", memcap=value)
+        demand(answer["return"] == "NOK" and answer["message"], f"{value}: {answer}")
+    refused(client, "memcap-list", "memcap-set", config="nosuch", memcap="64mb")
+    refused(client, "memcap-list", "memcap-show", config="nosuch")
+    refused(client, "at the start", "memcap-set", config="stream.pending", memcap="64mb")
+    limit = used["memuse"] + (2 << 20)
+    demand(str(limit) in client.ok("memcap-set", config="memory.limit", memcap=str(limit)), "lower")
+    cables.send("v1", half_requests(12000, 3000))
+    tight = counters(6000)
+    demand(tight["memuse"] <= limit and tight["active"] < 5000, f"{tight}, limit {limit}")
+    client.ok("memcap-set", config="memory.limit", memcap="128MB")
+    names = {row["name"]: row["value"] for row in client.ok("memcap-list")}
+    demand(names["memory.limit"] == "128mb", f"{names}")
+    cables.send("v1", half_requests(22000, 3000))
+    wide = counters(9000)
+    demand(wide["memuse"] > limit and wide["active"] == tight["active"] + 3000,
+           f"{wide}, {tight}")
+    stop(run)
+
+
+def one_flow(lab):
+    """A flow by the id that its events have, whichever worker has it."""
+    cables, run, client = live(lab, "--workers", "2")
+    talk = flows.exchange((flows.CLIENT[0], 40000), url="/one", agent=flows.lookup("one"))
+    begun = talk.frames[:-3]  # it does not end
+    cables.send("v1", half_requests(2000, 400) + begun)
+    run.wait_for(lambda: b'"event_type":"alert"' in lab.text("out.json"), "the alert")
+    wait_for(lambda: client.ok("dump-counters")["decoder"]["pkts"] == 400 + len(begun), "all")
+    line = next(line for line in lab.text("out.json").split(b"\n")
+                if b'"event_type":"alert"' in line)
+    seen = client.ok("get-flow-stats-by-id", flow_id=json.loads(line)["flow_id"])
+    sizes = [len(frame.data) - 14 for frame in begun]
+    to_client = (1, 4, 5)  # SYN-ACK, ACK, response
+    back = sum(sizes[i] for i in to_client)
+    demand((seen["pkts_toserver"], seen["pkts_toclient"]) == (len(begun) - 3, 3), f"{seen}")
+    demand((seen["bytes_toserver"], seen["bytes_toclient"]) == (sum(sizes) - back, back),
+           f"{seen}")
+    demand(0 <= seen["age"] < 600, f"{seen}")
+    refused(client, "Not found", "get-flow-stats-by-id", flow_id=4711)
+    for wrong in ({}, {"flow_id": "x"}, {"flow_id": -1}, {"flow_id": [1]}):
+        refused(client, "not an integer", "get-flow-stats-by-id", **wrong)
+    other = Client(lab.path("s"))
+    for one in (client, other):
+        one.socket.send(b'{"command": "get-flow-stats-by-id", "arguments": {"flow_id": 1}}\n')
+    for answer in (client.answer(), other.answer()):
+        demand(answer["return"] == "NOK" and ("Not found" in answer["message"]
+                                              or "ask again" in answer["message"]), f"{answer}")
+    stop(run)
 
 
 def reload_and_reopen(lab):
@@ -196,7 +299,10 @@ def suricatasc(lab):
         raise Skip("suricatasc is not installed")
     _, run, _ = live(lab)
     for command in ("version", "uptime", "iface-list", "iface-stat v0", "dump-counters",
-                    "ruleset-reload-rules", "shutdown"):
+                    "running-mode", "capture-mode", "reopen-log-files", "ruleset-reload-rules",
+                    "ruleset-stats", "ruleset-failed-rules", "memcap-list",
+                    "memcap-show memory.limit", "memcap-set memory.limit 512mb",
+                    "conf-get memory.limit", "exposure", "campaigns", "shutdown"):
         done = subprocess.run([tool, "-c", command, lab.path("s")], capture_output=True,
                               check=False, timeout=60)
         demand(done.returncode == 0 and json.loads(done.stdout)["return"] == "OK",
@@ -214,12 +320,18 @@ def a_silent_pipe(lab):
     wait_for(lambda: os.path.exists(lab.path("s")), "the command socket")
     client = Client(lab.path("s"))
     wait_for(lambda: client.ok("dump-counters")["detect"]["alert"] == 3, "the alerts")
+    refused(client, "live capture", "memcap-set", config="memory.limit", memcap="512mb")
+    refused(client, "live capture", "get-flow-stats-by-id", flow_id=1)
+    demand(client.ok("conf-get", variable="command.socket") == "s", "a setting")
     client.ok("shutdown")
     demand(run.wait().code == 1, "the input's end was not read, and the exit code does not say so")
 
 
 TESTS = [
     ("all commands", all_commands),
+    ("settings are told", settings),
+    ("another memory.limit", memory_limit),
+    ("a flow by its id", one_flow),
     ("a pipe that is silent", a_silent_pipe),
     ("reload and reopen", reload_and_reopen),
     ("rules that failed", failed_rules),

@@ -2,6 +2,7 @@
 #include "sensor/core/config.h"
 #include "tests/unit/runner.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,66 @@ static void mistakes_in_outputs_are_told_with_their_line(void)
     expect_line("outputs:\n  - [a]\n", ":2: a list is not wanted here");
 }
 
+/* What a key is said to be can be written into a file, and is the same then. */
+static void tell_and_set(void *ctx, const struct config_key *key)
+{
+    struct config *c = ctx;
+    struct sbuf told = sbuf_with_cap(4096);
+    struct sbuf again = sbuf_with_cap(4096);
+    struct errbuf err = {0};
+    char path[128];
+    bool of_output = strncmp(key->path, "outputs[].", 10) == 0;
+    (void)snprintf(path, sizeof(path), "%s%s", of_output ? "outputs.0." : "",
+                   of_output ? key->path + 10 : key->path);
+    CU_ASSERT_EQUAL(config_get(c, path, &told), 0);
+    CU_ASSERT_EQUAL(config_set(c, path, sbuf_span(&told), "", &err), 0);
+    CU_ASSERT_EQUAL(config_get(c, path, &again), 0);
+    if (!span_equal(sbuf_span(&told), sbuf_span(&again)) || !errbuf_is_empty(&err)) {
+        CU_FAIL("told otherwise");
+        printf("\n  %s: '%.*s', then '%.*s' %s\n", path, (int)told.len, (char *)told.data,
+               (int)again.len, (char *)again.data, errbuf_text(&err));
+    }
+    errbuf_free(&err);
+    sbuf_free(&told);
+    sbuf_free(&again);
+}
+
+static void every_key_is_told_as_it_is_set(void)
+{
+    struct reading r = read_string("outputs:\n  - type: stdout\n");
+    CU_ASSERT_EQUAL_FATAL(r.rc, 0);
+    config_each_key(tell_and_set, &r.config);
+    done(&r);
+}
+
+static void expect_told(struct config *c, const char *key, const char *value)
+{
+    struct sbuf text = sbuf_with_cap(256);
+    struct errbuf err = {0};
+    CU_ASSERT_EQUAL(config_set(c, key, span_str(value), "", &err), 0);
+    CU_ASSERT_EQUAL(config_get(c, key, &text), 0);
+    CU_ASSERT(span_equal(sbuf_span(&text), span_str(value)));
+    sbuf_free(&text);
+}
+
+static void values_are_told_exactly(void)
+{
+    struct reading r = read_string("outputs:\n  - type: stdout\n");
+    struct sbuf text = sbuf_with_cap(8);
+    expect_told(&r.config, "stream.hole_timeout", "1500 ms");
+    expect_told(&r.config, "stream.hole_timeout", "1000001 us");
+    expect_told(&r.config, "memory.limit", "9000001 B");
+    expect_told(&r.config, "memory.limit", "3 GiB");
+    expect_told(&r.config, "outputs.0.target", " two, and blanks ");
+    expect_told(&r.config, "client.headers", "X-One,X-Two");
+    CU_ASSERT_EQUAL(config_get(&r.config, "client.headers", &text), -ENOBUFS);
+    CU_ASSERT_EQUAL(config_get(&r.config, "client.header", &text), -ENOENT);
+    CU_ASSERT_EQUAL(config_get(&r.config, "outputs[].target", &text), -ENOENT);
+    CU_ASSERT_EQUAL(config_get(&r.config, "outputs.1.target", &text), -ENOENT);
+    sbuf_free(&text);
+    done(&r);
+}
+
 static CU_TestInfo tests[] = {
     {"defaults_stand_without_a_file", defaults_stand_without_a_file},
     {"values_of_every_type_are_read", values_of_every_type_are_read},
@@ -196,6 +257,8 @@ static CU_TestInfo tests[] = {
     {"a_missing_file_is_named", a_missing_file_is_named},
     {"outputs_are_a_list_of_maps", outputs_are_a_list_of_maps},
     {"mistakes_in_outputs_are_told_with_their_line", mistakes_in_outputs_are_told_with_their_line},
+    {"every_key_is_told_as_it_is_set", every_key_is_told_as_it_is_set},
+    {"values_are_told_exactly", values_are_told_exactly},
     CU_TEST_INFO_NULL,
 };
 

@@ -755,6 +755,47 @@ static void list_sort_is_stable_at_every_length(void)
     }
 }
 
+/* The pieces it took. */
+static size_t seek(const struct lab *lab, struct flow_search *search)
+{
+    size_t n = 1;
+    while (!flow_table_seek(lab->table, search)) {
+        n++;
+    }
+    return n;
+}
+
+static void a_flow_is_found_by_its_id_in_pieces_while_others_come(void)
+{
+    enum { FLOWS = 5000 };
+    static uint64_t ids[FLOWS];
+    struct lab lab;
+    struct flow_search none = {.id = 1};
+    lab_start(&lab, NULL);
+    lab.quiet = true;
+    for (unsigned i = 0; i < FLOWS; i++) {
+        syn(&lab, i);
+        ids[i] = lab.conn->id;
+    }
+    CU_ASSERT(seek(&lab, &none) > 1);
+    CU_ASSERT(!none.found);
+    for (unsigned i = 0; i < FLOWS; i += 7) {
+        struct flow_search search = {.id = ids[i]};
+        bool over = flow_table_seek(lab.table, &search);
+        for (unsigned k = 0; !over && k < 3; k++) {
+            syn(&lab, FLOWS + i * 3 + k); /* makes buckets be split meanwhile */
+        }
+        if (!over) {
+            (void)seek(&lab, &search);
+        }
+        CU_ASSERT(search.found);
+        CU_ASSERT_EQUAL(search.packets[TO_SERVER], 1);
+        CU_ASSERT_EQUAL(search.packets[TO_CLIENT], 0);
+        CU_ASSERT(search.clock_us >= search.start_us);
+    }
+    lab_stop(&lab);
+}
+
 static CU_TestInfo table_tests[] = {
 #define TEST(name)                                                                                 \
     {                                                                                              \
@@ -777,6 +818,8 @@ static CU_TestInfo table_tests[] = {
     TEST(ids_are_the_same_in_every_run_and_fit_51_bits),
     TEST(flow_of_one_direction_is_marked_when_it_ends),
     TEST(list_sort_is_stable_at_every_length),
+    {"a_flow_is_found_by_its_id_in_pieces_while_others_come",
+     a_flow_is_found_by_its_id_in_pieces_while_others_come},
     CU_TEST_INFO_NULL,
 };
 
