@@ -12,8 +12,8 @@
  *
  * Either direction is enough: replies are matched to commands where they are seen, and without them
  * what follows DATA is mail data. Behind a gap, lines are given as they are until one is a command.
- * STARTTLS ends what can be read, once TLS begins behind it. Passwords are inspected but never
- * kept. */
+ * Once TLS begins behind STARTTLS it is handed over: of it, the hellos can be read. Passwords are
+ * inspected but never kept. */
 #include "decoders/smtp.h"
 
 #include "decoders/smtp_probe.h"
@@ -331,6 +331,19 @@ static void go_opaque(struct smtp *s, struct span rest)
     smtp_end_tx(s);
 }
 
+/* TLS begins: what of it can be read is for who reads TLS. */
+static void begin_tls(struct smtp *s, enum direction dir, struct span rest)
+{
+    const struct emit *emit = s->emit;
+    give_up_line(s, TO_SERVER);
+    give_up_line(s, TO_CLIENT);
+    s->opaque = true;
+    smtp_end_tx(s);
+    emit->ops->starttls(emit->ctx, rest);
+    emit->ops->hand_over(emit->ctx, direction_other(dir), span_of(NULL, 0));
+    emit->ops->hand_over(emit->ctx, dir, rest);
+}
+
 /* Behind the 220 to STARTTLS: a client that goes on with words, or with the line that it is in, has
  * not begun. */
 static void settle_tls(struct smtp *s, struct span bytes)
@@ -340,6 +353,8 @@ static void settle_tls(struct smtp *s, struct span bytes)
     if (in_line ? first != TLS_HANDSHAKE : byte_is_alpha(first)) {
         s->tls_agreed = false;
         s->starttls_asked = false;
+    } else if (first == TLS_HANDSHAKE) {
+        begin_tls(s, TO_SERVER, bytes);
     } else {
         go_opaque(s, bytes);
     }
@@ -368,7 +383,7 @@ static void take_to_server(struct smtp *s, struct span *rest)
     case SMTP_AUTH:
     case SMTP_SKIM:
         if (is_tls(s, *rest)) {
-            go_opaque(s, *rest);
+            begin_tls(s, TO_SERVER, *rest);
         } else {
             take_line(s, TO_SERVER, rest);
         }
@@ -393,6 +408,8 @@ static void data(void *state, const struct emit *emit, enum direction dir, struc
             settle_tls(s, bytes);
         } else if (dir == TO_SERVER) {
             take_to_server(s, &bytes);
+        } else if (answers_in_tls(s, bytes) && span_at(bytes, 0) == TLS_HANDSHAKE) {
+            begin_tls(s, TO_CLIENT, bytes);
         } else if (answers_in_tls(s, bytes)) {
             go_opaque(s, bytes);
         } else {

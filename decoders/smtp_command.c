@@ -45,7 +45,7 @@ static void give_up_mail(struct smtp *s)
     if (s->in_data) {
         smtp_data_end(s, true);
     }
-    s->mail_done = s->mail_begun;
+    s->mail_done = s->mail_begun || s->n_rcpt > 0;
 }
 
 static void act_other(struct smtp *s, struct span argument)
@@ -231,7 +231,7 @@ void smtp_command_begin(struct smtp *s, struct span line)
     const struct command c = parse(line);
     bool idle = c.verb != NULL && c.verb->idle;
     bool greets = c.good && c.verb->form == FORM_NAME;
-    if (s->mail_begun && greets) {
+    if ((s->mail_begun || s->n_rcpt > 0) && greets) {
         give_up_mail(s);
     }
     bool next_mail = s->mail_begun && c.good && c.verb->field == FIELD_SMTP_MAIL_FROM;

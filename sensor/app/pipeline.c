@@ -69,19 +69,27 @@ static void raw_data(struct flow_app *app, enum direction dir, struct span bytes
 /* --- which decoder
  * ------------------------------------------------------------------------------------- */
 
+/* What TLS hides within another protocol stays that one's. */
+static void name_flow(const struct flow_app *app, const struct decoder *decoder)
+{
+    const struct app_stats *counters = pipeline_stats_of(decoder, app->conn);
+    if ((app->conn->marks & CONN_STARTTLS) != 0) {
+        return;
+    }
+    app->conn->app_proto = decoder->name;
+    if (counters != NULL) {
+        stats_add(app->pipeline->options.report.stats, counters->flows, 1);
+    }
+}
+
 static void claim(struct flow_app *app, const struct decoder *decoder)
 {
-    struct stats *stats = app->pipeline->options.report.stats;
     app->main = reading_new(app, decoder, 0);
     if (app->main == NULL) {
         return; /* without memory it is read as unknown bytes */
     }
     app->conn->claimed = !decoder->opening_only;
-    app->conn->app_proto = decoder->name;
-    const struct app_stats *counters = pipeline_stats_of(decoder, app->conn);
-    if (counters != NULL) {
-        stats_add(stats, counters->flows, 1);
-    }
+    name_flow(app, decoder);
     raw_end(app, TO_SERVER, 0);
     raw_end(app, TO_CLIENT, 0);
 }
@@ -440,6 +448,11 @@ static void on_data(void *ctx, struct conn *conn, enum direction dir, struct spa
         take(app, dir, bytes);
     }
     feed_alternates(app, dir, bytes);
+    if (app->ends_alternates) {
+        close_alternates(app, CLOSE_FIN);
+        app->ends_alternates = false;
+        app->n_unread = 0;
+    }
     close_outers(app, false, CLOSE_FIN);
 }
 

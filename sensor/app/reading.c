@@ -172,9 +172,17 @@ static void emit_anomaly(void *ctx, struct tx *tx, enum direction dir, enum anom
     }
 }
 
+/* What is lost in TLS that began within another protocol. */
+static enum lost reason_in(const struct reading *r, enum lost reason)
+{
+    bool within = reason == LOST_TLS && (r->app->conn->marks & CONN_STARTTLS) != 0;
+    return within ? LOST_STARTTLS : reason;
+}
+
 static void emit_lost(void *ctx, struct tx *tx, enum lost reason, uint64_t n_bytes)
 {
     struct reading *r = ctx;
+    reason = reason_in(r, reason);
     if (r->alternate || n_bytes == 0) {
         return;
     }
@@ -217,6 +225,16 @@ static void emit_hand_over(void *ctx, enum direction dir, struct span rest)
     }
 }
 
+static void emit_starttls(void *ctx, struct span rest)
+{
+    struct reading *r = ctx;
+    if (!r->alternate) {
+        r->app->conn->marks |= CONN_STARTTLS;
+        r->app->n_unread = rest.len;
+        r->app->ends_alternates = true;
+    }
+}
+
 /* The first header is the word of who sends the packets; each other that of whom the one before it
  * names, and what comes behind anything else may be anybody's. So may what looks like one in a flow
  * whose start was not seen: it stands at a flow's start alone. */
@@ -243,9 +261,10 @@ static void emit_opaque(void *ctx, enum lost reason, struct span rest)
     if (r->alternate) {
         return;
     }
+    reason = reason_in(r, reason);
     r->app->conn->opaque = true;
     r->app->conn->opaque_reason = (uint8_t)reason;
-    r->app->n_unread = rest.len;
+    r->app->n_unread = rest.len > r->app->n_unread ? rest.len : r->app->n_unread;
     r->app->n_uncounted = rest.len;
     if (reason == LOST_STARTTLS) {
         r->app->conn->marks |= CONN_STARTTLS;
@@ -276,6 +295,7 @@ static const struct emit_ops emit_ops = {
     .lost = emit_lost,
     .alternate = emit_alternate,
     .hand_over = emit_hand_over,
+    .starttls = emit_starttls,
     .client = emit_client,
     .opaque = emit_opaque,
     .tx_end = emit_tx_end,

@@ -31,6 +31,10 @@ struct emit_ops {
      * began there. From then on this decoder gets no more calls for the direction; within the call
      * at hand it may give more. `rest` may be empty. */
     void (*hand_over)(void *ctx, enum direction dir, struct span rest);
+    /* Both ends have agreed on TLS within the protocol, and it begins with `rest`, the end of the
+     * bytes now being given: both directions are handed over next. No other reading gets what is
+     * encrypted, and what of it is not read counts as LOST_STARTTLS. */
+    void (*starttls)(void *ctx, struct span rest);
     /* Who is at the client's end, as a proxy in front of the flow told it. */
     void (*client)(void *ctx, const struct addr *addr);
     /* The flow has become unreadable for good (TLS): no more data calls are wanted. `rest` is the

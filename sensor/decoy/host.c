@@ -258,13 +258,12 @@ static bool take_piece(struct decoy_host *h, struct visit *v, struct span bytes)
     return true;
 }
 
-/* Who begins TLS says in the clear whom he wants to speak to, and how: that is told as it came.
- * Behind STARTTLS it is not: what reads mails would take it for the end of what can be read. */
+/* Who begins TLS says in the clear whom he wants to speak to, and how: that is told as it came. */
 static bool tell_hello(struct decoy_host *h, struct visit *v)
 {
     struct sbuf hello = decoy_tls_take_hello(v->link);
-    bool tells = hello.len > 0 && v->talk.kind != DECOY_SMTP;
-    for (size_t at = 0; tells && at < hello.len; at += PIECE) {
+    bool tells = hello.len > 0;
+    for (size_t at = 0; at < hello.len; at += PIECE) {
         tell_bytes(h, v, TO_SERVER, span_sub(sbuf_span(&hello), at, PIECE));
     }
     sbuf_free(&hello);

@@ -290,6 +290,7 @@ def request_of(event):
     seen = without_marks(seen, ("one_sided", "starttls"))
     for key in ANSWER_KEYS:
         seen.get("http", {}).pop(key, None)
+    seen.get("tls", {}).pop("version", None)  # the one that the answer chose
     seen.pop("flow", None)
     seen.pop("tx_id", None)
     return seen

@@ -79,6 +79,33 @@ def openssl_begins_tls(lab):
     demand(fields == ["smtp.mail_from"], f"{fields}")
 
 
+def hello_is_read(lab):
+    """What is asked for behind STARTTLS before anything is encrypted, and what is said then; also
+    of one who is too odd to be spoken to."""
+    if shutil.which("openssl") is None:
+        raise Skip("openssl is not installed")
+    pot = with_certificate(lab)
+    odd = ("-tls1_2", "-cipher", "PSK-AES128-CBC-SHA", "-psk", "00")
+    for number, more in enumerate(((), ("-tls1_2",), odd)):
+        said = b"MAIL FROM:<" + flows.lookup(f"x{number}") + b"@example.org>\r\nQUIT\r\n"
+        subprocess.run(
+            ["openssl", "s_client", "-starttls", "smtp", "-alpn", flows.lookup(f"a{number}"),
+             "-servername", flows.lookup(f"n{number}"), *more, "-quiet", "-ign_eof",
+             "-connect", f"{pot.first.host}:{pot.first.port}"],
+            input=b"EHLO x\r\n" + said, capture_output=True, check=False, timeout=60)
+    events = pot.stop()
+    fields = sorted((one["field"], one["callback"]["path"][-2:]) for one in lookups(events))
+    demand(fields == [("smtp.mail_from", "x0"), ("smtp.mail_from", "x1")]
+           + [("tls.alpn", f"a{n}") for n in range(3)] + [("tls.sni", f"n{n}") for n in range(3)],
+           f"{fields}")
+    told = [event["tls"]["sni"][-3:-1] for event in of_type(events, "tls")]
+    demand(told == ["n0", "n1", "n2"], f"{told}")
+    kinds = [(event["app_proto"], "starttls" in event["metadata"]["flowbits"])
+             for event in of_type(events, "flow")]
+    demand(kinds == [("smtp", True)] * 3, f"{kinds}")
+    demand(figure(events, "lost_starttls") == 0, "something stayed encrypted")
+
+
 def swaks_begins_tls(lab):
     if shutil.which("swaks") is None:
         raise Skip("swaks is not installed")
@@ -117,6 +144,7 @@ TESTS = [
     ("no certificate, no STARTTLS", no_certificate_no_starttls),
     ("mail in TLS is read", mail_in_tls_is_read),
     ("openssl begins TLS", openssl_begins_tls),
+    ("hello is read", hello_is_read),
     ("swaks begins TLS", swaks_begins_tls),
     ("what does not begin", what_does_not_begin),
 ]

@@ -135,7 +135,7 @@ class Seen:
 
     def __init__(self, events):
         self.transactions = {(e.get("flow_id"), e.get("tx_id")): e for e in events
-                             if e.get("event_type") in ("http", "smtp")}
+                             if e.get("event_type") in ("http", "smtp", "tls")}
         self.attempts = {}
         for e in events:
             context = e.get("alert", {}).get("context", {})
@@ -157,8 +157,8 @@ def of_transaction(event, seen):
         return
     if about is None:
         yield f"no event of transaction {number} beside its alert"
-    elif event["app_proto"] in about and event["app_proto"] not in event:
-        yield f"{event['app_proto']} is missing on an alert"
+    elif about["event_type"] in about and about["event_type"] not in event:
+        yield f"{about['event_type']} is missing on an alert"
 
 
 def alert(event, seen):
@@ -171,7 +171,7 @@ def alert(event, seen):
     for name in ("flow", "flow_id", "app_proto", *(() if is_step else ("payload_printable",))):
         if name not in event:
             yield f"{name} is missing on an alert"
-    if event.get("app_proto") in ("http", "smtp") and not is_step:
+    if event.get("app_proto") in ("http", "smtp", "tls") and not is_step:
         yield from of_transaction(event, seen)
     if "jndi" in context:
         yield from step(event, seen) if is_step else look_up(event)

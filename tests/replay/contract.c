@@ -265,6 +265,17 @@ static void on_client(void *ctx, const struct addr *addr)
     }
 }
 
+static void on_starttls(void *ctx, struct span rest)
+{
+    struct contract *c = ctx;
+    demand(c, is_end(c, rest), "what is encrypted is of the bytes being given");
+    c->tls = true;
+    c->n_unread = rest.len;
+    if (c->recorder != NULL) {
+        recorder_starttls(c->recorder);
+    }
+}
+
 static void on_opaque(void *ctx, enum lost reason, struct span rest)
 {
     struct contract *c = ctx;
@@ -300,6 +311,7 @@ static const struct emit_ops ops = {
     .lost = on_lost,
     .alternate = on_alternate,
     .hand_over = on_hand_over,
+    .starttls = on_starttls,
     .client = on_client,
     .opaque = on_opaque,
     .tx_end = on_end,
@@ -344,12 +356,13 @@ void contract_data(struct contract *c, enum direction dir, struct span bytes)
         return;
     }
     size_t n_alternates = c->n_alternates;
+    bool had_tls = c->tls;
     if (c->handed[dir]) {
         take_handed(c, dir, bytes);
     } else {
         give(c, dir, bytes);
     }
-    for (size_t i = 0; i < c->n_alternates; i++) {
+    for (size_t i = 0; !had_tls && i < c->n_alternates; i++) {
         struct contract *alternate = c->alternates[i];
         size_t n = i < n_alternates ? bytes.len : alternate->alternate_due;
         give_alternate(alternate, dir, read_end(c, bytes, n));
@@ -362,7 +375,7 @@ void contract_gap(struct contract *c, enum direction dir, uint64_t n_bytes)
     if (c->opaque || n_bytes == 0) {
         return;
     }
-    for (size_t i = 0; i < c->n_alternates; i++) {
+    for (size_t i = 0; !c->tls && i < c->n_alternates; i++) {
         struct contract *alternate = c->alternates[i];
         if (alternate->alternate_left > 0 && alternate->alternate_dir == dir) {
             contract_gap(alternate, dir, n_bytes);
@@ -384,7 +397,7 @@ void contract_end(struct contract *c, enum direction dir)
     if (c->opaque) {
         return;
     }
-    for (size_t i = 0; i < c->n_alternates; i++) {
+    for (size_t i = 0; !c->tls && i < c->n_alternates; i++) {
         if (c->alternates[i]->alternate_dir == dir) {
             contract_end(c->alternates[i], dir);
         }

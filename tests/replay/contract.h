@@ -29,6 +29,7 @@ struct contract {
     struct contract_tx live[CONTRACT_LIVE];
     size_t n_live;
     bool opaque;
+    bool tls;           /* began within the protocol */
     bool handed[2];     /* directions handed over */
     uint64_t touched;   /* sum of all bytes shown, so that reading them is not optimised away */
     const char *broken; /* the first promise that was broken, or NULL */
@@ -38,7 +39,7 @@ struct contract {
     size_t alternate_left;        /* and how much of it yet, */
     size_t alternate_due;         /* and from where on of the bytes being given: how many of them */
     struct span given;            /* the bytes being given now */
-    size_t n_unread;              /* of them, at their end, when the flow became opaque */
+    size_t n_unread; /* of them, at their end, when the flow became opaque or TLS began */
 };
 
 /* NULL when there is no memory for the decoder's state. */

@@ -158,6 +158,11 @@ void recorder_client(struct recorder *r, const struct addr *addr)
     sbuf_add_str(&add(r, RECORD_CLIENT, NULL)->value, text);
 }
 
+void recorder_starttls(struct recorder *r)
+{
+    (void)add(r, RECORD_STARTTLS, NULL);
+}
+
 void recorder_opaque(struct recorder *r, enum lost reason)
 {
     add(r, RECORD_OPAQUE, NULL)->what = reason;
@@ -279,6 +284,9 @@ static void add_line(const struct record *row, struct sbuf *out)
         break;
     case RECORD_OPAQUE:
         sbuf_add_format(out, " opaque %s", lost_name((enum lost)row->what));
+        break;
+    case RECORD_STARTTLS:
+        sbuf_add_str(out, " starttls");
         break;
     case RECORD_ALTERNATE:
         sbuf_add_format(out, " %s alternate %u", arrow, row->what);

@@ -11,6 +11,7 @@ enum record_kind {
     RECORD_ANOMALY,
     RECORD_LOST,
     RECORD_OPAQUE,
+    RECORD_STARTTLS,
     RECORD_ALTERNATE,
     RECORD_HANDED,
     RECORD_CLIENT,
@@ -53,6 +54,7 @@ void recorder_alternate(struct recorder *r, enum direction dir, unsigned reading
 void recorder_handed(struct recorder *r, enum direction dir, struct span bytes);
 void recorder_handed_gap(struct recorder *r, enum direction dir);
 void recorder_client(struct recorder *r, const struct addr *addr);
+void recorder_starttls(struct recorder *r);
 void recorder_opaque(struct recorder *r, enum lost reason);
 void recorder_end(struct recorder *r, const struct tx *tx, unsigned flags);
 void recorder_free(struct recorder *r);

@@ -227,3 +227,11 @@ def starttls(lab, path):
     servers.start_postfix(lab)
     with lab.capture(path):
         swaks(lab, "--tls", "--header", "Subject: " + jndi("encrypted"))
+
+
+@scene("mail-starttls-name")
+def starttls_name(lab, path):
+    """The name that swaks asks for behind STARTTLS, before anything is encrypted, is a look-up."""
+    servers.start_postfix(lab)
+    with lab.capture(path):
+        swaks(lab, "--tls", "--tls-sni", jndi("sni"))
