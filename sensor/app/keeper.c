@@ -181,7 +181,7 @@ static int be_keeper(const struct source *source, const struct keeper_needs *nee
     (void)prctl(PR_SET_NAME, "jndiwatch-keep", 0, 0, 0);
     if (needs->sandbox) {
         const struct sandbox plan = {.rights = SANDBOX_KEEP | SANDBOX_LISTEN};
-        (void)sandbox_enter(&plan);
+        (void)sandbox_enter(&plan, &rc); /* the sensor's own says what is missing */
     }
     return keep(&setup, needs->sandbox);
 }

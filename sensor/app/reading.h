@@ -48,7 +48,7 @@ struct flow_app {
     bool unsure;     /* where messages of the client begin is guessed, until the server answers */
     size_t n_unread; /* of the data call that is running: its end, that no other reading gets */
     bool ends_alternates; /* they get nothing more at all */
-    size_t n_uncounted; /* of that: not yet counted as lost */
+    size_t n_uncounted;   /* of that: not yet counted as lost */
     bool ended[2];
     uint8_t n_return;       /* bytes of what tells that an RMI call returned, so far */
     bool has_returned;      /* one has */

@@ -183,8 +183,26 @@ static bool captures(const struct rights_needs *needs)
     return needs->live && !needs->listens;
 }
 
+static void tell_missing(unsigned walls, int refusal)
+{
+    if ((walls & SANDBOX_SECCOMP) == 0) {
+        log_warning("no seccomp in this kernel or program: system calls are not held back");
+    } else if (refusal == ENOSYS) {
+        log_warning("no Landlock in this kernel: the user's files are not held back");
+    } else if (refusal == EOPNOTSUPP) {
+        log_warning("Landlock is switched off in this kernel: the user's files are not held back. "
+                    "Add landlock to its lsm= parameter");
+    } else if (refusal != 0) {
+        log_warning("Landlock cannot be used here: %s; the user's files are not held back. Where a "
+                    "container's filter forbids it, allow landlock_create_ruleset, "
+                    "landlock_add_rule and landlock_restrict_self",
+                    strerror(refusal));
+    }
+}
+
 static int enter(const struct rights_needs *needs, unsigned *ret_walls)
 {
+    int refusal = 0;
     struct list list = {0};
     list_paths(&list, needs);
     struct sandbox plan = {
@@ -196,20 +214,14 @@ static int enter(const struct rights_needs *needs, unsigned *ret_walls)
     };
     int rc = list.failed ? -ENOMEM : 0;
     if (rc == 0) {
-        *ret_walls = sandbox_enter(&plan);
+        *ret_walls = sandbox_enter(&plan, &refusal);
+    }
+    if (rc == 0 && needs->live) {
+        tell_missing(*ret_walls, refusal);
     }
     mem_free(list.paths);
     config_list_free(&list.names);
     return rc;
-}
-
-static void tell_missing(unsigned walls)
-{
-    if ((walls & SANDBOX_SECCOMP) == 0) {
-        log_warning("no seccomp in this kernel or program: system calls are not held back");
-    } else if ((walls & SANDBOX_LANDLOCK) == 0) {
-        log_warning("no Landlock in this kernel: the user's files are not held back");
-    }
 }
 
 int rights_give_up(const struct rights_needs *needs, const struct privs *privs, unsigned *ret_walls,
@@ -235,8 +247,6 @@ int rights_give_up(const struct rights_needs *needs, const struct privs *privs, 
     rc = enter(needs, ret_walls);
     if (rc != 0) {
         errbuf_add(err, "there is no memory for the list of paths");
-    } else if (needs->live) {
-        tell_missing(*ret_walls);
     }
     return rc;
 }

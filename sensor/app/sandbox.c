@@ -322,14 +322,15 @@ static bool add_path(int ruleset, const struct sandbox_path *path, uint64_t hand
     return rc == 0;
 }
 
-static bool hold_paths(const struct sandbox *plan)
+/* 0, or an errno. */
+static int hold_paths(const struct sandbox *plan)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     struct ruleset handled = {.files = file_reading | file_writing | folder_reading |
                                        folder_writing | never};
     size_t size = sizeof(handled.files);
     if (version < 1) {
-        return false;
+        return version < 0 ? errno : ENOSYS;
     }
     if (version >= FIRST_WITH_TRUNCATE) {
         handled.files |= truncate_right;
@@ -349,15 +350,17 @@ static bool hold_paths(const struct sandbox *plan)
     }
     good = good && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+    int refusal = good ? 0 : errno;
     if (ruleset >= 0) {
         (void)close(ruleset);
     }
-    return good;
+    return refusal;
 }
 
-unsigned sandbox_enter(const struct sandbox *plan)
+unsigned sandbox_enter(const struct sandbox *plan, int *ret_refusal)
 {
-    unsigned walls = hold_paths(plan) ? SANDBOX_LANDLOCK : 0;
+    *ret_refusal = hold_paths(plan);
+    unsigned walls = *ret_refusal == 0 ? SANDBOX_LANDLOCK : 0;
     return walls | (load(plan->rights, true) ? SANDBOX_SECCOMP : 0);
 }
 

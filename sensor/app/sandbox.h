@@ -41,8 +41,8 @@ enum sandbox_wall {
 
 /* For good, for the whole process: the threads that run are held by seccomp, those that follow by
  * both walls. Returns a set of enum sandbox_wall; a wall that is missing is the caller's to tell.
- */
-unsigned sandbox_enter(const struct sandbox *plan);
+ * Where it is Landlock, *ret_refusal is the errno that says why, else 0. */
+unsigned sandbox_enter(const struct sandbox *plan, int *ret_refusal);
 
 /* For the calling thread alone: nothing is left but computing, and reading, writing and waiting for
  * what is open. No file, no socket, no thread, no executable memory; of `rights`, SANDBOX_SEND and

@@ -19,7 +19,7 @@ LISTENS = re.compile(rb"honeypot: listens at (.*)")
 SPOT = re.compile(rb"(\w+):(\[[^]]*\]|[^:\[]*):(\d+) \((\S*)\)")
 # What a run on this machine may say at its start.
 USUAL = re.compile(r"goes on as root, as it was told to|no seccomp in this kernel or program"
-                   r"|no Landlock in this kernel")
+                   r"|no Landlock in this kernel|Landlock (is switched off|cannot be used)")
 EVERYWHERE = r"^honeypot: \* is every address of this machine, those to the outside too; "
 STOPPED = 15
 VALIDATED = 100  # events of a run

@@ -199,7 +199,8 @@ int main(int argc, char **argv)
     folder = argv[2];
     udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    unsigned walls = strcmp(argv[1], "free") == 0 ? 0 : sandbox_enter(&plan);
+    int refusal = 0;
+    unsigned walls = strcmp(argv[1], "free") == 0 ? 0 : sandbox_enter(&plan, &refusal);
     printf("walls%s%s\n", (walls & SANDBOX_SECCOMP) != 0 ? " seccomp" : "",
            (walls & SANDBOX_LANDLOCK) != 0 ? " landlock" : "");
     pthread_t thread;

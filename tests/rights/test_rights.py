@@ -3,10 +3,14 @@
 
 usage: test_rights.py PROGRAM --breakout BREAKOUT
 """
+import ctypes
+import errno
+import functools
 import os
 import pwd
 import re
 import signal
+import struct
 import subprocess
 import sys
 
@@ -72,7 +76,7 @@ def process_breaks_out(lab):
 class Live:
     """A sensor on one end of a cable, started by root."""
 
-    def __init__(self, lab, *args, user="nobody"):
+    def __init__(self, lab, *args, user="nobody", **more):
         if os.geteuid() != 0:
             raise Skip("giving rights up needs root")
         if built_without(lab):
@@ -85,7 +89,7 @@ class Live:
         os.makedirs(lab.path("log"), exist_ok=True)
         os.chown(lab.path("log"), pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         self.run = lab.start("-i", "v0", "-l", "log", "--user", user, "--set", "cache=none", *args,
-                             before=self.network.enter)
+                             before=self.network.enter, **more)
         self.run.wait_for(lambda: self.limit("processes") == "0", "the rights to be given up")
 
     def status(self, thread=None):
@@ -179,6 +183,33 @@ def live_as_root(lab):
     live.end(r"^goes on as root")
 
 
+def refuse_landlock(refusal):
+    """Called in a process that is to start: a filter as containers have them (seccomp(2)) fails
+    the call that asks for Landlock."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    call = {"x86_64": 444, "aarch64": 444}[os.uname().machine]
+    load, equal, give = 0x20, 0x15, 0x06  # BPF: the call's number; is it that one; the verdict
+    allow, fail = 0x7FFF0000, 0x00050000 | refusal
+    rules = [(load, 0, 0, 0), (equal, 0, 1, call), (give, 0, 0, fail), (give, 0, 0, allow)]
+    text = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *rule) for rule in rules))
+    program = ctypes.create_string_buffer(struct.pack("@HP", len(rules), ctypes.addressof(text)))
+    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, program, 0, 0) != 0:
+        os._exit(99)
+
+
+def without_landlock(lab):
+    """It goes on behind the other wall, and says why this one does not stand."""
+    for refusal, words in (
+            (errno.ENOSYS, r"^no Landlock in this kernel: the user's files are not held back$"),
+            (errno.EOPNOTSUPP, r"^Landlock is switched off in this kernel: .* lsm= parameter$"),
+            (errno.EPERM, r"^Landlock cannot be used here: Operation not permitted; .* allow "
+                          r"landlock_create_ruleset, landlock_add_rule and ")):
+        live = Live(lab, user="root",
+                    preexec_fn=functools.partial(refuse_landlock, refusal))
+        demand(live.status()["Seccomp_filters"] == "2", "no filter of its own")
+        live.end(r"^goes on as root", words)
+
+
 def no_such_user(lab):
     lab.write("g", flows.pcap(flows.good()))
     expect_refused(lab.run("-r", "g", "--user", "nosuchuser"),
@@ -220,6 +251,7 @@ TESTS = [
     ("live capture reopens and reloads behind the drop", live_is_asked),
     ("what the user may not is told", live_cannot_any_more),
     ("root stays root when told to", live_as_root),
+    ("Landlock that is refused is told, and why", without_landlock),
     ("no such user", no_such_user),
     ("only root can become another user", only_root_can),
     ("a replay stays who it is", replay_goes_on),
