@@ -302,8 +302,11 @@ bool decoy_tls_take(struct decoy_tls_link *link, struct span wire, struct sbuf *
 
 struct sbuf decoy_tls_take_hello(struct decoy_tls_link *link)
 {
-    struct sbuf hello = link->hello;
-    link->hello = sbuf_with_cap(0);
+    struct sbuf hello = {0};
+    if (link->had_hello) {
+        hello = link->hello;
+        link->hello = sbuf_with_cap(0);
+    }
     return hello;
 }
 

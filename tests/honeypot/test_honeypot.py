@@ -379,6 +379,28 @@ def hello_is_read(lab):
     demand(names == ["http", "http", "tls"], f"{names}")
 
 
+def hello_in_pieces_is_read(lab):
+    """However it was cut."""
+    needs_tls(lab)
+    pot = Honeypot(lab, spots=("http:127.0.0.1:0",))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    visitor = context.wrap_bio(into, out, server_hostname="pieces.example")
+    try:
+        visitor.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    hello = out.read()
+    with connect(pot.first) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(len(hello)):
+            connection.send(hello[at:at + 1])
+        demand(connection.recv(1) == b"\x16", "no hello came back")
+    told = [event["tls"].get("sni") for event in of_type(pot.stop(), "tls")]
+    demand(told == ["pieces.example"], f"{told}")
+
+
 def tls_that_fails_is_told(lab):
     """A handshake that is none, a broken record, and TLS where none is spoken."""
     needs_tls(lab)
@@ -978,6 +1000,7 @@ TESTS = [
     ("wrong personas", wrong_personas),
     ("TLS is seen as text", tls_is_seen_as_text),
     ("hello is read", hello_is_read),
+    ("hello in pieces is read", hello_in_pieces_is_read),
     ("TLS that fails is told", tls_that_fails_is_told),
     ("TLS that is not spoken", tls_that_is_not_spoken),
     ("openssl is answered", openssl_is_answered),
