@@ -69,6 +69,7 @@ static const char *persona_of_kind(enum decoy_kind kind)
         return "tomcat";
     case DECOY_SMTP:
         return "postfix";
+    case DECOY_LDAP:
     case DECOY_TCP:
     case DECOY_SYSLOG:
     case DECOY_KIND_N:
@@ -82,6 +83,9 @@ static const char *misfit(enum decoy_kind kind, const struct persona *p)
 {
     if (kind == DECOY_HTTP && p->n_pages == 0) {
         return "has no pages to answer with";
+    }
+    if (kind == DECOY_LDAP && p->greeting.len > 0) {
+        return "greets, which no directory does";
     }
     bool is_mail = p->host.len > 0 && span_starts(p->greeting, SPAN("220 "));
     if (kind == DECOY_SMTP && !is_mail) {

@@ -41,8 +41,9 @@ static const struct option_row rows[] = {
      "inline: give verdicts on the packets of netfilter queue N, or of N to M, a worker for each"},
     {0, "bridge", "A:B", TEXT_OF(bridge), "inline: join two interfaces, and let go on what may"},
     {0, "listen", "KIND:ADDRESS:PORT[:PERSONA]", LIST_OF(listen),
-     "honeypot: listen here (kinds: http, smtp, syslog, tcp; address *: all), instead of where the "
-     "configuration says; may be given several times"},
+     "honeypot: listen here (kinds: http, ldap, smtp, syslog, tcp; address *: all), instead of "
+     "where "
+     "the configuration says; may be given several times"},
     {'c', "config", "FILE", TEXT_OF(config),
      "configuration (YAML); without it the built-in defaults are used"},
     {'S', "rules", "FILE", LIST_OF(rules),

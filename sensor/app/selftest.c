@@ -25,12 +25,22 @@ enum { PROBES_MAX = 2 * DECOY_SPOTS_MAX, GRACE_US = 3 * 1000000, ANSWER_S = 2, L
 
 #define MARK "${jndi:ldap://selftest.invalid/jndiwatch}"
 
+/* A search for it: base object, never, no limits, (objectClass=*), all attributes. */
+#define LDAP_FIXED                                                                                 \
+    "\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00\x87\x0bobjectClass0\x00"
+#define LDAP_SEARCH                                                                                \
+    "0N\x02\x01\x01"                                                                               \
+    "cI\x04)" MARK LDAP_FIXED
+_Static_assert(sizeof(LDAP_SEARCH) - 1 == 2 + 'N' && sizeof(MARK) - 1 == ')',
+               "its lengths are right");
+
 static const struct span texts[DECOY_KIND_N] = {
     [DECOY_HTTP] = SPAN_LITERAL("GET / HTTP/1.1\r\nHost: selftest.invalid\r\nX-Selftest: " MARK
                                 "\r\nConnection: close\r\n\r\n"),
     [DECOY_SMTP] = SPAN_LITERAL("HELO selftest.invalid\r\nMAIL FROM:<" MARK "@selftest.invalid>\r\n"
                                 "QUIT\r\n"),
     [DECOY_TCP] = SPAN_LITERAL(MARK "\r\n"),
+    [DECOY_LDAP] = SPAN_LITERAL(LDAP_SEARCH),
     [DECOY_SYSLOG] = SPAN_LITERAL("<14>1 - selftest.invalid jndiwatch - - - " MARK "\n"),
 };
 

@@ -316,7 +316,8 @@ static void decrypt_piece(struct decoy_host *h, struct visit *v, struct span byt
 static bool begins_link(const struct decoy_host *h, const struct visit *v, struct span bytes)
 {
     const struct talk *t = &v->talk;
-    bool may = t->kind == DECOY_HTTP || (t->kind == DECOY_TCP && t->persona->greeting.len == 0);
+    bool may = t->kind == DECOY_HTTP || t->kind == DECOY_LDAP ||
+               (t->kind == DECOY_TCP && t->persona->greeting.len == 0);
     bool begins = !v->began && may && decoy_tls_begins(bytes);
     return v->link == NULL && h->setup->tls != NULL && (begins || t->awaits_tls);
 }

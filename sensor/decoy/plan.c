@@ -10,10 +10,8 @@
 #include <stdio.h>
 
 static const char *const kind_names[DECOY_KIND_N] = {
-    [DECOY_HTTP] = "http",
-    [DECOY_TCP] = "tcp",
-    [DECOY_SMTP] = "smtp",
-    [DECOY_SYSLOG] = "syslog",
+    [DECOY_HTTP] = "http", [DECOY_TCP] = "tcp",       [DECOY_SMTP] = "smtp",
+    [DECOY_LDAP] = "ldap", [DECOY_SYSLOG] = "syslog",
 };
 
 const char *decoy_kind_name(enum decoy_kind kind)
@@ -92,7 +90,7 @@ bool decoy_spot_parse(const char *text, struct decoy_spot *ret_spot, char ret_wh
     struct span rest = span_str(text);
     const char *why = NULL;
     if (!take_kind(&rest, &spot)) {
-        why = "begins with no kind of listener (http, smtp, syslog, tcp)";
+        why = "begins with no kind of listener (http, ldap, smtp, syslog, tcp)";
     } else if (!take_address(&rest, &spot)) {
         why = "has no address: an IPv4 one, an IPv6 one in brackets, or *";
     } else if (!take_port(&rest, &spot)) {

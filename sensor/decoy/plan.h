@@ -11,6 +11,7 @@ enum decoy_kind {
     DECOY_HTTP,   /* HTTP/1 */
     DECOY_TCP,    /* nothing: takes whatever comes */
     DECOY_SMTP,   /* mail, of which none is delivered */
+    DECOY_LDAP,   /* LDAP, of an empty directory */
     DECOY_SYSLOG, /* messages by UDP (RFC 5426); nothing is answered */
     DECOY_KIND_N
 };

@@ -70,6 +70,9 @@ void talk_data(struct talk *t, struct span bytes, uint64_t now_us)
     case DECOY_SMTP:
         talk_smtp(t, bytes, now_us);
         break;
+    case DECOY_LDAP:
+        talk_ldap(t, bytes);
+        break;
     case DECOY_TCP:
     case DECOY_SYSLOG: /* has no talk */
     case DECOY_KIND_N:

@@ -36,6 +36,17 @@ struct smtp_talk {
     uint64_t body; /* whole lines so far */
 };
 
+/* The message at hand. */
+enum { LDAP_HEAD_MAX = 16 };
+struct ldap_talk {
+    uint8_t head[LDAP_HEAD_MAX]; /* as far as its operation, which stands within 13 bytes */
+    size_t n_head;
+    bool in_body;  /* the head is whole */
+    uint64_t left; /* of the message behind it */
+    uint32_t number;
+    uint8_t operation;
+};
+
 struct talk {
     enum decoy_kind kind;
     const struct persona *persona;
@@ -51,6 +62,7 @@ struct talk {
     size_t line_len;
     struct http_talk http;
     struct smtp_talk smtp;
+    struct ldap_talk ldap;
     uint64_t received;
 };
 

@@ -13,4 +13,5 @@ struct span talk_line_span(const struct talk *t);
 void talk_say(struct talk *t, struct span text);
 
 void talk_http(struct talk *t, struct span bytes, uint64_t now_us);
+void talk_ldap(struct talk *t, struct span bytes);
 void talk_smtp(struct talk *t, struct span bytes, uint64_t now_us);

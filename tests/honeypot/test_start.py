@@ -50,7 +50,7 @@ def captured_interfaces(lab):
 def every_listener_is_tested(lab):
     """By one probe each, and one in TLS; none is an attack, or a touch."""
     kinds = ["http:127.0.0.1:0", "smtp:127.0.0.1:0", "tcp:127.0.0.1:0", "syslog:127.0.0.1:0",
-             "http:*:0"]
+             "ldap:[::1]:0", "http:*:0"]
     pot = Honeypot(lab, "--honeypot-selftest", "--set", "volume.write=yes", *TIME, spots=kinds)
     pot.run.wait_for(lambda: b"honeypot: self-test passed" in pot.run.err(), "the self-test")
     get(pot.first, b"/", [b"X-A: " + flows.lookup("real")])

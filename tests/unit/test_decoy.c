@@ -357,6 +357,73 @@ static void limits_cut(void)
     talk_close(&t);
 }
 
+static void expect_answer(struct talk *t, struct span wanted)
+{
+    CU_ASSERT(span_equal(sbuf_span(&t->out), wanted));
+    sbuf_reset(&t->out);
+}
+
+/* RFC 4511: bind and search are answered, with the number they had, and nothing else. */
+static void a_directory_is_empty(void)
+{
+    struct talk t = begin(DECOY_LDAP, "silent");
+    talk_data(&t, SPAN("0\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80"), NOW_US);
+    CU_ASSERT_FALSE(t.in_head);
+    expect_answer(&t, SPAN(""));
+    talk_data(&t, SPAN("\x00"), NOW_US);
+    expect_answer(&t, SPAN("0\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00"));
+    /* the same number in more bytes, lengths in more bytes, and two at once */
+    talk_data(&t,
+              SPAN("0\x84\x00\x00\x00\x0c\x02\x04\x00\x01\x00\x80\x63\x81\x03"
+                   "abc"
+                   "0\x05\x02\x01\x7f\x63\x00"),
+              NOW_US);
+    expect_answer(&t, SPAN("0\x0e\x02\x03\x01\x00\x80\x65\x07\x0a\x01\x00\x04\x00\x04\x00"
+                           "0\x0c\x02\x01\x7f\x65\x07\x0a\x01\x00\x04\x00\x04\x00"));
+    /* add, extended, abandon */
+    talk_data(&t,
+              SPAN("0\x05\x02\x01\x04\x68\x00"
+                   "0\x05\x02\x01\x05\x77\x00"
+                   "0\x06\x02\x01\x06\x50\x01\x05"),
+              NOW_US);
+    expect_answer(&t, SPAN(""));
+    CU_ASSERT_FALSE(t.over);
+    talk_data(&t, SPAN("0\x05\x02\x01\x07\x42\x00"), NOW_US);
+    expect_answer(&t, SPAN(""));
+    CU_ASSERT(t.over && !t.cut);
+    talk_close(&t);
+}
+
+static void what_is_no_message_ends_a_directory(void)
+{
+    static const struct {
+        struct span bytes;
+        bool cut;
+    } bad[] = {
+        {SPAN_LITERAL("GET / HTTP/1.0\r\n\r\n"), false},
+        {SPAN_LITERAL("0\x80\x02\x01\x01\x63\x00"), false}, /* no definite length */
+        {SPAN_LITERAL("0\x85\x00\x00\x00\x00\x05\x02\x01\x01\x63\x00"), false},
+        {SPAN_LITERAL("0\x05\x04\x01\x01\x63\x00"), false},             /* no number */
+        {SPAN_LITERAL("0\x04\x02\x00\x63\x00"), false},                 /* an empty one */
+        {SPAN_LITERAL("0\x08\x02\x04\x80\x00\x00\x00\x63\x00"), false}, /* beyond 2^31 - 1 */
+        {SPAN_LITERAL("0\x03\x02\x01\x01\x63\x00"), false},             /* no operation in it */
+        {SPAN_LITERAL("0\x84\xff\xff\xff\xff\x02\x01\x01\x63"), true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct talk t = begin(DECOY_LDAP, "silent");
+        talk_data(&t, bad[i].bytes, NOW_US);
+        CU_ASSERT(t.over);
+        CU_ASSERT_EQUAL(t.cut, bad[i].cut);
+        expect_answer(&t, SPAN(""));
+        talk_close(&t);
+    }
+    struct talk late = begin(DECOY_LDAP, "silent");
+    CU_ASSERT_FALSE(late.in_head);
+    talk_data(&late, SPAN("0\x05\x02"), NOW_US);
+    CU_ASSERT(late.in_head && !late.over);
+    talk_close(&late);
+}
+
 static void answers_that_nobody_fetches_have_a_limit(void)
 {
     struct talk t = begin(DECOY_HTTP, "tomcat");
@@ -523,6 +590,8 @@ static CU_TestInfo decoy_tests[] = {
     TEST(mails_have_a_limit),
     TEST(nothing_of_the_visitor_is_in_the_answer),
     TEST(limits_cut),
+    TEST(a_directory_is_empty),
+    TEST(what_is_no_message_ends_a_directory),
     TEST(answers_that_nobody_fetches_have_a_limit),
     TEST(all_shipped_personas_are_right),
     TEST(a_persona_is_read_as_it_stands),
