@@ -15,7 +15,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "faults"))
 
-from harness_inline import Row, stop, wait_for  # noqa: E402
+from harness_inline import SERVER, Row, stop, wait_for  # noqa: E402
 
 from harness import demand, expect, figure, main  # noqa: E402
 
@@ -188,6 +188,75 @@ def dies_under_load(lab):
     demand(result["each"] > 0, "a connection was never answered")
 
 
+CLOSED = ("--set", "inline.late=closed", "--set", "inline.memory=closed",
+          "--set", "inline.restart=closed")
+
+
+class Held:
+    """A client and a server that talk through the sensor, or try to."""
+
+    def __init__(self, row):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hold.py")
+        words = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.server = row.spawn(row.server, [sys.executable, "-B", script, "--serve"], **words)
+        demand(self.server.stdout.readline() == "listens\n", "the server did not start")
+        self.client = row.spawn(row.client, [sys.executable, "-B", script, SERVER], **words)
+
+    def says(self, how, word):
+        self.client.stdin.write(f"{how} {word}\n")
+        self.client.stdin.flush()
+        return self.client.stdout.readline().strip()
+
+    def heard(self):
+        """The next datagram that came to the server."""
+        return self.server.stdout.readline().strip()
+
+
+def without_sensor(lab, bridge, closed):
+    """Killed, and started again: what passes in between, and what becomes of a connection that was
+    there before. Datagrams arrive in order, so one that did not come before the next was lost."""
+    row = Row(lab, bridge, bypass=not closed)
+    live = row.sense(*OUT, *(CLOSED if closed else ()))
+    started = live.err().decode()
+    policy = "closed" if closed else "open"
+    late = "closed" if bridge else policy  # a bridge drops what it has no room for
+    demand(f"too late: {late}, no memory: {policy}, start not seen: {policy}" in started, started)
+    held = Held(row)
+    demand(held.says("tcp", "before") == "before", "the connection")
+    demand(held.says("udp", "before") == "sent" and held.heard() == "before", "a datagram")
+    os.kill(live.pid, signal.SIGKILL)
+    live.wait()
+    held.says("udp", "between")
+    if not closed and not bridge:
+        demand(held.heard() == "between", "it did not pass without a sensor")
+        demand(held.says("tcp", "between") == "between", "the connection did not go on")
+    live = row.sense(*OUT, *(CLOSED if closed else ()))
+    held.says("udp", "after")
+    demand(held.heard() == "after", "something passed without a sensor, or nothing with it")
+    wanted = "reset" if closed else "after"
+    said = held.says("tcp", "after")
+    demand(said == wanted, f"the connection: {said}, not {wanted}")
+    stop(live)
+    told = [event["drop"]["reason"] for event in of_type(lab.events(), "drop")]
+    demand(bool(told) == closed, f"drop events: {told}")
+
+
+def open_at_a_queue(lab):
+    without_sensor(lab, bridge=False, closed=False)
+
+
+def closed_at_a_queue(lab):
+    without_sensor(lab, bridge=False, closed=True)
+
+
+def open_at_a_bridge(lab):
+    without_sensor(lab, bridge=True, closed=False)
+
+
+def closed_at_a_bridge(lab):
+    without_sensor(lab, bridge=True, closed=True)
+
+
 def queue_in_use(lab):
     """One queue has one reader, and the second says so."""
     row = Row(lab, bridge=False)
@@ -222,6 +291,10 @@ TESTS = [
     ("rejected by a rule at a bridge", rejected_at_a_bridge),
     ("detects only", detects_only),
     ("killed under load", dies_under_load),
+    ("open without a sensor, at a queue", open_at_a_queue),
+    ("closed without a sensor, at a queue", closed_at_a_queue),
+    ("open when it comes back, at a bridge", open_at_a_bridge),
+    ("closed when it comes back, at a bridge", closed_at_a_bridge),
     ("queue in use", queue_in_use),
     ("wrong interfaces", wrong_interfaces),
 ]
