@@ -95,7 +95,18 @@ static enum command_answer capture_mode(struct answers *a, struct span arguments
 /* Keys whose values are nobody's business who may but look at the sensor. */
 static bool is_secret(struct span key)
 {
-    return span_ends(key, SPAN("redis.password")) || span_ends(key, SPAN("kafka.settings"));
+    static const struct span secrets[] = {
+        SPAN_LITERAL("redis.password"),
+        SPAN_LITERAL("kafka.settings"),
+        SPAN_LITERAL("honeypot.canary_key"),
+        SPAN_LITERAL("redact_salt"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        if (span_ends(key, secrets[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static enum command_answer conf_get(struct answers *a, struct span arguments, struct json *j)

@@ -42,8 +42,7 @@ static const struct option_row rows[] = {
     {0, "bridge", "A:B", TEXT_OF(bridge), "inline: join two interfaces, and let go on what may"},
     {0, "listen", "KIND:ADDRESS:PORT[:PERSONA]", LIST_OF(listen),
      "honeypot: listen here (kinds: http, ldap, smtp, syslog, tcp; address *: all), instead of "
-     "where "
-     "the configuration says; may be given several times"},
+     "where the configuration says; may be given several times"},
     {'c', "config", "FILE", TEXT_OF(config),
      "configuration (YAML); without it the built-in defaults are used"},
     {'S', "rules", "FILE", LIST_OF(rules),

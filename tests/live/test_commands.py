@@ -116,8 +116,9 @@ def settings(lab):
                 "outputs[].target", "x" * 400):
         answer = client.ask("conf-get", variable=key)
         demand(answer["return"] == "NOK" and answer["message"], f"{key}: {answer}")
-    refused(client, "is not told", "conf-get", variable="outputs.0.redis.password")
-    refused(client, "is not told", "conf-get", variable="outputs.0.kafka.settings")
+    for key in ("outputs.0.redis.password", "outputs.0.kafka.settings", "honeypot.canary_key",
+                "redact_salt"):
+        refused(client, "is not told", "conf-get", variable=key)
     refused(client, "not a string", "conf-get")
     stop(run)
 
