@@ -92,7 +92,8 @@ struct decoder {
     void (*data)(void *state, const struct emit *emit, enum direction dir, struct span bytes);
     /* n_bytes are missing here. Nothing before and after is ever joined in one value. */
     void (*gap)(void *state, const struct emit *emit, enum direction dir, uint64_t n_bytes);
-    /* This direction has ended properly: a body that lasts until close is complete. */
+    /* This direction has ended properly: a body that lasts until close is complete. NULL: that
+     * changes nothing. */
     void (*end)(void *state, const struct emit *emit, enum direction dir);
     /* Emits the fields of a head that is REGION_AGAIN, and its anomalies, from a copy of its bytes.
      * NULL: no head of this protocol is. */

@@ -405,7 +405,9 @@ void contract_end(struct contract *c, enum direction dir)
     if (c->handed[dir]) {
         return;
     }
-    c->decoder->end(c->state, &emit, dir);
+    if (c->decoder->end != NULL) {
+        c->decoder->end(c->state, &emit, dir);
+    }
 }
 
 void contract_close(struct contract *c, enum close_reason reason)
