@@ -281,8 +281,10 @@ static bool take_header(struct side *s, struct span *rest)
 static void take_bytes(struct side *s, struct span *rest)
 {
     size_t known = hello_bytes(sbuf_span(&s->bytes));
-    size_t whole = known > 0 ? known : RECORD_HEADER + HANDSHAKE_HEADER;
     size_t had = s->bytes.len;
+    /* Its type by itself: what is none is given up there, however it was cut. */
+    size_t start = RECORD_HEADER + (had <= RECORD_HEADER ? 1U : (unsigned)HANDSHAKE_HEADER);
+    size_t whole = known > 0 ? known : start;
     size_t n = whole > had + s->passed ? whole - had - s->passed : 0;
     n = n < s->record_left ? n : s->record_left;
     struct span part = span_head(*rest, n);
