@@ -92,7 +92,8 @@ void report_sighting(const struct report *r, const struct sighting *s)
     const size_t off = offsetof(struct event, json);
     const size_t align = _Alignof(struct sighting);
     const size_t begin = (off + align - 1) / align * align - off;
-    struct event *notice = mem_alloc(off + begin + sighting_size(s));
+    struct event *notice =
+        writer_lend(r->writer, r->producer, off + begin + sizeof(struct sighting));
     if (notice == NULL) {
         stats_add(r->stats, STAT_SIGHTINGS_LOST, 1);
         return;

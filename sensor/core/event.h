@@ -72,6 +72,8 @@ struct event {
     uint64_t n_opened; /* type EVENT_N: it is no event but a count, of openers of look-ups
                           in the interval that its clock lies in */
     struct sighting *sighting;    /* type EVENT_N: nor is this one, in the same block; NULL: none */
+    bool lent;                    /* the block is one of writer_lend(), */
+    unsigned lender;              /* of that producer */
     struct signature_limit limit; /* of the rule that an alert is of */
     uint64_t limit_key;           /* alerts with the same are counted together */
     struct event_piece pieces[EVENT_PIECES]; /* in their order in the text, apart */

@@ -16,10 +16,11 @@
 #include <stdatomic.h>
 #include <time.h>
 
-enum { OUTLETS_MAX = 32 };
+enum { OUTLETS_MAX = 32, SPARE_BLOCKS = 1024 };
 
 struct producer {
     struct ring *ring;
+    struct ring *spare; /* blocks that were lent, and are done with */
     _Atomic uint64_t promised_us;
     _Atomic uint64_t promised_flow; /* at that clock; set after it, and read before it */
 };
@@ -62,6 +63,16 @@ static void give_out(struct writer *w, const struct event *event)
     }
 }
 
+/* An event that is done with. Only who writes calls this: one thread, as a ring wants it. */
+static void let_go(struct writer *w, struct event *event)
+{
+    mem_give_away(event);
+    if (!event->lent || !ring_push(w->producers[event->lender].spare, event)) {
+        mem_take_over(event);
+        mem_free(event);
+    }
+}
+
 /* The next one in order. */
 static void write_event(struct writer *w, struct event *event)
 {
@@ -73,7 +84,7 @@ static void write_event(struct writer *w, struct event *event)
     } else {
         atomic_fetch_add_explicit(wanted ? &w->rolled_up : &w->suppressed, 1, memory_order_relaxed);
     }
-    mem_free(event);
+    let_go(w, event);
 }
 
 /* What the teller says is in order already. */
@@ -250,9 +261,11 @@ int writer_new(const struct writer_options *options, struct writer **ret_writer)
     w->limits = limits_new();
     w->teller = teller_new(&options->teller, &(struct teller_user){on_tell, w});
     bool good = w->producers != NULL && w->limits != NULL && w->teller != NULL;
-    for (unsigned i = 0; good && options->threaded && i < options->n_producers; i++) {
-        w->producers[i].ring = ring_new(options->queue);
-        good = w->producers[i].ring != NULL;
+    for (unsigned i = 0; good && i < options->n_producers; i++) {
+        struct producer *p = &w->producers[i];
+        p->ring = options->threaded ? ring_new(options->queue) : NULL;
+        p->spare = ring_new(SPARE_BLOCKS);
+        good = p->spare != NULL && (p->ring != NULL || !options->threaded);
     }
     if (!good) {
         writer_free(&w);
@@ -287,6 +300,22 @@ int writer_start(struct writer *w)
         w->started = rc == 0;
     }
     return rc;
+}
+
+struct event *writer_lend(struct writer *w, unsigned producer, size_t size)
+{
+    struct event *event = ring_pop(w->producers[producer].spare);
+    if (event != NULL) {
+        mem_take_over(event);
+        *event = (struct event){0};
+    } else {
+        event = mem_alloc(size);
+    }
+    if (event != NULL) {
+        event->lent = true;
+        event->lender = producer;
+    }
+    return event;
 }
 
 void writer_put(struct writer *w, unsigned producer, struct event *event)
@@ -443,6 +472,19 @@ void writer_end(struct writer *w)
     w->ended = true;
 }
 
+static void free_spare(struct writer *w)
+{
+    for (unsigned i = 0; w->producers != NULL && i < w->options.n_producers; i++) {
+        struct ring *spare = w->producers[i].spare;
+        struct event *event;
+        while (spare != NULL && (event = ring_pop(spare)) != NULL) {
+            mem_take_over(event);
+            mem_free(event);
+        }
+        ring_free(&w->producers[i].spare);
+    }
+}
+
 void writer_free(struct writer **w)
 {
     if (*w == NULL) {
@@ -455,6 +497,7 @@ void writer_free(struct writer **w)
     limits_free(&(*w)->limits);
     teller_free(&(*w)->teller);
     mem_free((*w)->heap);
+    free_spare(*w);
     mem_free((*w)->producers);
     mem_free(*w);
     *w = NULL;

@@ -27,6 +27,11 @@ MUST_USE int writer_add_output(struct writer *w, const struct outlet_options *op
 /* Starts the threads, if there are to be any. */
 MUST_USE int writer_start(struct writer *w);
 
+/* A block of `size` bytes, all-zero as far as struct event goes, for an event of which there are
+ * many and that soon is gone. It comes back here from writer_put(): taken from the heap each time,
+ * such blocks would leave holes between others that stay. `size` is always the same. NULL when
+ * there is no memory. */
+MUST_USE struct event *writer_lend(struct writer *w, unsigned producer, size_t size);
 /* Takes the event, whatever happens. Its key is not below what the producer last promised with
  * writer_advance(). */
 void writer_put(struct writer *w, unsigned producer, struct event *event);
