@@ -37,9 +37,9 @@ struct smtp_talk {
 };
 
 /* The message at hand. */
-enum { LDAP_HEAD_MAX = 16 };
+enum { LDAP_HEAD_MAX = 1 + 5 + 1 + 5 + 4 + 1 }; /* two tags and lengths, number, operation */
 struct ldap_talk {
-    uint8_t head[LDAP_HEAD_MAX]; /* as far as its operation, which stands within 13 bytes */
+    uint8_t head[LDAP_HEAD_MAX]; /* as far as its operation */
     size_t n_head;
     bool in_body;  /* the head is whole */
     uint64_t left; /* of the message behind it */
