@@ -236,8 +236,7 @@ static void fill_names(struct lookup *l, struct lookup_result *result)
     result->variables = l->variables;
     result->n_variables = l->found.variables.n;
     if (result->n_names > 0) {
-        struct lookup_callback c = l->commons ? lookup_commons_callback(l->names[0].text)
-                                              : lookup_callback(l->names[0].text);
+        struct lookup_callback c = lookup_callback(result->dialect, l->names[0].text);
         result->host = c.host;
         result->port = c.port;
         result->path = c.path;
@@ -249,7 +248,7 @@ static void fill_names(struct lookup *l, struct lookup_result *result)
 static bool hides_host(const struct lookup_found *found)
 {
     for (size_t i = 0; i < found->names.n; i++) {
-        struct lookup_callback c = lookup_callback(lookup_list_at(&found->names, i));
+        struct lookup_callback c = lookup_callback(LOOKUP_LOG4J, lookup_list_at(&found->names, i));
         if (span_find_byte(c.host, 0, '#') != SPAN_NONE) {
             return true;
         }

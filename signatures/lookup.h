@@ -66,9 +66,8 @@ struct lookup_callback {
     uint16_t port;    /* the scheme's own when none is given; 0 when it has none, or without host */
     struct span path; /* what follows host and port, '/' in front */
 };
-struct lookup_callback lookup_callback(struct span name);
-/* The same of a name of Commons Text: "dns:address|x.example" (no port), "url:UTF-8:http://x/a". */
-struct lookup_callback lookup_commons_callback(struct span name);
+/* Names of Commons Text are such as "dns:address|x.example" (no port), "url:UTF-8:http://x/a". */
+struct lookup_callback lookup_callback(enum lookup_dialect dialect, struct span name);
 
 /* All spans belong to the evaluator and are valid until it is used again. */
 struct lookup_result {

@@ -93,7 +93,7 @@ static struct lookup_callback parse_corbaname(struct span rest, uint16_t port)
     return c;
 }
 
-struct lookup_callback lookup_callback(struct span name)
+static struct lookup_callback log4j_callback(struct span name)
 {
     struct span scheme = lookup_scheme(name);
     struct lookup_callback c = {.scheme = scheme};
@@ -147,7 +147,7 @@ static struct lookup_callback parse_web(struct span url)
     return c;
 }
 
-struct lookup_callback lookup_commons_callback(struct span name)
+static struct lookup_callback commons_callback(struct span name)
 {
     struct lookup_callback c = {.port = 0};
     struct span key = name;
@@ -162,4 +162,9 @@ struct lookup_callback lookup_commons_callback(struct span name)
         c = parse_web(span_starts_nocase(url, SPAN("jar:")) ? span_from(url, 4) : url);
     }
     return c;
+}
+
+struct lookup_callback lookup_callback(enum lookup_dialect dialect, struct span name)
+{
+    return dialect == LOOKUP_COMMONS_TEXT ? commons_callback(name) : log4j_callback(name);
 }

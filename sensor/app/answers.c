@@ -21,37 +21,43 @@ struct command_row {
     enum command_answer (*carry_out)(struct answers *a, struct span arguments, struct json *j);
 };
 
-/* The string of that name among the arguments, escapes undone, as text. */
-static bool argument(struct span arguments, struct span key, char *ret_text, size_t size)
+/* The last of that name and kind among the arguments. */
+static bool find_argument(struct span arguments, struct span key, bool may_be_number,
+                          struct jsonread_member *ret)
 {
     struct jsonread reader = {.text = arguments};
     struct jsonread_member m;
-    struct sbuf text = sbuf_with_cap(size - 1);
     bool found = false;
     while (arguments.len > 0 && jsonread_next(&reader, &m)) {
-        if (span_equal(m.key, key) && m.kind == JSONREAD_STRING) {
-            sbuf_reset(&text);
-            jsonread_unescape(m.value, &text);
-            found = !text.cut;
+        if (span_equal(m.key, key) &&
+            (m.kind == JSONREAD_STRING || (may_be_number && m.kind != JSONREAD_OTHER))) {
+            *ret = m;
+            found = true;
         }
+    }
+    return found;
+}
+
+/* The string of that name, escapes undone, as text. */
+static bool argument(struct span arguments, struct span key, char *ret_text, size_t size)
+{
+    struct jsonread_member m;
+    struct sbuf text = sbuf_with_cap(size - 1);
+    bool found = find_argument(arguments, key, false, &m);
+    if (found) {
+        jsonread_unescape(m.value, &text);
+        found = !text.cut;
     }
     (void)snprintf(ret_text, size, "%.*s", (int)text.len, (const char *)text.data);
     sbuf_free(&text);
     return found;
 }
 
-/* The number of that name among the arguments. */
+/* The number of that name, or in the string of that name. */
 static bool number_argument(struct span arguments, struct span key, uint64_t *ret_number)
 {
-    struct jsonread reader = {.text = arguments};
     struct jsonread_member m;
-    bool found = false;
-    while (arguments.len > 0 && jsonread_next(&reader, &m)) {
-        if (span_equal(m.key, key) && m.kind != JSONREAD_OTHER) {
-            found = span_to_u64(m.value, ret_number);
-        }
-    }
-    return found;
+    return find_argument(arguments, key, true, &m) && span_to_u64(m.value, ret_number);
 }
 
 static enum command_answer tell(struct json *j, const char *text)

@@ -85,9 +85,7 @@ static void add(struct explainer *x, struct texts *texts, struct span text)
 
 static void add_callback(struct explainer *x, const struct lookup_name *name)
 {
-    bool commons = x->answer.dialect == LOOKUP_COMMONS_TEXT;
-    struct lookup_callback c =
-        commons ? lookup_commons_callback(name->text) : lookup_callback(name->text);
+    struct lookup_callback c = lookup_callback(x->answer.dialect, name->text);
     if (c.host.len == 0) {
         return;
     }

@@ -43,10 +43,9 @@ void sightings_flow(const struct pipeline *p, struct conn *conn)
 /* Of one of the finding's look-ups. */
 static struct lookup_callback callback_of(const struct jndi *jndi, struct span lookup)
 {
-    if (jndi->dialect == LOOKUP_COMMONS_TEXT) {
-        return lookup_commons_callback(lookup);
-    }
-    return lookup_callback(span_from(lookup, strlen("jndi:")));
+    struct span front = SPAN("jndi:"); /* which what Log4j asks has */
+    return lookup_callback(jndi->dialect,
+                           jndi->dialect == LOOKUP_LOG4J ? span_from(lookup, front.len) : lookup);
 }
 
 /* The server asks all that the field holds, so each of its call-backs is followed. */

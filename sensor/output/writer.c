@@ -209,6 +209,28 @@ static void write_until(struct writer *w, struct event_key promise)
 /* --- the thread
  * --------------------------------------------------------------------------------------- */
 
+/* What comes from another thread; NULL: nothing. */
+static struct event *take_over(struct ring *ring)
+{
+    struct event *event = ring_pop(ring);
+    if (event != NULL) {
+        mem_take_over(event);
+    }
+    return event;
+}
+
+/* Whether there was any. */
+static bool take_events(struct writer *w, struct ring *ring)
+{
+    bool any = false;
+    struct event *event;
+    while ((event = take_over(ring)) != NULL) {
+        take_event(w, event);
+        any = true;
+    }
+    return any;
+}
+
 /* Promises are read before the rings: what a producer put before it promised is then in the heap
  * when the promise is used. */
 static bool pump(struct writer *w)
@@ -216,12 +238,7 @@ static bool pump(struct writer *w)
     struct event_key promise = least_promise(w);
     bool any = false;
     for (unsigned i = 0; i < w->options.n_producers; i++) {
-        struct event *event;
-        while ((event = ring_pop(w->producers[i].ring)) != NULL) {
-            mem_take_over(event);
-            take_event(w, event);
-            any = true;
-        }
+        any = take_events(w, w->producers[i].ring) || any;
     }
     write_until(w, promise);
     return any;
@@ -304,9 +321,8 @@ int writer_start(struct writer *w)
 
 struct event *writer_lend(struct writer *w, unsigned producer, size_t size)
 {
-    struct event *event = ring_pop(w->producers[producer].spare);
+    struct event *event = take_over(w->producers[producer].spare);
     if (event != NULL) {
-        mem_take_over(event);
         *event = (struct event){0};
     } else {
         event = mem_alloc(size);
@@ -414,10 +430,8 @@ static void stop_thread(struct writer *w)
         w->started = false;
     }
     for (unsigned i = 0; w->producers != NULL && i < w->options.n_producers; i++) {
-        struct event *event;
-        while (w->producers[i].ring != NULL && (event = ring_pop(w->producers[i].ring)) != NULL) {
-            mem_take_over(event);
-            take_event(w, event);
+        if (w->producers[i].ring != NULL) {
+            (void)take_events(w, w->producers[i].ring);
         }
         ring_free(&w->producers[i].ring);
     }
@@ -477,8 +491,7 @@ static void free_spare(struct writer *w)
     for (unsigned i = 0; w->producers != NULL && i < w->options.n_producers; i++) {
         struct ring *spare = w->producers[i].spare;
         struct event *event;
-        while (spare != NULL && (event = ring_pop(spare)) != NULL) {
-            mem_take_over(event);
+        while (spare != NULL && (event = take_over(spare)) != NULL) {
             mem_free(event);
         }
         ring_free(&w->producers[i].spare);

@@ -159,7 +159,7 @@ static void log4j_takes_no_notice_of_them(void)
 static void check_callback(const char *name, const char *scheme, const char *host, unsigned port,
                            const char *path)
 {
-    struct lookup_callback c = lookup_commons_callback(span_str(name));
+    struct lookup_callback c = lookup_callback(LOOKUP_COMMONS_TEXT, span_str(name));
     CU_ASSERT(span_equal(c.scheme, span_str(scheme)));
     CU_ASSERT(span_equal(c.host, span_str(host)));
     CU_ASSERT_EQUAL(c.port, port);
