@@ -230,17 +230,18 @@ bool keyword_app_layer_protocol(struct rule_parse *p, struct span value)
            rule_mistake(p, "no decoder reads '%s'", rule_shown(name).text);
 }
 
-/* urilen:[sign]bytes[,norm|raw]: the older way of writing bsize behind http.uri or http.uri.raw. */
+/* urilen:[sign]bytes[,norm|raw]: the older way of writing bsize behind http.uri or http.uri.raw;
+ * the former where it does not say. */
 bool keyword_urilen(struct rule_parse *p, struct span value)
 {
     struct rule_size size;
     bool negated = false;
     struct span length = span_trim(span_split(&value, ','));
-    bool norm = span_equal(span_trim(value), SPAN("norm"));
-    if (value.len > 0 && !norm && !span_equal(span_trim(value), SPAN("raw"))) {
+    bool raw = span_equal(span_trim(value), SPAN("raw"));
+    if (value.len > 0 && !raw && !span_equal(span_trim(value), SPAN("norm"))) {
         return rule_mistake(p, "the second word is norm or raw");
     }
-    enum buffer buffer = (enum buffer)(norm ? FIELD_HTTP_URI : FIELD_HTTP_URI_RAW);
+    enum buffer buffer = (enum buffer)(raw ? FIELD_HTTP_URI_RAW : FIELD_HTTP_URI);
     struct rule_test *t =
         rule_size(p, length, &size, &negated) ? rule_test_in(p, buffer, RULE_BSIZE) : NULL;
     if (t == NULL) {

@@ -484,7 +484,7 @@ static bool copy_lists(struct rule_parse *p)
     return true;
 }
 
-static bool is_any(const struct net_addrs *addrs, const struct net_ports *ports)
+static bool is_any(const struct net_set *addrs, const struct net_set *ports)
 {
     return addrs->n == 0 && ports->n == 0;
 }

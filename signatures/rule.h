@@ -262,10 +262,10 @@ struct rule_protocol {
 struct rule {
     struct signature signature;
     const struct rule_protocol *protocol;
-    struct net_addrs src;
-    struct net_addrs dst;
-    struct net_ports src_ports;
-    struct net_ports dst_ports;
+    struct net_set src;
+    struct net_set dst;
+    struct net_set src_ports;
+    struct net_set dst_ports;
     bool both_ways;
     bool whole_tx; /* "=>": src asks and dst answers, whichever side a buffer comes from */
     unsigned flow; /* enum rule_flow */

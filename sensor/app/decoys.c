@@ -46,7 +46,7 @@ struct decoys {
     bool has_certificate; /* that was given */
     struct selftest *selftest;
     struct arena *arena;
-    struct net_addrs home;
+    struct net_set home;
     bool home_is_any;
 };
 
