@@ -13,7 +13,11 @@ struct extra {
 static const struct extra extras[] = {
     {BUFFER_PAYLOAD, {"pkt_data", BUFFER_VALUE, {0}, 0}},
     {BUFFER_HTTP_START, {"http.start", BUFFER_VALUE, {0}, 0}},
-    {BUFFER_FILE_DATA, {"file.data", BUFFER_VALUE, {FIELD_FILE_DATA, FIELD_HTTP_RESPONSE_BODY}, 2}},
+    {BUFFER_FILE_DATA,
+     {"file.data",
+      BUFFER_VALUE,
+      {FIELD_FILE_DATA, FIELD_HTTP_RESPONSE_BODY, FIELD_HTTP_REQUEST_BODY},
+      3}},
     {BUFFER_REQUEST_HEADER,
      {"http.request_header",
       BUFFER_HEADER_LINE,

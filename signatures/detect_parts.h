@@ -133,6 +133,7 @@ struct detector {
     struct body *free_bodies;
     size_t n_free_bodies;
     size_t body_bytes; /* held by open bodies */
+    bool passing;      /* groups that pass rules wait for are tried, before all others */
     bool judging;      /* what is looked at may go on: attacks alone are told */
 };
 

@@ -637,8 +637,9 @@ static bool wanted(const struct engine_group *g, size_t field)
                             : engine_group_reads(g, (enum field_id)field);
 }
 
-void detect_groups(struct detector *d, const struct spot *spot, size_t field,
-                   const struct hit_range *range, const struct verify_view *view)
+/* Those of one turn: while d->passing those that a pass rule waits for, then the others. */
+static void try_turn(struct detector *d, const struct spot *spot, size_t field,
+                     const struct hit_range *range, const struct verify_view *view)
 {
     const struct engine *e = detect_engine(d, spot->tx);
     const struct engine_wants *wants = field == FIELD_N ? &e->payload : &e->fields[field];
@@ -649,7 +650,7 @@ void detect_groups(struct detector *d, const struct spot *spot, size_t field,
         }
         uint32_t group = e->pattern_groups[pattern - e->n_openers];
         size_t end = range->hits->list[i].end - range->base;
-        if (wanted(&e->groups[group], field)) {
+        if (e->groups[group].passes == d->passing && wanted(&e->groups[group], field)) {
             struct spot at = *spot;
             at.around =
                 span_from(view->text,
@@ -658,11 +659,25 @@ void detect_groups(struct detector *d, const struct spot *spot, size_t field,
         }
     }
     for (uint32_t i = 0; wants->gated && range->hits->overflow && i < e->n_groups; i++) {
-        if (e->groups[i].literal.len > 0 && wanted(&e->groups[i], field)) {
+        if (e->groups[i].passes == d->passing && e->groups[i].literal.len > 0 &&
+            wanted(&e->groups[i], field)) {
             detect_group(d, spot, i, view);
         }
     }
     for (uint32_t i = 0; i < wants->always.n; i++) {
-        detect_group(d, spot, wants->always.items[i], view);
+        if (e->groups[wants->always.items[i]].passes == d->passing) {
+            detect_group(d, spot, wants->always.items[i], view);
+        }
     }
+}
+
+void detect_groups(struct detector *d, const struct spot *spot, size_t field,
+                   const struct hit_range *range, const struct verify_view *view)
+{
+    if (detect_engine(d, spot->tx)->any_pass) {
+        d->passing = true;
+        try_turn(d, spot, field, range, view);
+        d->passing = false;
+    }
+    try_turn(d, spot, field, range, view);
 }

@@ -19,6 +19,7 @@ struct engine_group {
     struct span literal; /* what the gate looks for; empty: it is tried on every buffer */
     bool nocase;
     bool anchored;   /* a place at the buffer's start is asked for */
+    bool passes;     /* some of `rules` is a pass rule */
     uint32_t *rules; /* those for which this group decides when they are looked at */
     uint32_t n_rules;
 };
@@ -66,6 +67,7 @@ struct engine {
     struct engine_wants fields[FIELD_N];
     struct engine_wants payload;
     bool payload_anchored;    /* some group of the payload is */
+    bool any_pass;            /* some group passes */
     bool wants_all;           /* some field is looked at whatever was hit */
     struct xbits *xbits;      /* NULL when no rule has any; they change, too */
     struct match_db *gate;    /* openers, then the groups' literals */

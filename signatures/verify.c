@@ -178,7 +178,8 @@ static bool try_pcre(struct search *s, size_t i)
     return true;
 }
 
-/* Suricata's reading: an absolute N is the offset of a byte, a relative N a number of bytes. */
+/* Suricata's reading: an absolute N is the offset of a byte, a relative N a number of bytes. What
+ * has not come yet is not there: of a stream the test is asked again when more has. */
 static bool try_isdataat(const struct search *s, size_t i)
 {
     const struct rule_test *t = &s->tests[i];
@@ -186,7 +187,7 @@ static bool try_isdataat(const struct search *s, size_t i)
     uint64_t size = v->off + v->text.len;
     uint64_t n = (uint64_t)number_of(s, t, RULE_OF_OFFSET, (int64_t)t->size.low);
     bool there = t->relative ? v->off + s->steps[i].base + n <= size : n < size;
-    return t->negated ? !there && !v->more : there || v->more;
+    return t->negated ? !there && !v->more : there;
 }
 
 bool verify_compare(enum rule_compare how, uint64_t value, uint64_t low, uint64_t high)

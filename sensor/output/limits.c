@@ -55,7 +55,7 @@ bool limits_pass(struct limits *l, const struct event *event)
     }
     struct row *row = row_of(l, event->limit_key | 1);
     uint64_t now = event->key.clock_us;
-    if (row->n == 0 || now - row->start_us >= (uint64_t)limit->seconds * SECOND_US) {
+    if (row->n == 0 || now - row->start_us > (uint64_t)limit->seconds * SECOND_US) {
         row->start_us = now;
         row->n = 0;
     }

@@ -132,6 +132,22 @@ static void a_body_rule_sees_its_window(void)
     sbuf_free(&text);
 }
 
+static void the_body_of_a_request_is_a_file_too(void)
+{
+    static const char rules[] =
+        ANY "(msg:\"m\"; flow:to_server; file.data; content:\"<?php\"; startswith; sid:1;)\n" ANY
+            "(msg:\"m\"; flow:to_client; file.data; content:\"<?php\"; sid:2;)\n";
+    struct bench b;
+    bench_start(&b, rules);
+    body(&b, "<?php echo 1;", BODY_TEXT);
+    EXPECT(&b, "request", {1, "http.request_body", NULL});
+    bench_stop(&b);
+    bench_start(&b, rules);
+    body(&b, "echo <?php", BODY_TEXT);
+    expect_nothing(&b, "elsewhere");
+    bench_stop(&b);
+}
+
 /* --- what is not there --- */
 
 static void what_a_transaction_has_none_of_is_known_at_its_end(void)
@@ -422,6 +438,18 @@ static void a_pass_rule_silences_its_transaction(void)
     request(&b, "GET /x HTTP/1.1\r\n\r\n");
     expect_nothing(&b, "passed");
     bench_stop(&b);
+    /* Also where its content ends behind that of the rule it silences. */
+    static const char later[] =
+        ANY "(msg:\"m\"; http.uri; content:\"/x\"; sid:1;)\n"
+            "pass http any any -> any any (msg:\"m\"; http.uri; content:\"/x/yz\"; sid:2;)\n";
+    bench_start(&b, later);
+    request(&b, "GET /x/yz HTTP/1.1\r\n\r\n");
+    expect_nothing(&b, "passed by a later content");
+    bench_stop(&b);
+    bench_start(&b, later);
+    request(&b, "GET /x/y HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "not passed", {1, "http.uri", NULL});
+    bench_stop(&b);
     bench_start(&b, ANY "(msg:\"m\"; jndi.class:attack; sid:1;)\n"
                         "pass http any any -> any any (msg:\"scanner of our own\"; jndi.callback; "
                         "content:\"scan.example:389\"; startswith; endswith; sid:2;)\n");
@@ -623,6 +651,7 @@ static CU_TestInfo rules[] = {
     {"headers are seen with their names", headers_are_seen_with_their_names},
     {"a rule without a buffer sees all bytes", a_rule_without_a_buffer_sees_all_bytes},
     {"a body rule sees its window", a_body_rule_sees_its_window},
+    {"the body of a request is a file too", the_body_of_a_request_is_a_file_too},
     {"what a transaction has none of is known at its end",
      what_a_transaction_has_none_of_is_known_at_its_end},
     {"numbers of DNS messages are asked by name", numbers_of_dns_messages_are_asked_by_name},

@@ -4,6 +4,7 @@
 #include "sensor/output/community_id.h"
 #include "sensor/output/eve.h"
 #include "sensor/output/json.h"
+#include "sensor/output/limits.h"
 #include "sensor/output/redact.h"
 #include "sensor/output/shorten.h"
 #include "tests/unit/runner.h"
@@ -362,7 +363,27 @@ static void parts_are_left_out_where_cut_texts_are_not_enough(void)
     }
 }
 
+static bool told_at(struct limits *l, uint64_t seconds)
+{
+    const struct event event = {.limit = {.kind = SIGNATURE_LIMIT_FIRST, .count = 1, .seconds = 6},
+                                .limit_key = 99,
+                                .key = {.clock_us = seconds * 1000000}};
+    return limits_pass(l, &event);
+}
+
+static void the_end_of_a_threshold_is_within_it(void)
+{
+    struct limits *l = limits_new();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(l);
+    CU_ASSERT(told_at(l, 100));
+    CU_ASSERT_FALSE(told_at(l, 106));
+    CU_ASSERT(told_at(l, 107));
+    CU_ASSERT_FALSE(told_at(l, 112));
+    limits_free(&l);
+}
+
 static CU_TestInfo tests[] = {
+    {"the_end_of_a_threshold_is_within_it", the_end_of_a_threshold_is_within_it},
     {"parts_are_left_out_where_cut_texts_are_not_enough",
      parts_are_left_out_where_cut_texts_are_not_enough},
     {"dollar_never_stands_literally", dollar_never_stands_literally},

@@ -604,6 +604,8 @@ static void a_window_knows_what_it_does_not_know(void)
     CU_ASSERT_EQUAL(verify_in("bsize:104;", later), VERIFY_NO);
     CU_ASSERT_EQUAL(verify_in("bsize:>100;", later), VERIFY_YES);
     CU_ASSERT_EQUAL(verify_in("content:\"d\"; isdataat:!1,relative;", later), VERIFY_NO);
+    CU_ASSERT_EQUAL(verify_in("content:\"b\"; isdataat:2,relative;", later), VERIFY_YES);
+    CU_ASSERT_EQUAL(verify_in("content:\"b\"; isdataat:3,relative;", later), VERIFY_NO);
 }
 
 static void a_search_that_explodes_is_given_up(void)
