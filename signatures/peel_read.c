@@ -345,12 +345,32 @@ static bool is_half(struct span text, size_t off)
     return span_at(text, off + 1) == 1 || span_at(text, off - 1) == 1;
 }
 
+/* Whether a byte may stand between the opener of an attempt and its word, or belong to the opener:
+ * blanks, control characters and those without a width, none of which ends it, however many. */
+static bool may_await(uint8_t c)
+{
+    return c <= ' ' || c >= 0x7f || c == '{' || c == '(';
+}
+
+/* These bytes of text were read: whether the opener of an attempt still waits for its word. Returns
+ * how many of them it waited through. */
+static size_t note_awaited(struct peel_walk *w, struct span read)
+{
+    size_t n = 0;
+    while (w->awaits && n < read.len) {
+        w->awaits = may_await(read.data[n]);
+        n += w->awaits;
+    }
+    return n;
+}
+
 /* One character or escape at off: feeds it and tells its length. True when it may hide anything. */
 static bool read_one(struct peel_walk *w, struct span text, size_t off, struct peel_char *ret)
 {
     struct peel_speller *s = &w->speller;
     *ret = (struct peel_char){.bytes = {text.data[off]}, .n = 1, .len = 1};
     if (text.data[off] == '1') {
+        w->awaits = false;
         if (!is_half(text, off)) {
             peel_speller_skip(s);
         }
@@ -358,16 +378,18 @@ static bool read_one(struct peel_walk *w, struct span text, size_t off, struct p
     }
     if (kinds[text.data[off]] == KIND_ESCAPE) {
         *ret = read_at(text, off);
-        if (hides_anything(ret, text, off)) {
+        bool escapes = ret->coded && ret->n == 1 && is_introducer(ret->bytes[0]);
+        if (hides_anything(ret, text, off) || (w->awaits && escapes)) {
             return true;
         }
     }
+    (void)note_awaited(w, span_of(ret->bytes, ret->n));
     uint8_t last = ret->n > 0 ? ret->bytes[ret->n - 1] : 0;
-    bool opener = last == '#' || last == '%';
+    bool opener = last == '#' || last == '%' || last == '$';
     uint8_t next = opener || ret->bytes[0] == 0xc4 ? first_byte(text, off + ret->len) : (uint8_t)0;
-    if (opener && next == '{') {
+    if (opener && next == (last == '$' ? '(' : '{')) {
         peel_speller_open(s);
-        w->active = off + ret->len;
+        w->awaits = true;
     }
     feed(s, ret, next);
     return false;
@@ -421,6 +443,7 @@ void peel_walk_start(struct peel_walk *w)
     w->n_coded = 0;
     w->settle = SIZE_MAX;
     w->active = 0;
+    w->awaits = false;
     w->folded = false;
     w->settled = false;
 }
@@ -433,9 +456,12 @@ bool peel_walk_on(struct peel_walk *w, struct span text, size_t *ret_off, size_t
     while (off < end && !s->found && !w->settled) {
         struct peel_char r;
         if (kinds[text.data[off]] == KIND_NONE) {
+            size_t from = off;
             off = skip_none(text, off, end);
             peel_speller_skip(s);
             w->n_coded = 0;
+            size_t awaited = note_awaited(w, span_sub(text, from, off - from));
+            w->active = awaited > 0 ? from + awaited : w->active;
         } else {
             if (read_one(w, text, off, &r)) {
                 return true;
@@ -449,7 +475,7 @@ bool peel_walk_on(struct peel_walk *w, struct span text, size_t *ret_off, size_t
             }
             s->entered = false; /* once for each opener: NULs behind it are read over above */
         }
-        w->active = peel_speller_idle(s) ? w->active : off;
+        w->active = peel_speller_idle(s) && !w->awaits ? w->active : off;
         size_t last = w->active > w->settle ? w->active : w->settle;
         w->settled = off >= last && off - last >= IDLE_MAX;
     }

@@ -11,6 +11,7 @@ struct peel_walk {
     unsigned n_coded; /* needless escapes in a row */
     size_t settle;    /* what begins behind this does not matter */
     size_t active;    /* where something was open last */
+    bool awaits;      /* the opener of an attempt was read, and its word may still come */
     bool settled;     /* it is over */
     bool folded;      /* there was a soft line break, which may stand in UTF-16 */
 };

@@ -254,10 +254,62 @@ static void harmless_texts_stay_harmless(void)
     }
 }
 
+/* Whether an encoder escapes characters: others carry text only where control characters are few.
+ */
+static bool is_of_escapes(const struct encoder *e)
+{
+    return e->encoding == ENCODING_PERCENT || e->encoding == ENCODING_PERCENT_U ||
+           e->encoding == ENCODING_HTML || e->encoding == ENCODING_JSON_UNICODE ||
+           e->encoding == ENCODING_JS_ESCAPE || e->encoding == ENCODING_QUOTED_PRINTABLE;
+}
+
+static void check_late_word(struct span text, const char *opener)
+{
+    struct sbuf names = sbuf_with_cap(CAP);
+    struct encodings encodings;
+    CU_ASSERT_EQUAL(peel(text, false, &names, &encodings), LOOKUP_ATTEMPT);
+    for (size_t e = 0; e < encoders_n(); e++) {
+        struct sbuf once = sbuf_with_cap(CAP);
+        struct sbuf twice = sbuf_with_cap(CAP);
+        encoder_at(e)->encode(text, &once);
+        encoder_at(0)->encode(sbuf_span(&once), &twice);
+        if (is_of_escapes(encoder_at(e))) {
+            check(text, sbuf_span(&once), encoder_at(e)->name, opener);
+            check(text, sbuf_span(&twice), "percent", encoder_at(e)->name);
+        }
+        sbuf_free(&once);
+        sbuf_free(&twice);
+    }
+    sbuf_free(&names);
+}
+
+/* What stands between the opener of an attempt and its word does not end it, in whichever number
+ * and however it is escaped. */
+static void the_word_of_an_attempt_may_come_late(void)
+{
+    static const char *const openers[] = {"#{", "%{", "$(", "${"};
+    static const struct span fillers[] = {
+        SPAN_LITERAL("\0"),       SPAN_LITERAL(" "),        SPAN_LITERAL("\t\r\n"),
+        SPAN_LITERAL("\x01\x7f"), SPAN_LITERAL("\xc2\xa0"), SPAN_LITERAL("\xe2\x80\x8b"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(openers) * ARRAY_LEN(fillers); i++) {
+        const char *opener = openers[i % ARRAY_LEN(openers)];
+        struct sbuf text = sbuf_with_cap(CAP);
+        sbuf_add_str(&text, opener);
+        for (unsigned n = 0; n < 80; n++) {
+            sbuf_add(&text, fillers[i / ARRAY_LEN(openers)]);
+        }
+        sbuf_add_str(&text, "jndi:x:y)}");
+        check_late_word(sbuf_span(&text), opener);
+        sbuf_free(&text);
+    }
+}
+
 static CU_TestInfo pair_tests[] = {
     {"the corpus is found as it stands", the_corpus_is_found_as_it_stands},
     {"every encoding is undone", every_encoding_is_undone},
     {"every ordered pair is undone", every_ordered_pair_is_undone},
+    {"the word of an attempt may come late", the_word_of_an_attempt_may_come_late},
     {"encodings are told outermost first", encodings_are_told_outermost_first},
     {"harmless texts stay harmless", harmless_texts_stay_harmless},
     CU_TEST_INFO_NULL,
