@@ -143,18 +143,61 @@ static bool is_ascii_text(uint8_t c)
     return (c >= 0x20 && c < 0x7f) || c == '\t' || c == '\r' || c == '\n';
 }
 
+enum { FOREIGN_MAX = 4 }; /* characters in a row that are not ASCII */
+
+/* A reading as UTF-16: where the high bytes stand, and whether that is sure. */
+struct units {
+    struct span text;
+    size_t high;
+    bool sure;
+};
+
+static bool is_ascii_unit(const struct units *u, size_t at)
+{
+    return at + 1 < u->text.len && u->text.data[at + u->high] == 0 &&
+           is_ascii_text(u->text.data[at + 1 - u->high]);
+}
+
+/* Whether another character than ASCII may stand at `at`. Two bytes that would be ASCII by
+ * themselves are none; nor, where it is not sure which bytes are the high ones, is what would be
+ * another character if they were the others. */
+static bool is_foreign_unit(const struct units *u, size_t at)
+{
+    if (at + 1 >= u->text.len) {
+        return false;
+    }
+    uint8_t high = u->text.data[at + u->high];
+    uint8_t low = u->text.data[at + 1 - u->high];
+    return high == 0 ? low >= 0x80 : u->sure && !(is_ascii_text(high) && is_ascii_text(low));
+}
+
+/* Behind the characters at `at`: ASCII, and others among it. *ret_n: how many of them are ASCII. */
+static size_t end_of_units(const struct units *u, size_t at, size_t *ret_n)
+{
+    size_t end = at;
+    *ret_n = 0;
+    while (at - end <= (size_t)FOREIGN_MAX * 2) {
+        if (is_ascii_unit(u, at)) {
+            end = at + 2;
+            *ret_n += 1;
+        } else if (!is_foreign_unit(u, at)) {
+            break;
+        }
+        at += 2;
+    }
+    return end;
+}
+
 bool peel_next_utf16(struct span text, size_t off, struct span *ret_piece)
 {
     size_t at = span_find_byte(text, off, 0);
     while (at != SPAN_NONE) {
         size_t from = at > off && is_ascii_text(text.data[at - 1]) ? at - 1 : at;
-        size_t zero = at - from; /* 1: the low byte comes first */
-        size_t end = from;
-        while (end + 1 < text.len && text.data[end + zero] == 0 &&
-               is_ascii_text(text.data[end + 1 - zero])) {
-            end += 2;
-        }
-        if (end - from >= (size_t)PEEL_UTF16_MIN * 2) {
+        struct units u = {.text = text, .high = at - from}; /* 1: the low byte comes first */
+        u.sure = from == 0 || !is_ascii_text(text.data[from - 1]);
+        size_t n = 0;
+        size_t end = end_of_units(&u, from, &n);
+        if (n >= PEEL_UTF16_MIN) {
             *ret_piece = span_sub(text, from, end - from);
             return true;
         }

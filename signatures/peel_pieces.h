@@ -31,7 +31,8 @@ bool peel_next_text(struct span bytes, size_t off, struct span *ret_text);
 /* Whether nearly all of it is text. */
 bool peel_is_mostly_text(struct span bytes);
 
-/* The first piece of UTF-16 (either order) at or after off whose characters are ASCII. */
+/* The first piece of UTF-16 (either order) at or after off whose characters are ASCII, at least
+ * PEEL_UTF16_MIN of them, and a few others between. */
 bool peel_next_utf16(struct span text, size_t off, struct span *ret_piece);
 
 /* Whether the text is an extended parameter of mail, "charset'language'%24...". */

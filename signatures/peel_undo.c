@@ -145,7 +145,9 @@ static void undo_utf16_pieces(struct peeler *p, int parent)
         (void)span_contains(text, piece, &at);
         size_t before = p->decoded.len;
         utf16_decode(piece, piece.data[0] == 0 ? UTF16_BE : UTF16_LE, &p->decoded);
-        r.pieces[r.n_pieces++] = (struct peel_piece){at, piece.len, 0, p->decoded.len - before, 2};
+        size_t n = p->decoded.len - before;
+        size_t grain = piece.len == n * 2 ? 2 : 0;
+        r.pieces[r.n_pieces++] = (struct peel_piece){at, piece.len, 0, n, grain};
         off = at + piece.len;
     }
     if (r.n_pieces > 0) {

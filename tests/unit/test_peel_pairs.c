@@ -305,11 +305,44 @@ static void the_word_of_an_attempt_may_come_late(void)
     }
 }
 
+/* Characters of UTF-16 that are not ASCII belong to the text like the others: here they keep a name
+ * from being asked for, or are a part of it. */
+static void utf16_is_not_torn(void)
+{
+    static const struct {
+        const char *text;
+        const char *name;
+    } rows[] = {
+        {"${\xef\xac\x81r${jndi:x:y}", NULL},
+        {"${\xc3\x9fr${jndi:x:y}", NULL},
+        {"${\xc4\xb1r${jndi:x:y}", NULL},
+        {"${\xf0\x9f\x98\x80r${jndi:x:y}", NULL},
+        {"${jnd${upper:\xc4\xb1}:x:y}", "attack\nx:y"},
+        {"${jndi:x:\xe4\xb8\xad}", "attack\nx:\xe4\xb8\xad"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows) * encoders_n(); i++) {
+        const struct encoder *e = encoder_at(i % encoders_n());
+        const char *name = rows[i / encoders_n()].name;
+        struct sbuf out = sbuf_with_cap(CAP);
+        struct sbuf names = sbuf_with_cap(CAP);
+        struct encodings encodings;
+        e->encode(span_str(rows[i / encoders_n()].text), &out);
+        if (e->encoding == ENCODING_UTF16) {
+            bool attack = peel(sbuf_span(&out), false, &names, &encodings) == LOOKUP_ATTACK;
+            CU_ASSERT_EQUAL(attack, name != NULL);
+            CU_ASSERT(name == NULL || span_equal(sbuf_span(&names), span_str(name)));
+        }
+        sbuf_free(&out);
+        sbuf_free(&names);
+    }
+}
+
 static CU_TestInfo pair_tests[] = {
     {"the corpus is found as it stands", the_corpus_is_found_as_it_stands},
     {"every encoding is undone", every_encoding_is_undone},
     {"every ordered pair is undone", every_ordered_pair_is_undone},
     {"the word of an attempt may come late", the_word_of_an_attempt_may_come_late},
+    {"UTF-16 is not torn", utf16_is_not_torn},
     {"encodings are told outermost first", encodings_are_told_outermost_first},
     {"harmless texts stay harmless", harmless_texts_stay_harmless},
     CU_TEST_INFO_NULL,
