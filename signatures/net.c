@@ -188,10 +188,8 @@ static bool count_entries(struct reader r, size_t *ret_n)
     return (*ret_n > 0 && *ret_n <= ENTRIES_MAX) || refuse(&r, "too many or no entries", text);
 }
 
-static bool reader_start(struct reader *r, struct span text, const struct net_variables *variables,
-                         char *why)
+static bool reader_start(struct reader *r, struct span text)
 {
-    *r = (struct reader){.variables = variables, .n_scopes = 1, .why = why};
     return span_trim(text).len > 0 ? push(r, text, false) : refuse(r, "nothing stands for", text);
 }
 
@@ -214,6 +212,9 @@ static bool set_has(const struct net_set *set, const struct addr *a)
     bool named[SCOPES_MAX] = {false};
     bool excluded[SCOPES_MAX] = {false};
     uint8_t bit = family_bit(a->family);
+    if (set->n == 0) {
+        return true;
+    }
     for (size_t i = 0; i < set->n; i++) {
         const struct net_entry *e = &set->entries[i];
         if (e->first.family == a->family && addr_compare(&e->first, a) <= 0 &&
@@ -304,6 +305,17 @@ static bool read_set(struct reader *r, struct span text, struct arena *arena,
     return !is_empty(&set) || refuse(r, sort->empty, text);
 }
 
+/* "any", or a set. */
+static bool parse(struct reader *r, struct span text, struct arena *arena, const struct sort *sort,
+                  struct net_set *ret_set)
+{
+    if (span_equal_nocase(text, SPAN("any"))) {
+        *ret_set = (struct net_set){0};
+        return true;
+    }
+    return reader_start(r, text) && read_set(r, text, arena, sort, ret_set);
+}
+
 /* --- addresses ---------------------------------------------------------------------------------
  */
 
@@ -377,18 +389,13 @@ bool net_addrs_parse(struct span text, const struct net_variables *variables, st
 {
     static const struct sort sort = {take_address,
                                      "not an address or network:", "no address is left in"};
-    struct reader r;
-    if (span_equal_nocase(text, SPAN("any"))) {
-        *ret_addrs = (struct net_set){0};
-        return true;
-    }
-    return reader_start(&r, text, variables, ret_why) &&
-           read_set(&r, text, arena, &sort, ret_addrs);
+    struct reader r = {.variables = variables, .n_scopes = 1, .why = ret_why};
+    return parse(&r, text, arena, &sort, ret_addrs);
 }
 
 bool net_addrs_have(const struct net_set *addrs, const struct addr *addr)
 {
-    return addrs->n == 0 || set_has(addrs, addr);
+    return set_has(addrs, addr);
 }
 
 /* --- ports -------------------------------------------------------------------------------------
@@ -429,17 +436,12 @@ bool net_ports_parse(struct span text, const struct net_variables *variables, st
                      struct net_set *ret_ports, char ret_why[NET_WHY_SIZE])
 {
     static const struct sort sort = {take_port, "not a port or port range:", "no port is left in"};
-    struct reader r;
-    if (span_equal_nocase(text, SPAN("any"))) {
-        *ret_ports = (struct net_set){0};
-        return true;
-    }
-    return reader_start(&r, text, variables, ret_why) &&
-           read_set(&r, text, arena, &sort, ret_ports);
+    struct reader r = {.variables = variables, .n_scopes = 1, .why = ret_why};
+    return parse(&r, text, arena, &sort, ret_ports);
 }
 
 bool net_ports_have(const struct net_set *ports, uint16_t port)
 {
     struct addr a = port_address(port);
-    return ports->n == 0 || set_has(ports, &a);
+    return set_has(ports, &a);
 }
