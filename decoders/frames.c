@@ -212,11 +212,12 @@ static bool step(struct frames *f, struct span *rest)
 /* --- the stream --------------------------------------------------------------------------------
  */
 
-void frames_data(struct frames *f, const struct emit *emit, struct span bytes)
+struct span frames_data(struct frames *f, const struct emit *emit, struct span bytes)
 {
     f->emit = emit;
     while (step(f, &bytes)) {
     }
+    return bytes;
 }
 
 /* Nothing more comes of what was kept. Returns how much was missing of it; 0: not known. */
@@ -245,6 +246,13 @@ static uint64_t flush(struct frames *f)
 void frames_stop(struct frames *f)
 {
     f->state = FRAMES_OPAQUE;
+}
+
+size_t frames_give_up(struct frames *f)
+{
+    size_t n = f->held.len;
+    sbuf_free(&f->held);
+    return n;
 }
 
 void frames_gap(struct frames *f, const struct emit *emit, uint64_t n_bytes)

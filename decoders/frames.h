@@ -48,11 +48,14 @@ struct frames {
 /* No memory is taken. Mid-stream a message must be found first. */
 void frames_open(struct frames *f, const struct frames_protocol *protocol, void *owner,
                  enum direction dir, const struct decoder_env *env);
-void frames_data(struct frames *f, const struct emit *emit, struct span bytes);
+/* Returns the end of the bytes that was left alone: more than none only behind frames_stop(). */
+struct span frames_data(struct frames *f, const struct emit *emit, struct span bytes);
 void frames_gap(struct frames *f, const struct emit *emit, uint64_t n_bytes);
 /* The direction has ended, or the flow has: what is kept is given, and memory is freed. */
 void frames_end(struct frames *f, const struct emit *emit);
 /* What comes from now on, also in the call that is running, is left alone. */
 void frames_stop(struct frames *f);
+/* Behind frames_stop(): bytes that had been kept and are no message any more. Memory is freed. */
+size_t frames_give_up(struct frames *f);
 /* Bytes that belong to no message: inspected in a transaction of their own that is no event. */
 void frames_stray(struct frames *f, struct span bytes);

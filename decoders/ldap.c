@@ -5,7 +5,7 @@
  * their lengths (frames.c) and read in ldap_message.c. A transaction is a request and its
  * responses, by message number; a search has many.
  *
- * StartTLS ends what can be read; a SASL security layer is not told apart from broken messages.
+ * Behind StartTLS it is TLS's; a SASL security layer is not told apart from broken messages.
  * Limits: messages longer than head_bytes are inspected, not taken apart; open_tx requests wait. */
 #include "decoders/ldap.h"
 
@@ -127,11 +127,36 @@ static void open_flow(void *state, const struct decoder_env *env)
     }
 }
 
+/* Behind the answer that agrees to StartTLS, §4.14.2, both directions are TLS; what the client had
+ * begun before is no message. */
+static void begin_tls(struct ldap *l, enum direction dir, struct span rest)
+{
+    const struct emit *emit = l->emit;
+    frames_stop(&l->sides[TO_SERVER]);
+    frames_stop(&l->sides[TO_CLIENT]);
+    size_t n_lost = frames_give_up(&l->sides[TO_SERVER]) + frames_give_up(&l->sides[TO_CLIENT]);
+    if (n_lost > 0) {
+        emit->ops->lost(emit->ctx, NULL, LOST_STARTTLS, n_lost);
+    }
+    numbered_end(&l->open, emit, 0);
+    emit->ops->starttls(emit->ctx, rest);
+    emit->ops->hand_over(emit->ctx, direction_other(dir), span_of(NULL, 0));
+    emit->ops->hand_over(emit->ctx, dir, rest);
+}
+
+static void settle_tls(struct ldap *l, enum direction dir, struct span rest)
+{
+    if (l->tls_agreed) {
+        l->tls_agreed = false;
+        begin_tls(l, dir, rest);
+    }
+}
+
 static void data(void *state, const struct emit *emit, enum direction dir, struct span bytes)
 {
     struct ldap *l = state;
     l->emit = emit;
-    frames_data(&l->sides[dir], emit, bytes);
+    settle_tls(l, dir, frames_data(&l->sides[dir], emit, bytes));
 }
 
 static void gap(void *state, const struct emit *emit, enum direction dir, uint64_t n_bytes)
@@ -139,6 +164,7 @@ static void gap(void *state, const struct emit *emit, enum direction dir, uint64
     struct ldap *l = state;
     l->emit = emit;
     frames_gap(&l->sides[dir], emit, n_bytes);
+    settle_tls(l, dir, span_of(NULL, 0));
 }
 
 static void end(void *state, const struct emit *emit, enum direction dir)
@@ -146,6 +172,7 @@ static void end(void *state, const struct emit *emit, enum direction dir)
     struct ldap *l = state;
     l->emit = emit;
     frames_end(&l->sides[dir], emit);
+    l->tls_agreed = false; /* a server that ended here begins nothing */
 }
 
 static void close_flow(void *state, const struct emit *emit, enum close_reason reason)

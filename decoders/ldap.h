@@ -43,6 +43,7 @@ struct ldap {
     const struct decoder_limits *limits;
     struct frames sides[2];
     struct numbered open; /* requests without their last response; mark: LDAP_ASKED_TLS */
+    bool tls_agreed;      /* in the call that is running */
 };
 
 enum { LDAP_ASKED_TLS = 1 };

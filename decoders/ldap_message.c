@@ -333,13 +333,6 @@ static bool split(struct span message, bool cut, struct parts *ret)
     return ret->op != NULL && (whole || cut);
 }
 
-static void become_opaque(struct ldap *l)
-{
-    frames_stop(&l->sides[TO_SERVER]);
-    frames_stop(&l->sides[TO_CLIENT]);
-    l->emit->ops->opaque(l->emit->ctx, LOST_STARTTLS, span_of(NULL, 0));
-}
-
 static struct tx *find_tx(struct ldap *l, const struct parts *p, enum direction dir,
                           struct numbered_tx *ret)
 {
@@ -373,7 +366,8 @@ static void read_all(const struct reading *r, const struct parts *p, struct span
         numbered_add(&r->l->open, r->l->emit, *own, r->l->limits->open_tx);
     }
     if (agreed) {
-        become_opaque(r->l);
+        frames_stop(&r->l->sides[r->dir]);
+        r->l->tls_agreed = true;
     }
 }
 

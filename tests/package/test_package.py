@@ -60,7 +60,8 @@ def sockets_have_listeners(lab):
     only the ports here are others, so that nobody needs rights."""
     unit = read("jndiwatch-honeypot.socket")
     opened = re.findall(r"^Listen(Stream|Datagram)=(\d+)$", unit, re.M)
-    demand(re.search(r"^Requires=jndiwatch-honeypot.socket$", read("jndiwatch-honeypot.service"), re.M),
+    service = read("jndiwatch-honeypot.service")
+    demand(re.search(r"^Requires=jndiwatch-honeypot.socket$", service, re.M),
            "started by itself, the service would have no port")
     words = start_of("jndiwatch-honeypot.service")
     named = [words[at + 1] for at, word in enumerate(words) if word == "--listen"]
