@@ -63,8 +63,8 @@ static void end_stray(struct frames *f)
 
 /* --- steps -------------------------------------------------------------------------------------
  *
- * What is kept stands before the bytes given, and is more than the start of one message only where
- * a message was found in it. Each step returns whether another one may follow. A thing is told as
+ * What is kept stands before the bytes given, and is the start of one message, or of what may be
+ * one. Each step returns whether another one may follow. A thing is told as
  * soon as it is known, so that nothing depends on how the stream was cut. */
 
 static bool any_left(const struct frames *f, struct span rest)
@@ -178,9 +178,19 @@ static size_t find_message(const struct frames *f, struct span bytes, enum probe
     return at;
 }
 
+/* What was kept of the bytes given, only to look for a message, is read where it is. */
+static void give_back(struct frames *f, struct span given, struct span *rest)
+{
+    size_t n_kept = given.len - rest->len;
+    size_t n = n_kept < f->held.len ? n_kept : f->held.len;
+    sbuf_shorten(&f->held, f->held.len - n);
+    *rest = span_from(given, n_kept - n);
+}
+
 static bool step_search(struct frames *f, struct span *rest)
 {
     enum probe answer = PROBE_NO;
+    struct span given = *rest;
     if (!keep(f, FRAMES_PROBE_MAX, rest)) {
         return any_left(f, *rest);
     }
@@ -189,6 +199,7 @@ static bool step_search(struct frames *f, struct span *rest)
     sbuf_drop(&f->held, at);
     if (answer == PROBE_YES) {
         f->state = FRAMES_READ;
+        give_back(f, given, rest);
         return true;
     }
     return rest->len > 0;

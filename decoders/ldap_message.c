@@ -357,7 +357,7 @@ static void read_all(const struct reading *r, const struct parts *p, struct span
     give(r, FIELD_LDAP_MESSAGE_ID, p->id, FIELD_REPEATED);
     struct outcome out = take_op(r, p->op, p->value);
     give_rest(r, p->controls);
-    bool agreed = own->mark == LDAP_ASKED_TLS && out.result == 0;
+    bool agreed = own->mark == LDAP_ASKED_TLS && r->dir == TO_CLIENT && out.result == 0;
     own->mark = out.asks_tls ? LDAP_ASKED_TLS : own->mark;
     bool last = p->op->last || r->cut;
     if (last) {
