@@ -9,8 +9,8 @@
  * Limits: messages longer than head_bytes are inspected, not taken apart; open_tx requests wait. */
 #include "decoders/ldap.h"
 
-#include "decoders/ber.h"
 #include "sensor/base/wire.h"
+#include "sensor/codec/ber.h"
 #include "sensor/core/tx.h"
 
 static const struct ldap_op_info ops[] = {

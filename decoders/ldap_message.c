@@ -5,8 +5,8 @@
  * inspected as it is. For the events the message's number and result are kept as bytes. */
 #include "decoders/ldap.h"
 
-#include "decoders/ber.h"
 #include "sensor/base/bytes.h"
+#include "sensor/codec/ber.h"
 #include "sensor/core/tx.h"
 
 enum {

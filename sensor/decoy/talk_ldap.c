@@ -10,14 +10,10 @@
  * Of a message its length, number and operation are read; the rest of it is passed over. What is no
  * message, or longer than a body may be, ends the talk. */
 #include "sensor/base/bytes.h"
-#include "sensor/base/wire.h"
+#include "sensor/codec/ber.h"
 #include "sensor/decoy/talk_parts.h"
 
 enum {
-    BER_INTEGER = 0x02,
-    BER_SEQUENCE = 0x30,
-    BER_LENGTH_LONG = 0x80,
-    LENGTH_BYTES_MAX = 4,
     NUMBER_BYTES_MAX = 4,
     BIND_REQUEST = 0x60,
     BIND_RESPONSE = 0x61,
@@ -35,63 +31,43 @@ struct head {
 
 enum head_state { HEAD_MORE, HEAD_WHOLE, HEAD_BAD };
 
-/* The length at `*off`, of one byte, or of up to four behind one that says how many. */
-static enum head_state take_length(struct span s, size_t *off, uint64_t *ret_len)
+/* The start of an element that has to be of that tag. */
+static enum head_state read_element(struct span s, uint8_t tag, size_t *ret_begin,
+                                    uint64_t *ret_len)
 {
-    uint8_t first = wire_u8(s, *off);
-    size_t n = first & (BER_LENGTH_LONG - 1);
-    if (*off >= s.len) {
-        return HEAD_MORE;
-    }
-    if (first < BER_LENGTH_LONG) {
-        *ret_len = first;
-        *off += 1;
-        return HEAD_WHOLE;
-    }
-    if (n == 0 || n > LENGTH_BYTES_MAX) {
+    int begin = ber_head(s, ret_len);
+    if (begin < 0 || (s.len > 0 && span_at(s, 0) != tag)) {
         return HEAD_BAD;
     }
-    *ret_len = 0;
-    for (size_t i = 1; i <= n; i++) {
-        *ret_len = *ret_len << 8 | wire_u8(s, *off + i);
-    }
-    *off += 1 + n;
-    return *off <= s.len ? HEAD_WHOLE : HEAD_MORE;
-}
-
-static enum head_state take_tag(struct span s, size_t *off, uint8_t tag)
-{
-    if (*off >= s.len) {
-        return HEAD_MORE;
-    }
-    return wire_u8(s, (*off)++) == tag ? HEAD_WHOLE : HEAD_BAD;
+    *ret_begin = (size_t)begin;
+    return begin > 0 ? HEAD_WHOLE : HEAD_MORE;
 }
 
 /* LDAPMessage ::= SEQUENCE { messageID INTEGER (0 .. 2^31 - 1), protocolOp CHOICE { … */
 static enum head_state read_head(struct span s, struct head *ret)
 {
-    size_t off = 0;
+    size_t begin = 0;
     uint64_t len = 0;
-    uint64_t n = 0;
-    enum head_state state = take_tag(s, &off, BER_SEQUENCE);
-    state = state == HEAD_WHOLE ? take_length(s, &off, &len) : state;
-    ret->len = off + len;
-    state = state == HEAD_WHOLE ? take_tag(s, &off, BER_INTEGER) : state;
-    state = state == HEAD_WHOLE ? take_length(s, &off, &n) : state;
+    uint64_t n_within = 0;
+    enum head_state state = read_element(s, BER_SEQUENCE, &begin, &n_within);
     if (state != HEAD_WHOLE) {
         return state;
     }
-    if (n == 0 || n > NUMBER_BYTES_MAX || off + n >= ret->len) {
+    ret->len = begin + n_within;
+    s = span_from(s, begin);
+    state = read_element(s, BER_INTEGER, &begin, &len);
+    if (state != HEAD_WHOLE) {
+        return state;
+    }
+    size_t end = begin + (size_t)len;
+    if (len == 0 || len > NUMBER_BYTES_MAX || end >= n_within) {
         return HEAD_BAD;
     }
-    if (off + n >= s.len) {
+    if (end >= s.len) {
         return HEAD_MORE;
     }
-    ret->number = 0;
-    for (uint64_t i = 0; i < n; i++) {
-        ret->number = ret->number << 8 | wire_u8(s, off++);
-    }
-    ret->operation = wire_u8(s, off);
+    ret->number = ber_number(span_head(span_from(s, begin), (size_t)len));
+    ret->operation = span_at(s, end);
     return ret->number <= INT32_MAX ? HEAD_WHOLE : HEAD_BAD;
 }
 

@@ -16,7 +16,7 @@ MAY_USE = {
     "sensor/codec": ("sensor/base",),
     "sensor/capture": ("sensor/base", "sensor/codec", "sensor/core"),
     "sensor/packet": BELOW,
-    "sensor/decoy": (*BELOW, "sensor/capture", "sensor/packet"),
+    "sensor/decoy": (*BELOW, "sensor/capture", "sensor/codec", "sensor/packet"),
     "sensor/flow": BELOW,
     "sensor/enrich": BELOW,
     "sensor/output": BELOW,

@@ -1,12 +1,11 @@
 /* ber: elements of tag, length and value, ITU-T X.690 as RFC 4511 §5.1 narrows it. */
-#include "decoders/ber.h"
+#include "sensor/codec/ber.h"
 
 #include "sensor/base/wire.h"
 
 enum { LONG_FORM = 0x80, MANY_BYTES_TAG = 0x1f, LENGTH_BYTES_MAX = 4 };
 
-/* Where the value begins, and its length; 0: more is needed; -1: not read here. */
-static int head(struct span s, uint64_t *ret_len)
+int ber_head(struct span s, uint64_t *ret_len)
 {
     unsigned first = wire_u8(s, 1);
     if (s.len > 0 && (wire_u8(s, 0) & MANY_BYTES_TAG) == MANY_BYTES_TAG) {
@@ -36,14 +35,14 @@ static int head(struct span s, uint64_t *ret_len)
 int64_t ber_length(struct span start)
 {
     uint64_t len = 0;
-    int begin = head(start, &len);
+    int begin = ber_head(start, &len);
     return begin > 0 ? begin + (int64_t)len : begin;
 }
 
 bool ber_take(struct span *rest, uint8_t *ret_tag, struct span *ret_value)
 {
     uint64_t len = 0;
-    int begin = head(*rest, &len);
+    int begin = ber_head(*rest, &len);
     *ret_value = span_of(NULL, 0);
     if (begin <= 0) {
         return false;

@@ -23,3 +23,6 @@ uint32_t ber_number(struct span value);
 /* Bytes of a whole element, tag and length included, by its start; 0 when more of it must be
  * seen, -1 when no element with a definite length of up to four bytes begins so. */
 int64_t ber_length(struct span start);
+/* Where an element's value begins and how long it is, by the element's start; 0 when more of it
+ * must be seen, -1 as above. */
+int ber_head(struct span start, uint64_t *ret_len);
