@@ -19,6 +19,7 @@
 
 #include "sensor/base/bytes.h"
 #include "sensor/base/mem.h"
+#include "signatures/peel_marks.h"
 #include "signatures/peel_read.h"
 #include "signatures/peel_search.h"
 #include "signatures/peel_spell.h"
@@ -145,6 +146,21 @@ static bool may_ask(struct peeler *p, struct span text)
     return p->hints->forced || peel_may_spell(text);
 }
 
+/* Whether a line ends here, or an escape stands for that. */
+static bool is_line_end(struct span s)
+{
+    static const struct span ends[] = {
+        SPAN_LITERAL("\r"),  SPAN_LITERAL("\n"),  SPAN_LITERAL("\\r"),
+        SPAN_LITERAL("\\n"), SPAN_LITERAL("%0D"), SPAN_LITERAL("%0A"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        if (span_starts(s, ends[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether an escape that stands for c, or for any character, begins at off of a name. When any, so
  * does a form's '+'. */
 static bool is_escape(struct span name, size_t off, int c)
@@ -156,7 +172,7 @@ static bool is_escape(struct span name, size_t off, int c)
         return c < 0 || high * 16 + low == c;
     }
     uint8_t second = span_at(name, off + 1);
-    if (first == '=' && (second == '\r' || second == '\n')) {
+    if (first == '=' && is_line_end(span_from(name, off + 1))) {
         return true;
     }
     bool backslash = first == '\\' && span_find_byte(SPAN("urntx"), 0, second) != SPAN_NONE;
@@ -165,17 +181,10 @@ static bool is_escape(struct span name, size_t off, int c)
            (backslash || reference || first == '+' || (first == '=' && high >= 0 && low >= 0));
 }
 
-/* Whether scheme, host or port of the first name are still escaped ("ldap%3A//h"), or the brace
- * behind it is. An outer layer was then left on, unless the text asked this as it was given. */
-static bool is_half_peeled(const struct peeler *p, int i, const struct lookup_result *result)
+/* Whether scheme, host or port of a name are still escaped ("ldap%3A//h"), or the brace behind it
+ * is. */
+static bool is_escaped_name(struct span name)
 {
-    if (p->readings[i].parent == PEEL_NOBODY || result->n_names == 0) {
-        return false;
-    }
-    if (p->readings[i].cut) {
-        return true;
-    }
-    struct span name = result->names[0].text;
     struct span added = SPAN("java:comp/env/"); /* in front of a name without ':' */
     name = span_from(name, span_starts(name, added) ? added.len : 0);
     size_t slashes = span_find(name, 0, SPAN("//"));
@@ -186,6 +195,37 @@ static bool is_half_peeled(const struct peeler *p, int i, const struct lookup_re
         }
     }
     return false;
+}
+
+/* Whether a layer that the text says it has would change a name. */
+static bool is_marked(struct span text, const struct lookup_result *result)
+{
+    uint8_t first = 0;
+    if (peel_marked(text, &first) == PEEL_STEP_N) {
+        return false;
+    }
+    for (size_t i = 0; i < result->n_names; i++) {
+        if (span_find_byte(result->names[i].text, 0, first) != SPAN_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether an outer layer was left on. What is no more than seen in a name is not when the text
+ * asked this as it was given. */
+static bool is_half_peeled(const struct peeler *p, int i, const struct lookup_result *result)
+{
+    const struct peel_reading *r = &p->readings[i];
+    bool given = r->parent == PEEL_NOBODY && r->step == PEEL_STEP_N && r->n_pieces == 0;
+    bool half = is_marked(r->text, result) || (!given && peel_is_folded(r->text));
+    if (r->parent != PEEL_NOBODY) {
+        half = half || r->cut;
+        for (size_t n = 0; n < result->n_names && !half; n++) {
+            half = is_escaped_name(result->names[n].text);
+        }
+    }
+    return half;
 }
 
 /* Whether a result takes the place of the best so far. */
@@ -271,20 +311,6 @@ static enum peel_step native_step(const struct peel_hints *hints)
     return span_starts(hints->item, SPAN("xml.")) ? PEEL_STEP_HTML : PEEL_STEP_N;
 }
 
-/* "=\r\n" or "=\n": lines that were folded. */
-static bool is_folded(struct span text)
-{
-    size_t at = span_find_byte(text, 0, '\n');
-    while (at != SPAN_NONE) {
-        size_t end = at > 0 && text.data[at - 1] == '\r' ? at - 1 : at;
-        if (end > 0 && text.data[end - 1] == '=') {
-            return true;
-        }
-        at = span_find_byte(text, at + 1, '\n');
-    }
-    return false;
-}
-
 /* Undoes what a text itself says it is, wherever it stands: encoded words, or folded lines. */
 static uint32_t undo_marked(struct peeler *p, struct span text, struct peel_reading *r)
 {
@@ -295,7 +321,7 @@ static uint32_t undo_marked(struct peeler *p, struct span text, struct peel_read
     }
     sbuf_reset(&p->scratch);
     r->step = PEEL_STEP_QUOTED_PRINTABLE;
-    return is_folded(text) ? peel_step_undo(r->step, text, &p->scratch) : 0;
+    return peel_is_folded(text) ? peel_step_undo(r->step, text, &p->scratch) : 0;
 }
 
 /* The reading that the reader of the value would have; false when it is the text itself. */

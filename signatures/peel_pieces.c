@@ -9,6 +9,8 @@
 #include "sensor/codec/base64.h"
 #include "signatures/peel_steps.h"
 
+enum { REFERENCE_MAX = 8 };
+
 static bool is_run_char(uint8_t c)
 {
     return base64_value(BASE64_EITHER, c) >= 0;
@@ -80,8 +82,31 @@ bool peel_next_run(struct span text, size_t off, struct peel_run *ret_run)
     return false;
 }
 
+/* Whether the text of an encoded word begins at off, "?B?" before it, the second '?' perhaps as a
+ * character reference: then what begins the word is escaped, for whole words are decoded as such.
+ */
+static bool is_word_text(struct span text, size_t off)
+{
+    struct span before = span_head(text, off);
+    size_t from = off > REFERENCE_MAX ? off - REFERENCE_MAX : 0;
+    if (span_at(before, off - 1) == ';') {
+        uint8_t byte = 0;
+        struct sbuf to = {.data = &byte, .room = 1, .cap = 1};
+        uint32_t encodings = 0;
+        size_t at = span_find_byte(before, from, '&');
+        bool is = at != SPAN_NONE && byte_lower(span_at(before, at - 1)) == 'b' &&
+                  peel_step_escape(PEEL_STEP_HTML, before, at, &to, &encodings) == off - at;
+        return is && byte == '?';
+    }
+    struct span kind = SPAN("?b?");
+    return off >= kind.len && span_find_nocase(before, off - kind.len, kind) != SPAN_NONE;
+}
+
 bool peel_run_is_cut(struct span text, const struct peel_run *run)
 {
+    if (is_word_text(text, run->off)) {
+        return true;
+    }
     uint8_t before = run->off > 0 ? text.data[run->off - 1] : 0;
     struct span behind = span_from(text, run->off + run->len + run->tail);
     int high = byte_hex(span_at(behind, 1));

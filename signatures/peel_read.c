@@ -187,11 +187,12 @@ static bool is_word(struct span text, size_t off)
     return false;
 }
 
-/* A section of UTF-7 at off: characters below 256 begin with 'A' and a letter up to 'P'. */
+/* A section of UTF-7 at off: characters below 256 begin with 'A' and a letter up to 'P', U+0130 and
+ * U+0131 with "AT" and a letter from 'A' on. */
 static bool is_utf7(struct span text, size_t off)
 {
     uint8_t second = span_at(text, off + 2);
-    if (span_at(text, off + 1) == 'A' && second >= 'A' && second <= 'P') {
+    if (span_at(text, off + 1) == 'A' && ((second >= 'A' && second <= 'P') || second == 'T')) {
         return base64_value(BASE64_STANDARD, span_at(text, off + 3)) >= 0;
     }
     size_t n = 0;

