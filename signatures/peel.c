@@ -197,28 +197,13 @@ static bool is_escaped_name(struct span name)
     return false;
 }
 
-/* Whether a layer that the text says it has would change a name. */
-static bool is_marked(struct span text, const struct lookup_result *result)
-{
-    uint8_t first = 0;
-    if (peel_marked(text, &first) == PEEL_STEP_N) {
-        return false;
-    }
-    for (size_t i = 0; i < result->n_names; i++) {
-        if (span_find_byte(result->names[i].text, 0, first) != SPAN_NONE) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether an outer layer was left on. What is no more than seen in a name is not when the text
- * asked this as it was given. */
+/* Whether an outer layer was left on. Escapes that anybody may write are none when the text asked
+ * this as it was given. */
 static bool is_half_peeled(const struct peeler *p, int i, const struct lookup_result *result)
 {
     const struct peel_reading *r = &p->readings[i];
     bool given = r->parent == PEEL_NOBODY && r->step == PEEL_STEP_N && r->n_pieces == 0;
-    bool half = is_marked(r->text, result) || (!given && peel_is_folded(r->text));
+    bool half = peel_is_marked(r->text) || (!given && peel_is_folded(r->text));
     if (r->parent != PEEL_NOBODY) {
         half = half || r->cut;
         for (size_t n = 0; n < result->n_names && !half; n++) {

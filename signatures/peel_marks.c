@@ -1,13 +1,15 @@
 /* peel_marks: layers that a text itself says it has.
  *
  * An encoder that changes only what it must leaves a look-up as it is, but for a '=' (in
- * quoted-printable "=3D"), a '/' (JSON), a '&' (HTML) or letters that are no ASCII, in the
- * name. Then both the text and what it is decoded to ask JNDI, for different names. The decoded one
- * is right where every introducer of that layer begins a whole escape and one of them is of what
- * the encoder must encode. */
+ * quoted-printable "=3D"), a '/' (JSON), a '&' (HTML), a '+' (UTF-7) or letters that are no ASCII.
+ * Then both the text and what it is decoded to ask JNDI, for different names. The decoded one is
+ * right where every introducer of that layer begins a whole escape and one of them is of what
+ * the encoder must encode. Only where look-ups are is looked at: what stands around them may be
+ * anybody's. */
 #include "signatures/peel_marks.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/codec/base64.h"
 #include "sensor/codec/entities.h"
 #include "sensor/codec/jsescape.h"
 
@@ -64,15 +66,24 @@ static size_t json(struct span text, size_t off, bool *sure)
     return len;
 }
 
+/* A '+' that means itself is "+-"; a section that a '-' ends is of characters that are not as they
+ * are. In base64 no '-' is with a '+'. */
+static size_t utf7(struct span text, size_t off, bool *sure)
+{
+    size_t end = off + 1;
+    while (end < text.len && base64_value(BASE64_STANDARD, text.data[end]) >= 0) {
+        end++;
+    }
+    bool section = span_at(text, off + 1) == 'A' && end - off > 3;
+    bool whole = span_at(text, end) == '-' && (section || end == off + 1);
+    *sure = *sure || whole;
+    return whole ? end + 1 - off : 0;
+}
+
 static const struct mark {
-    enum peel_step step;
     uint8_t first;
     size_t (*measure)(struct span text, size_t off, bool *sure);
-} marks[] = {
-    {PEEL_STEP_QUOTED_PRINTABLE, '=', quoted_printable},
-    {PEEL_STEP_HTML, '&', html},
-    {PEEL_STEP_BACKSLASH, '\\', json},
-};
+} marks[] = {{'=', quoted_printable}, {'&', html}, {'\\', json}, {'+', utf7}};
 
 static bool has_mark(const struct mark *m, struct span text)
 {
@@ -88,15 +99,26 @@ static bool has_mark(const struct mark *m, struct span text)
     return sure;
 }
 
-enum peel_step peel_marked(struct span text, uint8_t *ret_first)
+/* From the first opener to the last brace. */
+static struct span look_ups_of(struct span text)
 {
+    size_t from = span_find(text, 0, SPAN("${"));
+    size_t end = text.len;
+    while (end > 0 && text.data[end - 1] != '}') {
+        end--;
+    }
+    return from == SPAN_NONE || end < from ? span_head(text, 0) : span_sub(text, from, end - from);
+}
+
+bool peel_is_marked(struct span text)
+{
+    struct span part = look_ups_of(text);
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
-        if (has_mark(&marks[i], text)) {
-            *ret_first = marks[i].first;
-            return marks[i].step;
+        if (has_mark(&marks[i], part)) {
+            return true;
         }
     }
-    return PEEL_STEP_N;
+    return false;
 }
 
 bool peel_is_folded(struct span text)
@@ -112,9 +134,33 @@ bool peel_is_folded(struct span text)
     return false;
 }
 
+/* What a form leaves as it is, and how it writes the rest. */
+static bool is_form_char(uint8_t c)
+{
+    static const bool others[256] = {
+        ['-'] = true, ['_'] = true, ['.'] = true, ['~'] = true, ['*'] = true, ['\''] = true,
+        ['('] = true, [')'] = true, ['!'] = true, ['%'] = true, ['+'] = true,
+    };
+    return byte_is_alnum(c) || others[c];
+}
+
 bool peel_is_form(struct span text)
 {
-    return span_find_byte(text, 0, '+') != SPAN_NONE &&
-           span_find_nocase(text, 0, SPAN("%3a")) != SPAN_NONE &&
-           span_find_byte(text, 0, ':') == SPAN_NONE && span_find_byte(text, 0, ' ') == SPAN_NONE;
+    size_t plus = span_find_byte(text, 0, '+');
+    while (plus != SPAN_NONE) {
+        size_t from = plus;
+        size_t end = plus;
+        while (from > 0 && is_form_char(text.data[from - 1])) {
+            from--;
+        }
+        while (end < text.len && is_form_char(text.data[end])) {
+            end++;
+        }
+        struct span word = span_sub(text, from, end - from);
+        if (span_find_nocase(word, 0, SPAN("%3a")) != SPAN_NONE) {
+            return true;
+        }
+        plus = span_find_byte(text, end, '+');
+    }
+    return false;
 }

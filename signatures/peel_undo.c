@@ -28,6 +28,16 @@ static void undo_step(struct peeler *p, int parent, enum peel_step step)
     peel_add(p, &r);
 }
 
+/* Where it is a form's, '+' is undone with it. */
+static void undo_form(struct peeler *p, int parent)
+{
+    struct span text = p->readings[parent].text;
+    if (span_find_byte(text, 0, '+') != SPAN_NONE && peel_spend(p, text.len * PEEL_COST) &&
+        peel_is_form(text)) {
+        undo_step(p, parent, PEEL_STEP_FORM);
+    }
+}
+
 /* All of p->scratch came from all of the parent. */
 static void add_whole(struct peeler *p, int parent, enum encoding encoding)
 {
@@ -113,7 +123,7 @@ static void undo_utf7(struct peeler *p, int parent)
     struct span text = p->readings[parent].text;
     sbuf_reset(&p->scratch);
     if (span_find_byte(text, 0, '+') != SPAN_NONE && peel_spend(p, text.len * PEEL_COST) &&
-        utf7_decode_latin(text, &p->scratch) > 0) {
+        (utf7_decode_latin(text, &p->scratch) > 0 || span_find(text, 0, SPAN("+-")) != SPAN_NONE)) {
         add_whole(p, parent, ENCODING_UTF7);
     }
 }
@@ -157,6 +167,15 @@ static void undo_utf16_pieces(struct peeler *p, int parent)
     }
 }
 
+/* Whether the first two bytes are characters of ASCII, and what follows them is not of one layer
+ * with them. */
+static bool begins_otherwise(struct span text)
+{
+    uint8_t a = span_at(text, 0);
+    uint8_t b = span_at(text, 1);
+    return a >= 0x20 && a < 0x7f && b >= 0x20 && b < 0x7f;
+}
+
 /* As a whole, and in pieces too: other characters in front may turn what is high and what is low
  * around. */
 static void undo_utf16(struct peeler *p, int parent)
@@ -166,10 +185,15 @@ static void undo_utf16(struct peeler *p, int parent)
     if (!peel_spend(p, text.len)) {
         return;
     }
-    if (utf16_guess(text, &order)) {
+    bool whole = utf16_guess(text, &order);
+    bool pieces_first = begins_otherwise(text);
+    if (whole && !pieces_first) {
         undo_utf16_whole(p, parent, order);
     }
     undo_utf16_pieces(p, parent);
+    if (whole && pieces_first) {
+        undo_utf16_whole(p, parent, order);
+    }
 }
 
 void peel_undo_plus(struct peeler *p, int parent)
@@ -180,9 +204,7 @@ void peel_undo_plus(struct peeler *p, int parent)
 void peel_undo(struct peeler *p, int parent)
 {
     undo_extended(p, parent);
-    if (peel_is_form(p->readings[parent].text)) {
-        undo_step(p, parent, PEEL_STEP_FORM);
-    }
+    undo_form(p, parent);
     undo_step(p, parent, PEEL_STEP_PERCENT);
     undo_step(p, parent, PEEL_STEP_HTML);
     undo_step(p, parent, PEEL_STEP_BACKSLASH);

