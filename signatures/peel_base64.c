@@ -18,7 +18,15 @@
 #include "signatures/peel_search.h"
 #include "signatures/peel_spell.h"
 
-enum { SHIFTS = 4, SAMPLE_MAX = 256, GLANCE_COST = 2, INFLATED_MAX = 1 << 16 };
+enum {
+    SHIFTS = 4,
+    SAMPLE_MAX = 256,
+    GLANCE_COST = 2,
+    INFLATED_MAX = 1 << 16,
+    INFLATER_COST = 1000, /* to have one */
+    INFLATE_STEP = 512,
+    INFLATE_COST = 30, /* of a byte that is inflated; one that comes out costs 1 */
+};
 
 /* The pieces of base64 found so far in a reading. */
 struct found {
@@ -29,17 +37,29 @@ struct found {
     bool cut; /* an escape stands where a run ends */
 };
 
-static bool inflate(struct span in, struct sbuf *out)
+/* What it takes is charged as it goes: small blocks, and members, each have tables to be made, and
+ * a damaged stream is read again. */
+static bool inflate(struct peeler *p, struct span in, struct sbuf *out)
 {
     struct inflater *i = inflater_new(INFLATER_GZIP);
-    enum inflater_result result = i == NULL ? INFLATER_BROKEN : INFLATER_FULL;
-    while (result == INFLATER_FULL && !out->cut) {
-        struct span piece = {NULL, 0};
-        result = inflater_next(i, &in, &piece);
-        sbuf_add(out, piece);
+    enum inflater_result result = i == NULL ? INFLATER_BROKEN : INFLATER_MORE;
+    size_t n = 0;
+    bool paid = peel_spend(p, INFLATER_COST);
+    while (result == INFLATER_MORE && in.len > 0 && !out->cut && paid) {
+        struct span part = span_head(in, INFLATE_STEP);
+        in = span_from(in, part.len);
+        n += part.len;
+        paid = peel_spend(p, part.len * INFLATE_COST);
+        size_t before = out->len;
+        do {
+            struct span piece = {NULL, 0};
+            result = inflater_next(i, &part, &piece);
+            sbuf_add(out, piece);
+        } while (result == INFLATER_FULL && !out->cut);
+        paid = paid && peel_spend(p, out->len - before);
     }
     inflater_free(&i);
-    return out->len > 0;
+    return (result != INFLATER_BROKEN || peel_spend(p, n * INFLATE_COST)) && paid && out->len > 0;
 }
 
 static bool is_gzip(struct span bytes)
@@ -123,7 +143,7 @@ static bool keep_run(struct peeler *p, struct found *f, const struct peel_run *r
         struct sbuf out = sbuf_with_cap(INFLATED_MAX);
         piece.grain = 0;
         encodings = encodings_with(encodings, ENCODING_GZIP);
-        bool kept = peel_spend(p, INFLATED_MAX) && inflate(bytes, &out);
+        bool kept = inflate(p, bytes, &out);
         piece.out_len = out.len;
         kept = kept && keep_piece(p, f, &piece, sbuf_span(&out), encodings);
         sbuf_free(&out);

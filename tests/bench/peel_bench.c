@@ -129,6 +129,10 @@ int main(void)
                  SPAN("\\u007b${event:Message}=3D%7BSkhzSmFtNWth?=&#36;"));
     measure_many("blanks and all layers", SPAN("/a"),
                  SPAN("SkhzSmFtNWth\xc0\xa4${::-\\x24&jSkhzSmFtNWth=7B\\u{24}"));
+    measure_many("members of gzip",
+                 SPAN("H4sIAAAAAAACAwMAAAAAAAAAAAAfiwgAAAAAAAID"
+                      "AwAAAAAAAAAAAB+LCAAAAAAAAgMDAAAAAAAAAAAA"),
+                 SPAN(" ${jnd"));
     printf("longest: %.0f us\n", longest_us);
     peeler_free(&peeler);
     return EXIT_SUCCESS;

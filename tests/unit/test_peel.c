@@ -580,6 +580,23 @@ static void gate_patterns_are_found_in_what_they_are_for(void)
     }
 }
 
+/* Empty blocks give nothing, and members of a stream little; what goes in is work all the same. */
+static void what_is_inflated_is_charged(void)
+{
+    enum { N = 1000, BYTES = 15 }; /* three blocks */
+    struct sbuf text = sbuf_with_cap(1 << 16);
+    sbuf_add_str(&text, "H4sIAAAAAAAAAwAAAP//");
+    for (unsigned n = 0; n < N; n++) {
+        sbuf_add_str(&text, "AAAA//8AAAD//wAAAP//");
+    }
+    uint64_t fuel = PEEL_FUEL;
+    struct peel_hints hints = {.fuel = &fuel};
+    peel_as(sbuf_span(&text), hints);
+    CU_ASSERT_FALSE(result.lookup.over_budget);
+    CU_ASSERT(PEEL_FUEL - fuel > N * BYTES * 50);
+    sbuf_free(&text);
+}
+
 static CU_TestInfo layer_tests[] = {
     {"what asks is not peeled", what_asks_is_not_peeled},
     {"layers that only a name shows", layers_that_only_a_name_shows},
@@ -613,6 +630,7 @@ static CU_TestInfo limit_tests[] = {
     {"layers are capped", layers_are_capped},
     {"decoys use up the budget and it says so", decoys_use_up_the_budget_and_it_says_so},
     {"fuel is shared and runs out", fuel_is_shared_and_runs_out},
+    {"what is inflated is charged", what_is_inflated_is_charged},
     {"what may begin an escape costs more", what_may_begin_an_escape_costs_more},
     {"a name far behind its opener is seen", a_name_far_behind_its_opener_is_seen},
     {"gate patterns are there", gate_patterns_are_found_in_what_they_are_for},
