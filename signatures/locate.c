@@ -321,15 +321,30 @@ static bool in_part_head(struct located *l, struct span part, struct span head, 
     return true;
 }
 
-/* The last delimiter line at or before off; SPAN_NONE when there is none. */
+/* The first delimiter at or after from, RFC 2046 section 5.1.1: a line that begins with "--" and
+ * the boundary, which may be no more than a letter of what stands in the parts. SPAN_NONE: there is
+ * none. */
+static size_t find_delimiter(struct span whole, size_t from, struct span boundary)
+{
+    size_t at = from;
+    while ((at = span_find(whole, at, boundary)) != SPAN_NONE) {
+        bool dashes = at >= from + 2 && whole.data[at - 1] == '-' && whole.data[at - 2] == '-';
+        if (dashes && (at == 2 || whole.data[at - 3] == '\n')) {
+            return at - 2;
+        }
+        at += 1;
+    }
+    return SPAN_NONE;
+}
+
+/* Behind the last delimiter at or before off; SPAN_NONE when there is none. */
 static size_t part_start(struct span whole, size_t off, struct span boundary)
 {
     size_t found = SPAN_NONE;
     size_t at = 0;
-    while ((at = span_find(whole, at, boundary)) != SPAN_NONE && at <= off) {
-        bool dashes = at >= 2 && whole.data[at - 1] == '-' && whole.data[at - 2] == '-';
-        found = dashes ? at + boundary.len : found;
-        at += boundary.len;
+    while ((at = find_delimiter(whole, at, boundary)) != SPAN_NONE && at <= off) {
+        at += 2 + boundary.len;
+        found = at;
     }
     return found;
 }
@@ -351,7 +366,7 @@ static bool in_multipart(struct located *l, struct span whole, size_t off, struc
         return false;
     }
     start = line_end + 1;
-    size_t end = span_find(whole, off, boundary);
+    size_t end = find_delimiter(whole, off, boundary);
     end = end == SPAN_NONE ? whole.len : end;
     struct span part = span_sub(whole, start, end - start);
     size_t blank = span_find(part, 0, SPAN("\r\n\r\n"));
@@ -366,9 +381,6 @@ static bool in_multipart(struct located *l, struct span whole, size_t off, struc
     }
     item_set(l, SPAN("multipart"), part_parameter(head, SPAN("name=")));
     l->value = span_from(part, blank + blank_len);
-    if (span_ends(l->value, SPAN("--"))) {
-        l->value = span_head(l->value, l->value.len - 2);
-    }
     l->value = span_ends(l->value, SPAN("\r\n")) ? span_head(l->value, l->value.len - 2) : l->value;
     return true;
 }

@@ -290,7 +290,7 @@ static enum peel_step native_step(const struct peel_hints *hints)
     if (hints->field == FIELD_HTTP_URI_PARAM || span_starts(hints->item, SPAN("form."))) {
         return PEEL_STEP_FORM;
     }
-    if (span_starts(hints->item, SPAN("json."))) {
+    if (span_starts(hints->item, SPAN("json.")) || span_equal(hints->item, SPAN("json"))) {
         return PEEL_STEP_BACKSLASH;
     }
     return span_starts(hints->item, SPAN("xml.")) ? PEEL_STEP_HTML : PEEL_STEP_N;

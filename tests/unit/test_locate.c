@@ -93,6 +93,10 @@ static void multipart_values_and_file_names(void)
          "X-Odd: @"},
         {BODY, BODY_MULTIPART, "--B\nContent-Disposition: form-data; name=c\n\n@\n--B--\n", BODY,
          "multipart.c", "@\n"},
+        /* a delimiter is a line; the boundary alone may stand anywhere */
+        {BODY, BODY_MULTIPART,
+         "--b\r\nContent-Disposition: form-data; name=q\r\n\r\nb--b @ --b b\r\n-b\r\n--b--\r\n",
+         BODY, "multipart.q", "b--b @ --b b\r\n-b"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         expect(&cases[i]);
