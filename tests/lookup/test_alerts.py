@@ -3,11 +3,14 @@
 
 usage: test_alerts.py PROGRAM [CASES [SEED]]   (at most 38,000)
 
-Generated payloads are sent in HTTP requests, each in a connection of its own and in one of several
-places. An attack must be told with the names that the reference evaluator finds, and nothing else
-may be told as an attack. Payloads that the place would change before anybody sees them (a line end
-in a header) are left out.
+Generated payloads are sent in HTTP requests and in mails, each in a connection of its own and in
+one of many places. An attack must be told with the names that the reference evaluator finds and
+with what explain says besides, and nothing else may be told as an attack. Payloads that the place
+would change before anybody sees them (a line end in a header) are left out.
 """
+
+import base64
+import email.header
 
 import json
 import os
@@ -19,6 +22,7 @@ import urllib.parse
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "faults")]
 
+import check_reference  # noqa: E402
 import flows  # noqa: E402
 import generate  # noqa: E402
 import reference  # noqa: E402
@@ -26,32 +30,112 @@ import reference  # noqa: E402
 SHOWN = 20
 
 
+# What an alert and an answer of explain have in common.
+SAME = ("lookups", "variables", "reaches_network", "depth")
+
+
+def ask(talk, *args, **kwargs):
+    talk.client(flows.request(*args, **kwargs)).server(flows.response())
+
+
 def in_header(name):
-    return lambda text: flows.request(headers=[(name, text.encode())])
+    return lambda talk, text: ask(talk, headers=[(name, text.encode())])
 
 
-def in_uri(text):
-    return flows.request(url="/a?q=" + urllib.parse.quote(text, safe=""))
+def post(talk, kind, body):
+    ask(talk, method="POST", body=body, headers=[(b"Content-Type", kind)])
 
 
-def in_form(text):
-    body = b"a=1&q=" + urllib.parse.quote_plus(text).encode()
-    return flows.request(method="POST", body=body, headers=[
-        (b"Content-Type", b"application/x-www-form-urlencoded")])
+def in_path(talk, text):
+    ask(talk, url="/a/" + urllib.parse.quote(text, safe="") + "/b")
 
 
-def in_json(text):
-    body = json.dumps({"a": [1, {"q": text}]}).encode()
-    return flows.request(method="POST", body=body, headers=[(b"Content-Type", b"application/json")])
+def in_uri(talk, text):
+    ask(talk, url="/a?q=" + urllib.parse.quote(text, safe=""))
 
 
-PLACES = (in_header(b"User-Agent"), in_header(b"X-Api-Version"), in_uri, in_form, in_json)
+def in_cookie(talk, text):
+    value = urllib.parse.quote(text, safe="").encode()
+    ask(talk, headers=[(b"Cookie", b"id=1; q=" + value + b"; b=2")])
 
 
-def send(i, text, names):
-    """The request of a case. What asks nothing does not go into JSON: its braces may close what is
-    open, and then the document as a whole is an attack."""
-    return (PLACES if names else PLACES[:-1])[i % (len(PLACES) - (not names))](text)
+def in_credentials(talk, text):
+    value = base64.b64encode(b"user:" + text.encode())
+    ask(talk, headers=[(b"Authorization", b"Basic " + value)])
+
+
+def in_form(talk, text):
+    post(talk, b"application/x-www-form-urlencoded",
+         b"a=1&q=" + urllib.parse.quote_plus(text).encode())
+
+
+def in_json(talk, text):
+    post(talk, b"application/json", json.dumps({"a": [1, {"q": text}]}).encode())
+
+
+def in_json_name(talk, text):
+    post(talk, b"application/json", json.dumps({text: 1}, ensure_ascii=False).encode())
+
+
+def in_xml(talk, text):
+    value = "".join(c if c.isalnum() else "&#%d;" % ord(c) for c in text)
+    post(talk, b"text/xml", b"<a><q>" + value.encode() + b"</q></a>")
+
+
+def in_part(talk, text):
+    post(talk, b"multipart/form-data; boundary=b",
+         b'--b\r\nContent-Disposition: form-data; name="q"\r\n\r\n' + text.encode()
+         + b"\r\n--b--\r\n")
+
+
+def mail(talk, headers, body):
+    """A mail, from the greeting to the end."""
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    for side, said in ((1, b"220 mx.example ESMTP"), (0, b"EHLO c.example"), (1, b"250 ok"),
+                       (0, b"MAIL FROM:<a@c.example>"), (1, b"250 ok"),
+                       (0, b"RCPT TO:<b@mx.example>"), (1, b"250 ok"), (0, b"DATA"),
+                       (1, b"354 go"), (0, lines + b"\r\n" + body + b"\r\n."), (1, b"250 ok"),
+                       (0, b"QUIT"), (1, b"221 bye")):
+        talk.say(side, said + b"\r\n")
+
+
+def in_mail_header(talk, text):
+    mail(talk, [(b"Subject", text.encode())], b"hello")
+
+
+def in_words(talk, text):
+    words = email.header.Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
+    mail(talk, [(b"Subject", words.encode())], b"hello")
+
+
+def in_quoted_printable(talk, text):
+    folded = b""
+    for n, byte in enumerate(text.encode()):
+        folded += (b"=\r\n" if n % 20 == 19 else b"") + b"=%02X" % byte
+    mail(talk, [(b"Content-Transfer-Encoding", b"quoted-printable"),
+                (b"Content-Type", b"text/plain; charset=utf-8")], folded)
+
+
+def in_attachment(talk, text):
+    mail(talk, [(b"MIME-Version", b"1.0"), (b"Content-Type", b"multipart/mixed; boundary=b")],
+         b"--b\r\n\r\nhello\r\n--b\r\nContent-Type: text/plain; name=a.txt\r\n"
+         b"Content-Disposition: attachment; filename=a.txt\r\n"
+         b"Content-Transfer-Encoding: base64\r\n\r\n"
+         + base64.encodebytes(text.encode()).replace(b"\n", b"\r\n") + b"--b--")
+
+
+# The last ones are not for what asks nothing: their braces or lines may close what is open, and
+# then the document as a whole is an attack.
+PLACES = (in_header(b"User-Agent"), in_header(b"X-Api-Version"), in_path, in_uri, in_cookie,
+          in_credentials, in_form, in_xml, in_part, in_words, in_quoted_printable, in_attachment,
+          in_mail_header, in_json, in_json_name)
+N_WHOLE = 2
+MAILS = (in_words, in_quoted_printable, in_attachment, in_mail_header)
+
+
+def place_of(i, names):
+    places = PLACES if names else PLACES[:-N_WHOLE]
+    return places[i % len(places)]
 
 
 def is_fit(text):
@@ -84,9 +168,11 @@ def capture(rows):
     packets = []
     start_us = reference.EVENT_TIME * 1000000 - 3000
     for i, (text, names) in enumerate(rows):
-        talk = flows.Talk((client_of(i), 40000), start_us=start_us)
-        talk.open().client(send(i, text, names)).server(flows.response()).close()
-        packets += talk.frames
+        place = place_of(i, names)
+        server = ("192.0.2.25", 25) if place in MAILS else flows.SERVER
+        talk = flows.Talk((client_of(i), 40000), server, start_us)
+        place(talk.open(), text)
+        packets += talk.close().frames
     return flows.pcap(packets)
 
 
@@ -107,6 +193,15 @@ def attacks(program, rows):
     return told
 
 
+def is_right(told, names, said):
+    """Whether what is told of a payload is what the reference and explain say of it."""
+    if not names:
+        return not told
+    expected = {key: said[key] for key in SAME if said[key] != []}
+    return (len(told) == 1 and told[0]["lookups"] == names
+            and {key: told[0][key] for key in SAME if key in told[0]} == expected)
+
+
 def main():
     program = sys.argv[1]
     n = int(sys.argv[2]) if len(sys.argv) > 2 else 2000
@@ -114,15 +209,16 @@ def main():
     sys.setrecursionlimit(20000)
     rows = cases(seed, n)
     told = attacks(program, rows)
+    said = check_reference.explain(program, [text for text, _ in rows])
     wrong = 0
     for i, (text, names) in enumerate(rows):
         got = told.get(client_of(i), [])
-        if [jndi["lookups"] for jndi in got] != ([names] if names else []):
+        if not is_right(got, names, said[i]):
             wrong += 1
             if wrong <= SHOWN:
                 print("case %d: %s\n  demanded %s\n  told     %s" % (
                     i, json.dumps(text), names,
-                    [(jndi["field"], jndi["lookups"]) for jndi in got]))
+                    [(jndi["field"], {key: jndi.get(key) for key in SAME}) for jndi in got]))
     print("%d payloads, %d ask, %d told wrongly" % (n, sum(1 for r in rows if r[1]), wrong))
     return 1 if wrong else 0
 
