@@ -9,6 +9,7 @@
 #include "signatures/locate.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/codec/entities.h"
 
 enum { DEPTH_CAP = 64, LINE_CAP = 16 * 1024 };
 
@@ -388,10 +389,12 @@ static bool in_multipart(struct located *l, struct span whole, size_t off, struc
 /* --- which of them
  * -------------------------------------------------------------------------------- */
 
+/* "name=": without a blank, or a character reference, whose '&' is none between parameters. */
 static bool looks_like_form(struct span whole)
 {
     for (size_t i = 0; i < whole.len; i++) {
-        if (byte_is_space(whole.data[i])) {
+        uint32_t c = 0;
+        if (byte_is_space(whole.data[i]) || (whole.data[i] == '&' && entity_at(whole, i, &c) > 0)) {
             return false;
         }
         if (whole.data[i] == '=') {

@@ -287,6 +287,11 @@ static void a_separator_in_a_body_does_not_hide_a_lookup(void)
     body(&b, "x=1&a=${jndi:ldap://h/?b=1&c=2}&d=3", BODY_FORM);
     EXPECT(&b, "form", {9000101, "http.request_body", "jndi:ldap://h/?b=1&c=2"});
     bench_stop(&b);
+    /* The '&' of a character reference makes no form. */
+    bench_start(&b, "");
+    body(&b, "&dollar;&lbrace;jndi&colon;ldap&colon;//h/?a=1&rbrace;", BODY_UNKNOWN);
+    EXPECT(&b, "references", {9000101, "http.request_body", "jndi:ldap://h/?a=1"});
+    bench_stop(&b);
 }
 
 /* What is found must not depend on where the body is cut. */
