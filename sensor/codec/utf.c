@@ -149,12 +149,6 @@ void utf16_decode(struct span in, enum utf16_order order, struct sbuf *out)
     }
 }
 
-/* What a section of UTF-7 has in it. */
-struct section {
-    size_t n_halves; /* of surrogate pairs, alone */
-    size_t n_latin;
-};
-
 /* ASCII, Latin-1, and the letters that become ASCII in upper or lower case. */
 static bool is_latin(uint32_t cp)
 {
@@ -162,47 +156,87 @@ static bool is_latin(uint32_t cp)
            (cp >= 0xfb00 && cp <= 0xfb06);
 }
 
-/* The section whose first base64 character is at off: appends its text and returns where it ends,
- * or off when nothing in it makes a whole character. */
-static size_t shifted(struct span in, size_t off, struct sbuf *out, struct section *ret)
+static bool is_high(uint32_t unit)
 {
+    return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool is_low(uint32_t unit)
+{
+    return unit >= 0xdc00 && unit < 0xe000;
+}
+
+/* The base64 characters at off, a section of UTF-7; empty when they make no whole unit. */
+static struct span section_at(struct span in, size_t off)
+{
+    enum { UNIT_MIN = 3 };
     size_t end = off;
-    *ret = (struct section){0};
     while (end < in.len && base64_value(BASE64_STANDARD, in.data[end]) >= 0) {
         end++;
     }
-    uint32_t bits = 0;
-    unsigned n_bits = 0;
-    uint32_t high = 0;
-    for (size_t i = off; i < end; i++) {
-        bits = bits << 6 | (uint32_t)base64_value(BASE64_STANDARD, in.data[i]);
-        n_bits += 6;
-        if (n_bits < 16) {
-            continue;
+    return span_sub(in, off, end - off < UNIT_MIN ? 0 : end - off);
+}
+
+/* Reading a section unit by unit; bits over at its end are dropped. */
+struct section {
+    struct span chars;
+    size_t at;
+    uint32_t bits;
+    unsigned n_bits;
+};
+
+static bool next_unit(struct section *s, uint32_t *ret_unit)
+{
+    while (s->n_bits < 16 && s->at < s->chars.len) {
+        s->bits = s->bits << 6 | (uint32_t)base64_value(BASE64_STANDARD, s->chars.data[s->at++]);
+        s->n_bits += 6;
+    }
+    if (s->n_bits < 16) {
+        return false;
+    }
+    s->n_bits -= 16;
+    *ret_unit = s->bits >> s->n_bits & 0xffff;
+    s->bits &= (1u << s->n_bits) - 1;
+    return true;
+}
+
+/* Whether all pairs of surrogates are whole, and a character is Latin. */
+static bool may_be_latin(struct span chars)
+{
+    struct section s = {.chars = chars};
+    uint32_t unit = 0;
+    bool high = false;
+    bool latin = false;
+    while (next_unit(&s, &unit)) {
+        if (high != is_low(unit)) {
+            return false;
         }
-        n_bits -= 16;
-        uint32_t unit = bits >> n_bits & 0xffff;
-        bits &= (1u << n_bits) - 1;
-        bool is_low = unit >= 0xdc00 && unit < 0xe000;
-        bool pair = high != 0 && is_low;
-        ret->n_halves += (high != 0) != is_low;
-        ret->n_latin += is_latin(unit);
-        if (unit >= 0xd800 && unit < 0xdc00) {
+        high = is_high(unit);
+        latin = latin || is_latin(unit);
+    }
+    return latin && !high;
+}
+
+static void add_section(struct span chars, struct sbuf *out)
+{
+    struct section s = {.chars = chars};
+    uint32_t unit = 0;
+    uint32_t high = 0;
+    while (next_unit(&s, &unit)) {
+        if (is_high(unit)) {
             high = unit;
             continue;
         }
+        bool pair = high != 0 && is_low(unit);
         utf8_add(out, pair ? 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00) : unit);
         high = 0;
     }
-    ret->n_halves += high != 0;
-    return end - off < 3 ? off : end;
 }
 
 static size_t decode_utf7(struct span in, bool latin, struct sbuf *out)
 {
     size_t n = 0;
     size_t off = 0;
-    struct section section;
     while (off < in.len) {
         size_t plus = span_find_byte(in, off, '+');
         size_t end = plus == SPAN_NONE ? in.len : plus;
@@ -211,21 +245,19 @@ static size_t decode_utf7(struct span in, bool latin, struct sbuf *out)
         if (off == in.len) {
             break;
         }
-        size_t before = out->len;
-        size_t behind = shifted(in, off + 1, out, &section);
-        if (latin && behind > off + 1 && (section.n_halves > 0 || section.n_latin == 0)) {
-            sbuf_shorten(out, before);
+        struct span section = section_at(in, off + 1);
+        size_t behind = off + 1 + section.len;
+        if (section.len == 0) { /* "+-" is a plus; other short forms stay */
+            sbuf_add_byte(out, '+');
+            off += span_at(in, behind) == '-' ? 2 : 1;
+        } else if (latin && !may_be_latin(section)) {
             sbuf_add(out, span_sub(in, off, behind - off));
             off = behind;
-            continue;
+        } else {
+            add_section(section, out);
+            n++;
+            off = span_at(in, behind) == '-' ? behind + 1 : behind;
         }
-        if (behind == off + 1) { /* "+-" is a plus; other short forms stay */
-            sbuf_add_byte(out, '+');
-            off += span_at(in, off + 1) == '-' ? 2 : 1;
-            continue;
-        }
-        n++;
-        off = span_at(in, behind) == '-' ? behind + 1 : behind;
     }
     return n;
 }
