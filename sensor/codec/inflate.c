@@ -118,11 +118,16 @@ static void go_back(struct inflate *z)
     }
 }
 
-/* Neither input nor room for output is what it lacks. */
-static bool is_over(const struct inflate *z, int verdict, size_t used, size_t got)
+/* Damage is where neither input nor room for output is what it lacks. */
+static bool is_damaged(int verdict, size_t used, size_t got)
 {
     bool stuck = used == 0 && got == 0;
-    return verdict != ISAL_DECOMP_OK || z->isal.block_state == ISAL_BLOCK_FINISH || stuck;
+    return verdict != ISAL_DECOMP_OK || stuck;
+}
+
+static bool is_over(const struct inflate *z, int verdict, size_t used, size_t got)
+{
+    return is_damaged(verdict, used, got) || z->isal.block_state == ISAL_BLOCK_FINISH;
 }
 
 /* Where in what is kept igzip complains, to within a step; up to `sound` it did not. */
@@ -143,13 +148,16 @@ static size_t find_damage(struct inflate *z, size_t sound)
     return at;
 }
 
-static bool can_go_back(const struct inflate *z)
+/* The stream does not go on: what is kept is read again, with care from shortly before the damage.
+ * That is where igzip complains, behind `sound`; when it does not, what is kept was truncated
+ * there. */
+static void start_replay(struct inflate *z, size_t sound, bool complained)
 {
-    return !z->no_point && !z->base.kept.cut;
-}
-
-static void start_replay(struct inflate *z, size_t damage)
-{
+    if (z->no_point || z->base.kept.cut) { /* there is no going back */
+        z->state = BROKEN;
+        return;
+    }
+    size_t damage = complained ? find_damage(z, sound) : sound;
     z->state = REPLAYING;
     z->replayed = z->start;
     z->careful = damage > MARGIN ? damage - MARGIN : 0;
@@ -291,16 +299,12 @@ static enum inflater_result read_on(struct inflate *z, struct span *in, struct s
     size_t used;
     size_t got;
     int verdict = run(z, part, 0, &used, &got);
-    bool stuck = used == 0 && got == 0 && part.len > 0;
-    if (verdict != ISAL_DECOMP_OK || stuck) {
+    bool damaged = part.len > 0 ? is_damaged(verdict, used, got) : verdict != ISAL_DECOMP_OK;
+    if (damaged) {
         size_t sound = z->base.kept.len;
         sbuf_add(&z->base.kept, part);
         *in = span_from(*in, part.len);
-        if (can_go_back(z)) {
-            start_replay(z, find_damage(z, sound));
-        } else {
-            z->state = BROKEN;
-        }
+        start_replay(z, sound, true);
         return INFLATER_FULL;
     }
     sbuf_add(&z->base.kept, span_head(part, used));
@@ -373,11 +377,7 @@ static enum inflater_result finish(struct inflater *i, struct span *ret_out)
     case ENDED:
         return INFLATER_END;
     case RUNNING:
-        if (can_go_back(z)) {
-            start_replay(z, z->base.kept.len);
-        } else {
-            z->state = BROKEN;
-        }
+        start_replay(z, z->base.kept.len, false);
         break;
     case IN_HEADER:
         z->state = BROKEN;
