@@ -60,6 +60,7 @@ static void sweep(struct edition *newest)
 static void forget_head(struct head *h)
 {
     h->tx = NULL;
+    h->method = HEAD_UNKNOWN;
     h->quiet = false;
 }
 
@@ -310,13 +311,17 @@ bool detect_region(struct detector *d, struct tx *tx, const struct region *regio
     h->bytes = region->bytes;
     h->kind = region->kind;
     h->field = region->field;
+    const bool any_file = detect_engine(d, tx)->any_file;
     if (region->kind == REGION_HEAD) {
+        if (any_file) {
+            detect_files_head(d, tx, region);
+        }
         scan_head(d, tx, region);
         return !h->quiet;
     }
     h->hits.n = 0;
     h->quiet = false; /* an earlier head of the transaction may have been */
-    detect_body(d, tx, region);
+    detect_body(d, tx, region, any_file ? detect_files_body(d, tx, region) : 0);
     return true;
 }
 
@@ -324,6 +329,7 @@ void detect_judge(struct detector *d, struct tx *tx)
 {
     if (tx->detect != NULL) {
         d->judging = true;
+        detect_files_judge(d, tx);
         detect_bodies_judge(d, tx);
         d->judging = false;
     }
@@ -338,6 +344,7 @@ void detect_tx_end(struct detector *d, struct tx *tx)
         }
     }
     if (state != NULL) {
+        detect_files_end(d, tx);
         detect_bodies_end(d, tx);
         detect_rules_end(d, tx);
         state->edition->n_tx--;

@@ -73,6 +73,7 @@ struct body {
     size_t before;
     size_t after;
     bool whole;          /* its start was seen */
+    unsigned how;        /* enum detect_body_how */
     bool ended;          /* no more will come, */
     bool broken;         /* and its end was not seen */
     uint64_t rule_hit;   /* of a raw stream: end of the first hit of a rule in this window */
@@ -249,8 +250,7 @@ static void look_at_hits(struct detector *d, const struct window *w, const struc
     }
 }
 
-/* Looks at a window with the hits in it; returns the offset in the body up to which hits are dealt
- * with. */
+/* Looks at a window with its hits; returns the offset up to which they are dealt with. */
 static uint64_t look_at_window(struct detector *d, const struct window *w, const struct hits *hits)
 {
     const struct engine *e = detect_engine(d, w->spot->tx);
@@ -260,6 +260,9 @@ static uint64_t look_at_window(struct detector *d, const struct window *w, const
                                      .more = w->more || w->broken};
     detect_refuel(d);
     detect_groups(d, w->spot, w->spot->field, &all, &view);
+    if ((w->spot->how & BODY_FOR_RULES) != 0) {
+        return w->off + w->text.len;
+    }
     detect_groups(d, w->spot, FIELD_N, &all, &view);
     size_t cut = cut_of(e, w, hits);
     d->commons = false;
@@ -278,8 +281,12 @@ static uint64_t look_at_window(struct detector *d, const struct window *w, const
 
 static struct spot spot_of(struct tx *tx, const struct body *b)
 {
-    return (struct spot){
-        .tx = tx, .field = b->field, .item = b->item, .dir = b->dir, .layers = b->layers};
+    return (struct spot){.tx = tx,
+                         .field = b->field,
+                         .item = b->item,
+                         .dir = b->dir,
+                         .layers = b->layers,
+                         .how = b->how};
 }
 
 struct scan {
@@ -291,19 +298,20 @@ struct scan {
 };
 
 /* Whether a hit is worth a window. */
-static bool matters(const struct tx_state *state, enum direction dir, uint32_t pattern)
+static bool matters(const struct tx_state *state, const struct body *b, uint32_t pattern)
 {
     const struct engine *e = state->edition->engine;
-    return pattern < e->n_openers ||
-           !detect_group_held(state, e->pattern_groups[pattern - e->n_openers], dir);
+    return pattern < e->n_openers
+               ? (b->how & BODY_FOR_RULES) == 0
+               : !detect_group_held(state, e->pattern_groups[pattern - e->n_openers], b->dir);
 }
 
 static bool on_stream_hit(void *ctx, uint32_t pattern, uint64_t end)
 {
     struct scan *scan = ctx;
     struct body *b = scan->body;
-    scan->n_opened += peel_gate_opens(pattern);
-    if (end <= b->done || !matters(scan->state, b->dir, pattern)) {
+    scan->n_opened += (b->how & BODY_FOR_RULES) == 0 ? peel_gate_opens(pattern) : 0;
+    if (end <= b->done || !matters(scan->state, b, pattern)) {
         return true;
     }
     if (b->rule_hit == NO_HIT && pattern >= scan->state->edition->engine->n_openers) {
@@ -433,7 +441,7 @@ static void consider_hits(struct detector *d, const struct tx_state *state, stru
 {
     for (size_t i = 0; i < d->hits.n; i++) {
         const struct hit *hit = &d->hits.list[i];
-        if (base + hit->end > b->done && matters(state, b->dir, hit->pattern)) {
+        if (base + hit->end > b->done && matters(state, b, hit->pattern)) {
             consider(d, state->edition->engine, b, hit->pattern, base + hit->end);
         }
     }
@@ -589,7 +597,8 @@ static void try_rules(struct detector *d, struct tx *tx, struct body *b, struct 
 /* From here on it is a text of its own. */
 static void start_over(const struct engine *e, struct body *b, bool whole)
 {
-    bool always = e->fields[b->field].always.n > 0 || e->payload.always.n > 0;
+    bool always = e->fields[b->field].always.n > 0 ||
+                  ((b->how & BODY_FOR_RULES) == 0 && e->payload.always.n > 0);
     sbuf_reset(&b->text);
     b->off = 0;
     b->end = 0;
@@ -655,16 +664,17 @@ static void give_body(struct detector *d, struct body *b)
     if (many_open || b->text.room > FREE_ROOM_MAX || d->n_free_bodies == FREE_BODIES_MAX) {
         sbuf_free(&b->text);
     }
-    if (d->n_free_bodies < FREE_BODIES_MAX) {
-        b->next = d->free_bodies;
-        d->free_bodies = b;
-        d->n_free_bodies++;
-    } else {
+    if (d->n_free_bodies == FREE_BODIES_MAX) {
         mem_free(b);
+        return;
     }
+    b->next = d->free_bodies;
+    d->free_bodies = b;
+    d->n_free_bodies++;
 }
 
-static struct body *open_body(struct detector *d, struct tx *tx, const struct region *region)
+static struct body *open_body(struct detector *d, struct tx *tx, const struct region *region,
+                              unsigned how)
 {
     struct tx_state *state = detect_state(d, tx);
     struct body *b = state != NULL ? take_body(d) : NULL;
@@ -684,6 +694,7 @@ static struct body *open_body(struct detector *d, struct tx *tx, const struct re
                        .item = arena_copy(tx->arena, region->item, BOUNDARY_MAX, NULL),
                        .boundary = arena_copy(tx->arena, region->boundary, BOUNDARY_MAX, NULL),
                        .stream = stream,
+                       .how = how,
                        .before = poor ? 0 : d->limits.body_before,
                        .after = poor ? POOR_AFTER : d->limits.body_after,
                        .text = b->text,
@@ -714,17 +725,18 @@ static bool is_one_piece(const struct detector *d, const struct region *region)
            region->bytes.len <= d->limits.body_before && region->bytes.len <= d->limits.body_after;
 }
 
-static void one_piece(struct detector *d, struct tx *tx, const struct region *region)
+static void one_piece(struct detector *d, struct tx *tx, const struct region *region, unsigned how)
 {
     const struct engine *e = detect_engine(d, tx);
     detect_scan(d, e, region->bytes, &d->hits);
     const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
-    detect_opened(d, tx, region->field, detect_n_opened(&all));
+    detect_opened(d, tx, region->field, (how & BODY_FOR_RULES) == 0 ? detect_n_opened(&all) : 0);
     if (d->hits.n == 0 && e->fields[region->field].always.n == 0 && e->payload.always.n == 0) {
         return;
     }
-    const struct spot spot = detect_spot_of(tx, region);
+    struct spot spot = detect_spot_of(tx, region);
+    spot.how = how;
     const struct window w = {.spot = &spot,
                              .text = region->bytes,
                              .broken = (region->flags & REGION_CUT) != 0,
@@ -734,7 +746,7 @@ static void one_piece(struct detector *d, struct tx *tx, const struct region *re
     (void)look_at_window(d, &w, &d->hits);
 }
 
-void detect_body(struct detector *d, struct tx *tx, const struct region *region)
+void detect_body(struct detector *d, struct tx *tx, const struct region *region, unsigned how)
 {
     struct tx_state *state = tx->detect;
     struct body **at = state != NULL ? find(state, region) : NULL;
@@ -743,13 +755,13 @@ void detect_body(struct detector *d, struct tx *tx, const struct region *region)
         close_body(d, tx, at, true);
     }
     if (is_one_piece(d, region)) {
-        one_piece(d, tx, region);
+        one_piece(d, tx, region, how);
         return;
     }
     struct body *b = at != NULL ? *at : NULL;
     bool last = (region->flags & REGION_LAST) != 0;
     if (b == NULL && (region->bytes.len > 0 || (first && !last))) {
-        b = open_body(d, tx, region);
+        b = open_body(d, tx, region, how);
     } else if (b != NULL && (region->flags & REGION_AFTER_GAP) != 0) {
         b->broken = true;
         drain(d, tx, b);

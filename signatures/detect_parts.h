@@ -69,11 +69,13 @@ struct tx_state {
     struct told *told;
     struct body *bodies; /* open ones */
     unsigned n_findings;
-    unsigned n_gave_up; /* tests given up over their limits */
-    bool passed;        /* a pass rule matched */
-    bool judged;        /* attacks were told before their window was full */
-    bool ending;        /* no buffer comes any more: what is absent is known */
-    bool marks_changed; /* rules that wait may ask for what is set now */
+    unsigned n_gave_up;        /* tests given up over their limits */
+    bool passed;               /* a pass rule matched */
+    bool judged;               /* attacks were told before their window was full */
+    bool ending;               /* no buffer comes any more: what is absent is known */
+    bool marks_changed;        /* rules that wait may ask for what is set now */
+    struct span file_names[2]; /* of the body that comes in that direction, if rules ask for it */
+    struct form *form;         /* of which the parts are read; see detect_files.c */
 };
 
 /* Part of a head whose look-ups are known. */
@@ -103,13 +105,17 @@ struct known {
 
 enum { DETECT_DIALECTS = LOOKUP_COMMONS_TEXT + 1 };
 
+/* What a request may bring files with. */
+enum head_method { HEAD_UNKNOWN, HEAD_POST, HEAD_PUT, HEAD_OTHER };
+
 /* The region announced last in a direction. */
 struct head {
     const struct tx *tx;
     struct span bytes;
     enum region_kind kind;
     enum field_id field;
-    bool quiet; /* nothing was hit, and no rule wants its fields all the same */
+    enum head_method method; /* known where rules look at files */
+    bool quiet;              /* nothing was hit, and no rule wants its fields all the same */
     struct hits hits;
     struct known known[DETECT_DIALECTS];
 };
@@ -146,6 +152,7 @@ struct spot {
     enum direction dir;
     struct encodings layers;
     struct span around; /* for the event: what holds the text that matched */
+    unsigned how;       /* enum detect_body_how: of a body */
 };
 
 /* --- detect.c ----------------------------------------------------------------------------------
@@ -244,9 +251,26 @@ uint64_t detect_names_key(struct detector *d, const struct answer *answer);
 /* --- detect_body.c -----------------------------------------------------------------------------
  */
 
-void detect_body(struct detector *d, struct tx *tx, const struct region *region);
+enum detect_body_how {
+    BODY_FOR_RULES = 1 << 0, /* its bytes were looked at as those of another */
+    BODY_NO_FILE = 1 << 1,   /* file.data is none of it */
+};
+/* `how`: of a region that is a body's first. */
+void detect_body(struct detector *d, struct tx *tx, const struct region *region, unsigned how);
 /* Ends all open bodies of a transaction. */
 void detect_bodies_end(struct detector *d, struct tx *tx);
 /* What detect_judge() does. */
 void detect_bodies_judge(struct detector *d, struct tx *tx);
 void detect_bodies_free(struct detector *d);
+
+/* --- detect_files.c ----------------------------------------------------------------------------
+ */
+
+/* To be called, where rules look at files, for each head and each piece of a body; returns what
+ * detect_body() is to be told of a body that begins. */
+void detect_files_head(struct detector *d, struct tx *tx, const struct region *region);
+MUST_USE unsigned detect_files_body(struct detector *d, struct tx *tx, const struct region *region);
+/* Shows what waits to the rules. The transaction has a state. */
+void detect_files_judge(struct detector *d, struct tx *tx);
+/* No more of a form comes. */
+void detect_files_end(struct detector *d, struct tx *tx);

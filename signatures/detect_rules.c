@@ -614,7 +614,8 @@ void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
     const struct engine *e = detect_engine(d, spot->tx);
     const struct tx_state *before = spot->tx->detect;
     const struct rule_group *g = e->groups[group].group;
-    bool other = g->buffer == BUFFER_HTTP_START && spot->field != FIELD_HTTP_HEADER;
+    bool other = (g->buffer == BUFFER_HTTP_START && spot->field != FIELD_HTTP_HEADER) ||
+                 (g->buffer == BUFFER_FILE_DATA && (spot->how & BODY_NO_FILE) != 0);
     if ((before != NULL && detect_group_held(before, group, spot->dir)) ||
         is_exhausted(before, g) || other) {
         return;

@@ -68,6 +68,7 @@ struct engine {
     struct engine_wants payload;
     bool payload_anchored;    /* some group of the payload is */
     bool any_pass;            /* some group passes */
+    bool any_file;            /* some group looks at files or their names */
     bool wants_all;           /* some field is looked at whatever was hit */
     struct xbits *xbits;      /* NULL when no rule has any; they change, too */
     struct match_db *gate;    /* openers, then the groups' literals */

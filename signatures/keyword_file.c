@@ -2,8 +2,8 @@
  *
  * filename and fileext are contents of the buffer file.name in letters of any case; filesize is a
  * bsize of file.data, asked of a file as a whole and apart from what is asked of its bytes. Files
- * are what a form or a mail brings, and the body of an HTTP response. Of one whose end was not
- * seen, only that it is larger can be known. */
+ * are what a form or a mail brings, the body of a POST or PUT without a form, and that of a
+ * response. Of one whose end was not seen, only that it is larger can be known. */
 #include "sensor/base/bytes.h"
 #include "signatures/rule_parse.h"
 

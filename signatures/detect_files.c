@@ -1,0 +1,315 @@
+/* detect_files: the files of HTTP, as rules ask for them.
+ *
+ * The body of a POST or PUT is a file that has the path's name, that of a response one that its
+ * Content-Disposition names, or the path. Of a form (RFC 7578) each part with a file name is a file
+ * of its own and the form is none. The gate has seen the bytes of a part as those of the form, and
+ * look-ups are found there: here they are only shown to rules, for which they pass the gate once
+ * more. This costs nothing without rules about files.
+ *
+ * Contents of a part are gathered up to HELD_MAX bytes, so that short files are one text; where a
+ * part is cut depends on nothing but its bytes. */
+#include "signatures/detect_parts.h"
+
+#include "sensor/base/mem.h"
+#include "sensor/codec/mimeparam.h"
+#include "sensor/codec/multipart.h"
+#include "sensor/codec/uri.h"
+
+#include <string.h>
+
+enum { NAME_MAX = 4096, HELD_MAX = 16 * 1024 };
+
+struct form {
+    struct multipart multipart;
+    struct sbuf held;   /* of the part at hand */
+    struct sbuf name;   /* of it */
+    enum direction dir; /* */
+    bool open;          /* it is a file, */
+    bool begun;         /* some of which was shown to the rules */
+    bool after_gap;     /* bytes are missing before `held` */
+};
+
+/* --- names -------------------------------------------------------------------------------------
+ */
+
+static bool wants_names(const struct engine *e)
+{
+    const struct engine_wants *w = &e->fields[FIELD_FILE_NAME];
+    return w->gated || w->always.n > 0;
+}
+
+static void try_name(struct detector *d, struct tx *tx, enum direction dir, struct span name)
+{
+    const struct engine *e = detect_engine(d, tx);
+    if (name.len == 0 || !wants_names(e)) {
+        return;
+    }
+    detect_scan(d, e, name, &d->hits);
+    const struct spot spot = {.tx = tx, .field = FIELD_FILE_NAME, .dir = dir, .around = name};
+    const struct verify_view view = {.text = name};
+    const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
+    detect_groups(d, &spot, FIELD_FILE_NAME, &all, &view);
+}
+
+/* The path of a target, without scheme and host, query and fragment. */
+static struct span path_of(struct span target)
+{
+    size_t authority = span_find(target, 0, SPAN("://"));
+    if (authority != SPAN_NONE && span_at(target, 0) != '/') {
+        struct span rest = span_from(target, authority + 3);
+        size_t slash = span_find_byte(rest, 0, '/');
+        target = slash == SPAN_NONE ? SPAN("/") : span_from(rest, slash);
+    }
+    target = span_head(target, span_find_byte(target, 0, '?'));
+    return span_head(target, span_find_byte(target, 0, '#'));
+}
+
+/* Keeps the name that a body will have. */
+static void keep_name(struct detector *d, struct tx *tx, enum direction dir, struct span name)
+{
+    struct tx_state *state = detect_state(d, tx);
+    if (state != NULL) {
+        state->file_names[dir] = arena_copy(tx->arena, name, NAME_MAX, NULL);
+    }
+}
+
+static void keep_path(struct detector *d, struct tx *tx, struct span target)
+{
+    struct sbuf path = sbuf_with_cap(NAME_MAX);
+    (void)uri_decode(path_of(target), URI_PERCENT, &path);
+    keep_name(d, tx, TO_SERVER, sbuf_span(&path));
+    keep_name(d, tx, TO_CLIENT, sbuf_span(&path));
+    sbuf_free(&path);
+}
+
+/* The file name in a block of headers; false without one. */
+static bool disposed_name(struct span block, struct sbuf *ret_name)
+{
+    while (block.len > 0) {
+        struct span line = span_split(&block, '\n');
+        struct span name = span_trim(span_split(&line, ':'));
+        struct sbuf scratch = sbuf_with_cap(NAME_MAX);
+        struct span text = {0};
+        if (span_equal_nocase(name, SPAN("content-disposition")) &&
+            mimeparam_find(span_trim(line), SPAN("filename"), &scratch, &text) != MIMEPARAM_NONE) {
+            sbuf_reset(ret_name);
+            sbuf_add(ret_name, text);
+        }
+        sbuf_free(&scratch);
+        if (text.len > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- heads -------------------------------------------------------------------------------------
+ */
+
+static enum head_method method_of(struct span head)
+{
+    return span_starts(head, SPAN("POST "))  ? HEAD_POST
+           : span_starts(head, SPAN("PUT ")) ? HEAD_PUT
+                                             : HEAD_OTHER;
+}
+
+void detect_files_head(struct detector *d, struct tx *tx, const struct region *region)
+{
+    struct head *h = &d->heads[region->dir];
+    if (region->field != FIELD_HTTP_HEADER) {
+        return;
+    }
+    struct span rest = region->bytes;
+    struct span line = span_split(&rest, '\n');
+    (void)span_split(&line, ' ');
+    bool request = region->dir == TO_SERVER && span_find(line, 0, SPAN(" HTTP/")) != SPAN_NONE;
+    if (request) { /* and no later part of a long head */
+        h->method = method_of(region->bytes);
+    }
+    if (!wants_names(detect_engine(d, tx))) {
+        return;
+    }
+    if (request) {
+        keep_path(d, tx, span_split(&line, ' '));
+    }
+    struct sbuf name = sbuf_with_cap(NAME_MAX);
+    if (region->dir == TO_CLIENT && disposed_name(rest, &name)) {
+        keep_name(d, tx, TO_CLIENT, sbuf_span(&name));
+    }
+    sbuf_free(&name);
+}
+
+/* --- parts of forms ----------------------------------------------------------------------------
+ */
+
+static void show(struct detector *d, struct tx *tx, struct form *f, unsigned flags)
+{
+    flags |= f->begun ? 0U : REGION_FIRST;
+    flags |= f->after_gap ? REGION_AFTER_GAP : 0U;
+    const struct region region = {.kind = REGION_BODY,
+                                  .field = FIELD_FILE_DATA,
+                                  .dir = f->dir,
+                                  .bytes = sbuf_span(&f->held),
+                                  .flags = flags};
+    f->begun = true;
+    f->after_gap = false;
+    detect_body(d, tx, &region, BODY_FOR_RULES);
+    sbuf_reset(&f->held);
+}
+
+static void add_to_part(struct detector *d, struct tx *tx, struct form *f, struct span piece)
+{
+    while (f->open && piece.len > 0) {
+        size_t n = HELD_MAX - f->held.len;
+        n = n < piece.len ? n : piece.len;
+        sbuf_add(&f->held, span_head(piece, n));
+        piece = span_from(piece, n);
+        if (f->held.len >= HELD_MAX || f->held.cut) {
+            show(d, tx, f, 0);
+        }
+    }
+}
+
+static void end_part(struct detector *d, struct tx *tx, struct form *f, unsigned flags)
+{
+    if (f->open) {
+        show(d, tx, f, REGION_LAST | flags);
+    }
+    f->open = false;
+    f->begun = false;
+}
+
+static void begin_part(struct detector *d, struct tx *tx, struct form *f)
+{
+    f->open = disposed_name(sbuf_span(&f->multipart.head), &f->name);
+    f->begun = false;
+    f->after_gap = false;
+    sbuf_reset(&f->held);
+    if (f->open) {
+        try_name(d, tx, f->dir, sbuf_span(&f->name));
+    }
+}
+
+static void read_parts(struct detector *d, struct tx *tx, struct form *f, struct span bytes)
+{
+    enum multipart_step step;
+    do {
+        struct span piece = {0};
+        step = multipart_next(&f->multipart, &bytes, &piece);
+        switch (step) {
+        case MULTIPART_HEAD:
+            begin_part(d, tx, f);
+            break;
+        case MULTIPART_DATA:
+            add_to_part(d, tx, f, piece);
+            break;
+        case MULTIPART_END:
+            end_part(d, tx, f, 0);
+            break;
+        case MULTIPART_MORE:
+            break;
+        }
+    } while (step != MULTIPART_MORE);
+}
+
+static void form_free(struct form **form)
+{
+    if (*form != NULL) {
+        multipart_free(&(*form)->multipart);
+        sbuf_free(&(*form)->held);
+        sbuf_free(&(*form)->name);
+        mem_free(*form);
+        *form = NULL;
+    }
+}
+
+static struct form *form_new(const struct region *region)
+{
+    struct form *f = mem_alloc(sizeof(*f));
+    if (f != NULL) {
+        *f = (struct form){
+            .held = sbuf_with_cap(HELD_MAX), .name = sbuf_with_cap(NAME_MAX), .dir = region->dir};
+        if (!multipart_start(&f->multipart, region->boundary)) {
+            form_free(&f);
+        }
+    }
+    return f;
+}
+
+/* A form begins: its parts are read beside it. */
+static void begin_form(struct detector *d, struct tx *tx, const struct region *region)
+{
+    struct tx_state *state = detect_state(d, tx);
+    detect_files_end(d, tx);
+    if (state != NULL) {
+        state->form = form_new(region);
+        stats_add(d->stats, STAT_LOST_MEMORY, state->form == NULL ? region->bytes.len : 0);
+    }
+}
+
+/* --- bodies ------------------------------------------------------------------------------------
+ */
+
+/* What a body is that begins: flags for detect_body(). */
+static unsigned begin_body(struct detector *d, struct tx *tx, const struct region *region)
+{
+    const struct tx_state *state = tx->detect;
+    const struct head *h = &d->heads[region->dir];
+    enum head_method method = h->tx == tx ? h->method : HEAD_UNKNOWN;
+    bool request = region->field == FIELD_HTTP_REQUEST_BODY;
+    if (request && method == HEAD_POST && region->body_type == BODY_MULTIPART &&
+        region->boundary.len > 0) {
+        begin_form(d, tx, region);
+        return BODY_NO_FILE;
+    }
+    if (request && method == HEAD_OTHER) {
+        return BODY_NO_FILE;
+    }
+    if (state != NULL) {
+        try_name(d, tx, region->dir, state->file_names[region->dir]);
+    }
+    return 0;
+}
+
+unsigned detect_files_body(struct detector *d, struct tx *tx, const struct region *region)
+{
+    bool request = region->field == FIELD_HTTP_REQUEST_BODY;
+    if (!request && region->field != FIELD_HTTP_RESPONSE_BODY) {
+        return 0;
+    }
+    unsigned how = (region->flags & REGION_FIRST) != 0 ? begin_body(d, tx, region) : 0;
+    const struct tx_state *state = tx->detect;
+    struct form *f = request && state != NULL ? state->form : NULL;
+    if (f == NULL) {
+        return how;
+    }
+    if ((region->flags & REGION_AFTER_GAP) != 0) {
+        multipart_gap(&f->multipart);
+        if (f->open && f->held.len > 0) {
+            show(d, tx, f, 0);
+        }
+        f->after_gap = f->begun;
+    }
+    read_parts(d, tx, f, region->bytes);
+    if ((region->flags & REGION_LAST) != 0) {
+        detect_files_end(d, tx);
+    }
+    return how;
+}
+
+void detect_files_judge(struct detector *d, struct tx *tx)
+{
+    const struct tx_state *state = tx->detect;
+    if (state->form != NULL && state->form->open && state->form->held.len > 0) {
+        show(d, tx, state->form, 0);
+    }
+}
+
+void detect_files_end(struct detector *d, struct tx *tx)
+{
+    struct tx_state *state = tx->detect;
+    if (state != NULL && state->form != NULL) {
+        end_part(d, tx, state->form, REGION_CUT);
+        form_free(&state->form);
+    }
+}
