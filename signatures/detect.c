@@ -347,6 +347,7 @@ void detect_tx_end(struct detector *d, struct tx *tx)
         detect_files_end(d, tx);
         detect_bodies_end(d, tx);
         detect_rules_end(d, tx);
+        detect_settle(d);
         state->edition->n_tx--;
         tx->detect = NULL;
     }

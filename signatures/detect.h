@@ -52,6 +52,9 @@ void detect_field(struct detector *d, struct tx *tx, const struct field *field);
  * may become one. How much is looked at again is bounded by what has come: of one that comes in
  * very small pieces not every piece is. */
 void detect_judge(struct detector *d, struct tx *tx);
+/* To be called when all that a packet brought was passed on: with pass rules what is found is told
+ * only here, or at the transaction's end. */
+void detect_settle(struct detector *d);
 /* To be called for each transaction before its memory goes: what is still waiting for more bytes is
  * looked at as it is, and what was taken for it is given back. */
 void detect_tx_end(struct detector *d, struct tx *tx);

@@ -60,6 +60,13 @@ struct waiting {
     struct finding finding; /* as it will be made */
 };
 
+/* A finding that is not told yet. */
+struct held {
+    struct held *next;
+    struct tx *tx;
+    struct finding *finding;
+};
+
 /* What is kept for a transaction, from its first hit or body on; in its arena. */
 struct tx_state {
     struct edition *edition;
@@ -70,7 +77,7 @@ struct tx_state {
     struct body *bodies; /* open ones */
     unsigned n_findings;
     unsigned n_gave_up;        /* tests given up over their limits */
-    bool passed;               /* a pass rule matched */
+    bool passed;               /* a pass rule matched in another reading of the flow */
     bool judged;               /* attacks were told before their window was full */
     bool ending;               /* no buffer comes any more: what is absent is known */
     bool marks_changed;        /* rules that wait may ask for what is set now */
@@ -139,8 +146,9 @@ struct detector {
     struct body *free_bodies;
     size_t n_free_bodies;
     size_t body_bytes; /* held by open bodies */
-    bool passing;      /* groups that pass rules wait for are tried, before all others */
-    bool judging;      /* what is looked at may go on: attacks alone are told */
+    struct held *held; /* found by the packet at hand, which a pass rule may yet silence */
+    struct held **held_end;
+    bool judging; /* what is looked at may go on: attacks alone are told */
 };
 
 /* Where something was found. */

@@ -6,8 +6,8 @@
  * transaction's end. A rule of plain bytes is found once in a transaction, in the buffer that
  * completed it.
  *
- * A pass rule that matches ends the making of findings in its transaction. Of rules that one buffer
- * completes together, pass rules come first. */
+ * A pass rule silences its flow from the packet on that completes it, as Suricata has it: where
+ * there are such rules, findings wait until all that the packet brought was looked at. */
 #include "signatures/detect_parts.h"
 
 #include "sensor/base/bytes.h"
@@ -354,9 +354,52 @@ static bool has_marks(const struct rule *rule)
     return rule->n_flowbits > 0 || rule->n_xbits > 0;
 }
 
+/* A pass rule matched: what was found beside it is forgotten, and of the flow nothing more is told.
+ * Another reading of the flow is one that was not meant: it silences itself. */
+static void pass(struct detector *d, const struct tx *tx, struct tx_state *state)
+{
+    bool other = (tx->flags & TX_ALTERNATE) != 0;
+    state->passed = true;
+    tx->conn->passed = tx->conn->passed || !other;
+    struct held **at = &d->held;
+    while (*at != NULL) {
+        const struct held *h = *at;
+        if (h->tx == tx || (!other && h->tx->conn == tx->conn)) {
+            *at = h->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    d->held_end = at;
+}
+
+/* Keeps what is found until the packet's bytes were all looked at; false without memory. */
+static bool hold_back(struct detector *d, struct tx *tx, struct finding *finding)
+{
+    struct held *h = arena_alloc(tx->arena, sizeof(*h));
+    if (h != NULL) {
+        *h = (struct held){.tx = tx, .finding = finding};
+        *(d->held != NULL ? d->held_end : &d->held) = h;
+        d->held_end = &h->next;
+    }
+    return h != NULL;
+}
+
+void detect_settle(struct detector *d)
+{
+    while (d->held != NULL) {
+        const struct held *h = d->held;
+        d->held = h->next;
+        d->user.found(d->user.ctx, h->tx, h->finding);
+    }
+}
+
 static void give(struct detector *d, struct tx *tx, struct tx_state *state,
                  const struct finding *finding, const struct rule *rule)
 {
+    if (tx->conn->passed || state->passed) {
+        return;
+    }
     if (has_marks(rule) && detect_marks_act(d, state->edition->engine, rule, finding, tx->conn)) {
         state->marks_changed = true;
     }
@@ -364,9 +407,7 @@ static void give(struct detector *d, struct tx *tx, struct tx_state *state,
         return;
     }
     if (finding->signature->action == SIGNATURE_PASS) {
-        state->passed = true;
-    }
-    if (state->passed) {
+        pass(d, tx, state);
         return;
     }
     struct finding *f =
@@ -380,7 +421,9 @@ static void give(struct detector *d, struct tx *tx, struct tx_state *state,
     f->item = arena_copy(tx->arena, finding->item, SIZE_MAX, NULL);
     f->context = arena_copy(tx->arena, finding->context, SIZE_MAX, NULL);
     state->n_findings++;
-    d->user.found(d->user.ctx, tx, f);
+    if (!state->edition->engine->any_pass || !hold_back(d, tx, f)) {
+        d->user.found(d->user.ctx, tx, f);
+    }
 }
 
 void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi)
@@ -638,9 +681,8 @@ static bool wanted(const struct engine_group *g, size_t field)
                             : engine_group_reads(g, (enum field_id)field);
 }
 
-/* Those of one turn: while d->passing those that a pass rule waits for, then the others. */
-static void try_turn(struct detector *d, const struct spot *spot, size_t field,
-                     const struct hit_range *range, const struct verify_view *view)
+void detect_groups(struct detector *d, const struct spot *spot, size_t field,
+                   const struct hit_range *range, const struct verify_view *view)
 {
     const struct engine *e = detect_engine(d, spot->tx);
     const struct engine_wants *wants = field == FIELD_N ? &e->payload : &e->fields[field];
@@ -651,7 +693,7 @@ static void try_turn(struct detector *d, const struct spot *spot, size_t field,
         }
         uint32_t group = e->pattern_groups[pattern - e->n_openers];
         size_t end = range->hits->list[i].end - range->base;
-        if (e->groups[group].passes == d->passing && wanted(&e->groups[group], field)) {
+        if (wanted(&e->groups[group], field)) {
             struct spot at = *spot;
             at.around =
                 span_from(view->text,
@@ -660,25 +702,11 @@ static void try_turn(struct detector *d, const struct spot *spot, size_t field,
         }
     }
     for (uint32_t i = 0; wants->gated && range->hits->overflow && i < e->n_groups; i++) {
-        if (e->groups[i].passes == d->passing && e->groups[i].literal.len > 0 &&
-            wanted(&e->groups[i], field)) {
+        if (e->groups[i].literal.len > 0 && wanted(&e->groups[i], field)) {
             detect_group(d, spot, i, view);
         }
     }
     for (uint32_t i = 0; i < wants->always.n; i++) {
-        if (e->groups[wants->always.items[i]].passes == d->passing) {
-            detect_group(d, spot, wants->always.items[i], view);
-        }
+        detect_group(d, spot, wants->always.items[i], view);
     }
-}
-
-void detect_groups(struct detector *d, const struct spot *spot, size_t field,
-                   const struct hit_range *range, const struct verify_view *view)
-{
-    if (detect_engine(d, spot->tx)->any_pass) {
-        d->passing = true;
-        try_turn(d, spot, field, range, view);
-        d->passing = false;
-    }
-    try_turn(d, spot, field, range, view);
 }

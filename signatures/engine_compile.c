@@ -238,9 +238,9 @@ static void list_rule(struct engine *e, uint32_t i)
     } else {
         struct engine_group *g = &e->groups[r->deciding];
         g->rules[g->n_rules++] = i;
-        g->passes = g->passes || r->rule->signature.action == SIGNATURE_PASS;
-        e->any_pass = e->any_pass || g->passes;
     }
+    e->any_pass =
+        e->any_pass || (r->rule->signature.action == SIGNATURE_PASS && !r->rule->jndi.asked);
 }
 
 /* Rules of each group that decides, and those that results or the flow decide; pass rules stand

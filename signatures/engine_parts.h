@@ -19,7 +19,6 @@ struct engine_group {
     struct span literal; /* what the gate looks for; empty: it is tried on every buffer */
     bool nocase;
     bool anchored;   /* a place at the buffer's start is asked for */
-    bool passes;     /* some of `rules` is a pass rule */
     uint32_t *rules; /* those for which this group decides when they are looked at */
     uint32_t n_rules;
 };
@@ -67,7 +66,7 @@ struct engine {
     struct engine_wants fields[FIELD_N];
     struct engine_wants payload;
     bool payload_anchored;    /* some group of the payload is */
-    bool any_pass;            /* some group passes */
+    bool any_pass;            /* some rule silences what is found beside it */
     bool any_file;            /* some group looks at files or their names */
     bool wants_all;           /* some field is looked at whatever was hit */
     struct xbits *xbits;      /* NULL when no rule has any; they change, too */

@@ -454,6 +454,7 @@ static void on_data(void *ctx, struct conn *conn, enum direction dir, struct spa
         app->n_unread = 0;
     }
     close_outers(app, false, CLOSE_FIN);
+    detect_settle(p->detector);
 }
 
 static void gap_in_alternates(struct flow_app *app, enum direction dir, uint64_t n_bytes)
@@ -481,6 +482,7 @@ static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_
     if (outer != NULL) {
         outer->decoder->gap(outer->state, &outer->emit, dir, n_bytes);
         if (!outer->handed[dir]) {
+            detect_settle(app->pipeline->detector);
             return;
         }
     }
@@ -490,6 +492,7 @@ static void on_gap(void *ctx, struct conn *conn, enum direction dir, uint64_t n_
         app->main->decoder->gap(app->main->state, &app->main->emit, dir, n_bytes);
     }
     raw_end(app, dir, REGION_CUT);
+    detect_settle(app->pipeline->detector);
 }
 
 /* Scans other contents, as they may begin in the middle of a message. */
@@ -529,6 +532,7 @@ static void on_alternate(void *ctx, struct conn *conn, enum direction dir, struc
         reading_close(&r, CLOSE_END_OF_INPUT);
     }
     alternate_as_it_is(app, dir, bytes);
+    detect_settle(p->detector);
 }
 
 /* What somebody waits for in a list of transactions. */
@@ -561,6 +565,7 @@ static void on_judge(void *ctx, struct conn *conn)
                                held != NULL ? span_of(held->bytes, held->len) : (struct span){0});
         }
     }
+    detect_settle(p->detector);
 }
 
 static void on_anomaly(void *ctx, struct conn *conn, enum direction dir, enum anomaly anomaly)
@@ -656,6 +661,7 @@ static void on_end(void *ctx, struct conn *conn, enum direction dir)
         return;
     }
     end_direction(app, dir);
+    detect_settle(app->pipeline->detector);
     app->ended[dir] = true;
     if (app->ended[direction_other(dir)]) {
         forget(ctx, app);

@@ -75,6 +75,7 @@ struct conn {
     bool swapped;      /* first packet went to the client (mid-stream) */
     bool selftest;     /* a probe of our own: what is found in it is no attack */
     bool has_evidence; /* its packets go to a capture file */
+    bool passed;       /* a pass rule matched: nothing more is told of it */
     unsigned marks;    /* enum conn_mark */
     uint32_t n_tx;     /* transactions begun */
     uint32_t n_alerts; /* alerts written */

