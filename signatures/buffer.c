@@ -101,6 +101,34 @@ static const struct {
     {'Y', (enum buffer)FIELD_HTTP_STAT_MSG},
 };
 
+/* What only a client sends, or only a server. */
+static const struct {
+    enum buffer buffer;
+    enum direction dir;
+} one_way[] = {
+    {(enum buffer)FIELD_HTTP_METHOD, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_URI, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_URI_RAW, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_REQUEST_LINE, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_HOST, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_HOST_RAW, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_USER_AGENT, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_REFERER, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_ACCEPT, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_ACCEPT_ENC, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_ACCEPT_LANG, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_REQUEST_BODY, TO_SERVER},
+    {BUFFER_REQUEST_HEADER, TO_SERVER},
+    {(enum buffer)FIELD_HTTP_STAT_CODE, TO_CLIENT},
+    {(enum buffer)FIELD_HTTP_STAT_MSG, TO_CLIENT},
+    {(enum buffer)FIELD_HTTP_RESPONSE_LINE, TO_CLIENT},
+    {(enum buffer)FIELD_HTTP_SERVER, TO_CLIENT},
+    {(enum buffer)FIELD_HTTP_LOCATION, TO_CLIENT},
+    {(enum buffer)FIELD_HTTP_RESPONSE_BODY, TO_CLIENT},
+    {BUFFER_RESPONSE_HEADER, TO_CLIENT},
+    {(enum buffer)FIELD_DNS_QUERY, TO_SERVER},
+};
+
 static const struct {
     enum field_id id;
     const char *name;
@@ -169,6 +197,16 @@ struct buffer_info buffer_info(enum buffer b)
     }
     enum field_id id = (enum field_id)b;
     return (struct buffer_info){field_info(id)->name, BUFFER_VALUE, {id}, 1};
+}
+
+unsigned buffer_ways(enum buffer b)
+{
+    for (size_t i = 0; i < ARRAY_LEN(one_way); i++) {
+        if (one_way[i].buffer == b) {
+            return 1U << one_way[i].dir;
+        }
+    }
+    return 1U << TO_SERVER | 1U << TO_CLIENT;
 }
 
 bool buffer_is_region(enum buffer b)

@@ -38,6 +38,8 @@ enum buffer buffer_by_modifier(struct span name);
 /* Of a pcre's flag letter (U, I, H …); BUFFER_N when it names none. */
 enum buffer buffer_by_pcre_flag(uint8_t letter);
 struct buffer_info buffer_info(enum buffer b);
+/* Which way what it is made of goes: bits 1 << enum direction. */
+unsigned buffer_ways(enum buffer b);
 /* Whether it is a region's bytes, of any field. */
 bool buffer_is_region(enum buffer b);
 /* Whether it is one of jndi.lookup, jndi.callback and jndi.variable: what an evaluation gives. */

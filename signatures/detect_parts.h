@@ -209,9 +209,10 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
 void detect_rules_end(struct detector *d, struct tx *tx);
 /* Whether a group has held in that direction. */
 bool detect_group_held(const struct tx_state *state, uint32_t group, enum direction dir);
-/* Whether all of a rule's groups of fields hold: in the direction that it names, else in any.
- * Before the transaction's end no buffer is known to be absent. */
-bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule);
+/* Whether all of a rule's groups of fields hold for what goes in that direction. Before the
+ * transaction's end no buffer is known to be absent. */
+bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule,
+                       enum direction dir);
 /* detect_flowbits.c: whether what the rule asks of the marks of the flow and its addresses holds,
  * for what `from` says who sends. */
 bool detect_marks_hold(const struct engine *e, const struct rule *rule, const struct conn *conn,

@@ -4,7 +4,7 @@
  * literal; once it holds in one direction of a transaction it is not tried again there. When a
  * group holds that decides, its rules are looked at: what is missing is waited for to the
  * transaction's end. A rule of plain bytes is found once in a transaction, in the buffer that
- * completed it.
+ * completed it; without a direction once in each.
  *
  * A pass rule silences its flow from the packet on that completes it, as Suricata has it: where
  * there are such rules, findings wait until all that the packet brought was looked at. */
@@ -283,33 +283,41 @@ bool detect_group_held(const struct tx_state *state, uint32_t group, enum direct
     return state->held[dir] != NULL && (state->held[dir][group / 64] >> (group % 64) & 1) != 0;
 }
 
-static bool holds_for(const struct tx_state *state, uint32_t group, const struct rule *rule)
+/* Whether the group holds in what goes that way, in which all of a rule must; of a rule about both
+ * sides of a transaction, or about a look-up, whichever way it went that the rule allows. */
+static bool holds_for(const struct tx_state *state, uint32_t group, const struct rule *rule,
+                      enum direction dir)
 {
+    if (!rule->whole_tx && !rule->jndi.asked) {
+        return detect_group_held(state, group, dir);
+    }
     unsigned flow = rule->whole_tx ? 0 : rule->flow;
     bool asked = (flow & RULE_TO_CLIENT) == 0 && detect_group_held(state, group, TO_SERVER);
     return asked || ((flow & RULE_TO_SERVER) == 0 && detect_group_held(state, group, TO_CLIENT));
 }
 
-static bool absences_hold(const struct tx_state *state, const struct engine_rule *rule)
+static bool absences_hold(const struct tx_state *state, const struct engine_rule *rule,
+                          enum direction dir)
 {
     for (uint32_t i = 0; i < rule->n_absences; i++) {
         const struct engine_absence *a = &rule->absences[i];
-        bool as_good = a->held != ENGINE_NONE && holds_for(state, a->held, rule->rule);
-        if (holds_for(state, a->there, rule->rule) && !as_good) {
+        bool as_good = a->held != ENGINE_NONE && holds_for(state, a->held, rule->rule, dir);
+        if (holds_for(state, a->there, rule->rule, dir) && !as_good) {
             return false;
         }
     }
     return rule->n_absences == 0 || state->ending;
 }
 
-bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule)
+bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *rule,
+                       enum direction dir)
 {
     for (uint32_t i = 0; i < rule->n_groups; i++) {
-        if (!holds_for(state, rule->groups[i], rule->rule)) {
+        if (!holds_for(state, rule->groups[i], rule->rule, dir)) {
             return false;
         }
     }
-    return absences_hold(state, rule);
+    return absences_hold(state, rule, dir);
 }
 
 static bool hold(struct detector *d, const struct spot *spot, struct tx_state *state,
@@ -470,7 +478,7 @@ static bool rule_has(const struct engine_rule *rule, uint32_t group)
 static bool holds_now(const struct tx_state *state, const struct engine_rule *rule,
                       const struct conn *conn, enum direction from)
 {
-    return detect_rule_holds(state, rule) &&
+    return detect_rule_holds(state, rule, from) &&
            (!has_marks(rule->rule) ||
             detect_marks_hold(state->edition->engine, rule->rule, conn, from));
 }
@@ -550,17 +558,17 @@ void detect_flow_rules(struct detector *d, const struct spot *spot)
     }
 }
 
-/* A rule that asks only for what is absent is about a message: what came in its direction. */
-static void look_at_end_rule(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t i)
+/* A rule that asks only for what is absent is about a message: what came in that direction. */
+static void look_at_end_rule(struct detector *d, struct tx *tx, enum direction dir, uint32_t i)
 {
+    const struct tx_state *state = tx->detect;
     const struct engine *e = state->edition->engine;
     const struct engine_rule *rule = &e->rules[i];
-    bool to_client = (rule->rule->flow & RULE_TO_CLIENT) != 0;
     const struct spot spot = {
         .tx = tx,
         .field = buffer_info(e->groups[rule->absences[0].there].group->buffer).fields[0],
-        .dir = to_client ? TO_CLIENT : TO_SERVER};
-    bool seen = (tx->flags & (to_client ? TX_RESPONSE_SEEN : TX_REQUEST_SEEN)) != 0;
+        .dir = dir};
+    bool seen = (tx->flags & (dir == TO_CLIENT ? TX_RESPONSE_SEEN : TX_REQUEST_SEEN)) != 0;
     if (seen && detect_rule_applies(rule->rule, tx, spot.dir) &&
         holds_now(state, rule, tx->conn, spot.dir)) {
         detect_found(d, &spot, i, NULL);
@@ -578,7 +586,10 @@ void detect_rules_end(struct detector *d, struct tx *tx)
     state->ending = true;
     wake(d, tx, state, ENGINE_NONE);
     for (uint32_t i = 0; i < e->end_rules.n; i++) {
-        look_at_end_rule(d, tx, state, e->end_rules.items[i]);
+        look_at_end_rule(d, tx, TO_SERVER, e->end_rules.items[i]);
+        if (!e->rules[e->end_rules.items[i]].rule->whole_tx) {
+            look_at_end_rule(d, tx, TO_CLIENT, e->end_rules.items[i]);
+        }
     }
     settle_marks(d, tx, state);
 }
@@ -596,7 +607,7 @@ static void group_holds(struct detector *d, const struct spot *spot, struct tx_s
     wake(d, spot->tx, state, group);
     for (uint32_t i = 0; i < g->n_rules; i++) {
         const struct rule *rule = e->rules[g->rules[i]].rule;
-        bool looked_at = again && detect_rule_applies(rule, spot->tx, back);
+        bool looked_at = again && rule->whole_tx && detect_rule_applies(rule, spot->tx, back);
         if (!looked_at && detect_rule_applies(rule, spot->tx, spot->dir)) {
             look_at_rule(d, spot, state, g->rules[i]);
         }

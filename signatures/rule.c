@@ -536,6 +536,39 @@ static void check_protocol(struct rule_parse *p)
     }
 }
 
+/* The name of a buffer that only goes that way; NULL when the rule has none. */
+static const char *buffer_that_goes(const struct rule_parse *p, enum direction dir)
+{
+    for (size_t i = 0; i < p->n_groups; i++) {
+        const struct group_parse *g = &p->groups[i];
+        if (asks_something(g) && buffer_ways(g->buffer) == 1U << dir) {
+            return buffer_info(g->buffer).name;
+        }
+    }
+    return NULL;
+}
+
+/* A rule is about what goes one way, unless it is about both sides of a transaction or what a
+ * look-up came to. */
+static void check_direction(struct rule_parse *p)
+{
+    const char *asked = buffer_that_goes(p, TO_SERVER);
+    const char *answered = buffer_that_goes(p, TO_CLIENT);
+    unsigned *flow = &p->rule->flow;
+    if (p->rule->whole_tx || p->rule->jndi.asked) {
+        return;
+    }
+    if (asked != NULL && answered != NULL) {
+        (void)rule_mistake(p, "'%s' is of requests and '%s' of answers: => asks both", asked,
+                           answered);
+    } else if ((asked != NULL && (*flow & RULE_TO_CLIENT) != 0) ||
+               (answered != NULL && (*flow & RULE_TO_SERVER) != 0)) {
+        (void)rule_mistake(p, "'%s' does not go that way", asked != NULL ? asked : answered);
+    }
+    *flow |= asked != NULL ? RULE_TO_SERVER : 0U;
+    *flow |= answered != NULL ? RULE_TO_CLIENT : 0U;
+}
+
 static void check_rule(struct rule_parse *p)
 {
     struct rule *r = p->rule;
@@ -551,6 +584,7 @@ static void check_rule(struct rule_parse *p)
         r->jndi.asked = r->jndi.asked || buffer_is_result(p->groups[i].buffer);
     }
     check_protocol(p);
+    check_direction(p);
     if (p->sid == 0) {
         (void)rule_mistake(p, "no sid");
     }

@@ -187,6 +187,39 @@ static void what_a_transaction_has_none_of_is_known_at_its_end(void)
     bench_stop(&b);
 }
 
+static void to_the_other_side(struct bench *b, enum field_id id, const char *value)
+{
+    const struct field f = {.id = id, .value = span_str(value), .dir = TO_CLIENT};
+    detect_field(b->detector, &b->tx, &f);
+}
+
+static void a_rule_without_a_direction_is_about_one_at_a_time(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; http.cookie; content:\"a=1\"; sid:1;)\n" ANY
+                        "(msg:\"m\"; http.cookie; content:\"a=1\"; http.content_type; "
+                        "content:\"text\"; sid:2;)\n" ANY
+                        "(msg:\"m\"; http.method; content:\"GET\"; http.cookie; "
+                        "content:\"b=2\"; sid:3;)\n" ANY "(msg:\"m\"; http.cookie; absent; "
+                        "sid:4;)\n" ANY "(msg:\"m\"; http.referer; absent; sid:5;)\n"
+                        "alert http any any => any any (msg:\"m\"; http.method; content:\"GET\"; "
+                        "http.cookie; content:\"b=2\"; sid:6;)\n");
+    b.tx.flags = TX_REQUEST_SEEN | TX_RESPONSE_SEEN;
+    request(&b, "GET /x HTTP/1.1\r\nCookie: a=1\r\nReferer: r\r\n\r\n");
+    to_the_other_side(&b, FIELD_HTTP_CONTENT_TYPE, "text/html");
+    EXPECT(&b, "nothing of both", {1, "http.cookie", NULL});
+    to_the_other_side(&b, FIELD_HTTP_COOKIE, "a=1; b=2");
+    EXPECT(&b, "the answer", {1, "http.cookie", NULL}, {1, "http.cookie", NULL},
+           {2, "http.cookie", NULL}, {6, "http.cookie", NULL});
+    tx_again(&b);
+    b.tx.flags = TX_REQUEST_SEEN | TX_RESPONSE_SEEN;
+    request(&b, "GET /x HTTP/1.1\r\nCookie: c=1\r\nReferer: r\r\n\r\n");
+    tx_stop(&b);
+    EXPECT(&b, "absent from the answer", {4, "http.cookie", NULL});
+    CU_ASSERT_EQUAL(b.found[0]->dir, TO_CLIENT);
+    bench_stop(&b);
+}
+
 /* --- numbers and names that have keywords of their own --- */
 
 #define DNS "alert dns any any -> any any "
@@ -682,6 +715,8 @@ static CU_TestInfo rules[] = {
     {"the body of a request is a file too", the_body_of_a_request_is_a_file_too},
     {"what a transaction has none of is known at its end",
      what_a_transaction_has_none_of_is_known_at_its_end},
+    {"a rule without a direction is about one at a time",
+     a_rule_without_a_direction_is_about_one_at_a_time},
     {"numbers of DNS messages are asked by name", numbers_of_dns_messages_are_asked_by_name},
     {"files are asked for names and sizes", files_are_asked_for_names_and_sizes},
     {"addresses, ports and flow are asked", addresses_ports_and_flow_are_asked},
