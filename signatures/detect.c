@@ -10,6 +10,7 @@
 #include "signatures/detect_parts.h"
 
 #include "sensor/base/mem.h"
+#include "signatures/target.h"
 
 #include <errno.h>
 
@@ -61,6 +62,7 @@ static void forget_head(struct head *h)
 {
     h->tx = NULL;
     h->method = HEAD_UNKNOWN;
+    h->odd_target = false;
     h->quiet = false;
 }
 
@@ -131,7 +133,8 @@ struct detector *detector_new(struct engine *engine, const struct detect_limits 
                            .peeler = peeler_new(),
                            .made = sbuf_with_cap(MADE_CAP),
                            .spare = sbuf_with_cap(MADE_CAP),
-                           .key = sbuf_with_cap(KEY_CAP)};
+                           .key = sbuf_with_cap(KEY_CAP),
+                           .targets = {sbuf_with_cap(MADE_CAP), sbuf_with_cap(MADE_CAP)}};
     if (d->regex == NULL || d->peeler == NULL || !make_hits(d) || detector_use(d, engine) < 0) {
         detector_free(&d);
     }
@@ -162,6 +165,8 @@ void detector_free(struct detector **d)
     sbuf_free(&x->made);
     sbuf_free(&x->spare);
     sbuf_free(&x->key);
+    sbuf_free(&x->targets[0]);
+    sbuf_free(&x->targets[1]);
     regex_scratch_free(&x->regex);
     peeler_free(&x->peeler);
     match_scratch_free(&x->scratch);
@@ -267,6 +272,16 @@ struct spot detect_spot_of(struct tx *tx, const struct region *region)
 /* --- heads -------------------------------------------------------------------------------------
  */
 
+/* Whether the head of a request has a target that is not normal; sometimes also of one that is. */
+static bool has_odd_target(const struct region *region)
+{
+    struct span rest = region->bytes;
+    struct span line = span_split(&rest, '\n');
+    (void)span_split(&line, ' ');
+    return region->dir == TO_SERVER && region->field == FIELD_HTTP_HEADER &&
+           !target_is_normal(line);
+}
+
 static void scan_head(struct detector *d, struct tx *tx, const struct region *region)
 {
     const struct engine *e = detect_engine(d, tx);
@@ -279,7 +294,8 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     }
     detect_scan(d, e, region->bytes, &h->hits);
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
-    h->quiet = h->hits.n == 0 && !e->wants_all;
+    h->odd_target = detect_wants(e, FIELD_HTTP_URI) && has_odd_target(region);
+    h->quiet = h->hits.n == 0 && !e->wants_all && !h->odd_target;
     if (h->hits.n == 0 && e->payload.always.n == 0) {
         return;
     }

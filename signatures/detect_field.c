@@ -13,6 +13,7 @@
 
 #include "sensor/base/hash.h"
 #include "signatures/locate.h"
+#include "signatures/target.h"
 
 /* How look-ups in a field are looked for. */
 enum field_sort {
@@ -413,7 +414,8 @@ static void look_at(struct detector *d, struct tx *tx, const struct place *p,
     const struct verify_view view = {.text = f->value,
                                      .more = (f->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
     const struct engine_wants *wants = &detect_engine(d, tx)->fields[f->id];
-    if (wants->gated || wants->always.n > 0) {
+    bool other = f->id == FIELD_HTTP_URI && p->owned && p->head->odd_target;
+    if ((wants->gated || wants->always.n > 0) && !other) {
         struct hit_range wide = wants->header_line && p->inside ? with_name(p, range) : *range;
         detect_groups(d, &spot, f->id, &wide, &view);
     }
@@ -438,12 +440,32 @@ static bool needs_scan(const struct detector *d, const struct tx *tx, const stru
     return (f->value.len > 0 && (openers || wants->gated)) || wants->always.n > 0;
 }
 
+/* Shows rules the target as they are written for it. */
+static void look_at_target(struct detector *d, struct tx *tx, const struct field *raw)
+{
+    const struct engine *e = detect_engine(d, tx);
+    struct span text = target_normal(raw->value, &d->targets[0], &d->targets[1]);
+    if (text.len == 0) {
+        return;
+    }
+    detect_scan(d, e, text, &d->hits);
+    const struct spot spot = {
+        .tx = tx, .field = FIELD_HTTP_URI, .dir = raw->dir, .around = raw->value};
+    const struct verify_view view = {.text = text,
+                                     .more = (raw->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
+    const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
+    detect_groups(d, &spot, FIELD_HTTP_URI, &all, &view);
+}
+
 static void look_at_any(struct detector *d, struct tx *tx, const struct field *field)
 {
     struct head *h = &d->heads[field->dir];
     struct place p = {.head = h, .owned = h->tx == tx, .sort = sort_of(h, field)};
     p.inside = p.owned && span_contains(h->bytes, field->value, &p.off);
     const struct engine *e = detect_engine(d, tx);
+    if (p.owned && h->odd_target && field->id == FIELD_HTTP_URI_RAW) {
+        look_at_target(d, tx, field);
+    }
     if (p.inside && h->kind == REGION_HEAD && !h->hits.overflow) {
         if (h->hits.n > 0 || e->fields[field->id].always.n > 0) {
             const struct hit_range range = hits_inside(&p, field);

@@ -13,9 +13,7 @@
 #include "sensor/base/mem.h"
 #include "sensor/codec/mimeparam.h"
 #include "sensor/codec/multipart.h"
-#include "sensor/codec/uri.h"
-
-#include <string.h>
+#include "signatures/target.h"
 
 enum { NAME_MAX = 4096, HELD_MAX = 16 * 1024 };
 
@@ -32,16 +30,10 @@ struct form {
 /* --- names -------------------------------------------------------------------------------------
  */
 
-static bool wants_names(const struct engine *e)
-{
-    const struct engine_wants *w = &e->fields[FIELD_FILE_NAME];
-    return w->gated || w->always.n > 0;
-}
-
 static void try_name(struct detector *d, struct tx *tx, enum direction dir, struct span name)
 {
     const struct engine *e = detect_engine(d, tx);
-    if (name.len == 0 || !wants_names(e)) {
+    if (name.len == 0 || !detect_wants(e, FIELD_FILE_NAME)) {
         return;
     }
     detect_scan(d, e, name, &d->hits);
@@ -49,19 +41,6 @@ static void try_name(struct detector *d, struct tx *tx, enum direction dir, stru
     const struct verify_view view = {.text = name};
     const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
     detect_groups(d, &spot, FIELD_FILE_NAME, &all, &view);
-}
-
-/* The path of a target, without scheme and host, query and fragment. */
-static struct span path_of(struct span target)
-{
-    size_t authority = span_find(target, 0, SPAN("://"));
-    if (authority != SPAN_NONE && span_at(target, 0) != '/') {
-        struct span rest = span_from(target, authority + 3);
-        size_t slash = span_find_byte(rest, 0, '/');
-        target = slash == SPAN_NONE ? SPAN("/") : span_from(rest, slash);
-    }
-    target = span_head(target, span_find_byte(target, 0, '?'));
-    return span_head(target, span_find_byte(target, 0, '#'));
 }
 
 /* Keeps the name that a body will have. */
@@ -75,11 +54,9 @@ static void keep_name(struct detector *d, struct tx *tx, enum direction dir, str
 
 static void keep_path(struct detector *d, struct tx *tx, struct span target)
 {
-    struct sbuf path = sbuf_with_cap(NAME_MAX);
-    (void)uri_decode(path_of(target), URI_PERCENT, &path);
-    keep_name(d, tx, TO_SERVER, sbuf_span(&path));
-    keep_name(d, tx, TO_CLIENT, sbuf_span(&path));
-    sbuf_free(&path);
+    struct span path = target_path(target, &d->targets[0], &d->targets[1]);
+    keep_name(d, tx, TO_SERVER, path);
+    keep_name(d, tx, TO_CLIENT, path);
 }
 
 /* The file name in a block of headers; false without one. */
@@ -126,7 +103,7 @@ void detect_files_head(struct detector *d, struct tx *tx, const struct region *r
     if (request) { /* and no later part of a long head */
         h->method = method_of(region->bytes);
     }
-    if (!wants_names(detect_engine(d, tx))) {
+    if (!detect_wants(detect_engine(d, tx), FIELD_FILE_NAME)) {
         return;
     }
     if (request) {

@@ -122,7 +122,8 @@ struct head {
     enum region_kind kind;
     enum field_id field;
     enum head_method method; /* known where rules look at files */
-    bool quiet;              /* nothing was hit, and no rule wants its fields all the same */
+    bool odd_target; /* rules see the target of the request in another form, once it comes */
+    bool quiet;      /* nothing was hit, and no rule wants its fields all the same */
     struct hits hits;
     struct known known[DETECT_DIALECTS];
 };
@@ -139,10 +140,11 @@ struct detector {
     struct hits hits; /* of whatever is scanned by itself */
     struct sbuf made; /* a buffer made for a rule */
     struct sbuf spare;
-    struct sbuf key; /* what is hashed */
-    uint64_t fuel;   /* left for evaluations of this region */
-    bool dry;        /* none is, and that was told */
-    bool commons;    /* what Log4j was asked about holds what Commons Text may act on */
+    struct sbuf key;        /* what is hashed */
+    struct sbuf targets[2]; /* a request's, as rules see it; and scratch for that */
+    uint64_t fuel;          /* left for evaluations of this region */
+    bool dry;               /* none is, and that was told */
+    bool commons;           /* what Log4j was asked about holds what Commons Text may act on */
     struct body *free_bodies;
     size_t n_free_bodies;
     size_t body_bytes; /* held by open bodies */
@@ -224,6 +226,9 @@ bool detect_marks_act(struct detector *d, const struct engine *e, const struct r
 void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
 /* Keeps a rule until its other groups hold. */
 void detect_wait(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
+
+/* Whether rules look at the field. */
+bool detect_wants(const struct engine *e, enum field_id field);
 
 /* --- detect_jndi.c -----------------------------------------------------------------------------
  */

@@ -1,7 +1,8 @@
-/* Tests of rules about the files of HTTP: parts of forms, bodies, and their names. */
+/* Tests of rules about targets and files of HTTP: parts of forms, bodies, and their names. */
 #include "sensor/core/decoder.h"
 #include "tests/unit/bench_detect.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ANY "alert http any any -> any any "
@@ -128,6 +129,54 @@ static void answer(struct bench *b, const char *head, const char *text)
     detect_region(b->detector, &b->tx, &r);
 }
 
+static void a_target_is_what_a_server_makes_of_it(void)
+{
+    static const struct {
+        const char *raw;
+        const char *normal; /* in rule text */
+    } targets[] = {
+        {"/a/x/../b", "/a/b"},
+        {"/a//b///c", "/a/b/c"},
+        {"/a/./b/.", "/a/b"},
+        {"/../../x", "/x"},
+        {"/a%2f%2fb", "/a/b"},
+        {"/a/%2e%2e/b", "/b"},
+        {"http://h.example/p/q?x=http://y//z", "/p/q?x=http|3a|//y//z"},
+        {"HTTP://u:p@h.example:80?x=1", "?x=1"},
+        {"/p?q=/x/../y//z", "/p?q=/x/../y//z"},
+        {"/a\\b\\..\\c", "/a/c"},
+        {"/A%41%zz%4", "/AA%zz%4"},
+        {"/%u0041b", "/Ab"},
+        {"/a+b%20c?d=%2b+e%41", "/a+b c?d=++eA"},
+        {"/a%252e", "/a%2e"},
+        {"/a%c0%af..%c0%afb", "/b"},
+        {"/a/b/../../../c", "/c"},
+        {"/x/...//y", "/x/.../y"},
+        {"/a#f/../g", "/a#f/../g"},
+        {"*", "*"},
+        {"/plain.html?a=b", "/plain.html?a=b"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        char rule[256];
+        char text[256];
+        struct bench b;
+        snprintf(rule, sizeof(rule),
+                 ANY "(msg:\"m\"; http.uri; content:\"%s\"; startswith; endswith; sid:1;)\n",
+                 targets[i].normal);
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", targets[i].raw);
+        bench_start(&b, rule);
+        request(&b, text);
+        EXPECT(&b, targets[i].raw, {1, "http.uri", NULL});
+        bench_stop(&b);
+    }
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; http.uri; content:\"..\"; sid:1;)\n" ANY
+                        "(msg:\"m\"; http.uri.raw; content:\"..\"; sid:2;)\n");
+    request(&b, "GET /a/.. HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "raw", {2, "http.uri.raw", NULL});
+    bench_stop(&b);
+}
+
 static void a_response_names_its_file_itself(void)
 {
     static const char rules[] =
@@ -153,6 +202,7 @@ static CU_TestInfo tests[] = {
      a_long_file_of_a_form_is_looked_at_to_its_end},
     {"a look-up in a file of a form is told once", a_lookup_in_a_file_of_a_form_is_told_once},
     {"a body has the name of its path", a_body_has_the_name_of_its_path},
+    {"a target is what a server makes of it", a_target_is_what_a_server_makes_of_it},
     {"a response names its file itself", a_response_names_its_file_itself},
     CU_TEST_INFO_NULL,
 };
