@@ -114,6 +114,41 @@ static void move_last(struct rule_parse *p, struct span name, enum buffer buffer
 /* Names of buffers are written in small letters everywhere else. */
 enum { BUFFER_NAME_MAX = 64 };
 
+/* Whether the buffer is one of which there are several, and something was asked of one already:
+ * what follows is asked of any, as Suricata has it. */
+static bool is_asked_again(const struct rule_parse *p, enum buffer buffer)
+{
+    static const enum buffer several[] = {
+        BUFFER_REQUEST_HEADER,
+        BUFFER_RESPONSE_HEADER,
+        BUFFER_DNS_QUERIES,
+        BUFFER_DNS_RESPONSE,
+        (enum buffer)FIELD_DNS_QUERY,
+        (enum buffer)FIELD_DNS_ANSWER,
+        (enum buffer)FIELD_DNS_AUTHORITY,
+        (enum buffer)FIELD_DNS_ADDITIONAL,
+        (enum buffer)FIELD_EMAIL_RECEIVED,
+        (enum buffer)FIELD_EMAIL_URL,
+        (enum buffer)FIELD_FILE_NAME,
+        (enum buffer)FIELD_LDAP_REQUEST_TYPE,
+        (enum buffer)FIELD_LDAP_RESPONSE_DN,
+        (enum buffer)FIELD_LDAP_RESPONSE_MESSAGE,
+        (enum buffer)FIELD_LDAP_RESPONSE_TYPE,
+        (enum buffer)FIELD_SMTP_RCPT_TO,
+        (enum buffer)FIELD_TLS_ALPN,
+    };
+    bool of_several = false;
+    for (size_t i = 0; i < ARRAY_LEN(several); i++) {
+        of_several = of_several || several[i] == buffer;
+    }
+    for (size_t i = 0; of_several && i < p->n_groups; i++) {
+        if (p->groups[i].buffer == buffer && p->groups[i].n_tests > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool keyword_buffer(struct rule_parse *p, struct span name)
 {
     if (keyword_transform(p, name)) {
@@ -125,7 +160,8 @@ bool keyword_buffer(struct rule_parse *p, struct span name)
     struct span own = span_of(small, n);
     enum buffer buffer = buffer_by_name(own);
     if (buffer != BUFFER_N) {
-        p->group = rule_group_for(p, buffer);
+        p->group =
+            is_asked_again(p, buffer) ? rule_group_new(p, buffer) : rule_group_for(p, buffer);
         p->named = true;
         p->last = NULL;
         return true;

@@ -253,7 +253,7 @@ static bool check_one(struct rule_parse *p, const struct rule_test *t)
 {
     const struct rule_content *c = &t->content;
     bool has_offset = c->offset > 0 || t->variables[RULE_OF_OFFSET] != 0;
-    bool placed = c->has_depth || has_offset || c->has_distance || c->has_within;
+    bool placed = c->has_depth || has_offset || c->has_offset || c->has_distance || c->has_within;
     if (c->starts && placed) {
         return rule_mistake(p, "startswith cannot stand with depth, offset, distance or within");
     }
@@ -271,6 +271,35 @@ static bool check_one(struct rule_parse *p, const struct rule_test *t)
     return !(c->fast && t->negated) || rule_mistake(p, "a negated one cannot be the fast_pattern");
 }
 
+static bool has_other_case(struct span text, enum rule_transform to)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = span_at(text, i);
+        if ((to == TRANSFORM_TO_LOWERCASE && byte_lower(c) != c) ||
+            (to == TRANSFORM_TO_UPPERCASE && byte_upper(c) != c)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A content in letters that the buffer never has; http.host is in small ones. */
+static bool check_case(struct rule_parse *p, const struct group_parse *g,
+                       const struct rule_content *c)
+{
+    bool host = g->buffer == (enum buffer)FIELD_HTTP_HOST && g->n_transforms == 0;
+    if (host && (c->nocase || has_other_case(c->bytes, TRANSFORM_TO_LOWERCASE))) {
+        return rule_mistake(p, "http.host is in small letters: so must its content be, without "
+                               "nocase");
+    }
+    for (size_t i = 0; i < g->n_transforms; i++) {
+        if (has_other_case(c->bytes, g->transforms[i].how)) {
+            return rule_mistake(p, "has letters that a transform takes away");
+        }
+    }
+    return true;
+}
+
 bool keyword_content_check(struct rule_parse *p, const struct group_parse *group)
 {
     bool good = true;
@@ -278,6 +307,8 @@ bool keyword_content_check(struct rule_parse *p, const struct group_parse *group
     for (size_t i = 0; i < group->n_tests; i++) {
         if (group->tests[i].kind == RULE_CONTENT) {
             good = check_one(p, &group->tests[i]) && good;
+            good =
+                (group->tests[i].negated || check_case(p, group, &group->tests[i].content)) && good;
         }
     }
     p->keyword = span_of(NULL, 0);

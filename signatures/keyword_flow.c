@@ -270,7 +270,8 @@ static bool take_limit_word(struct rule_parse *p, struct signature_limit *limit,
     } tracks[] = {{"by_src", SIGNATURE_BY_SRC},
                   {"by_dst", SIGNATURE_BY_DST},
                   {"by_both", SIGNATURE_BY_BOTH},
-                  {"by_rule", SIGNATURE_BY_RULE}};
+                  {"by_rule", SIGNATURE_BY_RULE},
+                  {"by_flow", SIGNATURE_BY_FLOW}};
     struct span value = word;
     struct span name = span_split(&value, ' ');
     value = span_trim(value);
@@ -310,6 +311,10 @@ static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, str
     if (limit.kind == SIGNATURE_LIMIT_NONE || limit.count == 0 || limit.seconds == 0) {
         return rule_mistake(p, "wants type, track, count and seconds");
     }
+    bool pooled = limit.track == SIGNATURE_BY_BOTH || limit.track == SIGNATURE_BY_RULE;
+    if (kind == SIGNATURE_LIMIT_BEYOND && pooled) {
+        return rule_mistake(p, "is tracked by_src, by_dst or by_flow");
+    }
     if (p->rule->signature.limit.kind != SIGNATURE_LIMIT_NONE) {
         return rule_mistake(p, "there is a threshold or detection_filter already");
     }
@@ -317,13 +322,15 @@ static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, str
     return true;
 }
 
-/* threshold:type limit|threshold|both, track by_src|by_dst|by_both|by_rule, count N, seconds N */
+/* threshold:type limit|threshold|both, track by_src|by_dst|by_both|by_rule|by_flow, count N,
+ * seconds
+ * N */
 bool keyword_threshold(struct rule_parse *p, struct span value)
 {
     return take_limit(p, SIGNATURE_LIMIT_NONE, value);
 }
 
-/* detection_filter:track by_src|by_dst|by_both|by_rule, count N, seconds N */
+/* detection_filter:track by_src|by_dst|by_flow, count N, seconds N */
 bool keyword_detection_filter(struct rule_parse *p, struct span value)
 {
     return take_limit(p, SIGNATURE_LIMIT_BEYOND, value);

@@ -129,9 +129,6 @@ static bool take_element(struct reader *r, struct span *ret_element, bool *ret_n
     if (after.len > 0 && after.data[0] != ',') {
         return refuse(r, "',' expected before", after);
     }
-    if (after.len == 1) {
-        return refuse(r, "nothing behind the last ',' of", rest);
-    }
     level->rest = span_from(after, 1);
     *ret_element = span_trim(span_head(rest, end));
     *ret_negated = negated;
@@ -406,7 +403,7 @@ static struct addr port_address(uint64_t port)
     return (struct addr){.bytes = {(uint8_t)(port >> 8), (uint8_t)port}, .family = FAMILY_PORT};
 }
 
-/* "80", "80:90", ":90", "80:". */
+/* "80", "80:90", ":90", "80:", ":". */
 static size_t take_port(struct span text, struct net_entry *e)
 {
     uint64_t first = 0;
@@ -417,7 +414,7 @@ static size_t take_port(struct span text, struct net_entry *e)
     if (span_equal_nocase(text, SPAN("any"))) {
         low = span_of(NULL, 0);
         single = false;
-    } else if (single ? low.len == 0 : text.len == 1) {
+    } else if (single && low.len == 0) {
         return 0;
     }
     if ((low.len > 0 && !span_to_u64(low, &first)) || (high.len > 0 && !span_to_u64(high, &last))) {

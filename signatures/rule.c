@@ -588,9 +588,6 @@ static void check_rule(struct rule_parse *p)
     if (p->sid == 0) {
         (void)rule_mistake(p, "no sid");
     }
-    if (r->signature.msg.len == 0) {
-        (void)rule_mistake(p, "no msg");
-    }
     if (n_tests == 0 && !r->jndi.asked && !asks_of_flow(r) && p->n_mistakes == 0) {
         (void)rule_mistake(p, "no content, pcre or other test: it would match everything");
     }

@@ -22,8 +22,15 @@ enum signature_limit_kind {
     SIGNATURE_LIMIT_BEYOND, /* all behind the first `count` of a period */
 };
 
-/* Alerts that are counted together: those of one sender, one receiver, one pair, or all. */
-enum signature_track { SIGNATURE_BY_SRC, SIGNATURE_BY_DST, SIGNATURE_BY_BOTH, SIGNATURE_BY_RULE };
+/* Alerts that are counted together: those of one sender, one receiver, one pair, all, or one flow.
+ */
+enum signature_track {
+    SIGNATURE_BY_SRC,
+    SIGNATURE_BY_DST,
+    SIGNATURE_BY_BOTH,
+    SIGNATURE_BY_RULE,
+    SIGNATURE_BY_FLOW
+};
 
 struct signature_limit {
     enum signature_limit_kind kind;

@@ -302,6 +302,9 @@ static uint64_t limit_key(const struct finding *f, const struct conn *conn)
     if (track == SIGNATURE_BY_DST || track == SIGNATURE_BY_BOTH) {
         key = key << 1 ^ hash_fixed(addr_span(&conn->addr[direction_other(f->dir)]));
     }
+    if (track == SIGNATURE_BY_FLOW) {
+        key ^= hash_fixed(span_of(&conn->id, sizeof(conn->id)));
+    }
     return key;
 }
 

@@ -38,7 +38,7 @@ SOURCES = [
     ("[[[198.51.100.7]]]", True), ("[!198.51.100.0/24,198.51.100.7,192.0.2.9]", False),
     ("198.51.100.1-198.51.100.9", True), ("198.51.100.9/255.255.255.0", True),
     ("[198.51.100.0/24,![198.51.100.0/28,!198.51.100.7]]", True), ("[any,!$HOME_NET]", True),
-    ("!2001:db8::/32", False),
+    ("!2001:db8::/32", False), ("[192.0.2.1,198.51.100.7,]", True),
     ("[::ffff:0:0/96,198.51.100.6/31]", True), ("0.0.0.0/0", True),
     ("198.51.100.8", False), ("2001:db8::1", False), ("[2001:db8::/32,!2001:db8:1::/48]", False),
     ("!198.51.100.0/24", False), ("$HOME_NET", False), ("[198.51.100.0/24,!198.51.100.7]", False),
@@ -47,7 +47,7 @@ SOURCES = [
 PORTS = [
     ("any", True), ("80", True), ("[80,8080]", True), ("79:81", True), (":80", True),
     ("80:", True), ("[1:1024,!81]", True), ("!8080", True), ("![8080,443]", True),
-    ("[ 80 ]", True), ("[!1:79,!81:]", True), ("0:65535", True),
+    ("[ 80 ]", True), ("[!1:79,!81:]", True), ("0:65535", True), (":", True), ("[79,80,]", True),
     ("81", False), ("!80", False), ("[1:1024,!80]", False), ("81:", False), (":79", False),
     ("[443,[8080,8081]]", False),
 ]
@@ -190,10 +190,9 @@ HEADERS = [
     ("alert http ![any] any -> any any", "no address"),
     ("alert http any !any -> any any", "no port"),
     ("alert http [] any -> any any", "empty"),
-    ("alert http [1.2.3.4,] any -> any any", "last ','"),
     ("alert http $NOSUCH any -> any any", "NOSUCH"),
     ("alert http any [80,!80] -> any any", "no port"),
-    ("alert http any : -> any any", "':'"), ("alert http !1.2.3.4!5 any -> any any", "!5"),
+    ("alert http !1.2.3.4!5 any -> any any", "!5"),
     ("alert any any -> any any", "begins"), ("alert http any any -> any any any", "begins"),
 ]
 

@@ -129,6 +129,20 @@ static void answer(struct bench *b, const char *head, const char *text)
     detect_region(b->detector, &b->tx, &r);
 }
 
+static void names_of_two_files_are_asked_apart(void)
+{
+    struct bench b;
+    bench_start(&b, ANY "(msg:\"m\"; file.name; content:\"second\"; file.name; "
+                        "content:\"Evil\"; sid:1;)\n" ANY
+                        "(msg:\"m\"; file.name; content:\"second\"; content:\"Evil\"; sid:2;)\n" ANY
+                        "(msg:\"m\"; file.data; content:\"MARKA\"; file.data; "
+                        "content:\"MARKB\"; sid:3;)\n");
+    request(&b, "POST /up.php HTTP/1.1\r\nHost: a\r\n\r\n");
+    form(&b, SPAN(FORM), 1024);
+    EXPECT(&b, "two names", {1, "file.name", NULL});
+    bench_stop(&b);
+}
+
 static void a_target_is_what_a_server_makes_of_it(void)
 {
     static const struct {
@@ -202,6 +216,7 @@ static CU_TestInfo tests[] = {
      a_long_file_of_a_form_is_looked_at_to_its_end},
     {"a look-up in a file of a form is told once", a_lookup_in_a_file_of_a_form_is_told_once},
     {"a body has the name of its path", a_body_has_the_name_of_its_path},
+    {"names of two files are asked apart", names_of_two_files_are_asked_apart},
     {"a target is what a server makes of it", a_target_is_what_a_server_makes_of_it},
     {"a response names its file itself", a_response_names_its_file_itself},
     CU_TEST_INFO_NULL,

@@ -191,6 +191,31 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "t.rules:1: no sid\n");
 }
 
+static void forms_are_those_of_suricata(void)
+{
+    expect_mistakes("alert http any any -> any any (content:\"a\"; sid:7;)\n", "");
+    expect_mistakes(RULE("content:\"abc\"; startswith; offset:0;"),
+                    "t.rules:1: sid 7: content: startswith cannot stand with depth, offset, "
+                    "distance or within\n");
+    expect_mistakes(RULE("http.uri; to_lowercase; content:\"/A\"; nocase;"),
+                    "t.rules:1: sid 7: content: has letters that a transform takes away\n");
+    expect_mistakes(RULE("http.uri; to_uppercase; content:!\"/a\";"), "");
+#define HOST_MISTAKE                                                                               \
+    "t.rules:1: sid 7: content: http.host is in small letters: so must its content be, without "   \
+    "nocase\n"
+    expect_mistakes(RULE("http.host; content:\"A\";"), HOST_MISTAKE);
+    expect_mistakes(RULE("http.host; content:\"a\"; nocase;"), HOST_MISTAKE);
+    expect_mistakes(RULE("content:\"a\"; detection_filter:track by_both, count 1, seconds 2;"),
+                    "t.rules:1: sid 7: detection_filter: is tracked by_src, by_dst or by_flow\n");
+    expect_mistakes(RULE("content:\"a\"; threshold:type limit, track by_flow, count 1, seconds 2;"),
+                    "");
+    expect_mistakes(RULE("http.method; content:\"G\"; http.stat_code; content:\"2\";"),
+                    "t.rules:1: sid 7: 'http.method' is of requests and 'http.stat_code' of "
+                    "answers: => asks both\n");
+    expect_mistakes(RULE("flow:to_client; http.uri; content:\"/\";"),
+                    "t.rules:1: sid 7: 'http.uri' does not go that way\n");
+}
+
 static void the_header_is_checked_word_by_word(void)
 {
 #define HEADER(header) header " (msg:\"m\"; content:\"a\"; sid:7;)\n"
@@ -219,9 +244,8 @@ static void the_header_is_checked_word_by_word(void)
                     "t.rules:1: sid 7: source port: not a port or port range: '80:70'\n"
                     "t.rules:1: sid 7: destination port: not a port or port range: '65536'\n");
     expect_mistakes(HEADER("alert http [] any -> [10.0.0.1,] any"),
-                    "t.rules:1: sid 7: source address: empty list '[]'\n"
-                    "t.rules:1: sid 7: destination address: nothing behind the last ',' of "
-                    "'10.0.0.1,'\n");
+                    "t.rules:1: sid 7: source address: empty list '[]'\n");
+    expect_mistakes(HEADER("alert http [10.0.0.1,10.0.0.2,] : -> any [80,]"), "");
 #undef HEADER
 }
 
@@ -660,6 +684,7 @@ static CU_TestInfo reading[] = {
     {"a rule tells what events need", a_rule_tells_what_events_need},
     {"priority goes before the class in any order", priority_goes_before_the_class_in_any_order},
     {"mistakes name file, line, sid and keyword", mistakes_name_file_line_sid_and_keyword},
+    {"forms_are_those_of_suricata", forms_are_those_of_suricata},
     {"the header is checked word by word", the_header_is_checked_word_by_word},
     {"a wrong rule does not stop the others", a_wrong_rule_does_not_stop_the_others},
     {"of equal sids the higher rev stays", of_equal_sids_the_higher_rev_stays},
