@@ -31,6 +31,7 @@ static const struct extra extras[] = {
       {FIELD_HTTP_RESPONSE_HEADER, FIELD_HTTP_SERVER, FIELD_HTTP_LOCATION, FIELD_HTTP_CONNECTION,
        FIELD_HTTP_CONTENT_TYPE, FIELD_HTTP_CONTENT_LEN, FIELD_HTTP_COOKIE},
       7}},
+    {BUFFER_HEADER_RAW, {"http.header.raw", BUFFER_VALUE, {FIELD_HTTP_HEADER}, 1}},
     {BUFFER_HEADER_NAMES, {"http.header_names", BUFFER_NAMES, {FIELD_HTTP_HEADER}, 1}},
     {BUFFER_DNS_QUERIES,
      {"dns.queries.rrname", BUFFER_VALUE, {FIELD_DNS_QUERY, FIELD_DNS_QUESTION}, 2}},
@@ -61,7 +62,6 @@ static const struct {
     {"http_request_line", "http.request_line"},
     {"http_response_line", "http.response_line"},
     {"http_start", "http.start"},
-    {"http.header.raw", "http.header"},
     {"tls_sni", "tls.sni"},
     {"dns_query", "dns.query"},
     {"dns.query.name", "dns.queries.rrname"},
@@ -77,7 +77,7 @@ static const struct {
     {"http_raw_uri", "http.uri.raw"},
     {"http_method", "http.method"},
     {"http_header", "http.header"},
-    {"http_raw_header", "http.header"},
+    {"http_raw_header", "http.header.raw"},
     {"http_cookie", "http.cookie"},
     {"http_user_agent", "http.user_agent"},
     {"http_host", "http.host"},
@@ -92,12 +92,18 @@ static const struct {
     uint8_t letter;
     enum buffer buffer;
 } pcre_flags[] = {
-    {'U', (enum buffer)FIELD_HTTP_URI},          {'I', (enum buffer)FIELD_HTTP_URI_RAW},
-    {'M', (enum buffer)FIELD_HTTP_METHOD},       {'H', (enum buffer)FIELD_HTTP_HEADER},
-    {'D', (enum buffer)FIELD_HTTP_HEADER},       {'C', (enum buffer)FIELD_HTTP_COOKIE},
-    {'P', (enum buffer)FIELD_HTTP_REQUEST_BODY}, {'Q', (enum buffer)FIELD_HTTP_RESPONSE_BODY},
-    {'V', (enum buffer)FIELD_HTTP_USER_AGENT},   {'W', (enum buffer)FIELD_HTTP_HOST},
-    {'Z', (enum buffer)FIELD_HTTP_HOST_RAW},     {'S', (enum buffer)FIELD_HTTP_STAT_CODE},
+    {'U', (enum buffer)FIELD_HTTP_URI},
+    {'I', (enum buffer)FIELD_HTTP_URI_RAW},
+    {'M', (enum buffer)FIELD_HTTP_METHOD},
+    {'H', (enum buffer)FIELD_HTTP_HEADER},
+    {'D', BUFFER_HEADER_RAW},
+    {'C', (enum buffer)FIELD_HTTP_COOKIE},
+    {'P', (enum buffer)FIELD_HTTP_REQUEST_BODY},
+    {'Q', (enum buffer)FIELD_HTTP_RESPONSE_BODY},
+    {'V', (enum buffer)FIELD_HTTP_USER_AGENT},
+    {'W', (enum buffer)FIELD_HTTP_HOST},
+    {'Z', (enum buffer)FIELD_HTTP_HOST_RAW},
+    {'S', (enum buffer)FIELD_HTTP_STAT_CODE},
     {'Y', (enum buffer)FIELD_HTTP_STAT_MSG},
 };
 
@@ -127,6 +133,7 @@ static const struct {
     {(enum buffer)FIELD_HTTP_RESPONSE_BODY, TO_CLIENT},
     {BUFFER_RESPONSE_HEADER, TO_CLIENT},
     {(enum buffer)FIELD_DNS_QUERY, TO_SERVER},
+    {(enum buffer)FIELD_TLS_SNI, TO_SERVER},
 };
 
 static const struct {
@@ -196,7 +203,8 @@ struct buffer_info buffer_info(enum buffer b)
         }
     }
     enum field_id id = (enum field_id)b;
-    return (struct buffer_info){field_info(id)->name, BUFFER_VALUE, {id}, 1};
+    enum buffer_make make = id == FIELD_HTTP_HEADER ? BUFFER_HEADERS : BUFFER_VALUE;
+    return (struct buffer_info){field_info(id)->name, make, {id}, 1};
 }
 
 unsigned buffer_ways(enum buffer b)
@@ -205,6 +213,14 @@ unsigned buffer_ways(enum buffer b)
         if (one_way[i].buffer == b) {
             return 1U << one_way[i].dir;
         }
+    }
+    struct span name = span_str(buffer_info(b).name);
+    if (span_starts(name, SPAN("ldap.responses."))) {
+        return 1U << TO_CLIENT;
+    }
+    bool mail = span_starts(name, SPAN("email.")) || span_starts(name, SPAN("smtp."));
+    if ((mail && b != (enum buffer)FIELD_SMTP_REPLY) || span_starts(name, SPAN("ldap.request."))) {
+        return 1U << TO_SERVER;
     }
     return 1U << TO_SERVER | 1U << TO_CLIENT;
 }

@@ -10,6 +10,7 @@ enum buffer {
     BUFFER_FILE_DATA,
     BUFFER_REQUEST_HEADER,
     BUFFER_RESPONSE_HEADER,
+    BUFFER_HEADER_RAW,
     BUFFER_HEADER_NAMES,
     BUFFER_DNS_QUERIES,
     BUFFER_DNS_RESPONSE,
@@ -19,6 +20,7 @@ enum buffer {
 enum buffer_make {
     BUFFER_VALUE,       /* the field's value */
     BUFFER_HEADER_LINE, /* "name: value" */
+    BUFFER_HEADERS,     /* a whole block of headers, each trimmed, without cookies */
     BUFFER_NAMES,       /* the names of a whole block of headers */
 };
 

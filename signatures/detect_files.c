@@ -15,16 +15,17 @@
 #include "sensor/codec/multipart.h"
 #include "signatures/target.h"
 
-enum { NAME_MAX = 4096, HELD_MAX = 16 * 1024 };
+enum { NAME_MAX = 4096, HELD_MAX = 16 * 1024, HELD_POOR = 512 /* when memory is short */ };
 
 struct form {
     struct multipart multipart;
-    struct sbuf held;   /* of the part at hand */
-    struct sbuf name;   /* of it */
-    enum direction dir; /* */
-    bool open;          /* it is a file, */
-    bool begun;         /* some of which was shown to the rules */
-    bool after_gap;     /* bytes are missing before `held` */
+    struct sbuf held; /* of the part at hand */
+    struct sbuf name; /* of it */
+    size_t room;      /* of `held`, as it was counted */
+    enum direction dir;
+    bool open;      /* it is a file, */
+    bool begun;     /* some of which was shown to the rules */
+    bool after_gap; /* bytes are missing before `held` */
 };
 
 /* --- names -------------------------------------------------------------------------------------
@@ -56,7 +57,10 @@ static void keep_path(struct detector *d, struct tx *tx, struct span target)
 {
     struct span path = target_path(target, &d->targets[0], &d->targets[1]);
     keep_name(d, tx, TO_SERVER, path);
-    keep_name(d, tx, TO_CLIENT, path);
+    struct tx_state *state = tx->detect;
+    if (state != NULL) {
+        state->file_names[TO_CLIENT] = state->file_names[TO_SERVER];
+    }
 }
 
 /* The file name in a block of headers; false without one. */
@@ -137,11 +141,13 @@ static void show(struct detector *d, struct tx *tx, struct form *f, unsigned fla
 static void add_to_part(struct detector *d, struct tx *tx, struct form *f, struct span piece)
 {
     while (f->open && piece.len > 0) {
-        size_t n = HELD_MAX - f->held.len;
+        size_t n = f->held.cap - f->held.len;
         n = n < piece.len ? n : piece.len;
         sbuf_add(&f->held, span_head(piece, n));
         piece = span_from(piece, n);
-        if (f->held.len >= HELD_MAX || f->held.cut) {
+        d->body_bytes += f->held.room - f->room;
+        f->room = f->held.room;
+        if (f->held.len == f->held.cap || f->held.cut) {
             show(d, tx, f, 0);
         }
     }
@@ -189,9 +195,10 @@ static void read_parts(struct detector *d, struct tx *tx, struct form *f, struct
     } while (step != MULTIPART_MORE);
 }
 
-static void form_free(struct form **form)
+static void form_free(struct detector *d, struct form **form)
 {
     if (*form != NULL) {
+        d->body_bytes -= (*form)->room;
         multipart_free(&(*form)->multipart);
         sbuf_free(&(*form)->held);
         sbuf_free(&(*form)->name);
@@ -200,14 +207,16 @@ static void form_free(struct form **form)
     }
 }
 
-static struct form *form_new(const struct region *region)
+static struct form *form_new(struct detector *d, const struct region *region)
 {
+    bool poor = d->body_bytes > d->limits.body_memory;
     struct form *f = mem_alloc(sizeof(*f));
     if (f != NULL) {
-        *f = (struct form){
-            .held = sbuf_with_cap(HELD_MAX), .name = sbuf_with_cap(NAME_MAX), .dir = region->dir};
+        *f = (struct form){.held = sbuf_with_cap(poor ? HELD_POOR : HELD_MAX),
+                           .name = sbuf_with_cap(NAME_MAX),
+                           .dir = region->dir};
         if (!multipart_start(&f->multipart, region->boundary)) {
-            form_free(&f);
+            form_free(d, &f);
         }
     }
     return f;
@@ -219,7 +228,7 @@ static void begin_form(struct detector *d, struct tx *tx, const struct region *r
     struct tx_state *state = detect_state(d, tx);
     detect_files_end(d, tx);
     if (state != NULL) {
-        state->form = form_new(region);
+        state->form = form_new(d, region);
         stats_add(d->stats, STAT_LOST_MEMORY, state->form == NULL ? region->bytes.len : 0);
     }
 }
@@ -287,6 +296,6 @@ void detect_files_end(struct detector *d, struct tx *tx)
     struct tx_state *state = tx->detect;
     if (state != NULL && state->form != NULL) {
         end_part(d, tx, state->form, REGION_CUT);
-        form_free(&state->form);
+        form_free(d, &state->form);
     }
 }

@@ -143,6 +143,38 @@ static struct span names_of(struct span block, struct sbuf *to)
     return sbuf_span(to);
 }
 
+/* The headers of a block, "name: value" each, without those that http.cookie has. What is folded to
+ * a line is joined to it. */
+static struct span headers_of(struct span block, struct sbuf *to)
+{
+    bool kept = false;
+    sbuf_reset(to);
+    while (block.len > 0) {
+        struct span line = span_split(&block, '\n');
+        bool folded = span_at(line, 0) == ' ' || span_at(line, 0) == '\t';
+        struct span value = span_trim(line);
+        if (value.len == 0 || (folded && !kept)) {
+            continue;
+        }
+        struct span name = folded ? (struct span){0} : span_trim(span_split(&value, ':'));
+        kept = folded || (!span_equal_nocase(name, SPAN("cookie")) &&
+                          !span_equal_nocase(name, SPAN("set-cookie")));
+        if (!kept) {
+            continue;
+        }
+        if (folded) {
+            sbuf_shorten(to, to->len - 2);
+            sbuf_add_byte(to, ' ');
+        } else {
+            sbuf_add(to, name);
+            sbuf_add(to, SPAN(": "));
+        }
+        sbuf_add(to, span_trim(value));
+        sbuf_add(to, SPAN("\r\n"));
+    }
+    return sbuf_span(to);
+}
+
 /* The header's name as it was sent, when its value lies in the head; else as we know it. */
 static struct span name_of(const struct detector *d, const struct spot *spot, struct span value)
 {
@@ -175,6 +207,9 @@ static struct span make_buffer(struct detector *d, const struct spot *spot,
         break;
     case BUFFER_HEADER_LINE:
         text = header_line(d, spot, value);
+        break;
+    case BUFFER_HEADERS:
+        text = headers_of(value, &d->made);
         break;
     case BUFFER_NAMES:
         text = names_of(value, &d->made);

@@ -202,8 +202,7 @@ static void name_of(const struct finding *f, char *ret, size_t size)
              (int)f->item.len, (const char *)f->item.data);
 }
 
-void expect_list(const struct bench *b, const struct expected *expected, size_t n,
-                 const char *what)
+void expect_list(const struct bench *b, const struct expected *expected, size_t n, const char *what)
 {
     detect_settle(b->detector);
     bool good = b->n_found == n;

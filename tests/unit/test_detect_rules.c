@@ -94,6 +94,23 @@ static void headers_are_seen_with_their_names(void)
     bench_stop(&b);
 }
 
+static void headers_together_are_trimmed_and_without_cookies(void)
+{
+    struct bench b;
+    bench_start(&b,
+                ANY "(msg:\"m\"; http.header; content:\"Host|3a| h|0d 0a|X-Key|3a| a b c|0d 0a|\"; "
+                    "startswith; endswith; fast_pattern:0,4; sid:1;)\n" ANY
+                    "(msg:\"m\"; http.header; content:\"secret\"; sid:2;)\n" ANY
+                    "(msg:\"m\"; http.header.raw; content:\"secret\"; sid:3;)\n" ANY
+                    "(msg:\"m\"; content:\"secret\"; http_raw_header; sid:4;)\n" ANY
+                    "(msg:\"m\"; http.header.raw; content:\"X-Key:   a b|20 20|\"; sid:5;)\n");
+    request(&b,
+            "GET / HTTP/1.1\r\nHost: h\r\nX-Key:   a b  \r\n c\r\nCookie: secret\r\n more\r\n\r\n");
+    EXPECT(&b, "headers", {1, "http.header", NULL}, {5, "http.header", NULL},
+           {3, "http.header", NULL}, {4, "http.header", NULL});
+    bench_stop(&b);
+}
+
 static void a_rule_without_a_buffer_sees_all_bytes(void)
 {
     struct bench b;
@@ -708,6 +725,8 @@ static CU_TestInfo rules[] = {
      a_line_that_does_not_end_is_a_buffer_behind_a_quiet_head},
     {"a rule is told once in a transaction", a_rule_is_told_once_in_a_transaction},
     {"headers are seen with their names", headers_are_seen_with_their_names},
+    {"headers together are trimmed and without cookies",
+     headers_together_are_trimmed_and_without_cookies},
     {"a rule without a buffer sees all bytes", a_rule_without_a_buffer_sees_all_bytes},
     {"a body rule sees its window", a_body_rule_sees_its_window},
     {"the body of a request is a file too", the_body_of_a_request_is_a_file_too},

@@ -597,7 +597,7 @@ static void a_buffer_may_be_a_keyword(void)
 {
     struct loaded l;
     struct regex_scratch *scratch = regex_scratch_new();
-    load(&l, SPAN("alert ldap any any -> any any (msg:\"m\"; "
+    load(&l, SPAN("alert ldap any any => any any (msg:\"m\"; "
                   "ldap.request.operation:search_request; "
                   "ldap.responses.operation: search_result_done , any; sid:7;)\n"));
     CU_ASSERT_STRING_EQUAL(errbuf_text(&l.err), "");
