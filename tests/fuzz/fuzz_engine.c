@@ -32,7 +32,12 @@ static const char rules[] =
     "content:\"end\"; endswith; sid:10;)\n"
     "pass ip any any -> any any (msg:\"pass\"; http.user_agent; content:\"our scanner\"; "
     "sid:11;)\n"
-    "alert ip any any -> any any (msg:\"commons\"; jndi.dialect:commons-text; sid:12;)\n";
+    "alert ip any any -> any any (msg:\"commons\"; jndi.dialect:commons-text; sid:12;)\n"
+    "alert ip any any -> any any (msg:\"named\"; filename:\"ab\"; sid:13;)\n"
+    "alert ip any any -> any any (msg:\"ends\"; file.data; content:\"cd\"; endswith; sid:14;)\n"
+    "alert ip any any -> any any (msg:\"long\"; filesize:>40; sid:15;)\n"
+    "alert ip any any -> any any (msg:\"headers\"; http.header; content:\"a: b\"; sid:16;)\n"
+    "alert ip any any -> any any (msg:\"agent\"; http.user_agent; absent; sid:17;)\n";
 
 /* A detector with what it found. */
 struct run {
@@ -121,6 +126,7 @@ static void step(struct run *run, struct cursor *in, struct span *head)
         region.kind = REGION_BODY;
         region.flags = what >> 2 & 0xf;
         region.body_type = (enum body_type)(what % (BODY_BINARY + 1));
+        region.boundary = SPAN("b");
         detect_region(run->detector, &run->tx, &region);
         return;
     }
@@ -128,10 +134,15 @@ static void step(struct run *run, struct cursor *in, struct span *head)
 
 static void give_body(struct run *run, struct span bytes, enum body_type type, size_t piece)
 {
+    const struct region head = {.kind = REGION_HEAD,
+                                .field = FIELD_HTTP_HEADER,
+                                .bytes = SPAN("POST /x/../b.jsp HTTP/1.1\r\n\r\n")};
     struct region r = {.kind = REGION_BODY,
                        .field = FIELD_HTTP_REQUEST_BODY,
                        .flags = REGION_FIRST,
-                       .body_type = type};
+                       .body_type = type,
+                       .boundary = SPAN("b")};
+    detect_region(run->detector, &run->tx, &head);
     do {
         r.bytes = span_head(bytes, piece);
         bytes = span_from(bytes, r.bytes.len);
@@ -139,6 +150,7 @@ static void give_body(struct run *run, struct span bytes, enum body_type type, s
         detect_region(run->detector, &run->tx, &r);
         r.flags = 0;
     } while (bytes.len > 0);
+    detect_settle(run->detector);
 }
 
 static void compare_cuts(struct engine *engine, struct span bytes, uint8_t how)
