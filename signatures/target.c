@@ -44,7 +44,7 @@ bool target_is_normal(struct span target)
     for (size_t i = 0; i < target.len; i++) {
         uint8_t c = span_at(target, i);
         if (c == '?' || c == '#') {
-            return span_find_byte(target, i, '%') == SPAN_NONE;
+            return true; /* what follows is decoded as it stands */
         }
         if (c == '%' || c == '\\' || c >= 0x80 || (last == '/' && (c == '/' || c == '.')) ||
             (i == 0 && c != '/')) {
