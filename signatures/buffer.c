@@ -154,6 +154,22 @@ static const struct {
     {FIELD_HTTP_LOCATION, "Location"},
 };
 
+/* Fields that never come to rules: encoded numbers and what repeats another one, for events; and
+ * parts that are only named where something was found. */
+static bool is_for_events(enum field_id id)
+{
+    static const enum field_id ids[] = {
+        FIELD_HTTP_URI_PARAM, FIELD_HTTP2_STREAM, FIELD_EMAIL_ATTACHMENT, FIELD_DNS_HEADER,
+        FIELD_DNS_RECORD,     FIELD_LDAP_RESULT,  FIELD_LDAP_MESSAGE_ID,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        if (ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum buffer by_own_name(struct span name)
 {
     for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
@@ -162,7 +178,7 @@ static enum buffer by_own_name(struct span name)
         }
     }
     enum field_id id = field_by_name(name);
-    return id == FIELD_N ? BUFFER_N : (enum buffer)id;
+    return id == FIELD_N || is_for_events(id) ? BUFFER_N : (enum buffer)id;
 }
 
 enum buffer buffer_by_name(struct span name)

@@ -47,6 +47,10 @@ MUST_USE int detector_use(struct detector *d, struct engine *engine);
  * nothing was hit in it that could make one of interest. */
 bool detect_region(struct detector *d, struct tx *tx, const struct region *region);
 void detect_field(struct detector *d, struct tx *tx, const struct field *field);
+/* A value that stands in another field, in which look-ups were looked for: for rules alone. */
+void detect_field_again(struct detector *d, struct tx *tx, const struct field *field);
+/* Whether rules ask for such values. */
+bool detect_is_wanted(const struct detector *d, const struct tx *tx, enum field_id field);
 /* Inline: a verdict is wanted of what has come so far. Bodies that wait for more are looked at as
  * they are, and go on waiting; of look-ups only those of class attack are told, because any other
  * may become one. How much is looked at again is bounded by what has come: of one that comes in

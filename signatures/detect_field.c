@@ -440,21 +440,39 @@ static bool needs_scan(const struct detector *d, const struct tx *tx, const stru
     return (f->value.len > 0 && (openers || wants->gated)) || wants->always.n > 0;
 }
 
+/* `around`: what the field was made of, as sent. */
+static void show_rules(struct detector *d, struct tx *tx, const struct field *f, struct span around)
+{
+    if (f->value.len == 0) {
+        return;
+    }
+    detect_scan(d, detect_engine(d, tx), f->value, &d->hits);
+    const struct spot spot = {.tx = tx, .field = f->id, .dir = f->dir, .around = around};
+    const struct verify_view view = {.text = f->value,
+                                     .more = (f->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
+    const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
+    detect_groups(d, &spot, f->id, &all, &view);
+}
+
+bool detect_is_wanted(const struct detector *d, const struct tx *tx, enum field_id field)
+{
+    return detect_wants(detect_engine(d, tx), field);
+}
+
+void detect_field_again(struct detector *d, struct tx *tx, const struct field *field)
+{
+    if (detect_is_wanted(d, tx, field->id)) {
+        show_rules(d, tx, field, field->value);
+    }
+}
+
 /* Shows rules the target as they are written for it. */
 static void look_at_target(struct detector *d, struct tx *tx, const struct field *raw)
 {
-    const struct engine *e = detect_engine(d, tx);
-    struct span text = target_normal(raw->value, &d->targets[0], &d->targets[1]);
-    if (text.len == 0) {
-        return;
-    }
-    detect_scan(d, e, text, &d->hits);
-    const struct spot spot = {
-        .tx = tx, .field = FIELD_HTTP_URI, .dir = raw->dir, .around = raw->value};
-    const struct verify_view view = {.text = text,
-                                     .more = (raw->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
-    const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
-    detect_groups(d, &spot, FIELD_HTTP_URI, &all, &view);
+    struct field normal = *raw;
+    normal.id = FIELD_HTTP_URI;
+    normal.value = target_normal(raw->value, &d->targets[0], &d->targets[1]);
+    show_rules(d, tx, &normal, raw->value);
 }
 
 static void look_at_any(struct detector *d, struct tx *tx, const struct field *field)

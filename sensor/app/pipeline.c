@@ -740,6 +740,7 @@ static void on_url(void *ctx, struct tx *tx, struct span url)
     const struct pipeline *p = ctx;
     const struct field field = {.id = FIELD_EMAIL_URL, .value = url, .dir = TO_SERVER};
     tx_keep(tx, &field, p->options.kept_field_bytes);
+    detect_field_again(p->detector, tx, &field);
 }
 
 /* --- life

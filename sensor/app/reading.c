@@ -50,6 +50,13 @@ static bool defer(struct reading *r, struct tx *tx, const struct region *region)
     return r->alternate || tx_keep_head(tx, region->dir, region->bytes);
 }
 
+/* For smtp events, or for rules. */
+static bool wants_urls(const struct pipeline *p, const struct tx *tx, const struct region *region)
+{
+    return region->field == FIELD_EMAIL_BODY &&
+           (p->wants_urls || detect_is_wanted(p->detector, tx, FIELD_EMAIL_URL));
+}
+
 static bool emit_region(void *ctx, struct tx *tx, const struct region *region)
 {
     struct reading *r = ctx;
@@ -68,7 +75,7 @@ static bool emit_region(void *ctx, struct tx *tx, const struct region *region)
     if (!r->alternate && pipeline_of(r)->wants_files) {
         files_region(&tx_slot_of(tx)->files[region->dir], &pipeline_of(r)->files, tx, region);
     }
-    if (!r->alternate && pipeline_of(r)->wants_urls) {
+    if (!r->alternate && wants_urls(pipeline_of(r), tx, region)) {
         urls_region(&tx_slot_of(tx)->urls, &pipeline_of(r)->urls, tx, region);
     }
     if (!r->alternate) {

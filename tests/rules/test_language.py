@@ -125,6 +125,8 @@ ABOUT = ['gid:1', 'rev:4294967295', 'rev:0', 'priority:1', 'classtype:attempted-
          'reference:cve,2021-44228', 'reference:url,a.example/x?y=1', 'target:dest_ip',
          'metadata:a b, c d e,f', 'metadata: created_at 2021_12_10', 'reference: arbitrary , x ']
 
+FOR_EVENTS = ("http.uri_param", "http2.stream", "email.attachment", "ldap.message_id",
+              "ldap.responses.result_code", "dns.header", "dns.record")
 MISTAKES = [(keyword, options) for keyword, values in {
     "content": [':', ':"a', ':"|zz|"', ':"|4|"', ':""', ':a', ':"|41"', ':"abc"; depth:1',
                 ':"abc"; within:2', ':"a"; offset:1; distance:1', ':"a"; startswith; depth:4',
@@ -267,6 +269,42 @@ def check_legal(program, folder):
                 yield f"{'silent' if fires else 'fired'}: {rule!r}"
 
 
+MAIL = [  # (who speaks, the words)
+    ("server", b"220 mx\r\n"), ("client", b"HELO c\r\n"), ("server", b"250 mx\r\n"),
+    ("client", b"MAIL FROM:<a@example.org>\r\n"), ("server", b"250 ok\r\n"),
+    ("client", b"RCPT TO:<b@example.net>\r\n"), ("server", b"250 ok\r\n"),
+    ("client", b"DATA\r\n"), ("server", b"354 go on\r\n"),
+    ("client", b"Subject: s\r\n\r\nSee HTTP://shop.example/a?b, and ftp://other.example/.\r\n"
+               b".\r\n"),
+    ("server", b"250 ok\r\n"),
+]
+URLS = [
+    ('content:"http://shop.example/a?b"; bsize:23;', True),
+    ('content:"ftp://"; startswith; content:"example/"; endswith;', True),
+    ('content:"See";', False), ('content:"http://other";', False),
+    ('content:!"ftp";', True), ('pcre:"/^ftp:.*other/"; pcre:!"/shop/";', True),
+]
+
+
+def check_urls(program, folder):
+    """URLs of a mail are each shown to rules, also where no smtp event is written."""
+    talk = flows.Talk(("198.51.100.7", 40000), ("192.0.2.10", 25), flows.START_US).open()
+    for who, words in MAIL:
+        getattr(talk, who)(words, 1400)
+    talk.close()
+    capture = os.path.join(folder, "mail.pcap")
+    with open(capture, "wb") as file:
+        file.write(flows.pcap(talk.frames))
+    rules = "".join(f'alert smtp any any -> any any (msg:"u"; email.url; {tests} sid:{sid};)\n'
+                    for sid, (tests, _fires) in enumerate(URLS, 1))
+    done = run_program(program, folder, rules.encode(),
+                       ["-r", capture, "--events", "alert", "-o", "-"])
+    told = {event["alert"]["signature_id"] for event in run.parse(done.stdout)}
+    for sid, (tests, fires) in enumerate(URLS, 1):
+        if fires != (sid in told):
+            yield f"{'silent' if fires else 'fired'}: {tests}"
+
+
 def illegal():
     """(text of a rule, its sid or None, what the message must say) for each mistake."""
     rules = []
@@ -287,6 +325,8 @@ def illegal():
     for protocol, buffer in ALIEN:
         add(f"alert {protocol} any any -> any any", f'{buffer}; content:"abc"',
             f"'{protocol}' has no buffer '{buffer}'")
+    for buffer in FOR_EVENTS:  # fields that no rule would ever see
+        add("alert ip any any -> any any", f'{buffer}; content:"abc"', f"keyword '{buffer}'")
     for header, named in HEADERS:
         add(header, 'content:"abc"', named)
     return rules
@@ -317,7 +357,7 @@ def main():
     parser.add_argument("--jndiwatch", required=True)
     options = parser.parse_args()
     n_wrong = 0
-    for check in (check_legal, check_illegal):
+    for check in (check_legal, check_urls, check_illegal):
         with tempfile.TemporaryDirectory(prefix="jndiwatch-language-") as folder:
             wrong = list(check(options.jndiwatch, folder))
         n_wrong += len(wrong)
