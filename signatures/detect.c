@@ -294,7 +294,7 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     }
     detect_scan(d, e, region->bytes, &h->hits);
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
-    h->odd_target = detect_wants(e, FIELD_HTTP_URI) && has_odd_target(region);
+    h->odd_target = engine_looks_at(e, FIELD_HTTP_URI) && has_odd_target(region);
     h->quiet = h->hits.n == 0 && !e->wants_all && !h->odd_target;
     if (h->hits.n == 0 && e->payload.always.n == 0) {
         return;

@@ -415,7 +415,7 @@ static void look_at(struct detector *d, struct tx *tx, const struct place *p,
                                      .more = (f->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
     const struct engine_wants *wants = &detect_engine(d, tx)->fields[f->id];
     bool other = f->id == FIELD_HTTP_URI && p->owned && p->head->odd_target;
-    if ((wants->gated || wants->always.n > 0) && !other) {
+    if (engine_looks_at(detect_engine(d, tx), f->id) && !other) {
         struct hit_range wide = wants->header_line && p->inside ? with_name(p, range) : *range;
         detect_groups(d, &spot, f->id, &wide, &view);
     }
@@ -456,7 +456,7 @@ static void show_rules(struct detector *d, struct tx *tx, const struct field *f,
 
 bool detect_is_wanted(const struct detector *d, const struct tx *tx, enum field_id field)
 {
-    return detect_wants(detect_engine(d, tx), field);
+    return engine_looks_at(detect_engine(d, tx), field);
 }
 
 void detect_field_again(struct detector *d, struct tx *tx, const struct field *field)

@@ -33,15 +33,8 @@ struct form {
 
 static void try_name(struct detector *d, struct tx *tx, enum direction dir, struct span name)
 {
-    const struct engine *e = detect_engine(d, tx);
-    if (name.len == 0 || !detect_wants(e, FIELD_FILE_NAME)) {
-        return;
-    }
-    detect_scan(d, e, name, &d->hits);
-    const struct spot spot = {.tx = tx, .field = FIELD_FILE_NAME, .dir = dir, .around = name};
-    const struct verify_view view = {.text = name};
-    const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
-    detect_groups(d, &spot, FIELD_FILE_NAME, &all, &view);
+    const struct field field = {.id = FIELD_FILE_NAME, .value = name, .dir = dir};
+    detect_field_again(d, tx, &field);
 }
 
 /* Keeps the name that a body will have. */
@@ -63,21 +56,11 @@ static void keep_path(struct detector *d, struct tx *tx, struct span target)
     }
 }
 
-/* The file name in a block of headers; false without one. */
+/* The file name in a block of headers; false without one, or where it is empty. */
 static bool disposed_name(struct span block, struct sbuf *ret_name)
 {
-    while (block.len > 0) {
-        struct span line = span_split(&block, '\n');
-        struct span name = span_trim(span_split(&line, ':'));
-        struct sbuf scratch = sbuf_with_cap(NAME_MAX);
-        struct span text = {0};
-        if (span_equal_nocase(name, SPAN("content-disposition")) &&
-            mimeparam_find(span_trim(line), SPAN("filename"), &scratch, &text) != MIMEPARAM_NONE) {
-            sbuf_reset(ret_name);
-            sbuf_add(ret_name, text);
-        }
-        sbuf_free(&scratch);
-        if (text.len > 0) {
+    while (mimeparam_take_file_name(&block, ret_name)) {
+        if (ret_name->len > 0) {
             return true;
         }
     }
@@ -107,7 +90,7 @@ void detect_files_head(struct detector *d, struct tx *tx, const struct region *r
     if (request) { /* and no later part of a long head */
         h->method = method_of(region->bytes);
     }
-    if (!detect_wants(detect_engine(d, tx), FIELD_FILE_NAME)) {
+    if (!detect_is_wanted(d, tx, FIELD_FILE_NAME)) {
         return;
     }
     if (request) {

@@ -227,9 +227,6 @@ void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, st
 /* Keeps a rule until its other groups hold. */
 void detect_wait(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
 
-/* Whether rules look at the field. */
-bool detect_wants(const struct engine *e, enum field_id field);
-
 /* --- detect_jndi.c -----------------------------------------------------------------------------
  */
 

@@ -721,11 +721,6 @@ void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
     }
 }
 
-bool detect_wants(const struct engine *e, enum field_id field)
-{
-    return e->fields[field].gated || e->fields[field].always.n > 0;
-}
-
 static bool wanted(const struct engine_group *g, size_t field)
 {
     return field == FIELD_N ? buffer_is_region(g->group->buffer)

@@ -400,7 +400,7 @@ static void warn_of_costs(const struct engine *e, struct errbuf *warnings)
     }
 }
 
-static bool looks_at(const struct engine *e, enum field_id field)
+bool engine_looks_at(const struct engine *e, enum field_id field)
 {
     return e->fields[field].gated || e->fields[field].always.n > 0;
 }
@@ -413,7 +413,7 @@ int engine_compile(struct engine *e, const struct engine_options *options, struc
         r = list_wants(e, field, field < FIELD_N ? &e->fields[field] : &e->payload);
         e->wants_all = e->wants_all || (field < FIELD_N && e->fields[field].always.n > 0);
     }
-    e->any_file = looks_at(e, FIELD_FILE_NAME) || looks_at(e, FIELD_FILE_DATA);
+    e->any_file = engine_looks_at(e, FIELD_FILE_NAME) || engine_looks_at(e, FIELD_FILE_DATA);
     r = r == 0 ? make_xbits(e) : r;
     r = r == 0 ? make_gate(e, options->cache_dir, err) : r;
     if (r == 0) {

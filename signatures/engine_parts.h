@@ -78,3 +78,5 @@ struct engine {
 
 /* Whether the group looks at that field. */
 bool engine_group_reads(const struct engine_group *group, enum field_id field);
+/* Whether rules look at the field. */
+bool engine_looks_at(const struct engine *e, enum field_id field);

@@ -322,9 +322,8 @@ static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, str
     return true;
 }
 
-/* threshold:type limit|threshold|both, track by_src|by_dst|by_both|by_rule|by_flow, count N,
- * seconds
- * N */
+/* threshold:type limit|threshold|both, track by_src|by_dst|by_both|by_rule|by_flow,
+ * count N, seconds N */
 bool keyword_threshold(struct rule_parse *p, struct span value)
 {
     return take_limit(p, SIGNATURE_LIMIT_NONE, value);

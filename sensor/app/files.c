@@ -130,20 +130,9 @@ static void end(struct files *f, const struct files_user *user, struct tx *tx, b
 /* A part begins: it is a file when its Content-Disposition names one. */
 static void begin_part(struct files *f, const struct files_user *user)
 {
-    struct span rest = sbuf_span(&f->multipart.head);
-    while (rest.len > 0) {
-        struct span line = span_split(&rest, '\n');
-        struct span name = span_trim(span_split(&line, ':'));
-        struct sbuf scratch = sbuf_with_cap(NAME_CAP);
-        struct span text;
-        if (span_equal_nocase(name, SPAN("content-disposition")) &&
-            mimeparam_find(span_trim(line), SPAN("filename"), &scratch, &text) != MIMEPARAM_NONE) {
-            sbuf_reset(&f->name);
-            sbuf_add(&f->name, text);
-            begin(f, user);
-            rest = (struct span){0};
-        }
-        sbuf_free(&scratch);
+    struct span head = sbuf_span(&f->multipart.head);
+    if (mimeparam_take_file_name(&head, &f->name)) {
+        begin(f, user);
     }
 }
 

@@ -223,3 +223,23 @@ enum mimeparam_form mimeparam_find(struct span value, struct span name, struct s
     enum mimeparam_form form = mimeparam_extended(value, name, scratch, ret_value);
     return form != MIMEPARAM_NONE ? form : mimeparam_plain(value, name, scratch, ret_value);
 }
+
+bool mimeparam_take_file_name(struct span *headers, struct sbuf *to)
+{
+    bool found = false;
+    while (headers->len > 0 && !found) {
+        struct span line = span_split(headers, '\n');
+        struct span name = span_trim(span_split(&line, ':'));
+        struct sbuf scratch = sbuf_with_cap(to->cap);
+        struct span text = {0};
+        found =
+            span_equal_nocase(name, SPAN("content-disposition")) &&
+            mimeparam_find(span_trim(line), SPAN("filename"), &scratch, &text) != MIMEPARAM_NONE;
+        if (found) {
+            sbuf_reset(to);
+            sbuf_add(to, text);
+        }
+        sbuf_free(&scratch);
+    }
+    return found;
+}

@@ -35,3 +35,6 @@ enum mimeparam_form mimeparam_extended(struct span value, struct span name, stru
 /* Either, the extended one first, as mail readers do. */
 enum mimeparam_form mimeparam_find(struct span value, struct span name, struct sbuf *scratch,
                                    struct span *ret_value);
+/* Takes headers off *headers, a line each, up to the first Content-Disposition that has a file name
+ * (RFC 2183 section 2.3), which takes the place of what *to holds. false: there is none. */
+bool mimeparam_take_file_name(struct span *headers, struct sbuf *to);

@@ -78,6 +78,23 @@ static void xtext_is_plus_and_two_digits(void)
     sbuf_free(&out);
 }
 
+static void file_names_are_taken_one_by_one(void)
+{
+    struct span headers = SPAN("X: filename=no\r\nContent-Disposition: form-data; name=a\r\n"
+                               "content-disposition : form-data; filename=\"\"\r\n"
+                               "Content-Disposition: attachment; filename=b.txt\r\nLast: 1");
+    struct sbuf name = sbuf_with_cap(64);
+    sbuf_add(&name, SPAN("old"));
+    CU_ASSERT(mimeparam_take_file_name(&headers, &name));
+    CU_ASSERT_EQUAL(name.len, 0);
+    CU_ASSERT(mimeparam_take_file_name(&headers, &name));
+    CU_ASSERT(span_equal(sbuf_span(&name), SPAN("b.txt")));
+    CU_ASSERT(span_equal(headers, SPAN("Last: 1")));
+    CU_ASSERT(!mimeparam_take_file_name(&headers, &name));
+    CU_ASSERT(span_equal(sbuf_span(&name), SPAN("b.txt")));
+    sbuf_free(&name);
+}
+
 static CU_TestInfo tests[] = {
     {"the_main_value_has_no_blanks_and_comments", the_main_value_has_no_blanks_and_comments},
     {"plain_values_lie_in_the_header", plain_values_lie_in_the_header},
@@ -87,6 +104,7 @@ static CU_TestInfo tests[] = {
      what_should_be_quoted_is_taken_up_to_the_semicolon},
     {"pieces_and_charsets_are_put_together", pieces_and_charsets_are_put_together},
     {"pieces_count_by_number_up_to_a_hole", pieces_count_by_number_up_to_a_hole},
+    {"file_names_are_taken_one_by_one", file_names_are_taken_one_by_one},
     {"xtext_is_plus_and_two_digits", xtext_is_plus_and_two_digits},
     CU_TEST_INFO_NULL,
 };
