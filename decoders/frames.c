@@ -64,8 +64,8 @@ static void end_stray(struct frames *f)
 /* --- steps -------------------------------------------------------------------------------------
  *
  * What is kept stands before the bytes given, and is the start of one message, or of what may be
- * one. Each step returns whether another one may follow. A thing is told as
- * soon as it is known, so that nothing depends on how the stream was cut. */
+ * one. Each step returns whether another one may follow. A thing is told as soon as it is known, so
+ * that nothing depends on how the stream was cut. */
 
 static bool any_left(const struct frames *f, struct span rest)
 {

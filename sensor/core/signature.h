@@ -22,8 +22,7 @@ enum signature_limit_kind {
     SIGNATURE_LIMIT_BEYOND, /* all behind the first `count` of a period */
 };
 
-/* Alerts that are counted together: those of one sender, one receiver, one pair, all, or one flow.
- */
+/* Alerts that are counted together: of one sender, one receiver, one pair, all, or one flow. */
 enum signature_track {
     SIGNATURE_BY_SRC,
     SIGNATURE_BY_DST,

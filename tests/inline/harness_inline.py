@@ -135,9 +135,7 @@ class Row:
     def sense(self, *args, queues="0", user="root"):
         """A sensor that has begun."""
         how = ["--bridge", "s0:s1"] if self.bridge else ["--nfqueue", queues]
-        live = self.lab.start(*how, "--user", user, *args, before=self.sensor.enter)
-        live.wait_for(lambda: b"inline (" in live.err(), "the start")
-        return live
+        return sense(self.lab, self.sensor, *how, "--user", user, *args)
 
     def spawn(self, network, words, **more):
         """A program in a namespace, ended with the test."""
@@ -194,6 +192,13 @@ class Row:
                               check=False, **more)
         demand(done.returncode == 0, f"{name}: {done.stderr.strip()[-400:]}")
         return json.loads(done.stdout)
+
+
+def sense(lab, network, *args):
+    """A sensor that has begun, in a namespace."""
+    live = lab.start(*args, before=network.enter)
+    live.wait_for(lambda: b"inline (" in live.err(), "the start")
+    return live
 
 
 def listens(network, port):

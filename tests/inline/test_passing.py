@@ -18,7 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "faults"))
 
-from harness_inline import SERVER, Row, join, need, stop  # noqa: E402
+from harness_inline import SERVER, Row, join, need, sense, stop  # noqa: E402
 
 from harness import Network, demand, figure, main  # noqa: E402
 import frames  # noqa: E402
@@ -201,10 +201,7 @@ class Bridge:
         self.client, self.server = Tap(lab, ends[0], "c0"), Tap(lab, ends[2], "v0")
 
     def sense(self, *args):
-        live = self.lab.start("--bridge", "s0:s1", "--user", "nobody", *args,
-                              before=self.sensor.enter)
-        live.wait_for(lambda: b"inline (" in live.err(), "the start")
-        return live
+        return sense(self.lab, self.sensor, "--bridge", "s0:s1", "--user", "nobody", *args)
 
 
 def detects_only(lab):
