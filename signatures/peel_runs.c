@@ -1,7 +1,9 @@
 /* peel_runs: whether anything may be hidden in the base64 of a text.
  *
  * Base64 is decoded on the way, from each of the four characters at which its groups may begin, and
- * each stretch of text in what comes out is looked at like any other text (peel_read.c).
+ * each stretch of text in what comes out is looked at like any other text (peel_read.c). Words of
+ * prose are such runs too, so a short one is first decoded as a whole, and left where nothing in it
+ * could begin a look-up.
  *
  * One pass, no memory but a window of decoded bytes for each beginning. */
 #include "signatures/peel_runs.h"
@@ -17,6 +19,7 @@ enum {
     CONTEXT = 128,           /* of these, what is only looked at to read escapes */
     SHIFTS = 4,              /* places where base64 may begin */
     GZIP_START = 0x1f8b08,   /* how data that gzip made begins */
+    SHORT_MAX = 256,         /* characters of a run that is decoded as a whole */
 };
 
 /* What a run decodes to when it begins at one of its first characters. */
@@ -149,6 +152,78 @@ static bool come_late(struct decoded *shifts)
     return over;
 }
 
+/* Whether a look is worth its while: something may begin a look-up or an encoding, or there are
+ * as many characters in a row as a word of base64 has. */
+static bool is_worth_a_look(struct span bytes)
+{
+    size_t n_word = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        uint8_t c = bytes.data[i];
+        n_word = base64_value(BASE64_EITHER, c) >= 0 ? n_word + 1 : 0;
+        if (n_word >= WORD_MIN || peel_is_worth_reading(c)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a whole run decodes to, from one of its beginnings. */
+static bool hides_in_decoded(struct span bytes)
+{
+    if (!is_worth_a_look(bytes)) {
+        return false;
+    }
+    struct decoded d;
+    decoded_start(&d);
+    for (size_t i = 0; i < bytes.len; i++) {
+        if (decoded_byte(&d, bytes.data[i])) {
+            return true;
+        }
+    }
+    return look_at_end(&d);
+}
+
+/* What characters of base64 decode to from the s-th on, a last group without all its bytes too. */
+static struct span decode_from(struct span chars, size_t s, uint8_t *to)
+{
+    size_t n = 0;
+    uint32_t bits = 0;
+    for (size_t i = s; i < chars.len; i++) {
+        size_t place = (i - s) % 4;
+        bits = bits << 6 | (uint32_t)base64_value(BASE64_EITHER, chars.data[i]);
+        if (place > 0) {
+            to[n++] = (uint8_t)(bits >> (6 - place * 2));
+        }
+    }
+    return span_of(to, n);
+}
+
+/* Whether a group of it is how data that gzip made begins. */
+static bool has_gzip(struct span bytes)
+{
+    for (size_t i = 0; i + 3 <= bytes.len; i += 3) {
+        uint32_t group =
+            (uint32_t)bytes.data[i] << 16 | (uint32_t)bytes.data[i + 1] << 8 | bytes.data[i + 2];
+        if (group == GZIP_START) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same as peel_hides_in_run() for a short run of nothing but characters of base64. */
+static bool hides_in_short(struct span chars)
+{
+    uint8_t to[SHORT_MAX];
+    for (size_t s = 0; s < SHIFTS; s++) {
+        struct span bytes = decode_from(chars, s, to);
+        if (has_gzip(bytes) || hides_in_decoded(bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool peel_hides_in_run(struct span text, size_t *ret_off, size_t settle)
 {
     struct decoded shifts[SHIFTS];
@@ -205,6 +280,13 @@ bool peel_hides_in_runs(struct span text)
             continue;
         }
         size_t from = off;
+        if (!more && end - off <= SHORT_MAX) {
+            if (hides_in_short(span_sub(text, off, end - off))) {
+                return true;
+            }
+            off = end;
+            continue;
+        }
         if (peel_hides_in_run(text, &off, SIZE_MAX)) {
             return true;
         }
