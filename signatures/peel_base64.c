@@ -15,6 +15,7 @@
 #include "sensor/codec/utf.h"
 #include "signatures/peel_pieces.h"
 #include "signatures/peel_read.h"
+#include "signatures/peel_runs.h"
 #include "signatures/peel_search.h"
 #include "signatures/peel_spell.h"
 
@@ -238,9 +239,10 @@ static void splice_found(struct peeler *p, struct found *f)
     r.cut = r.cut || f->cut;
     for (size_t i = 0; i < f->n; i++) {
         const struct peel_piece *piece = &f->alone[i].pieces[0];
-        bool better = i + 1 < f->n &&
-                      f->alone[i + 1].pieces[0].in_off < piece->in_off + piece->in_len &&
-                      !peel_may_spell(f->alone[i].text);
+        bool overlaps =
+            i + 1 < f->n && f->alone[i + 1].pieces[0].in_off < piece->in_off + piece->in_len;
+        bool better =
+            overlaps && !peel_may_spell(f->alone[i].text) && !peel_has_utf16(f->alone[i].text);
         if (piece->in_off < end || better) { /* one reading of each place */
             continue;
         }

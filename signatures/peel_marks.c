@@ -4,8 +4,9 @@
  * quoted-printable "=3D"), a '/' (JSON), a '&' (HTML), a '+' (UTF-7) or letters that are no ASCII.
  * Then both the text and what it is decoded to ask JNDI, for different names. The decoded one is
  * right where every introducer of that layer begins a whole escape and one of them is of what
- * the encoder must encode. Only where look-ups are is looked at: what stands around them may be
- * anybody's. */
+ * the encoder must encode. It is right too where one is of what nobody has to encode
+ * ("ldap:\u002f/&#120;"), and there are no escapes of other kinds. Only where look-ups are is
+ * looked at: what stands around them may be anybody's. */
 #include "signatures/peel_marks.h"
 
 #include "sensor/base/bytes.h"
@@ -25,10 +26,15 @@ static int upper_octet(struct span text, size_t off)
     return lower || high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-/* Each of these: the length of the escape at off, 0 where there is none; *sure when it is of what
- * must be encoded. */
+/* What the escapes of a layer are of. */
+struct seen {
+    bool due;      /* what must be encoded */
+    bool needless; /* what nobody has to encode, or not in that form */
+};
 
-static size_t quoted_printable(struct span text, size_t off, bool *sure)
+/* Each of these: the length of the escape at off, 0 where there is none. */
+
+static size_t quoted_printable(struct span text, size_t off, struct seen *seen)
 {
     struct span soft = span_sub(text, off + 1, 2);
     if (span_at(soft, 0) == '\n' || span_equal(soft, SPAN("\r\n"))) {
@@ -37,38 +43,42 @@ static size_t quoted_printable(struct span text, size_t off, bool *sure)
     int octet = upper_octet(text, off + 1);
     int next = span_at(text, off + 3) == '=' ? upper_octet(text, off + 4) : -1;
     bool letter = octet >= 0xc2 && octet < 0xf5 && next >= 0x80 && next < 0xc0;
-    *sure = *sure || octet == '=' || letter;
+    seen->due = seen->due || octet == '=' || letter;
     return octet < 0 ? 0 : 3;
 }
 
-static size_t html(struct span text, size_t off, bool *sure)
+static size_t html(struct span text, size_t off, struct seen *seen)
 {
     uint32_t cp = 0;
     size_t len = entity_at(text, off, &cp);
     bool whole = len > 0 && span_at(text, off + len - 1) == ';';
-    *sure = *sure || (cp < 0x80 && span_find_byte(SPAN("&<>\"'"), 0, (uint8_t)cp) != SPAN_NONE);
+    bool due = cp < 0x80 && span_find_byte(SPAN("&<>\"'"), 0, (uint8_t)cp) != SPAN_NONE;
+    seen->due = seen->due || due;
+    seen->needless = seen->needless || (whole && cp < 0x80);
     return whole ? len : 0;
 }
 
-static size_t json(struct span text, size_t off, bool *sure)
+static size_t json(struct span text, size_t off, struct seen *seen)
 {
     uint32_t cp = 0;
     unsigned form = 0;
     uint8_t kind = span_at(text, off + 1);
-    if (span_find_byte(SPAN("\"\\/bfnrtu"), 0, kind) == SPAN_NONE) {
+    bool number = kind == 'x' || byte_is_digit(kind);
+    if (!number && span_find_byte(SPAN("\"\\/bfnrtu"), 0, kind) == SPAN_NONE) {
         return 0;
     }
     size_t len = jsescape_at(text, off, JSESCAPE_UNICODE | JSESCAPE_OTHER, &cp, &form);
     /* ":\\-": in Log4j two of them have no meaning, one has */
     bool splitter =
         kind == '\\' && off > 0 && text.data[off - 1] == ':' && span_at(text, off + 2) == '-';
-    *sure = *sure || kind == '/' || cp >= 0x80 || splitter;
+    seen->due = seen->due || kind == '/' || cp >= 0x80 || splitter;
+    seen->needless = seen->needless || (len > 0 && (kind == 'u' || number));
     return len;
 }
 
 /* A '+' that means itself is "+-"; a section that a '-' ends is of characters that are not as they
  * are. In base64 no '-' is with a '+'. */
-static size_t utf7(struct span text, size_t off, bool *sure)
+static size_t utf7(struct span text, size_t off, struct seen *seen)
 {
     size_t end = off + 1;
     while (end < text.len && base64_value(BASE64_STANDARD, text.data[end]) >= 0) {
@@ -76,27 +86,77 @@ static size_t utf7(struct span text, size_t off, bool *sure)
     }
     bool section = span_at(text, off + 1) == 'A' && end - off > 3;
     bool whole = span_at(text, end) == '-' && (section || end == off + 1);
-    *sure = *sure || whole;
+    seen->due = seen->due || whole;
     return whole ? end + 1 - off : 0;
+}
+
+/* The octet at off, "%41"; -1: something else. */
+static int percent_octet(struct span text, size_t off)
+{
+    int high = byte_hex(span_at(text, off + 1));
+    int low = byte_hex(span_at(text, off + 2));
+    return span_at(text, off) != '%' || high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/* Percent, of which a name that is a URL has its own: overlong UTF-8 and "%u0041" it has not. */
+static size_t percent(struct span text, size_t off, struct seen *seen)
+{
+    struct span digits = span_sub(text, off + 2, 4);
+    uint64_t unit = 0;
+    if (byte_lower(span_at(text, off + 1)) == 'u' && digits.len == 4 &&
+        span_hex_to_u64(digits, &unit)) {
+        seen->needless = seen->needless || unit < 0x80;
+        return 6;
+    }
+    int octet = percent_octet(text, off);
+    int next = percent_octet(text, off + 3);
+    seen->needless = seen->needless || octet == 0xc0 || octet == 0xc1 ||
+                     (octet == 0xe0 && next >= 0x80 && next < 0xa0) ||
+                     (octet == 0xf0 && next >= 0x80 && next < 0x90);
+    return octet < 0 ? 0 : 3;
 }
 
 static const struct mark {
     uint8_t first;
-    size_t (*measure)(struct span text, size_t off, bool *sure);
-} marks[] = {{'=', quoted_printable}, {'&', html}, {'\\', json}, {'+', utf7}};
+    size_t (*measure)(struct span text, size_t off, struct seen *seen);
+} marks[] = {
+    {'=', quoted_printable}, {'&', html}, {'\\', json}, {'+', utf7}, {'%', percent},
+};
+
+/* Whether another layer than m's may have escapes in it. */
+static bool has_others(const struct mark *m, struct span text)
+{
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        if (&marks[i] != m && span_find_byte(text, 0, marks[i].first) != SPAN_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool has_mark(const struct mark *m, struct span text)
 {
-    bool sure = false;
+    struct seen seen = {false, false};
     size_t at = span_find_byte(text, 0, m->first);
     while (at != SPAN_NONE) {
-        size_t len = m->measure(text, at, &sure);
+        size_t len = m->measure(text, at, &seen);
         if (len == 0) {
             return false;
         }
         at = span_find_byte(text, at + len, m->first);
     }
-    return sure;
+    return seen.due || (seen.needless && !has_others(m, text));
+}
+
+/* Overlong UTF-8 of two bytes, which has no other meaning. */
+static bool has_overlong(struct span text)
+{
+    for (size_t i = 0; i + 1 < text.len; i++) {
+        if ((text.data[i] & 0xfe) == 0xc0 && (text.data[i + 1] & 0xc0) == 0x80) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* From the first opener to the last brace. */
@@ -118,7 +178,7 @@ bool peel_is_marked(struct span text)
             return true;
         }
     }
-    return false;
+    return has_overlong(part);
 }
 
 bool peel_is_folded(struct span text)

