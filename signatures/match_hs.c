@@ -5,6 +5,9 @@
  * one database holds both sorts. Hyperscan tells the end of a match, never its start, and tells it
  * in ascending order. A set without patterns has no database at all and matches nothing.
  *
+ * Where it is known what matches begin with (match_skip.c), only what lies behind such beginnings
+ * is scanned, until all that may have begun there has ended. What is found is the same.
+ *
  * Limits: texts are scanned in pieces of at most 1 GiB, the length Hyperscan takes being 32 bits.
  * A scan that fails (which only our own misuse can bring about) is a broken CHECK. */
 #include "signatures/match.h"
@@ -12,6 +15,7 @@
 #include "sensor/base/mem.h"
 #include "sensor/base/sbuf.h"
 #include "signatures/match_cache.h"
+#include "signatures/match_skip.h"
 
 #include <errno.h>
 #include <hs/hs.h>
@@ -22,6 +26,7 @@ struct match_db {
     hs_database_t *block;
     hs_database_t *stream;
     size_t stream_size;
+    struct skip *skip; /* NULL: every byte is scanned */
 };
 
 struct match_scratch {
@@ -30,6 +35,13 @@ struct match_scratch {
 
 struct match_stream {
     hs_stream_t *hs; /* NULL for a set without patterns */
+    const struct match_db *db;
+    uint64_t len;  /* bytes that have come */
+    uint64_t base; /* of them before what `hs` was given, */
+    bool live;     /* if something may have begun in it that has not ended */
+    bool stopped;
+    size_t n_last; /* else the last bytes, of which it may not be known yet */
+    uint8_t last[SKIP_AHEAD];
 };
 
 /* What hs_compile_multi() wants: parallel arrays. The texts lie in one buffer, one after another.
@@ -174,6 +186,7 @@ int match_db_new(const struct match_pattern *patterns, size_t n, const char *cac
             r = -EINVAL;
         }
         expressions_free(&e);
+        db->skip = r == 0 && skip_is_fast() ? skip_new(patterns, n) : NULL;
     }
     if (r < 0) {
         match_db_free(&db);
@@ -190,8 +203,15 @@ void match_db_free(struct match_db **db)
     }
     (void)hs_free_database((*db)->block);
     (void)hs_free_database((*db)->stream);
+    skip_free(&(*db)->skip);
     mem_free(*db);
     *db = NULL;
+}
+
+void match_db_skip(struct match_db *db, const struct match_pattern *patterns, size_t n)
+{
+    skip_free(&db->skip);
+    db->skip = n > 0 ? skip_new(patterns, n) : NULL;
 }
 
 size_t match_db_stream_size(const struct match_db *db)
@@ -245,14 +265,41 @@ static void scan_done(hs_error_t r)
     CHECK(r == HS_SUCCESS || r == HS_SCAN_TERMINATED);
 }
 
+static void scan_part(const struct match_db *db, struct match_scratch *scratch, struct span part,
+                      struct told *told)
+{
+    scan_done(hs_scan(db->block, (const char *)part.data, (unsigned)part.len, 0, scratch->hs,
+                      on_match, told));
+}
+
+/* All of a text that is not too long. */
+static void scan_text(const struct match_db *db, struct match_scratch *scratch, struct span text,
+                      struct told *told)
+{
+    const uint64_t base = told->base;
+    size_t at = skip_next(db->skip, text, 0);
+    while (at < text.len && !told->stopped) {
+        size_t hot = at;
+        size_t end = skip_end(db->skip, text, &hot);
+        end = end < text.len ? end : text.len;
+        told->base = base + at;
+        scan_part(db, scratch, span_sub(text, at, end - at), told);
+        at = end < text.len ? skip_next(db->skip, text, end) : end;
+    }
+    told->base = base;
+}
+
 void match_block(const struct match_db *db, struct match_scratch *scratch, struct span text,
                  match_fn found, void *ctx)
 {
     struct told told = {found, ctx, 0, false};
     while (db->block != NULL && text.len > 0 && !told.stopped) {
         struct span part = span_head(text, SCAN_MAX);
-        scan_done(hs_scan(db->block, (const char *)part.data, (unsigned)part.len, 0, scratch->hs,
-                          on_match, &told));
+        if (db->skip != NULL) {
+            scan_text(db, scratch, part, &told);
+        } else {
+            scan_part(db, scratch, part, &told);
+        }
         text = span_from(text, part.len);
         told.base += part.len;
     }
@@ -261,6 +308,9 @@ void match_block(const struct match_db *db, struct match_scratch *scratch, struc
 struct match_stream *match_stream_open(const struct match_db *db)
 {
     struct match_stream *s = mem_alloc(sizeof(*s));
+    if (s != NULL) {
+        s->db = db;
+    }
     if (s != NULL && db->stream != NULL && hs_open_stream(db->stream, 0, &s->hs) != HS_SUCCESS) {
         mem_free(s);
         return NULL;
@@ -268,22 +318,111 @@ struct match_stream *match_stream_open(const struct match_db *db)
     return s;
 }
 
+static void reset_hs(struct match_stream *s)
+{
+    CHECK(hs_reset_stream(s->hs, 0, NULL, NULL, NULL) == HS_SUCCESS);
+}
+
+/* A stream that is being scanned. */
+struct scanning {
+    struct match_stream *stream;
+    struct match_scratch *scratch;
+    struct told told;
+};
+
+static void scan_on(struct scanning *s, struct span part)
+{
+    s->told.base = s->stream->base;
+    scan_done(hs_scan_stream(s->stream->hs, (const char *)part.data, (unsigned)part.len, 0,
+                             s->scratch->hs, on_match, &s->told));
+    s->stream->stopped = s->told.stopped;
+}
+
+/* Something may begin at an offset of the stream. */
+static void go_live(struct match_stream *s, uint64_t base)
+{
+    s->live = true;
+    s->base = base;
+}
+
+/* Whether something begins in the last bytes before `text`; scans them from there on. */
+static void scan_seam(struct scanning *s, struct span text)
+{
+    struct match_stream *m = s->stream;
+    uint8_t seam[2 * SKIP_AHEAD];
+    struct span more = span_head(text, SKIP_AHEAD);
+    bytes_copy(seam, m->last, m->n_last);
+    bytes_copy(&seam[m->n_last], more.data, more.len);
+    size_t at = skip_next(m->db->skip, span_of(seam, m->n_last + more.len), 0);
+    if (at < m->n_last) {
+        go_live(m, m->len - (m->n_last - at));
+        scan_on(s, span_of(&seam[at], m->n_last - at));
+    }
+}
+
+/* The last bytes of what has come, `text` included. */
+static void keep_last(struct match_stream *s, struct span text)
+{
+    size_t n_old = text.len < SKIP_AHEAD ? SKIP_AHEAD - text.len : 0;
+    n_old = n_old < s->n_last ? n_old : s->n_last;
+    bytes_move(s->last, &s->last[s->n_last - n_old], n_old);
+    size_t n_new = text.len < SKIP_AHEAD ? text.len : SKIP_AHEAD;
+    bytes_copy(&s->last[n_old], span_from(text, text.len - n_new).data, n_new);
+    s->n_last = n_old + n_new;
+}
+
+static void scan_some(struct scanning *s, struct span text)
+{
+    struct match_stream *m = s->stream;
+    size_t at = 0;
+    size_t hot = 0;
+    if (!m->live) {
+        scan_seam(s, text);
+    }
+    while (at < text.len && !m->stopped) {
+        if (!m->live) {
+            at = hot = skip_next(m->db->skip, text, at);
+            if (at == text.len) {
+                break;
+            }
+            go_live(m, m->len + at);
+        }
+        size_t end = skip_end(m->db->skip, text, &hot);
+        scan_on(s, span_sub(text, at, end - at));
+        at = end;
+        if (end != SPAN_NONE) {
+            reset_hs(m);
+            m->live = false;
+        }
+    }
+    keep_last(m, text);
+}
+
 void match_stream_scan(struct match_stream *stream, struct match_scratch *scratch, struct span text,
                        match_fn found, void *ctx)
 {
-    struct told told = {found, ctx, 0, false};
-    while (stream->hs != NULL && text.len > 0 && !told.stopped) {
+    struct scanning s = {stream, scratch, {found, ctx, 0, false}};
+    while (stream->hs != NULL && text.len > 0 && !stream->stopped) {
         struct span part = span_head(text, SCAN_MAX);
-        scan_done(hs_scan_stream(stream->hs, (const char *)part.data, (unsigned)part.len, 0,
-                                 scratch->hs, on_match, &told));
+        if (stream->db->skip != NULL) {
+            scan_some(&s, part);
+        } else {
+            scan_on(&s, part);
+        }
+        stream->len += part.len;
         text = span_from(text, part.len);
     }
 }
 
 void match_stream_reset(struct match_stream *stream)
 {
+    stream->len = 0;
+    stream->base = 0;
+    stream->live = false;
+    stream->stopped = false;
+    stream->n_last = 0;
     if (stream->hs != NULL) {
-        CHECK(hs_reset_stream(stream->hs, 0, NULL, NULL, NULL) == HS_SUCCESS);
+        reset_hs(stream);
     }
 }
 

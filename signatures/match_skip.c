@@ -1,0 +1,437 @@
+/* match_skip: finds the places where matches may begin, and passes over the rest.
+ *
+ * Hyperscan takes two to three cycles for each byte, however harmless, because the gate has
+ * thousands of literals. Nearly all bytes can be told to begin no match by the three behind them.
+ * The beginnings of all patterns (match_start.c) are put into a few buckets, of which each allows
+ * some bytes at each place, so that a block is looked at by a few dozen instructions. What a bucket
+ * allows is compared with the beginnings themselves, a bit each. Only from what passes that on is
+ * the text scanned, until whatever may have begun there has ended.
+ *
+ * Beginnings are put where the bucket then allows the least more; how likely bytes are is guessed.
+ * A wrong guess costs time, never a match. */
+#include "signatures/match_skip.h"
+
+#include "sensor/base/mem.h"
+
+#include <stdlib.h>
+
+enum {
+    RUN_BLOCK = 16,
+    FIRST_BLOCKS = 8, /* that are looked at before what they told is asked */
+    OCTETS = SKIP_ALLOWED / 8,
+    SORT_AGAIN = 4,       /* times that beginnings are put anew, */
+    SORT_AGAIN_MAX = 500, /* where they are not too many */
+};
+
+/* A bucket that allows more than this part of the places is no help. */
+#define WEIGHT_MAX 0.1F
+
+_Static_assert(START_RUN + 1 >= 2 * RUN_BLOCK - 1, "a longer run has a whole block in it");
+
+/* --- buckets -----------------------------------------------------------------------------------
+ */
+
+/* What a bucket, or a beginning alone, allows at each place: a bit for each byte, without its
+ * highest bit. */
+struct bucket {
+    uint8_t at[START_LEN][OCTETS];
+    float weight; /* how likely it allows a place of a text */
+};
+
+struct item {
+    struct bucket allowed;
+    size_t bucket; /* that it is in; SKIP_BUCKETS for none */
+};
+
+struct sorter {
+    float weights[OCTETS][256]; /* of eight bytes each, by their bits */
+    struct bucket buckets[SKIP_BUCKETS];
+    struct item *items;
+    size_t n;
+};
+
+/* How often a byte is expected, to some scale. */
+static float weight_of(uint8_t c)
+{
+    if (byte_is_alpha(c)) {
+        return byte_is_upper(c) ? 2 : 4;
+    }
+    if (byte_is_digit(c)) {
+        return 2;
+    }
+    if (c == ' ' || c == '"') {
+        return 4;
+    }
+    return c > ' ' && c < 127 ? 1 : 0.25F;
+}
+
+static void weigh_octets(struct sorter *s)
+{
+    float sum = 0;
+    for (unsigned c = 0; c < SKIP_ALLOWED; c++) {
+        sum += weight_of((uint8_t)c);
+    }
+    for (unsigned i = 0; i < OCTETS * 256; i++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            uint8_t c = (uint8_t)(i / 256 * 8 + bit);
+            s->weights[i / 256][i % 256] += (i >> bit & 1) != 0 ? weight_of(c) / sum : 0;
+        }
+    }
+}
+
+static float weigh(const struct sorter *s, const struct bucket *b)
+{
+    float weight = 1;
+    for (size_t place = 0; place < START_LEN; place++) {
+        float sum = 0;
+        for (size_t i = 0; i < OCTETS; i++) {
+            sum += s->weights[i][b->at[place][i]];
+        }
+        weight *= sum;
+    }
+    return weight;
+}
+
+static void join(struct bucket *b, const struct bucket *more)
+{
+    for (size_t place = 0; place < START_LEN; place++) {
+        for (size_t i = 0; i < OCTETS; i++) {
+            b->at[place][i] |= more->at[place][i];
+        }
+    }
+}
+
+/* Into the bucket that becomes the least likelier by it. */
+static void put(struct sorter *s, struct item *item)
+{
+    float least = 2; /* more than any */
+    struct bucket best = item->allowed;
+    for (size_t i = 0; i < SKIP_BUCKETS; i++) {
+        struct bucket b = s->buckets[i];
+        join(&b, &item->allowed);
+        b.weight = weigh(s, &b);
+        if (b.weight - s->buckets[i].weight < least) {
+            least = b.weight - s->buckets[i].weight;
+            best = b;
+            item->bucket = i;
+        }
+    }
+    s->buckets[item->bucket] = best;
+}
+
+static void take_out(struct sorter *s, struct item *item)
+{
+    struct bucket left = {.weight = 0};
+    size_t from = item->bucket;
+    item->bucket = SKIP_BUCKETS;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->items[i].bucket == from) {
+            join(&left, &s->items[i].allowed);
+        }
+    }
+    left.weight = weigh(s, &left);
+    s->buckets[from] = left;
+}
+
+static int likelier_first(const void *a, const void *b)
+{
+    const struct item *x = a;
+    const struct item *y = b;
+    return x->allowed.weight > y->allowed.weight ? -1 : x->allowed.weight < y->allowed.weight;
+}
+
+static void sort(struct sorter *s)
+{
+    size_t again = s->n <= SORT_AGAIN_MAX ? SORT_AGAIN : 0;
+    qsort(s->items, s->n, sizeof(*s->items), likelier_first);
+    for (size_t round = 0; round <= again; round++) {
+        for (size_t i = 0; i < s->n; i++) {
+            if (round > 0) {
+                take_out(s, &s->items[i]);
+            }
+            put(s, &s->items[i]);
+        }
+    }
+}
+
+/* False when they allow too much. */
+static bool fill_masks(struct skip_masks *masks, const struct sorter *s)
+{
+    float sum = 0;
+    for (size_t bucket = 0; bucket < SKIP_BUCKETS; bucket++) {
+        sum += s->buckets[bucket].weight;
+        for (size_t i = 0; i < START_LEN * SKIP_ALLOWED; i++) {
+            size_t place = i / SKIP_ALLOWED;
+            size_t c = i % SKIP_ALLOWED;
+            unsigned bit = s->buckets[bucket].at[place][c / 8] >> (c % 8) & 1U;
+            masks->allowed[bucket / 8][place][c] |= (uint8_t)(bit << (bucket % 8));
+        }
+    }
+    return sum <= WEIGHT_MAX;
+}
+
+static void add_items(struct sorter *s, const struct starts *starts)
+{
+    for (; s->n < starts->n; s->n++) {
+        struct item *item = &s->items[s->n];
+        item->bucket = SKIP_BUCKETS;
+        for (unsigned i = 0; i < START_LEN * 256; i++) {
+            unsigned c = i % 256;
+            const struct byte_set *set = &starts->sets[start_set(starts->keys[s->n], i / 256)];
+            unsigned bit = byte_set_has(set, (uint8_t)c);
+            item->allowed.at[i / 256][c % SKIP_ALLOWED / 8] |= (uint8_t)(bit << (c % 8));
+        }
+        item->allowed.weight = weigh(s, &item->allowed);
+    }
+}
+
+static bool make_masks(struct skip *skip, const struct starts *starts)
+{
+    struct sorter *s = mem_alloc(sizeof(*s));
+    struct item *items = mem_alloc_array(starts->n + 1, sizeof(*items));
+    bool good = s != NULL && items != NULL;
+    if (good) {
+        s->items = items;
+        weigh_octets(s);
+        add_items(s, starts);
+        sort(s);
+        good = fill_masks(&skip->masks, s);
+    }
+    mem_free(items);
+    mem_free(s);
+    return good;
+}
+
+/* --- beginnings --------------------------------------------------------------------------------
+ */
+
+static uint64_t *words_at(const struct skip *skip, size_t place, unsigned c)
+{
+    return &skip->keys[(place * SKIP_BYTES + c) * skip->n_words];
+}
+
+static void add_start(struct skip *skip, const struct starts *starts, size_t i)
+{
+    for (size_t place = 0; place < START_LEN; place++) {
+        unsigned number = start_set(starts->keys[i], place);
+        for (unsigned c = 0; c < SKIP_BYTES; c++) {
+            bool allowed = c < 256 ? byte_set_has(&starts->sets[number], (uint8_t)c) : number == 0;
+            words_at(skip, place, c)[i / 64] |= (uint64_t)allowed << (i % 64);
+        }
+    }
+}
+
+static void find_bounds(struct skip *skip)
+{
+    for (unsigned c = 0; c < SKIP_BYTES; c++) {
+        const uint64_t *words = words_at(skip, 0, c);
+        size_t first = 0;
+        size_t end = skip->n_words;
+        while (first < end && words[first] == 0) {
+            first++;
+        }
+        while (end > first && words[end - 1] == 0) {
+            end--;
+        }
+        skip->first[c] = (uint16_t)first;
+        skip->end[c] = (uint16_t)end;
+    }
+}
+
+static bool make_keys(struct skip *skip, const struct starts *starts)
+{
+    skip->n_words = (starts->n + 63) / 64;
+    skip->keys = mem_alloc_array(START_LEN * SKIP_BYTES * skip->n_words, sizeof(*skip->keys));
+    if (skip->keys == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < starts->n; i++) {
+        add_start(skip, starts, i);
+    }
+    find_bounds(skip);
+    return true;
+}
+
+static struct skip *make(const struct starts *starts)
+{
+    struct skip *skip = mem_alloc(sizeof(*skip));
+    if (skip == NULL) {
+        return NULL;
+    }
+    skip->fast = skip_is_fast();
+    skip->reach = starts->reach > START_LEN ? starts->reach : START_LEN;
+    for (unsigned c = 0; c < 256; c++) {
+        skip->loops[c] = byte_set_has(&starts->loops, (uint8_t)c);
+    }
+    if (!make_masks(skip, starts) || !make_keys(skip, starts)) {
+        skip_free(&skip);
+    }
+    return skip;
+}
+
+struct skip *skip_new(const struct match_pattern *patterns, size_t n)
+{
+    struct starts starts = starts_none();
+    bool good = n > 0;
+    for (size_t i = 0; good && i < n; i++) {
+        good = starts_add(&starts, &patterns[i]) == 0;
+    }
+    good = good && starts_merge(&starts) == 0;
+    struct skip *skip = good ? make(&starts) : NULL;
+    starts_free(&starts);
+    return skip;
+}
+
+void skip_free(struct skip **skip)
+{
+    if (*skip != NULL) {
+        mem_free((*skip)->keys);
+        mem_free(*skip);
+        *skip = NULL;
+    }
+}
+
+/* --- places ------------------------------------------------------------------------------------
+ */
+
+static unsigned byte_or_end(struct span text, size_t at)
+{
+    return at < text.len ? text.data[at] : 256U;
+}
+
+static bool begins(const struct skip *skip, struct span text, size_t at)
+{
+    unsigned first = byte_or_end(text, at);
+    const uint64_t *a = words_at(skip, 0, first);
+    const uint64_t *b = words_at(skip, 1, byte_or_end(text, at + 1));
+    const uint64_t *c = words_at(skip, 2, byte_or_end(text, at + 2));
+    const uint64_t *d = words_at(skip, 3, byte_or_end(text, at + 3));
+    for (size_t i = skip->first[first]; i < skip->end[first]; i++) {
+        if ((a[i] & b[i] & c[i] & d[i]) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+_Static_assert(START_LEN == 4, "begins() has four places");
+
+static uint64_t look_at_block(const struct skip_masks *masks, struct span block)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < SKIP_BLOCK * SKIP_ROUNDS; i++) {
+        size_t at = i / SKIP_ROUNDS;
+        unsigned all = 0xff;
+        for (size_t place = 0; place < START_LEN; place++) {
+            size_t c = span_at(block, at + place) % SKIP_ALLOWED;
+            all &= masks->allowed[i % SKIP_ROUNDS][place][c];
+        }
+        bits |= all != 0 ? 1ULL << at : 0;
+    }
+    return bits;
+}
+
+void skip_blocks_slow(const struct skip_masks *masks, struct span text, size_t from,
+                      struct skip_found *found)
+{
+    found->from = from;
+    for (size_t i = 0; i < found->n; i++) {
+        found->bits[i] = look_at_block(masks, span_from(text, from + i * SKIP_BLOCK));
+    }
+}
+
+static void look_at_blocks(const struct skip *skip, struct span text, size_t from,
+                           struct skip_found *found)
+{
+    if (skip->fast) {
+        skip_blocks(&skip->masks, text, from, found);
+    } else {
+        skip_blocks_slow(&skip->masks, text, from, found);
+    }
+}
+
+/* The first place in some blocks where something begins; text.len for none. */
+static size_t first_of(const struct skip *skip, struct span text, const struct skip_found *found)
+{
+    for (size_t i = 0; i < found->n; i++) {
+        for (uint64_t bits = found->bits[i]; bits != 0; bits &= bits - 1) {
+            size_t at = found->from + i * SKIP_BLOCK + (size_t)__builtin_ctzll(bits);
+            if (at < text.len && begins(skip, text, at)) {
+                return at;
+            }
+        }
+    }
+    return text.len;
+}
+
+/* The same for what is less than a block: zeros behind it make it some. */
+static size_t next_in_rest(const struct skip *skip, struct span text, size_t from)
+{
+    uint8_t room[2 * SKIP_BLOCK + SKIP_AHEAD] = {0};
+    struct span rest = span_from(text, from);
+    struct skip_found found;
+    bytes_copy(room, rest.data, rest.len);
+    found.n = rest.len > SKIP_BLOCK ? 2 : 1;
+    look_at_blocks(skip, span_of(room, sizeof(room)), 0, &found);
+    found.from = from;
+    return first_of(skip, text, &found);
+}
+
+size_t skip_next(const struct skip *skip, struct span text, size_t from)
+{
+    size_t n = FIRST_BLOCKS;
+    while (from + SKIP_BLOCK + SKIP_AHEAD <= text.len) {
+        size_t left = (text.len - SKIP_AHEAD - from) / SKIP_BLOCK;
+        struct skip_found found = {.n = n < left ? n : left};
+        look_at_blocks(skip, text, from, &found);
+        size_t first = first_of(skip, text, &found);
+        if (first < text.len) {
+            return first;
+        }
+        from += found.n * SKIP_BLOCK;
+        n = SKIP_BLOCKS_MAX;
+    }
+    return from < text.len ? next_in_rest(skip, text, from) : text.len;
+}
+
+static bool is_run(const struct skip *skip, struct span text, size_t at)
+{
+    for (size_t i = at; i < at + RUN_BLOCK; i++) {
+        if (!skip->loops[span_at(text, i)]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The end of the last block of `text` behind `from` that is part of a run; 0 for none. */
+static size_t last_run(const struct skip *skip, struct span text, size_t from)
+{
+    for (size_t end = text.len / RUN_BLOCK * RUN_BLOCK; end > from && end > 0; end -= RUN_BLOCK) {
+        if (is_run(skip, text, end - RUN_BLOCK)) {
+            return end;
+        }
+    }
+    return 0;
+}
+
+/* A match that goes on at the end returned has, behind the last place where one may have begun, a
+ * run in it. So runs count as such places. */
+size_t skip_end(const struct skip *skip, struct span text, size_t *hot)
+{
+    for (;;) {
+        size_t end = *hot + skip->reach;
+        struct span seen = span_head(text, end);
+        size_t next = skip_next(skip, span_head(text, end + SKIP_AHEAD), *hot + 1);
+        size_t run = last_run(skip, seen, *hot);
+        size_t last = next < seen.len && next > run ? next : run;
+        if (last > 0) {
+            *hot = last;
+        } else if (end <= text.len) {
+            return end;
+        } else {
+            *hot = 0; /* what begins in the last bytes may not show yet */
+            return SPAN_NONE;
+        }
+    }
+}

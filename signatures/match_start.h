@@ -1,0 +1,51 @@
+#pragma once
+
+#include "sensor/base/bytes.h"
+#include "signatures/match.h"
+
+/* Private to signatures/match*.c: what the matches of a set of patterns begin with. */
+
+enum {
+    START_LEN = 4,  /* bytes of a beginning that are told */
+    START_RUN = 31, /* a repetition without a bound that is longer is a run */
+};
+
+/* A set of bytes, a bit each. */
+struct byte_set {
+    uint64_t words[4];
+};
+
+/* Each match begins with bytes of the sets of one of the keys. A key is START_LEN numbers of sets,
+ * of 16 bits each, the first byte's lowest. Behind a match that is shorter anything may stand, or
+ * nothing: the number 0. */
+struct starts {
+    struct byte_set *sets;
+    size_t n_sets;
+    size_t sets_room;
+    uint64_t *keys;
+    size_t n;
+    size_t room;
+    struct byte_set loops; /* of these are the repetitions that have no bound */
+    size_t reach;          /* no match is longer, but with a run of more than START_RUN of those */
+};
+
+struct starts starts_none(void);
+void starts_free(struct starts *s);
+
+/* -EINVAL when the expression has something in it that is not known here: then nothing is known of
+ * the set; -ENOMEM. */
+MUST_USE int starts_add(struct starts *s, const struct match_pattern *pattern);
+
+/* Makes fewer of the keys; they stand for the same beginnings. -ENOMEM. */
+MUST_USE int starts_merge(struct starts *s);
+
+static inline bool byte_set_has(const struct byte_set *set, uint8_t c)
+{
+    return (set->words[c >> 6] >> (c & 63) & 1) != 0;
+}
+
+/* The set of a key at a place. */
+static inline unsigned start_set(uint64_t key, size_t at)
+{
+    return (unsigned)(key >> (16 * at) & 0xffff);
+}

@@ -1,0 +1,271 @@
+/* Tests of signatures/match*: what is passed over holds no match, however a text is cut. */
+#include "sensor/base/mem.h"
+#include "signatures/match.h"
+#include "signatures/match_skip.h"
+#include "signatures/peel.h"
+#include "tests/unit/runner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HITS_MAX = 20000, TEXT_MAX = 2000, ROUNDS = 400 };
+
+struct found {
+    size_t n;
+    uint64_t hits[HITS_MAX]; /* end and pattern */
+};
+
+static bool on_hit(void *ctx, uint32_t pattern, uint64_t end)
+{
+    struct found *f = ctx;
+    CU_ASSERT_FATAL(f->n < HITS_MAX);
+    f->hits[f->n++] = end << 16 | pattern;
+    return true;
+}
+
+/* --- the gate's patterns -----------------------------------------------------------------------
+ */
+
+struct gate {
+    struct match_pattern *patterns;
+    size_t n;
+    struct match_db *db;
+    struct match_scratch *scratch;
+    struct match_stream *stream;
+};
+
+static struct gate gate_new(void)
+{
+    struct errbuf err = {0};
+    struct gate g = {.n = peel_gate_n_patterns()};
+    g.patterns = mem_alloc_array(g.n + 1, sizeof(*g.patterns));
+    for (size_t i = 0; i < g.n; i++) {
+        g.patterns[i] = peel_gate_pattern(i);
+    }
+    g.patterns[g.n++] =
+        (struct match_pattern){.text = SPAN("JnDi:"), .literal = true, .nocase = true};
+    CU_ASSERT_EQUAL_FATAL(match_db_new(g.patterns, g.n, NULL, &g.db, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(match_scratch_fit(&g.scratch, g.db), 0);
+    g.stream = match_stream_open(g.db);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g.stream);
+    errbuf_free(&err);
+    return g;
+}
+
+static void gate_free(struct gate *g)
+{
+    match_stream_close(&g->stream);
+    match_scratch_free(&g->scratch);
+    match_db_free(&g->db);
+    mem_free(g->patterns);
+}
+
+/* What patterns are made of, and runs that they may go on over. */
+static const struct span bits[] = {
+    SPAN_LITERAL("$"),          SPAN_LITERAL("{"),
+    SPAN_LITERAL("${"),         SPAN_LITERAL("24"),
+    SPAN_LITERAL("%7b"),        SPAN_LITERAL("&#"),
+    SPAN_LITERAL("0000000"),    SPAN_LITERAL("123"),
+    SPAN_LITERAL("x"),          SPAN_LITERAL("\\u"),
+    SPAN_LITERAL("uuuuuuuuuu"), SPAN_LITERAL("007B"),
+    SPAN_LITERAL("=\r\n"),      SPAN_LITERAL("="),
+    SPAN_LITERAL("\n"),         SPAN_LITERAL("        "),
+    SPAN_LITERAL("\t\t\t\t"),   SPAN_LITERAL("-----------"),
+    SPAN_LITERAL("jnd"),        SPAN_LITERAL("jndi:"),
+    SPAN_LITERAL("#{"),         SPAN_LITERAL("\0"),
+    SPAN_LITERAL("a\0b\0c\0"),  SPAN_LITERAL("\xc0\xa4"),
+    SPAN_LITERAL("\xe0\x81"),   SPAN_LITERAL("JHs"),
+    SPAN_LITERAL("R7S"),        SPAN_LITERAL("ke0"),
+    SPAN_LITERAL("AAAAAAAA"),   SPAN_LITERAL("H4sI"),
+    SPAN_LITERAL("=?utf-8?b?"), SPAN_LITERAL("+ADs"),
+    SPAN_LITERAL("dollar"),     SPAN_LITERAL("the quick brown fox "),
+    SPAN_LITERAL("\\\\"),       SPAN_LITERAL("amp;"),
+    SPAN_LITERAL("25"),         SPAN_LITERAL("%"),
+    SPAN_LITERAL("num"),
+};
+
+/* Below n, the same in every run. */
+static size_t below(uint64_t *seed, size_t n)
+{
+    *seed = *seed * 6364136223846793005U + 1442695040888963407U;
+    return (size_t)(*seed >> 33) % n;
+}
+
+/* Some bits many times, one after another, between harmless words. */
+static size_t make_text(uint64_t *seed, uint8_t *text)
+{
+    size_t len = 0;
+    size_t wanted = 1 + below(seed, TEXT_MAX - 200);
+    while (len < wanted) {
+        const struct span *bit = &bits[below(seed, ARRAY_LEN(bits))];
+        size_t times = below(seed, 8) == 0 ? 1 + below(seed, 40) : 1;
+        size_t harmless = below(seed, 3) == 0 ? below(seed, 150) : 0;
+        for (size_t i = 0; i < times && len + bit->len < TEXT_MAX; i++) {
+            bytes_copy(&text[len], bit->data, bit->len);
+            len += bit->len;
+        }
+        for (size_t i = 0; i < harmless && len < TEXT_MAX; i++) {
+            text[len++] = (uint8_t)('a' + below(seed, 26));
+        }
+    }
+    return len;
+}
+
+static void scan_whole(struct gate *g, struct span text, struct found *f)
+{
+    f->n = 0;
+    match_block(g->db, g->scratch, text, on_hit, f);
+}
+
+static void scan_pieces(struct gate *g, struct span text, size_t piece_max, struct found *f)
+{
+    uint64_t cuts = text.len + piece_max;
+    uint64_t *seed = &cuts;
+    f->n = 0;
+    match_stream_reset(g->stream);
+    while (text.len > 0) {
+        struct span piece = span_head(text, 1 + below(seed, piece_max));
+        size_t before = f->n;
+        match_stream_scan(g->stream, g->scratch, piece, on_hit, f);
+        for (size_t i = before; i < f->n; i++) { /* none is told late */
+            CU_ASSERT(f->hits[i] >> 16 > 0);
+        }
+        text = span_from(text, piece.len);
+    }
+}
+
+static bool same(const struct found *a, const struct found *b)
+{
+    return a->n == b->n && bytes_equal(a->hits, b->hits, a->n * sizeof(*a->hits));
+}
+
+static void what_is_passed_over_holds_no_match(void)
+{
+    static const size_t piece_max[] = {1, 3, 8, 70, 400, TEXT_MAX};
+    struct gate g = gate_new();
+    struct gate plain = gate_new();
+    struct found *all = mem_alloc(sizeof(*all));
+    struct found *f = mem_alloc(sizeof(*f));
+    size_t n_hits = 0;
+    match_db_skip(g.db, g.patterns, g.n);
+    match_db_skip(plain.db, NULL, 0);
+    uint64_t seed = 7;
+    for (size_t round = 0; round < ROUNDS; round++) {
+        uint8_t bytes[TEXT_MAX];
+        const struct span text = span_of(bytes, make_text(&seed, bytes));
+        scan_whole(&plain, text, all);
+        n_hits += all->n;
+        scan_whole(&g, text, f);
+        CU_ASSERT(same(all, f));
+        for (size_t i = 0; i < ARRAY_LEN(piece_max); i++) {
+            scan_pieces(&g, text, piece_max[i], f);
+            CU_ASSERT(same(all, f));
+        }
+    }
+    CU_ASSERT(n_hits > 1000);
+    mem_free(all);
+    mem_free(f);
+    gate_free(&plain);
+    gate_free(&g);
+}
+
+/* --- beginnings --------------------------------------------------------------------------------
+ */
+
+static void little_of_a_plain_text_may_begin_something(void)
+{
+    static const char text[] = "GET /shop/list?page=2 HTTP/1.1\r\nHost: shop.example\r\n"
+                               "User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"
+                               "Accept: text/html,application/xhtml+xml;q=0.9\r\n\r\n";
+    struct gate g = gate_new();
+    struct skip *skip = skip_new(g.patterns, g.n);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(skip);
+    const struct span plain = span_of(text, sizeof(text) - 1);
+    CU_ASSERT_EQUAL(skip_next(skip, plain, 0), plain.len);
+    skip_free(&skip);
+    gate_free(&g);
+}
+
+static size_t next_of(const char *expression, const char *text)
+{
+    const struct match_pattern pattern = {.text = span_str(expression)};
+    struct skip *skip = skip_new(&pattern, 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(skip);
+    size_t at = skip_next(skip, span_str(text), 0);
+    skip_free(&skip);
+    return at;
+}
+
+static void beginnings_are_those_of_the_expression(void)
+{
+    CU_ASSERT_EQUAL(next_of("abcd", "xxabcxxabcd"), 7);
+    CU_ASSERT_EQUAL(next_of("ab?cd", "xacd"), 1);
+    CU_ASSERT_EQUAL(next_of("(?:ab|c)?d|e\\x66", "xxef"), 2);
+    CU_ASSERT_EQUAL(next_of("[^a-z]q", "aq-q"), 2);
+    CU_ASSERT_EQUAL(next_of("a0*b", "xa00000000"), 1);
+    CU_ASSERT_EQUAL(next_of("[a\\-]\\{{2}x", "-{{x"), 0);
+    CU_ASSERT_EQUAL(next_of("xy", "x"), 1); /* cut: nothing is told of it */
+}
+
+static void what_is_not_known_of_expressions_is_refused(void)
+{
+    static const char *const unknown[] = {"a.",     "^a",     "a$",       "\\da", "(a)",
+                                          "(?i:a)", "a{3,2x", "(?:a",     "a)",   "*a",
+                                          "",       "a*",     "(?:ab)*c", "[a",   "a\\xg0"};
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
+        struct starts s = starts_none();
+        const struct match_pattern pattern = {.text = span_str(unknown[i])};
+        CU_ASSERT_EQUAL(starts_add(&s, &pattern), -EINVAL);
+        starts_free(&s);
+    }
+}
+
+static void blocks_are_the_same_by_both_ways(void)
+{
+    struct gate g = gate_new();
+    struct skip *skip = skip_new(g.patterns, g.n);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(skip);
+    uint64_t seed = 9;
+    for (size_t round = 0; skip_is_fast() && round < ROUNDS; round++) {
+        uint8_t bytes[TEXT_MAX] = {0};
+        (void)make_text(&seed, bytes);
+        struct skip_found fast = {.n = 1 + below(&seed, 20)};
+        struct skip_found slow = {.n = fast.n};
+        size_t from = below(&seed, 600);
+        skip_blocks(&skip->masks, span_of(bytes, sizeof(bytes)), from, &fast);
+        skip_blocks_slow(&skip->masks, span_of(bytes, sizeof(bytes)), from, &slow);
+        CU_ASSERT(bytes_equal(fast.bits, slow.bits, fast.n * sizeof(*fast.bits)));
+        CU_ASSERT_EQUAL(fast.from, slow.from);
+    }
+    skip_free(&skip);
+    gate_free(&g);
+}
+
+static void memory_that_is_not_there_costs_only_time(void)
+{
+    struct gate g = gate_new();
+    for (size_t n = 1; n < 400; n += n < 20 ? 1 : 37) {
+        mem_fail_at(n, 0);
+        struct skip *skip = skip_new(g.patterns, g.n);
+        mem_fail_at(0, 0);
+        skip_free(&skip);
+    }
+    gate_free(&g);
+}
+
+static CU_TestInfo tests[] = {
+    {"what_is_passed_over_holds_no_match", what_is_passed_over_holds_no_match},
+    {"little_of_a_plain_text_may_begin_something", little_of_a_plain_text_may_begin_something},
+    {"beginnings_are_those_of_the_expression", beginnings_are_those_of_the_expression},
+    {"what_is_not_known_of_expressions_is_refused", what_is_not_known_of_expressions_is_refused},
+    {"blocks_are_the_same_by_both_ways", blocks_are_the_same_by_both_ways},
+    {"memory_that_is_not_there_costs_only_time", memory_that_is_not_there_costs_only_time},
+    CU_TEST_INFO_NULL,
+};
+
+int main(void)
+{
+    CU_SuiteInfo suites[] = {{"match", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    return run_suites(suites);
+}
