@@ -369,7 +369,7 @@ static void keep(struct body *b, struct span slice, bool has_hits)
         b->off = b->end - DETECT_BACK;
         slice = span_from(slice, slice.len - DETECT_BACK);
     }
-    sbuf_add(&b->text, slice);
+    (void)sbuf_add_growing(&b->text, slice);
 }
 
 /* Fills a window from this hit on, or from the first that waits. */

@@ -85,6 +85,17 @@ bool sbuf_add(struct sbuf *b, struct span s)
     return fits;
 }
 
+bool sbuf_add_growing(struct sbuf *b, struct span s)
+{
+    enum { TIMES = 4 };
+    size_t left = b->cap - b->len;
+    size_t need = b->len + (s.len < left ? s.len : left);
+    if (need > b->room) {
+        (void)grow_to(b, need < b->cap / TIMES ? need * TIMES : b->cap);
+    }
+    return sbuf_add(b, s); /* which makes do with less when there is no memory for that */
+}
+
 bool sbuf_add_byte(struct sbuf *b, uint8_t c)
 {
     if (b->len < b->room) { /* never more than the cap */

@@ -23,6 +23,8 @@ struct span sbuf_span(const struct sbuf *b);
 
 /* false when not everything fitted: what fits is appended, `cut` is set. */
 bool sbuf_add(struct sbuf *b, struct span s);
+/* The same for one that goes on growing: makes room for several times as much. */
+bool sbuf_add_growing(struct sbuf *b, struct span s);
 bool sbuf_add_byte(struct sbuf *b, uint8_t c);
 bool sbuf_add_str(struct sbuf *b, const char *text);
 bool sbuf_add_format(struct sbuf *b, const char *format, ...) PRINTF(2, 3);

@@ -131,6 +131,22 @@ static void sbuf_cuts_at_its_cap_and_says_so(void)
     sbuf_free(&b);
 }
 
+static const uint8_t test_zeros[1000];
+
+static void sbuf_that_goes_on_growing_has_room_ahead(void)
+{
+    struct sbuf b = sbuf_with_cap(1000);
+    CU_ASSERT(sbuf_add_growing(&b, SPAN("0123456789012345678901234567890123456789")));
+    CU_ASSERT(b.room >= 160);
+    CU_ASSERT_EQUAL(b.len, 40);
+    CU_ASSERT(sbuf_add_growing(&b, span_of(test_zeros, 900)));
+    CU_ASSERT_EQUAL(b.room, 1000);
+    CU_ASSERT_FALSE(sbuf_add_growing(&b, span_of(test_zeros, 61)));
+    CU_ASSERT_EQUAL(b.len, 1000);
+    CU_ASSERT(b.cut);
+    sbuf_free(&b);
+}
+
 static void sbuf_zero_is_a_buffer_that_holds_nothing(void)
 {
     struct sbuf b = {0};
@@ -360,6 +376,7 @@ static CU_TestInfo span_tests[] = {
 
 static CU_TestInfo memory_tests[] = {
     {"sbuf_cuts_at_its_cap_and_says_so", sbuf_cuts_at_its_cap_and_says_so},
+    {"sbuf_that_goes_on_growing_has_room_ahead", sbuf_that_goes_on_growing_has_room_ahead},
     {"sbuf_zero_is_a_buffer_that_holds_nothing", sbuf_zero_is_a_buffer_that_holds_nothing},
     {"sbuf_replace_and_drop_keep_the_rest", sbuf_replace_and_drop_keep_the_rest},
     {"sbuf_survives_an_empty_heap", sbuf_survives_an_empty_heap},
