@@ -261,3 +261,18 @@ const char *buffer_header_name(enum field_id id)
     }
     return "";
 }
+
+enum field_id buffer_header_field(struct span name, enum direction dir)
+{
+    bool set_cookie = span_equal_nocase(name, SPAN("set-cookie"));
+    if (set_cookie || span_equal_nocase(name, SPAN("cookie"))) {
+        return set_cookie == (dir == TO_CLIENT) ? FIELD_HTTP_COOKIE : FIELD_N;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(header_names); i++) {
+        enum field_id id = header_names[i].id;
+        if (span_equal_nocase(name, span_str(header_names[i].name))) {
+            return (buffer_ways((enum buffer)id) & 1U << dir) != 0 ? id : FIELD_N;
+        }
+    }
+    return FIELD_N;
+}

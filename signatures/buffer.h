@@ -49,3 +49,5 @@ bool buffer_is_result(enum buffer b);
 /* The name of the header that a field is, as it is usually written; "" when the field is none, or
  * bears its name as its item. */
 const char *buffer_header_name(enum field_id id);
+/* The field of a header's own, of what goes that way; FIELD_N when it has none. */
+enum field_id buffer_header_field(struct span name, enum direction dir);

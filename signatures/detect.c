@@ -63,6 +63,7 @@ static void forget_head(struct head *h)
     h->tx = NULL;
     h->method = HEAD_UNKNOWN;
     h->odd_target = false;
+    h->odd_head = false;
     h->quiet = false;
 }
 
@@ -134,7 +135,10 @@ struct detector *detector_new(struct engine *engine, const struct detect_limits 
                            .made = sbuf_with_cap(MADE_CAP),
                            .spare = sbuf_with_cap(MADE_CAP),
                            .key = sbuf_with_cap(KEY_CAP),
-                           .targets = {sbuf_with_cap(MADE_CAP), sbuf_with_cap(MADE_CAP)}};
+                           .targets = {sbuf_with_cap(MADE_CAP), sbuf_with_cap(MADE_CAP)},
+                           .head_block = sbuf_with_cap(MADE_CAP),
+                           .head_line = sbuf_with_cap(MADE_CAP),
+                           .head_host = sbuf_with_cap(MADE_CAP)};
     if (d->regex == NULL || d->peeler == NULL || !make_hits(d) || detector_use(d, engine) < 0) {
         detector_free(&d);
     }
@@ -167,6 +171,9 @@ void detector_free(struct detector **d)
     sbuf_free(&x->key);
     sbuf_free(&x->targets[0]);
     sbuf_free(&x->targets[1]);
+    sbuf_free(&x->head_block);
+    sbuf_free(&x->head_line);
+    sbuf_free(&x->head_host);
     regex_scratch_free(&x->regex);
     peeler_free(&x->peeler);
     match_scratch_free(&x->scratch);
@@ -295,13 +302,15 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     detect_scan(d, e, region->bytes, &h->hits);
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
     h->odd_target = engine_looks_at(e, FIELD_HTTP_URI) && has_odd_target(region);
-    h->quiet = h->hits.n == 0 && !e->wants_all && !h->odd_target;
+    detect_head_judge(h, e, tx, region);
+    h->quiet = h->hits.n == 0 && !e->wants_all && !h->odd_target && !h->odd_head;
     if (h->hits.n == 0 && e->payload.always.n == 0) {
         return;
     }
     detect_refuel(d);
     if (e->payload.gated || e->payload.always.n > 0) {
-        const struct spot spot = detect_spot_of(tx, region);
+        struct spot spot = detect_spot_of(tx, region);
+        spot.how = h->odd_head ? HEAD_AS_SENT : 0U;
         const struct verify_view view = {.text = region->bytes};
         const struct hit_range all = {&h->hits, 0, h->hits.n, 0};
         detect_groups(d, &spot, FIELD_N, &all, &view);

@@ -402,6 +402,45 @@ static struct hit_range with_name(const struct place *p, const struct hit_range 
     return wide;
 }
 
+/* The hits inside a text of the head. */
+static struct hit_range hits_inside(const struct place *p, size_t len)
+{
+    const struct hits *hits = &p->head->hits;
+    return (struct hit_range){hits, detect_first_hit(hits, p->off),
+                              detect_first_hit(hits, p->off + len), p->off};
+}
+
+/* Whether rules see the field in another form, of which another is told. */
+static bool is_shown_otherwise(const struct place *p, enum field_id id)
+{
+    const struct head *h = p->head;
+    bool target = h->odd_target && id == FIELD_HTTP_URI;
+    bool made =
+        h->odd_head && (detect_head_remakes(h, id) || (h->http2 && id == FIELD_HTTP_HEADER));
+    return p->owned && (target || made);
+}
+
+static void look_for_rules(struct detector *d, const struct place *p, const struct hit_range *range,
+                           const struct field *f, const struct spot *spot)
+{
+    const struct engine *e = detect_engine(d, spot->tx);
+    if (!engine_looks_at(e, f->id) || is_shown_otherwise(p, f->id)) {
+        return;
+    }
+    struct spot at = *spot;
+    struct verify_view view = {.text = f->value,
+                               .more = (f->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
+    struct hit_range wide = *range;
+    if (f->id == FIELD_HTTP_HEADER && p->inside && range->hits == &p->head->hits) {
+        view.text = span_from(p->head->bytes, p->off); /* with the empty line at the end */
+        wide = hits_inside(p, view.text.len);
+    } else if (e->fields[f->id].header_line && p->inside) {
+        wide = with_name(p, range);
+    }
+    at.how = f->id == FIELD_HTTP_HEADER && p->owned && p->head->odd_head ? HEAD_AS_SENT : 0U;
+    detect_groups(d, &at, f->id, &wide, &view);
+}
+
 static void look_at(struct detector *d, struct tx *tx, const struct place *p,
                     const struct hit_range *range, const struct field *f)
 {
@@ -411,25 +450,10 @@ static void look_at(struct detector *d, struct tx *tx, const struct place *p,
                               .dir = f->dir,
                               .layers = f->layers,
                               .around = f->value};
-    const struct verify_view view = {.text = f->value,
-                                     .more = (f->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
-    const struct engine_wants *wants = &detect_engine(d, tx)->fields[f->id];
-    bool other = f->id == FIELD_HTTP_URI && p->owned && p->head->odd_target;
-    if (engine_looks_at(detect_engine(d, tx), f->id) && !other) {
-        struct hit_range wide = wants->header_line && p->inside ? with_name(p, range) : *range;
-        detect_groups(d, &spot, f->id, &wide, &view);
-    }
+    look_for_rules(d, p, range, f, &spot);
     if (p->head->kind == REGION_HEAD || !p->inside) {
         look_for_lookups(d, p, &spot, range, f);
     }
-}
-
-/* The hits inside a field of the head. */
-static struct hit_range hits_inside(const struct place *p, const struct field *f)
-{
-    const struct hits *hits = &p->head->hits;
-    return (struct hit_range){hits, detect_first_hit(hits, p->off),
-                              detect_first_hit(hits, p->off + f->value.len), p->off};
 }
 
 static bool needs_scan(const struct detector *d, const struct tx *tx, const struct place *p,
@@ -484,9 +508,13 @@ static void look_at_any(struct detector *d, struct tx *tx, const struct field *f
     if (p.owned && h->odd_target && field->id == FIELD_HTTP_URI_RAW) {
         look_at_target(d, tx, field);
     }
+    if (p.owned && h->odd_head &&
+        (field->id == FIELD_HTTP_REQUEST_LINE || field->id == FIELD_HTTP_RESPONSE_LINE)) {
+        detect_head_show(d, tx, field->dir); /* the last thing that lies before the headers' end */
+    }
     if (p.inside && h->kind == REGION_HEAD && !h->hits.overflow) {
         if (h->hits.n > 0 || e->fields[field->id].always.n > 0) {
-            const struct hit_range range = hits_inside(&p, field);
+            const struct hit_range range = hits_inside(&p, field->value.len);
             look_at(d, tx, &p, &range, field);
         }
         return;

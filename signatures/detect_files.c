@@ -15,6 +15,8 @@
 #include "sensor/codec/multipart.h"
 #include "signatures/target.h"
 
+#include <string.h>
+
 enum { NAME_MAX = 4096, HELD_MAX = 16 * 1024, HELD_POOR = 512 /* when memory is short */ };
 
 struct form {
@@ -90,7 +92,8 @@ void detect_files_head(struct detector *d, struct tx *tx, const struct region *r
     if (request) { /* and no later part of a long head */
         h->method = method_of(region->bytes);
     }
-    if (!detect_is_wanted(d, tx, FIELD_FILE_NAME)) {
+    bool http2 = tx->decoder != NULL && strcmp(tx->decoder->name, "http2") == 0;
+    if (!detect_is_wanted(d, tx, FIELD_FILE_NAME) || http2) { /* files of HTTP/2 have no name */
         return;
     }
     if (request) {

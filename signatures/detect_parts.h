@@ -123,6 +123,8 @@ struct head {
     enum field_id field;
     enum head_method method; /* known where rules look at files */
     bool odd_target; /* rules see the target of the request in another form, once it comes */
+    bool odd_head;   /* and its headers, behind them */
+    bool http2;      /* known of one that is odd */
     bool quiet;      /* nothing was hit, and no rule wants its fields all the same */
     struct hits hits;
     struct known known[DETECT_DIALECTS];
@@ -142,6 +144,9 @@ struct detector {
     struct sbuf spare;
     struct sbuf key;        /* what is hashed */
     struct sbuf targets[2]; /* a request's, as rules see it; and scratch for that */
+    struct sbuf head_block; /* a head's headers, as rules see them; */
+    struct sbuf head_line;  /* its first line, and all of it; */
+    struct sbuf head_host;  /* its host, and names in small letters */
     uint64_t fuel;          /* left for evaluations of this region */
     bool dry;               /* none is, and that was told */
     bool commons;           /* what Log4j was asked about holds what Commons Text may act on */
@@ -162,7 +167,8 @@ struct spot {
     enum direction dir;
     struct encodings layers;
     struct span around; /* for the event: what holds the text that matched */
-    unsigned how;       /* enum detect_body_how: of a body */
+    struct span header; /* of a header that was put together: its name */
+    unsigned how;       /* enum detect_body_how: of a body; enum detect_head_how: of a head */
 };
 
 /* --- detect.c ----------------------------------------------------------------------------------
@@ -273,6 +279,24 @@ void detect_bodies_end(struct detector *d, struct tx *tx);
 /* What detect_judge() does. */
 void detect_bodies_judge(struct detector *d, struct tx *tx);
 void detect_bodies_free(struct detector *d);
+
+/* --- detect_head.c -----------------------------------------------------------------------------
+ */
+
+/* Which buffers of a head that is odd are looked at. */
+enum detect_head_how {
+    HEAD_AS_SENT = 1 << 2, /* none that is put together */
+    HEAD_MADE = 1 << 3,    /* none but those */
+    HEAD_NOT_RAW = 1 << 4, /* not http.header.raw */
+    HEAD_VALUE = 1 << 5,   /* none of a header with its name */
+};
+/* Notes whether rules see the head of an HTTP message in another form than as it was sent. */
+void detect_head_judge(struct head *h, const struct engine *e, const struct tx *tx,
+                       const struct region *region);
+/* Whether a field is shown by detect_head_show() instead, of a head that is odd. */
+bool detect_head_remakes(const struct head *h, enum field_id id);
+/* Shows rules the head in that direction as it is put together; once, behind its headers. */
+void detect_head_show(struct detector *d, struct tx *tx, enum direction dir);
 
 /* --- detect_files.c ----------------------------------------------------------------------------
  */

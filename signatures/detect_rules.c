@@ -125,6 +125,13 @@ static struct span transform(const struct rule_step *step, struct span text, str
     return text;
 }
 
+/* Where the name of a header's line ends: those of HTTP/2 may begin with a colon. */
+static size_t name_len(struct span line)
+{
+    bool pseudo = span_at(line, 0) == ':' && span_at(line, 1) != ' ';
+    return span_find_byte(line, pseudo ? 1 : 0, ':');
+}
+
 /* The names of all headers of a block, each with its CRLF, and one CRLF around them. */
 static struct span names_of(struct span block, struct sbuf *to)
 {
@@ -132,7 +139,7 @@ static struct span names_of(struct span block, struct sbuf *to)
     sbuf_add(to, SPAN("\r\n"));
     while (block.len > 0) {
         struct span line = span_split(&block, '\n');
-        size_t colon = span_find_byte(line, 0, ':');
+        size_t colon = name_len(line);
         bool folded = span_at(line, 0) == ' ' || span_at(line, 0) == '\t';
         if (colon != SPAN_NONE && !folded) {
             sbuf_add(to, span_trim(span_head(line, colon)));
@@ -156,7 +163,9 @@ static struct span headers_of(struct span block, struct sbuf *to)
         if (value.len == 0 || (folded && !kept)) {
             continue;
         }
-        struct span name = folded ? (struct span){0} : span_trim(span_split(&value, ':'));
+        size_t colon = folded ? 0 : name_len(value);
+        struct span name = span_trim(span_head(value, colon));
+        value = folded ? value : span_from(value, colon == SPAN_NONE ? value.len : colon + 1);
         kept = folded || (!span_equal_nocase(name, SPAN("cookie")) &&
                           !span_equal_nocase(name, SPAN("set-cookie")));
         if (!kept) {
@@ -180,6 +189,9 @@ static struct span name_of(const struct detector *d, const struct spot *spot, st
 {
     const struct head *h = &d->heads[spot->dir];
     size_t off = 0;
+    if ((spot->how & HEAD_MADE) != 0) {
+        return spot->header;
+    }
     if (h->tx == spot->tx && span_contains(h->bytes, value, &off)) {
         size_t lf = span_rfind_byte(span_head(h->bytes, off), '\n');
         struct span line = span_from(h->bytes, lf == SPAN_NONE ? 0 : lf + 1);
@@ -697,6 +709,17 @@ static bool is_exhausted(const struct tx_state *state, const struct rule_group *
     return state != NULL && state->n_gave_up >= GAVE_UP_MAX && has_expression(g);
 }
 
+/* Whether the group looks at the other form of a head: as sent, or as it is put together. */
+static bool is_of_other_head(const struct rule_group *g, unsigned how)
+{
+    enum buffer_make make = buffer_info(g->buffer).make;
+    bool all = make == BUFFER_HEADERS || make == BUFFER_NAMES || g->buffer == BUFFER_HTTP_START;
+    return ((how & HEAD_AS_SENT) != 0 && all) ||
+           ((how & HEAD_MADE) != 0 && g->buffer == BUFFER_PAYLOAD) ||
+           ((how & HEAD_NOT_RAW) != 0 && g->buffer == BUFFER_HEADER_RAW) ||
+           ((how & HEAD_VALUE) != 0 && make == BUFFER_HEADER_LINE);
+}
+
 void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
                   const struct verify_view *view)
 {
@@ -704,7 +727,8 @@ void detect_group(struct detector *d, const struct spot *spot, uint32_t group,
     const struct tx_state *before = spot->tx->detect;
     const struct rule_group *g = e->groups[group].group;
     bool other = (g->buffer == BUFFER_HTTP_START && spot->field != FIELD_HTTP_HEADER) ||
-                 (g->buffer == BUFFER_FILE_DATA && (spot->how & BODY_NO_FILE) != 0);
+                 (g->buffer == BUFFER_FILE_DATA && (spot->how & BODY_NO_FILE) != 0) ||
+                 (spot->how >= HEAD_AS_SENT && is_of_other_head(g, spot->how));
     if ((before != NULL && detect_group_held(before, group, spot->dir)) ||
         is_exhausted(before, g) || other) {
         return;

@@ -32,6 +32,23 @@ bool engine_group_reads(const struct engine_group *group, enum field_id field)
 /* --- literals ----------------------------------------------------------------------------------
  */
 
+/* The longest part of a content of http.header that stands in one line of the head, with the line
+ * ends around it: a line of cookies may lie between two that are next to each other there. */
+static struct span within_line(struct span bytes)
+{
+    struct span best = {0};
+    size_t from = 0;
+    while (from < bytes.len) {
+        size_t end = span_find(bytes, from + 2, SPAN("\r\n"));
+        end = end == SPAN_NONE || from + 2 > bytes.len ? bytes.len : end + 2;
+        if (end - from > best.len) {
+            best = span_sub(bytes, from, end - from);
+        }
+        from = end == bytes.len ? end : end - 2;
+    }
+    return best;
+}
+
 /* The part of a content that shows in the bytes as they were sent: transforms change them. Empty
  * when none can be named. */
 static struct span visible(const struct rule_group *g, struct span bytes, bool *nocase)
@@ -55,7 +72,10 @@ static struct span visible(const struct rule_group *g, struct span bytes, bool *
             return span_of(NULL, 0);
         }
     }
-    return buffer_info(g->buffer).make == BUFFER_NAMES ? span_of(NULL, 0) : bytes;
+    enum buffer_make make = buffer_info(g->buffer).make;
+    return make == BUFFER_NAMES     ? span_of(NULL, 0)
+           : make == BUFFER_HEADERS ? within_line(bytes)
+                                    : bytes;
 }
 
 /* The chosen content of a group, or its longest; NULL when it has none that must be there. */
@@ -405,6 +425,28 @@ bool engine_looks_at(const struct engine *e, enum field_id field)
     return e->fields[field].gated || e->fields[field].always.n > 0;
 }
 
+/* Which parts of heads the rules look at. */
+static void note_heads(struct engine *e)
+{
+    static const enum field_id fields[] = {
+        FIELD_HTTP_HEADER,          FIELD_HTTP_HOST,         FIELD_HTTP_REQUEST_HEADER,
+        FIELD_HTTP_RESPONSE_HEADER, FIELD_HTTP_REQUEST_LINE, FIELD_HTTP_RESPONSE_LINE,
+        FIELD_HTTP_PROTOCOL,
+    };
+    for (uint32_t i = 0; i < e->n_groups; i++) {
+        e->any_start = e->any_start || e->groups[i].group->buffer == BUFFER_HTTP_START;
+    }
+    e->any_status_line = e->any_start || engine_looks_at(e, FIELD_HTTP_RESPONSE_LINE);
+    e->any_header = e->any_start;
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        e->any_header = e->any_header || engine_looks_at(e, fields[i]);
+    }
+    for (size_t id = 0; id < FIELD_N; id++) {
+        e->any_header = e->any_header || (*buffer_header_name((enum field_id)id) != '\0' &&
+                                          engine_looks_at(e, (enum field_id)id));
+    }
+}
+
 int engine_compile(struct engine *e, const struct engine_options *options, struct errbuf *err)
 {
     int r = make_groups(e);
@@ -413,6 +455,7 @@ int engine_compile(struct engine *e, const struct engine_options *options, struc
         r = list_wants(e, field, field < FIELD_N ? &e->fields[field] : &e->payload);
         e->wants_all = e->wants_all || (field < FIELD_N && e->fields[field].always.n > 0);
     }
+    note_heads(e);
     e->any_file = engine_looks_at(e, FIELD_FILE_NAME) || engine_looks_at(e, FIELD_FILE_DATA);
     r = r == 0 ? make_xbits(e) : r;
     r = r == 0 ? make_gate(e, options->cache_dir, err) : r;

@@ -67,7 +67,10 @@ struct engine {
     struct engine_wants payload;
     bool payload_anchored;    /* some group of the payload is */
     bool any_pass;            /* some rule silences what is found beside it */
-    bool any_file;            /* some group looks at files or their names */
+    bool any_file;            /* some group looks at files or their names, */
+    bool any_start;           /* at http.start, */
+    bool any_status_line;     /* at that or http.response_line, */
+    bool any_header;          /* or at anything of a head that may be put together */
     bool wants_all;           /* some field is looked at whatever was hit */
     struct xbits *xbits;      /* NULL when no rule has any; they change, too */
     struct match_db *gate;    /* openers, then the groups' literals */

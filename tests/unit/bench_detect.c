@@ -124,7 +124,8 @@ void bench_stop(struct bench *b)
 
 static void head_of(struct bench *b, enum direction dir, enum field_id field, struct span bytes)
 {
-    const struct region r = {.kind = REGION_HEAD, .field = field, .dir = dir, .bytes = bytes};
+    const struct region r = {
+        .kind = REGION_HEAD, .field = field, .dir = dir, .bytes = bytes, .flags = b->head_flags};
     detect_region(b->detector, &b->tx, &r);
 }
 

@@ -16,6 +16,7 @@ struct bench {
     struct tx tx;
     const struct finding *found[FOUND_MAX];
     size_t n_found;
+    unsigned head_flags; /* of the heads that follow; REGION_AGAIN: they are whole */
 };
 
 /* An engine of these rules; "" are the shipped ones, in the folder that JNDIWATCH_RULES names. */
