@@ -133,6 +133,7 @@ static const struct {
     {(enum buffer)FIELD_HTTP_RESPONSE_BODY, TO_CLIENT},
     {BUFFER_RESPONSE_HEADER, TO_CLIENT},
     {(enum buffer)FIELD_DNS_QUERY, TO_SERVER},
+    {BUFFER_DNS_RESPONSE, TO_CLIENT},
     {(enum buffer)FIELD_TLS_SNI, TO_SERVER},
 };
 

@@ -299,6 +299,17 @@ static bool amounts_are(const struct rule *rule, const struct conn *conn)
     return true;
 }
 
+/* Whether the flow is read as one of the protocols that the rule names. */
+static bool is_read_as(const struct rule *rule, const struct conn *conn)
+{
+    for (size_t i = 0; i < rule->n_decoders; i++) {
+        if (conn->app_proto != NULL && strcmp(rule->decoders[i], conn->app_proto) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir)
 {
     const struct conn *conn = tx->conn;
@@ -311,9 +322,7 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
         (p->decoder != NULL && !reads(tx->decoder, p->decoder))) {
         return false;
     }
-    bool read_as = rule->decoder != NULL && conn->app_proto != NULL &&
-                   strcmp(rule->decoder, conn->app_proto) == 0;
-    if (rule->decoder != NULL && read_as == rule->not_decoder) {
+    if (rule->n_decoders > 0 && is_read_as(rule, conn) == rule->not_decoder) {
         return false;
     }
     if ((rule->flow & RULE_ESTABLISHED && !is_established(conn)) ||

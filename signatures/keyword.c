@@ -61,8 +61,9 @@ static const struct keyword keywords[] = {
     {"ssl_version", KEYWORD_VALUE, keyword_ssl_version},
     {"uricontent", KEYWORD_VALUE, keyword_uricontent},
     {"requires", KEYWORD_VALUE, keyword_requires},
-    {"tag", KEYWORD_VALUE, keyword_without_effect},
-    {"prefilter", KEYWORD_ALONE, keyword_without_effect},
+    {"tag", KEYWORD_VALUE, keyword_tag},
+    {"prefilter", KEYWORD_ALONE, keyword_prefilter},
+    {"alert", KEYWORD_ALONE, keyword_alert},
     {"bypass", KEYWORD_ALONE, keyword_without_effect},
     {"filestore", KEYWORD_EITHER, keyword_without_effect},
     {"jndi.class", KEYWORD_VALUE, keyword_jndi_class},
@@ -91,6 +92,10 @@ static void move_last(struct rule_parse *p, struct span name, enum buffer buffer
         return;
     }
     struct rule_test moved = *p->last;
+    if (moved.kind == RULE_CONTENT && moved.content.raw) {
+        (void)rule_mistake(p, "cannot stand with rawbytes");
+        return;
+    }
     if (moved.varies) {
         (void)rule_mistake(p, "the content has a variable of the payload");
         return;
@@ -147,6 +152,22 @@ static bool is_asked_again(const struct rule_parse *p, enum buffer buffer)
         }
     }
     return false;
+}
+
+bool keyword_buffer_way(struct rule_parse *p, struct span name, struct span value)
+{
+    bool file = span_equal_nocase(name, SPAN("file.data")) ||
+                span_equal_nocase(name, SPAN("file_data")) ||
+                span_equal_nocase(name, SPAN("file.name"));
+    bool to_server = span_equal(value, SPAN("to_server"));
+    if (!file || (!to_server && !span_equal(value, SPAN("to_client"))) ||
+        !keyword_buffer(p, name)) {
+        return false;
+    }
+    unsigned flag = to_server ? RULE_TO_SERVER : RULE_TO_CLIENT;
+    unsigned both = RULE_TO_SERVER | RULE_TO_CLIENT;
+    p->rule->flow |= flag;
+    return (p->rule->flow & both) != both || rule_mistake(p, "the rule goes the other way");
 }
 
 bool keyword_buffer(struct rule_parse *p, struct span name)

@@ -7,10 +7,16 @@
 #include "sensor/base/bytes.h"
 #include "signatures/rule_parse.h"
 
-enum { CONTENT_MAX = 4096 };
+enum { CONTENT_MAX = 4096, RELATIVE_MAX = 1 << 20 };
 
-/* Appends the bytes of "ab|00 ff|c\"": hexadecimal between bars, a backslash before any byte that
- * stands for itself. */
+/* The bytes that a backslash stands before. */
+static bool is_escaped(uint8_t c)
+{
+    return c == '\\' || c == '"' || c == ';' || c == ':';
+}
+
+/* Appends the bytes of "ab|00 ff|c\"": hexadecimal between bars, a backslash before what would end
+ * the content. */
 static bool decode(struct rule_parse *p, struct span text, struct sbuf *to)
 {
     bool hex = false;
@@ -22,8 +28,12 @@ static bool decode(struct rule_parse *p, struct span text, struct sbuf *to)
                 return rule_mistake(p, "odd number of hexadecimal digits at character %zu", i + 1);
             }
             hex = !hex;
+        } else if (!hex && c == '"') {
+            return rule_mistake(p, "a double quote within it is written '\\\"'");
+        } else if (!hex && c == '\\' && !is_escaped(span_at(text, i + 1))) {
+            return rule_mistake(p, "a backslash stands only before \\, \", ; and :");
         } else if (!hex) {
-            i += c == '\\' && i + 1 < text.len;
+            i += c == '\\';
             sbuf_add_byte(to, text.data[i]);
         } else if (!byte_is_space(c)) {
             int digit = byte_hex(c);
@@ -115,16 +125,18 @@ static struct rule_content *last_with_number(struct rule_parse *p, struct span v
                                              enum rule_number_of of, int64_t *ret)
 {
     static const int64_t lowest[RULE_OF_N] = {
-        [RULE_OF_DEPTH] = 1, [RULE_OF_WITHIN] = 1, [RULE_OF_DISTANCE] = -INT32_MAX};
+        [RULE_OF_DEPTH] = 1, [RULE_OF_WITHIN] = 1, [RULE_OF_DISTANCE] = -RELATIVE_MAX};
+    const int64_t highest =
+        of == RULE_OF_DISTANCE || of == RULE_OF_WITHIN ? RELATIVE_MAX : UINT16_MAX;
     struct rule_content *c = last_content(p);
     if (c == NULL) {
         return NULL;
     }
     bool good = rule_number_or_variable(p->last_group, p->last, of, value, ret);
     bool varies = p->last->variables[of] != 0;
-    if (!good || (!varies && (*ret < lowest[of] || *ret > INT32_MAX))) {
-        (void)rule_mistake(p, "'%s' is not a number from %lld to %d", rule_shown(value).text,
-                           (long long)lowest[of], INT32_MAX);
+    if (!good || (!varies && (*ret < lowest[of] || *ret > highest))) {
+        (void)rule_mistake(p, "'%s' is not a number from %lld to %lld", rule_shown(value).text,
+                           (long long)lowest[of], (long long)highest);
         return NULL;
     }
     return c;
@@ -140,7 +152,7 @@ bool keyword_nocase(struct rule_parse *p, struct span value)
 {
     (void)value;
     struct rule_content *c = last_content(p);
-    if (c != NULL) {
+    if (c != NULL && is_first(p, c->nocase)) {
         c->nocase = true;
     }
     return c != NULL;
@@ -196,7 +208,7 @@ bool keyword_startswith(struct rule_parse *p, struct span value)
 {
     (void)value;
     struct rule_content *c = last_content(p);
-    if (c != NULL) {
+    if (c != NULL && is_first(p, c->starts)) {
         c->starts = true;
     }
     return c != NULL;
@@ -219,13 +231,13 @@ bool keyword_fast_pattern(struct rule_parse *p, struct span value)
     if (c == NULL) {
         return false;
     }
-    if (p->has_fast) {
-        return rule_mistake(p, "stands there twice");
+    if (!is_first(p, c->fast)) {
+        return false;
     }
-    p->has_fast = true;
     c->fast = true;
     c->fast_len = c->bytes.len;
-    if (value.len == 0 || span_equal(value, SPAN("only"))) {
+    c->fast_only = span_equal(value, SPAN("only"));
+    if (value.len == 0 || c->fast_only) {
         return true;
     }
     int64_t off = 0;
@@ -246,7 +258,14 @@ bool keyword_fast_pattern(struct rule_parse *p, struct span value)
 bool keyword_rawbytes(struct rule_parse *p, struct span value)
 {
     (void)value;
-    return last_content(p) != NULL;
+    struct rule_content *c = last_content(p);
+    if (c == NULL || !is_first(p, c->raw)) {
+        return false;
+    }
+    c->raw = true;
+    return p->last_group->buffer == BUFFER_PAYLOAD ||
+           rule_mistake(p, "cannot stand with the buffer '%s'",
+                        buffer_info(p->last_group->buffer).name);
 }
 
 static bool check_one(struct rule_parse *p, const struct rule_test *t)
@@ -268,7 +287,9 @@ static bool check_one(struct rule_parse *p, const struct rule_test *t)
         return rule_mistake(p, "within %lld is less than the content's %zu bytes",
                             (long long)c->within, c->bytes.len);
     }
-    return !(c->fast && t->negated) || rule_mistake(p, "a negated one cannot be the fast_pattern");
+    return !c->fast_only || !(t->negated || c->has_depth || has_offset || t->relative) ||
+           rule_mistake(p, "fast_pattern:only cannot stand with depth, offset, distance, within or "
+                           "a '!'");
 }
 
 static bool has_other_case(struct span text, enum rule_transform to)
@@ -283,21 +304,54 @@ static bool has_other_case(struct span text, enum rule_transform to)
     return false;
 }
 
-/* A content in letters that the buffer never has; http.host is in small ones. */
-static bool check_case(struct rule_parse *p, const struct group_parse *g,
-                       const struct rule_content *c)
+/* Blanks where a transform leaves none, or one. */
+static bool has_blanks(struct span text, enum rule_transform how)
 {
+    bool before = false;
+    for (size_t i = 0; i < text.len; i++) {
+        bool blank = byte_is_space(span_at(text, i));
+        if (blank && (how == TRANSFORM_STRIP_WHITESPACE ||
+                      (how == TRANSFORM_COMPRESS_WHITESPACE && before))) {
+            return true;
+        }
+        before = blank;
+    }
+    return false;
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* A content in letters that the buffer never has; http.host is in small ones. */
+static bool check_case(struct rule_parse *p, const struct group_parse *g, const struct rule_test *t)
+{
+    const struct rule_content *c = &t->content;
     bool host = g->buffer == (enum buffer)FIELD_HTTP_HOST && g->n_transforms == 0;
     if (host && (c->nocase || has_other_case(c->bytes, TRANSFORM_TO_LOWERCASE))) {
         return rule_mistake(p, "http.host is in small letters: so must its content be, without "
                                "nocase");
     }
-    for (size_t i = 0; i < g->n_transforms; i++) {
-        if (has_other_case(c->bytes, g->transforms[i].how)) {
+    for (size_t i = 0; !t->negated && i < g->n_transforms; i++) {
+        if (has_other_case(c->bytes, g->transforms[i].how) ||
+            has_blanks(c->bytes, g->transforms[i].how)) {
             return rule_mistake(p, "has letters that a transform takes away");
         }
     }
-    return true;
+    size_t last = c->bytes.len - 1;
+    bool blank = is_blank(span_at(c->bytes, 0)) || is_blank(span_at(c->bytes, last));
+    return g->buffer != (enum buffer)FIELD_HTTP_METHOD || !blank ||
+           rule_mistake(p, "http.method has no blanks around it");
+}
+
+/* What is relative cannot begin where a content of fast_pattern:only ended. */
+static bool check_before(struct rule_parse *p, const struct group_parse *g, size_t i)
+{
+    const struct rule_test *before = i > 0 ? &g->tests[i - 1] : NULL;
+    return before == NULL || before->kind != RULE_CONTENT || !before->content.fast_only ||
+           !g->tests[i].relative ||
+           rule_mistake(p, "nothing is relative to a content of fast_pattern:only");
 }
 
 bool keyword_content_check(struct rule_parse *p, const struct group_parse *group)
@@ -307,8 +361,8 @@ bool keyword_content_check(struct rule_parse *p, const struct group_parse *group
     for (size_t i = 0; i < group->n_tests; i++) {
         if (group->tests[i].kind == RULE_CONTENT) {
             good = check_one(p, &group->tests[i]) && good;
-            good =
-                (group->tests[i].negated || check_case(p, group, &group->tests[i].content)) && good;
+            good = check_case(p, group, &group->tests[i]) && good;
+            good = check_before(p, group, i) && good;
         }
     }
     p->keyword = span_of(NULL, 0);

@@ -23,10 +23,24 @@ static bool add_amount(struct rule_parse *p, enum rule_amount_of of, struct span
     return true;
 }
 
+bool rule_size_fits(struct rule_parse *p, const struct rule_size *size)
+{
+    bool none = (size->compare == RULE_LESS && size->low == 0) ||
+                (size->compare == RULE_GREATER && size->low == UINT16_MAX);
+    return (!none && size->low <= UINT16_MAX && size->high <= UINT16_MAX) ||
+           rule_mistake(p, "sizes go from 0 to %d", UINT16_MAX);
+}
+
 /* dsize:10, <10, 5<>10 */
 bool keyword_dsize(struct rule_parse *p, struct span value)
 {
-    return add_amount(p, RULE_AMOUNT_PAYLOAD, value);
+    for (size_t i = 0; i < p->rule->n_amounts; i++) {
+        if (p->rule->amounts[i].of == RULE_AMOUNT_PAYLOAD) {
+            return rule_mistake(p, "stands there twice");
+        }
+    }
+    return add_amount(p, RULE_AMOUNT_PAYLOAD, value) &&
+           rule_size_fits(p, &p->rule->amounts[p->rule->n_amounts - 1].size);
 }
 
 /* stream_size:client|server|both|either,sign,bytes */
@@ -45,8 +59,11 @@ bool keyword_stream_size(struct rule_parse *p, struct span value)
     struct span side = span_trim(span_split(&value, ','));
     struct span sign = span_trim(span_split(&value, ','));
     size_t i = 0;
-    while (i < ARRAY_LEN(sides) && !span_equal_nocase(side, span_str(sides[i].name))) {
+    while (i < ARRAY_LEN(sides) && !span_equal(side, span_str(sides[i].name))) {
         i++;
+    }
+    if (sign.len == 0 || byte_is_digit(sign.data[sign.len - 1]) || value.len == 0) {
+        return rule_mistake(p, "wants a side, a sign and a number, 'client,>,10'");
     }
     if (i == ARRAY_LEN(sides)) {
         return rule_mistake(p, "the first word is client, server, both or either, not '%s'",
@@ -72,6 +89,9 @@ static bool add_flowbit(struct rule_parse *p, enum rule_flowbit_op op, struct sp
     *bit = (struct rule_flowbit){.op = op};
     while (names.len > 0) {
         struct span name = span_trim(span_split(&names, '|'));
+        if (span_find_byte(name, 0, ' ') != SPAN_NONE) {
+            return rule_mistake(p, "a name has no blank in it");
+        }
         if (name.len == 0 || bit->n_names == RULE_FLOWBIT_NAMES_MAX) {
             return rule_mistake(p, "wants one name, or up to %d with '|' between them",
                                 RULE_FLOWBIT_NAMES_MAX);
@@ -117,7 +137,7 @@ static bool is_noalert(struct span word, struct span rest)
 bool keyword_flowbits(struct rule_parse *p, struct span value)
 {
     enum rule_flowbit_op op = RULE_FLOWBIT_SET;
-    struct span word = span_trim(span_split(&value, ','));
+    struct span word = span_split(&value, ',');
     if (is_noalert(word, value)) {
         return keyword_noalert(p, value);
     }
@@ -159,7 +179,8 @@ static bool take_expire(struct rule_parse *p, struct span word, uint32_t *ret_se
 
 static bool add_xbit(struct rule_parse *p, struct rule_xbit *bit, struct span name)
 {
-    if (name.len == 0 || span_find_byte(name, 0, '|') != SPAN_NONE) {
+    if (name.len == 0 || span_find_byte(name, 0, '|') != SPAN_NONE ||
+        span_find_byte(name, 0, ' ') != SPAN_NONE) {
         return rule_mistake(p, "wants one name");
     }
     if (p->rule->n_xbits == RULE_XBITS_MAX) {
@@ -209,6 +230,13 @@ bool keyword_hostbits(struct rule_parse *p, struct span value)
     return add_xbit(p, &bit, name);
 }
 
+bool keyword_alert(struct rule_parse *p, struct span value)
+{
+    (void)value;
+    return p->rule->signature.action != SIGNATURE_PASS ||
+           rule_mistake(p, "a pass rule tells of nothing");
+}
+
 bool keyword_noalert(struct rule_parse *p, struct span value)
 {
     (void)value;
@@ -219,15 +247,52 @@ bool keyword_noalert(struct rule_parse *p, struct span value)
 /* --- protocols ---------------------------------------------------------------------------------
  */
 
-/* app-layer-protocol:[!]name */
+static bool has_decoder(const struct rule *r, const char *name)
+{
+    for (size_t i = 0; i < r->n_decoders; i++) {
+        if (r->decoders[i] == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the header or a buffer has said which protocol it is. */
+static bool is_settled(const struct rule_parse *p)
+{
+    bool settled = p->rule->protocol != NULL && p->rule->protocol->decoder != NULL;
+    for (size_t i = 0; i < p->n_groups; i++) {
+        settled = settled || rule_of_protocol(p->groups[i].buffer) != NULL;
+    }
+    return settled;
+}
+
+/* app-layer-protocol:[!]name, or app-layer-protocol:name|name */
 bool keyword_app_layer_protocol(struct rule_parse *p, struct span value)
 {
+    struct rule *r = p->rule;
     bool negated = span_at(value, 0) == '!';
-    struct span name = span_trim(span_from(value, negated));
-    p->rule->decoder = rule_decoder_name(name);
-    p->rule->not_decoder = negated;
-    return p->rule->decoder != NULL ||
-           rule_mistake(p, "no decoder reads '%s'", rule_shown(name).text);
+    if (is_settled(p)) {
+        return rule_mistake(p, "the rule has said which protocol it is about");
+    }
+    if (r->n_decoders > 0 && !(negated && r->not_decoder)) {
+        return rule_mistake(p, "several stand together only where each has a '!'");
+    }
+    r->not_decoder = negated;
+    value = span_from(value, negated);
+    while (value.len > 0) {
+        struct span name = span_trim(negated ? value : span_split(&value, '|'));
+        const char *decoder = rule_decoder_name(name);
+        if (decoder == NULL) {
+            return rule_mistake(p, "no decoder reads '%s'", rule_shown(name).text);
+        }
+        if (has_decoder(r, decoder) || r->n_decoders == RULE_DECODERS_MAX) {
+            return rule_mistake(p, "up to %d different ones can stand there", RULE_DECODERS_MAX);
+        }
+        r->decoders[r->n_decoders++] = decoder;
+        value = negated ? span_of(NULL, 0) : value;
+    }
+    return r->n_decoders > 0 || rule_mistake(p, "wants the name of a protocol");
 }
 
 /* urilen:[sign]bytes[,norm|raw]: the older way of writing bsize behind http.uri or http.uri.raw;
@@ -242,8 +307,9 @@ bool keyword_urilen(struct rule_parse *p, struct span value)
         return rule_mistake(p, "the second word is norm or raw");
     }
     enum buffer buffer = (enum buffer)(raw ? FIELD_HTTP_URI_RAW : FIELD_HTTP_URI);
-    struct rule_test *t =
-        rule_size(p, length, &size, &negated) ? rule_test_in(p, buffer, RULE_BSIZE) : NULL;
+    struct rule_test *t = rule_size(p, length, &size, &negated) && rule_size_fits(p, &size)
+                              ? rule_test_in(p, buffer, RULE_BSIZE)
+                              : NULL;
     if (t == NULL) {
         return false;
     }
@@ -263,7 +329,8 @@ static bool take_limit_word(struct rule_parse *p, struct signature_limit *limit,
         enum signature_limit_kind kind;
     } kinds[] = {{"limit", SIGNATURE_LIMIT_FIRST},
                  {"threshold", SIGNATURE_LIMIT_EACH},
-                 {"both", SIGNATURE_LIMIT_BOTH}};
+                 {"both", SIGNATURE_LIMIT_BOTH},
+                 {"backoff", SIGNATURE_LIMIT_BACKOFF}};
     static const struct {
         const char *name;
         enum signature_track track;
@@ -297,7 +364,19 @@ static bool take_limit_word(struct rule_parse *p, struct signature_limit *limit,
         limit->seconds = (uint32_t)number;
         return true;
     }
+    if (span_equal(name, SPAN("multiplier")) && is_number && number > 1 && number <= UINT16_MAX) {
+        limit->multiplier = (uint32_t)number;
+        return true;
+    }
     return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
+}
+
+/* Whether the words that its kind wants stood there. */
+static bool is_whole(const struct signature_limit *limit)
+{
+    return limit->kind != SIGNATURE_LIMIT_NONE && limit->count > 0 &&
+           (limit->kind == SIGNATURE_LIMIT_BACKOFF ? limit->multiplier > 0 && limit->seconds == 0
+                                                   : limit->seconds > 0);
 }
 
 static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, struct span value)
@@ -308,8 +387,11 @@ static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, str
             return false;
         }
     }
-    if (limit.kind == SIGNATURE_LIMIT_NONE || limit.count == 0 || limit.seconds == 0) {
-        return rule_mistake(p, "wants type, track, count and seconds");
+    if (!is_whole(&limit)) {
+        return rule_mistake(p, "wants type, track, count and seconds, or of backoff a multiplier");
+    }
+    if (limit.kind == SIGNATURE_LIMIT_BACKOFF && limit.track != SIGNATURE_BY_FLOW) {
+        return rule_mistake(p, "backoff is tracked by_flow");
     }
     bool pooled = limit.track == SIGNATURE_BY_BOTH || limit.track == SIGNATURE_BY_RULE;
     if (kind == SIGNATURE_LIMIT_BEYOND && pooled) {
@@ -323,7 +405,7 @@ static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, str
 }
 
 /* threshold:type limit|threshold|both, track by_src|by_dst|by_both|by_rule|by_flow,
- * count N, seconds N */
+ * count N, seconds N; threshold:type backoff, track by_flow, count N, multiplier N */
 bool keyword_threshold(struct rule_parse *p, struct span value)
 {
     return take_limit(p, SIGNATURE_LIMIT_NONE, value);

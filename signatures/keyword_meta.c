@@ -9,6 +9,9 @@
 
 enum { MSG_MAX = 1024 };
 
+/* Of the words of flow one of each can stand. */
+enum flow_sort { FLOW_WAY = 1, FLOW_STATE = 2, FLOW_STREAM = 4, FLOW_FRAGMENTS = 8 };
+
 struct class {
     const char *name;
     const char *text;
@@ -59,6 +62,9 @@ bool keyword_msg(struct rule_parse *p, struct span value)
     if (!rule_unquote(p, value, &text)) {
         return false;
     }
+    if (text.len == 0) {
+        return rule_mistake(p, "empty");
+    }
     struct sbuf plain = sbuf_with_cap(MSG_MAX);
     for (size_t i = 0; i < text.len; i++) {
         i += text.data[i] == '\\' && i + 1 < text.len;
@@ -77,21 +83,22 @@ bool keyword_sid(struct rule_parse *p, struct span value)
 
 bool keyword_rev(struct rule_parse *p, struct span value)
 {
-    return take_u32(p, value, 0, &p->rule->signature.rev);
+    return take_u32(p, value, 1, &p->rule->signature.rev);
 }
 
 bool keyword_gid(struct rule_parse *p, struct span value)
 {
-    return take_u32(p, value, 1, &p->rule->signature.gid);
+    return take_u32(p, value, 0, &p->rule->signature.gid);
 }
 
 bool keyword_priority(struct rule_parse *p, struct span value)
 {
-    uint64_t priority = 0;
-    if (!span_to_u64(value, &priority) || priority < 1 || priority > UINT8_MAX) {
-        return rule_mistake(p, "a priority is a number from 1 (high) to 255");
+    uint32_t priority = 0;
+    if (!take_u32(p, value, 0, &priority)) {
+        return false;
     }
-    p->rule->signature.severity = (uint8_t)priority;
+    bool higher = !p->has_priority || priority < p->rule->signature.severity;
+    p->rule->signature.severity = higher ? priority : p->rule->signature.severity;
     p->has_priority = true;
     return true;
 }
@@ -117,7 +124,12 @@ bool keyword_classtype(struct rule_parse *p, struct span value)
         s->severity = p->has_priority ? s->severity : classes[i].priority;
         return true;
     }
-    return rule_mistake(p, "unknown class '%s'", rule_shown(value).text);
+    s->classtype = keep(p, value); /* of the lowest priority, as it is without one */
+    if (p->set->warnings != NULL) {
+        errbuf_add(p->set->warnings, "%s:%zu: sid %u: unknown class '%s'", p->file, p->line,
+                   (unsigned)p->sid, rule_shown(value).text);
+    }
+    return true;
 }
 
 bool keyword_reference(struct rule_parse *p, struct span value)
@@ -126,7 +138,7 @@ bool keyword_reference(struct rule_parse *p, struct span value)
     struct span rest = value;
     struct span type = span_trim(span_split(&rest, ','));
     rest = span_trim(rest);
-    if (rest.len == 0) {
+    if (rest.len == 0 || type.len == 0) {
         return rule_mistake(p, "wants a type and a value, 'cve,2021-44228'");
     }
     if (s->n_references == RULE_REFERENCES_MAX) {
@@ -180,24 +192,27 @@ bool keyword_target(struct rule_parse *p, struct span value)
     return true;
 }
 
-/* Words that everything we look at fulfils are 0: it is always put together from a stream. */
+/* Words that everything we look at fulfils are 0: it is always put together from a stream. Each
+ * stands once, and one of each sort. */
 bool keyword_flow(struct rule_parse *p, struct span value)
 {
     static const struct {
         const char *name;
         unsigned flag;
+        unsigned sort;
     } words[] = {
-        {"to_server", RULE_TO_SERVER},
-        {"from_client", RULE_TO_SERVER},
-        {"to_client", RULE_TO_CLIENT},
-        {"from_server", RULE_TO_CLIENT},
-        {"established", RULE_ESTABLISHED},
-        {"not_established", RULE_NOT_ESTABLISHED},
-        {"stateless", 0},
-        {"only_stream", 0},
-        {"no_stream", 0},
-        {"no_frag", 0},
+        {"to_server", RULE_TO_SERVER, FLOW_WAY},
+        {"from_client", RULE_TO_SERVER, FLOW_WAY},
+        {"to_client", RULE_TO_CLIENT, FLOW_WAY},
+        {"from_server", RULE_TO_CLIENT, FLOW_WAY},
+        {"established", RULE_ESTABLISHED, FLOW_STATE},
+        {"not_established", RULE_NOT_ESTABLISHED, FLOW_STATE},
+        {"stateless", 0, FLOW_STATE},
+        {"only_stream", 0, FLOW_STREAM},
+        {"no_stream", 0, FLOW_STREAM},
+        {"no_frag", 0, FLOW_FRAGMENTS},
     };
+    unsigned before = p->flow_sorts;
     while (value.len > 0) {
         struct span word = span_trim(span_split(&value, ','));
         size_t i = 0;
@@ -207,15 +222,16 @@ bool keyword_flow(struct rule_parse *p, struct span value)
         if (i == ARRAY_LEN(words)) {
             return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
         }
+        /* to_server may stand in two of these keywords */
+        bool again = (before & words[i].sort) == FLOW_WAY && (p->rule->flow & words[i].flag) != 0;
+        if ((p->flow_sorts & words[i].sort) != 0 && !again) {
+            return rule_mistake(p, "'%s' excludes a word before it", words[i].name);
+        }
+        before &= ~words[i].sort;
+        p->flow_sorts |= words[i].sort;
         p->rule->flow |= words[i].flag;
     }
-    unsigned both = RULE_TO_SERVER | RULE_TO_CLIENT;
-    if ((p->rule->flow & both) == both) {
-        return rule_mistake(p, "to_server and to_client exclude each other");
-    }
-    both = RULE_ESTABLISHED | RULE_NOT_ESTABLISHED;
-    return (p->rule->flow & both) != both ||
-           rule_mistake(p, "established and not_established exclude each other");
+    return true;
 }
 
 bool keyword_jndi_class(struct rule_parse *p, struct span value)
@@ -300,6 +316,29 @@ bool keyword_requires(struct rule_parse *p, struct span value)
         }
     }
     return true;
+}
+
+/* tag:session|host,count,packets|seconds|bytes[,src|dst] */
+bool keyword_tag(struct rule_parse *p, struct span value)
+{
+    struct span scope = span_trim(span_split(&value, ','));
+    struct span count = span_trim(span_split(&value, ','));
+    struct span unit = span_trim(span_split(&value, ','));
+    uint64_t n = 0;
+    bool good = span_equal(scope, SPAN("session")) || span_equal(scope, SPAN("host"));
+    bool known = unit.len == 0 || span_equal(unit, SPAN("packets")) ||
+                 span_equal(unit, SPAN("seconds")) || span_equal(unit, SPAN("bytes"));
+    good = good && known && (count.len == 0) == (unit.len == 0);
+    return (good && (count.len == 0 || span_to_u64(count, &n))) ||
+           rule_mistake(p, "is 'session' or 'host', a count, and packets, seconds or bytes");
+}
+
+/* It says which of a rule's tests is looked at first: one must stand before it. */
+bool keyword_prefilter(struct rule_parse *p, struct span value)
+{
+    (void)value;
+    return p->n_groups > 0 || p->rule->n_amounts > 0 || p->rule->flow != 0 ||
+           rule_mistake(p, "no test stands before it");
 }
 
 bool keyword_without_effect(struct rule_parse *p, struct span value)

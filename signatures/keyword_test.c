@@ -88,6 +88,18 @@ static struct span plain_pattern(struct rule_parse *p, struct span pattern)
     return kept;
 }
 
+/* Whether something ended in the buffer that an expression can begin behind; a sticky one, which is
+ * `chosen`, has a start for that. */
+static bool can_follow(struct rule_parse *p, const struct group_parse *chosen)
+{
+    const struct group_parse *g = p->group != NULL ? p->group : rule_group_for(p, BUFFER_PAYLOAD);
+    bool can = chosen != NULL && chosen->buffer != BUFFER_PAYLOAD;
+    for (size_t i = 0; g != NULL && i < g->n_tests; i++) {
+        can = can || g->tests[i].kind == RULE_CONTENT || g->tests[i].kind == RULE_PCRE;
+    }
+    return can;
+}
+
 bool keyword_pcre(struct rule_parse *p, struct span value)
 {
     bool negated = span_at(value, 0) == '!';
@@ -98,14 +110,20 @@ bool keyword_pcre(struct rule_parse *p, struct span value)
     struct span pattern = {NULL, 0};
     struct span letters = {NULL, 0};
     struct group_parse *before = p->group;
-    if (!rule_unquote(p, span_trim(span_from(value, negated)), &text) ||
+    text = span_trim(span_from(value, negated));
+    if ((span_at(text, 0) != '/' && !rule_unquote(p, text, &text)) || /* quotes may be missing */
         !split_pattern(p, text, &pattern, &letters)) {
         return false;
     }
+    letters = span_split(&letters, ','); /* names for what is captured follow: nobody reads them */
     for (size_t i = 0; i < letters.len; i++) {
         if (!take_flag(p, letters.data[i], &flags, &relative)) {
             return false;
         }
+    }
+    if (relative && !can_follow(p, before)) {
+        p->group = before;
+        return rule_mistake(p, "with the flag 'R' it follows a content or pcre of its buffer");
     }
     pattern = plain_pattern(p, pattern);
     if (pattern.len == 0) {
@@ -136,7 +154,7 @@ static bool take_isdataat_words(struct rule_parse *p, struct rule_test *t, struc
         struct span word = span_trim(span_split(&rest, ','));
         if (span_equal(word, SPAN("relative"))) {
             t->relative = true;
-        } else if (!span_equal(word, SPAN("rawbytes"))) {
+        } else if (!span_equal(word, SPAN("rawbytes")) || !t->relative) {
             return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
         }
     }
@@ -154,7 +172,8 @@ bool keyword_isdataat(struct rule_parse *p, struct span value)
     if (t == NULL) {
         return false;
     }
-    if (!rule_number_or_variable(p->group, t, RULE_OF_OFFSET, number, &n) || n < 0) {
+    if (!rule_number_or_variable(p->group, t, RULE_OF_OFFSET, number, &n) || n < 0 ||
+        n > UINT16_MAX) {
         return rule_mistake(p, "'%s' is not a number", rule_shown(number).text);
     }
     t->negated = negated;
@@ -248,7 +267,7 @@ bool rule_size(struct rule_parse *p, struct span value, struct rule_size *ret_si
         good = size.compare != RULE_BITS_AND && size.compare != RULE_BITS_XOR;
     }
     if (!number_with_unit(low, &size.low) || !good ||
-        (size.compare == RULE_BETWEEN && size.low >= size.high)) {
+        (size.compare == RULE_BETWEEN && size.low + 1 >= size.high)) {
         return rule_mistake(p, "'%s' is not a size; examples: 10, >10, 5<>20",
                             rule_shown(value).text);
     }
@@ -279,6 +298,9 @@ bool keyword_bsize(struct rule_parse *p, struct span value)
 {
     struct rule_size size;
     bool negated = false;
+    if (p->group == NULL || (p->group->buffer == BUFFER_PAYLOAD && p->group->outer == NULL)) {
+        return rule_mistake(p, "stands behind a sticky buffer");
+    }
     struct rule_test *t =
         rule_size(p, value, &size, &negated) ? rule_test_add(p, RULE_BSIZE) : NULL;
     if (t == NULL) {
@@ -305,6 +327,7 @@ static bool take_word(struct rule_test *t, struct span word)
         n->little = true;
     } else if (span_equal(word, SPAN("string"))) {
         n->base = n->base == 0 ? 10 : n->base;
+        n->text = true;
     } else if (span_equal(word, SPAN("hex"))) {
         n->base = 16;
     } else if (span_equal(word, SPAN("dec"))) {
@@ -319,9 +342,11 @@ static bool take_word(struct rule_test *t, struct span word)
         n->from_beginning = true;
     } else if (span_equal(word, SPAN("from_end"))) {
         n->from_end = true;
-    } else if (span_equal(name, SPAN("multiplier")) && rule_number(argument, &value) && value > 0) {
+    } else if (span_equal(name, SPAN("multiplier")) && rule_number(argument, &value) && value > 0 &&
+               value <= UINT16_MAX) {
         n->multiplier = (uint64_t)value;
-    } else if (span_equal(name, SPAN("post_offset")) && rule_number(argument, &value)) {
+    } else if (span_equal(name, SPAN("post_offset")) && rule_number(argument, &value) &&
+               value >= -UINT16_MAX && value <= UINT16_MAX) {
         n->post_offset = value;
     } else if (span_equal(name, SPAN("bitmask"))) {
         return plain_number(argument, &n->mask) && n->mask != 0;
@@ -339,7 +364,8 @@ static bool take_words(struct rule_parse *p, struct rule_test *t, struct span re
             return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
         }
     }
-    return true;
+    return t->number.base == 0 || t->number.text ||
+           rule_mistake(p, "a number of text wants the word 'string'");
 }
 
 /* Whether the test reads a number of bytes that makes a number, `least` of them where they are no
@@ -366,9 +392,12 @@ static bool take_n_bytes(struct rule_parse *p, struct span text, struct rule_tes
     return true;
 }
 
-static bool take_offset(struct rule_parse *p, struct span text, struct rule_test *t)
+/* `most`: it goes from -most to most. */
+static bool take_offset(struct rule_parse *p, struct span text, struct rule_test *t, int64_t most)
 {
-    return rule_number_or_variable(p->group, t, RULE_OF_OFFSET, text, &t->number.offset) ||
+    int64_t *offset = &t->number.offset;
+    return (rule_number_or_variable(p->group, t, RULE_OF_OFFSET, text, offset) &&
+            *offset >= -most && *offset <= most) ||
            rule_mistake(p, "'%s' is not an offset", rule_shown(text).text);
 }
 
@@ -405,8 +434,9 @@ bool keyword_byte_test(struct rule_parse *p, struct span value)
     if (sign.len == 0 || left.len > 0) {
         return rule_mistake(p, "unknown comparison '%s'", rule_shown(sign).text);
     }
-    return take_n_bytes(p, bytes, t) && take_value(p, number, t) && take_offset(p, offset, t) &&
-           take_words(p, t, value) && check_n_bytes(p, t, 1);
+    return take_n_bytes(p, bytes, t) && take_value(p, number, t) &&
+           take_offset(p, offset, t, INT32_MAX) && take_words(p, t, value) &&
+           check_n_bytes(p, t, 1);
 }
 
 /* byte_jump:bytes,offset[,words] */
@@ -419,8 +449,18 @@ bool keyword_byte_jump(struct rule_parse *p, struct span value)
     t->number = (struct rule_number){.mask = UINT64_MAX, .multiplier = 1};
     struct span bytes = span_trim(span_split(&value, ','));
     struct span offset = span_trim(span_split(&value, ','));
-    return take_n_bytes(p, bytes, t) && take_offset(p, offset, t) && take_words(p, t, value) &&
-           check_n_bytes(p, t, 0);
+    const struct span words = value;
+    if (!take_n_bytes(p, bytes, t) || !take_offset(p, offset, t, UINT16_MAX) ||
+        !take_words(p, t, words)) {
+        return false;
+    }
+    if (t->number.from_beginning && t->number.from_end) {
+        return rule_mistake(p, "from_beginning and from_end exclude each other");
+    }
+    if (t->number.align == 2 || span_find(words, 0, SPAN("align ")) != SPAN_NONE) {
+        return rule_mistake(p, "align has no number here");
+    }
+    return check_n_bytes(p, t, 0);
 }
 
 /* Names the number that the test reads; what the tests before it read keeps its name. */
@@ -453,8 +493,14 @@ bool keyword_byte_extract(struct rule_parse *p, struct span value)
     struct span bytes = span_trim(span_split(&value, ','));
     struct span offset = span_trim(span_split(&value, ','));
     struct span name = span_trim(span_split(&value, ','));
-    return take_n_bytes(p, bytes, t) && take_offset(p, offset, t) && take_words(p, t, value) &&
-           check_n_bytes(p, t, 1) && name_variable(p, t, name);
+    if (!take_n_bytes(p, bytes, t) || !take_offset(p, offset, t, UINT16_MAX) ||
+        !take_words(p, t, value)) {
+        return false;
+    }
+    if (t->number.mask != UINT64_MAX || (t->number.text && t->number.little)) {
+        return rule_mistake(p, "has no bitmask, and of text no order of bytes");
+    }
+    return check_n_bytes(p, t, 1) && name_variable(p, t, name);
 }
 
 static bool take_operation(struct rule_parse *p, struct span text, struct rule_number *n)
@@ -486,13 +532,16 @@ static bool take_math_part(struct rule_parse *p, struct rule_test *t, struct spa
         return take_n_bytes(p, argument, t);
     }
     if (span_equal(word, SPAN("offset"))) {
-        return take_offset(p, argument, t);
+        return take_offset(p, argument, t, UINT16_MAX);
     }
     if (span_equal(word, SPAN("oper"))) {
         return take_operation(p, argument, &t->number);
     }
-    if (span_equal(word, SPAN("rvalue"))) {
-        return take_value(p, argument, t);
+    if (span_equal(word, SPAN("rvalue"))) { /* decimal */
+        return (!span_starts_nocase(argument, SPAN("0x")) ||
+                rule_mistake(p, "'%s' is not a number", rule_shown(argument).text)) &&
+               take_value(p, argument, t) &&
+               (t->number.value <= UINT32_MAX || rule_mistake(p, "the rvalue is too large"));
     }
     if (span_equal(word, SPAN("result"))) {
         *ret_result = argument;
@@ -501,11 +550,12 @@ static bool take_math_part(struct rule_parse *p, struct rule_test *t, struct spa
     if (span_equal(word, SPAN("bitmask"))) { /* hexadecimal, with or without 0x */
         bool prefixed = span_starts_nocase(argument, SPAN("0x"));
         return (span_hex_to_u64(span_from(argument, prefixed ? 2 : 0), &t->number.mask) &&
-                t->number.mask != 0) ||
+                t->number.mask != 0 && t->number.mask <= UINT32_MAX) ||
                rule_mistake(p, "'%s' is not a mask", rule_shown(argument).text);
     }
     if (span_equal(word, SPAN("string"))) { /* "string hex" */
         t->number.base = 10;
+        t->number.text = true;
         part = argument;
     } else if (span_equal(word, SPAN("endian"))) {
         part = argument;
@@ -529,6 +579,9 @@ bool keyword_byte_math(struct rule_parse *p, struct span value)
     }
     if (t->number.operation == RULE_KEEP) {
         return rule_mistake(p, "the word 'oper' is missing");
+    }
+    if (t->relative && p->group->n_tests == 1 && p->group->buffer != BUFFER_PAYLOAD) {
+        return rule_mistake(p, "nothing stands before it that it could be relative to");
     }
     return check_n_bytes(p, t, 1) && name_variable(p, t, result);
 }

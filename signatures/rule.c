@@ -5,8 +5,7 @@
  * this file knows only the form. All options of a rule are looked at even when one is wrong, so
  * that one run tells of every mistake; a rule with a mistake is left out and the others load.
  *
- * Limits: 64 KiB a rule, 256 options, 16 buffers, 64 tests in each. Text must be UTF-8. A
- * semicolon inside quotes may stand there as it is, where Suricata wants it escaped. */
+ * Limits: 64 KiB a rule, 256 options, 16 buffers, 64 tests in each. Text must be UTF-8. */
 #include "signatures/rule.h"
 
 #include "sensor/base/bytes.h"
@@ -254,17 +253,21 @@ static bool group_finish(struct rule_parse *p, const struct group_parse *g, stru
 /* The offset of the semicolon that ends the option at the start of `text`. */
 static size_t option_end(struct span text)
 {
-    bool quoted = false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '\\') {
             i++;
-        } else if (text.data[i] == '"') {
-            quoted = !quoted;
-        } else if (text.data[i] == ';' && !quoted) {
+        } else if (text.data[i] == ';') {
             return i;
         }
     }
     return SPAN_NONE;
+}
+
+/* Whether the quotes around a value end with it. */
+static bool ends_quoted(struct span value)
+{
+    value = span_trim(span_from(value, span_at(value, 0) == '!' ? 1 : 0));
+    return span_at(value, 0) != '"' || (value.len > 1 && span_at(value, value.len - 1) == '"');
 }
 
 /* What a text that is no list of options has as its sid, so that the mistake can name it; or 0. */
@@ -299,6 +302,11 @@ static bool take_option(struct rule_parse *p, struct span *rest, struct option *
     ret->name = span_trim(span_head(text, colon));
     ret->value = ret->has_value ? span_trim(span_from(text, colon + 1)) : span_of(NULL, 0);
     *rest = span_trim(span_from(*rest, end + 1));
+    if (!ends_quoted(ret->value)) {
+        p->sid = p->sid != 0 ? p->sid : guess_sid(*rest);
+        p->keyword = ret->name;
+        return rule_mistake(p, "its quotes do not end; a ';' within them is written '\\;'");
+    }
     return ret->name.len > 0 || rule_mistake(p, "an option without a name");
 }
 
@@ -344,7 +352,8 @@ static void apply_option(struct rule_parse *p, const struct option *options, con
     p->keyword = span_of(NULL, 0);
     if (k == NULL && o->has_value) {
         p->keyword = o->name;
-        if (keyword_buffer_value(p, o->name, o->value)) {
+        if (keyword_buffer_value(p, o->name, o->value) ||
+            keyword_buffer_way(p, o->name, o->value)) {
             p->keyword = span_of(NULL, 0);
             return;
         }
@@ -415,6 +424,18 @@ static bool header_protocol(struct rule_parse *p, struct span word)
     return rule_mistake(p, "unknown protocol '%s'", rule_shown(word).text);
 }
 
+/* Within brackets a blank may stand behind what a comma ends, or before the first. */
+static bool has_odd_blank(struct span list)
+{
+    for (size_t i = 1; i < list.len; i++) {
+        uint8_t next = span_at(list, i);
+        if (byte_is_space(list.data[i - 1]) && (next == ']' || next == ',')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool header_end(struct rule_parse *p, struct span addrs, struct span ports, bool source)
 {
     char why[NET_WHY_SIZE];
@@ -422,6 +443,9 @@ static bool header_end(struct rule_parse *p, struct span addrs, struct span port
     const struct net_variables *v = p->set->variables;
     const char *end = source ? "source" : "destination";
     bool good = true;
+    if (has_odd_blank(addrs) || has_odd_blank(ports)) {
+        good = rule_mistake(p, "%s: a blank stands before ',' or ']'", end);
+    }
     if (!net_addrs_parse(addrs, v, p->set->arena, source ? &r->src : &r->dst, why)) {
         good = rule_mistake(p, "%s address: %s", end, why);
     }
@@ -484,115 +508,6 @@ static bool copy_lists(struct rule_parse *p)
     return true;
 }
 
-static bool is_any(const struct net_set *addrs, const struct net_set *ports)
-{
-    return addrs->n == 0 && ports->n == 0;
-}
-
-/* Whether a rule that looks at no byte says of which flows it is, or leaves marks in them. */
-static bool asks_of_flow(const struct rule *r)
-{
-    bool one_protocol = r->protocol != NULL && r->protocol->decoder != NULL;
-    return one_protocol || r->flow != 0 || r->n_amounts > 0 || r->n_flowbits > 0 ||
-           r->n_xbits > 0 || r->decoder != NULL || !is_any(&r->src, &r->src_ports) ||
-           !is_any(&r->dst, &r->dst_ports);
-}
-
-/* Whether the buffer can come in what the header says: those of one protocol begin with its name.
- */
-static bool is_of_protocol(const struct rule_protocol *protocol, enum buffer buffer)
-{
-    static const struct {
-        const char *before; /* of the buffer's name */
-        const char *decoder;
-    } owners[] = {{"http.", "http"}, {"smtp.", "smtp"}, {"email.", "smtp"},
-                  {"dns.", "dns"},   {"ldap.", "ldap"}, {"tls.", "tls"}};
-    struct span name = span_str(buffer_info(buffer).name);
-    for (size_t i = 0; protocol != NULL && i < ARRAY_LEN(owners); i++) {
-        bool datagrams = strcmp(owners[i].decoder, "dns") == 0;
-        if (span_starts(name, span_str(owners[i].before))) {
-            return protocol->decoder != NULL
-                       ? span_starts(span_str(protocol->decoder), span_str(owners[i].decoder))
-                       : protocol->ip_proto != IP_PROTO_UDP || datagrams;
-        }
-    }
-    return true;
-}
-
-/* Whether it is part of the rule: older modifiers may have taken all its tests away. */
-static bool asks_something(const struct group_parse *g)
-{
-    return g->n_tests > 0 || g->presence == RULE_IS_ABSENT;
-}
-
-static void check_protocol(struct rule_parse *p)
-{
-    for (size_t i = 0; i < p->n_groups; i++) {
-        const struct group_parse *g = &p->groups[i];
-        if (asks_something(g) && !is_of_protocol(p->rule->protocol, g->buffer)) {
-            (void)rule_mistake(p, "the protocol '%s' has no buffer '%s'", p->rule->protocol->name,
-                               buffer_info(g->buffer).name);
-        }
-    }
-}
-
-/* The name of a buffer that only goes that way; NULL when the rule has none. */
-static const char *buffer_that_goes(const struct rule_parse *p, enum direction dir)
-{
-    for (size_t i = 0; i < p->n_groups; i++) {
-        const struct group_parse *g = &p->groups[i];
-        if (asks_something(g) && buffer_ways(g->buffer) == 1U << dir) {
-            return buffer_info(g->buffer).name;
-        }
-    }
-    return NULL;
-}
-
-/* A rule is about what goes one way, unless it is about both sides of a transaction or what a
- * look-up came to. */
-static void check_direction(struct rule_parse *p)
-{
-    const char *asked = buffer_that_goes(p, TO_SERVER);
-    const char *answered = buffer_that_goes(p, TO_CLIENT);
-    unsigned *flow = &p->rule->flow;
-    if (p->rule->whole_tx || p->rule->jndi.asked) {
-        return;
-    }
-    if (asked != NULL && answered != NULL) {
-        (void)rule_mistake(p, "'%s' is of requests and '%s' of answers: => asks both", asked,
-                           answered);
-    } else if ((asked != NULL && (*flow & RULE_TO_CLIENT) != 0) ||
-               (answered != NULL && (*flow & RULE_TO_SERVER) != 0)) {
-        (void)rule_mistake(p, "'%s' does not go that way", asked != NULL ? asked : answered);
-    }
-    *flow |= asked != NULL ? RULE_TO_SERVER : 0U;
-    *flow |= answered != NULL ? RULE_TO_CLIENT : 0U;
-}
-
-static void check_rule(struct rule_parse *p)
-{
-    struct rule *r = p->rule;
-    size_t n_tests = 0;
-    for (size_t i = 0; i < p->n_groups; i++) {
-        n_tests += asks_something(&p->groups[i]);
-        if (!asks_something(&p->groups[i]) && p->groups[i].buffer != BUFFER_PAYLOAD &&
-            p->n_mistakes == 0) {
-            (void)rule_mistake(p, "nothing is asked of the buffer '%s'",
-                               buffer_info(p->groups[i].buffer).name);
-        }
-        (void)keyword_content_check(p, &p->groups[i]);
-        r->jndi.asked = r->jndi.asked || buffer_is_result(p->groups[i].buffer);
-    }
-    check_protocol(p);
-    check_direction(p);
-    if (p->sid == 0) {
-        (void)rule_mistake(p, "no sid");
-    }
-    if (n_tests == 0 && !r->jndi.asked && !asks_of_flow(r) && p->n_mistakes == 0) {
-        (void)rule_mistake(p, "no content, pcre or other test: it would match everything");
-    }
-}
-
 static void set_defaults(struct rule_parse *p)
 {
     struct signature *s = &p->rule->signature;
@@ -614,7 +529,7 @@ static bool read_body(struct rule_parse *p, struct span line, struct option *opt
     for (size_t i = 0; i < n; i++) {
         apply_option(p, options, &options[i]);
     }
-    check_rule(p);
+    rule_check(p);
     return p->n_mistakes == 0 && copy_lists(p);
 }
 
@@ -656,7 +571,7 @@ static bool add_rule(struct rule_parse *p, struct sbuf *key)
     }
     for (size_t i = 0; i < p->n_groups; i++) {
         const struct group_parse *g = &p->groups[i];
-        if (g->outer == NULL && asks_something(g) &&
+        if (g->outer == NULL && rule_asks_something(g) &&
             !group_finish(p, g, &r->groups[r->n_groups++], key)) {
             return false;
         }
@@ -687,7 +602,7 @@ static bool read_rule(struct reader *r, struct rule_set *set, struct span line)
     p->named = false;
     p->last = NULL;
     p->has_priority = false;
-    p->has_fast = false;
+    p->flow_sorts = 0;
     p->decoded = NULL;
     p->keyword = span_of(NULL, 0);
     p->rule = arena_alloc(set->arena, sizeof(*p->rule));

@@ -32,7 +32,9 @@ struct rule_content {
     int64_t depth;    /* from offset; the match lies before it */
     int64_t distance; /* from the end of the match before */
     int64_t within;
-    bool fast;       /* chosen by fast_pattern */
+    bool raw;        /* rawbytes stands there */
+    bool fast;       /* chosen by fast_pattern, */
+    bool fast_only;  /* with "only" */
     size_t fast_off; /* the part of bytes that is looked for first */
     size_t fast_len;
 };
@@ -65,6 +67,7 @@ struct rule_number {
     int64_t offset;
     bool little;
     unsigned base;             /* 0: binary; else text of base 8, 10 or 16 */
+    bool text;                 /* the word "string" stands there */
     enum rule_compare compare; /* byte_test */
     uint64_t value;
     uint64_t high;       /* RULE_BETWEEN: value < number < high */
@@ -158,7 +161,8 @@ enum {
     RULE_AMOUNTS_MAX = 4,
     RULE_FLOWBITS_MAX = 8,
     RULE_XBITS_MAX = 4,
-    RULE_FLOWBIT_NAMES_MAX = 4
+    RULE_FLOWBIT_NAMES_MAX = 4,
+    RULE_DECODERS_MAX = 4
 };
 
 /* Whether there must be a buffer for its group to hold. */
@@ -275,9 +279,10 @@ struct rule {
     uint8_t n_flowbits;
     struct rule_xbit xbits[RULE_XBITS_MAX];
     uint8_t n_xbits;
-    bool no_alert;       /* it only leaves marks */
-    const char *decoder; /* app-layer-protocol: the flow's must have that name; NULL: any */
-    bool not_decoder;    /* must not */
+    bool no_alert;                           /* it only leaves marks */
+    const char *decoders[RULE_DECODERS_MAX]; /* app-layer-protocol: the flow's must be one of */
+    uint8_t n_decoders;
+    bool not_decoder; /* must be none of them */
     struct rule_jndi jndi;
     struct rule_group groups[RULE_GROUPS_MAX];
     size_t n_groups;

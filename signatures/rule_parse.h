@@ -32,7 +32,7 @@ struct rule_parse {
     unsigned n_mistakes;
     struct rule *rule;
     bool has_priority;
-    bool has_fast; /* a content was chosen by fast_pattern */
+    unsigned flow_sorts; /* of the words of flow that stood there */
     struct group_parse groups[RULE_GROUPS_MAX];
     size_t n_groups;
     struct group_parse *group; /* chosen by the last sticky buffer; NULL: none yet */
@@ -59,6 +59,9 @@ struct keyword {
 const struct keyword *keyword_find(struct span name);
 /* Sticky buffers and old modifiers: true when `name` was one, and has been dealt with. */
 bool keyword_buffer(struct rule_parse *p, struct span name);
+/* "file.data:to_client": a sticky buffer of what goes that way; true when it has been dealt with.
+ */
+bool keyword_buffer_way(struct rule_parse *p, struct span name, struct span value);
 
 /* What a message shows of a rule's own words: bytes up to a NUL, and at most this many. */
 struct rule_shown {
@@ -95,9 +98,19 @@ const char *rule_decoder_name(struct span protocol);
  * that is not); false with a mistake told. */
 bool rule_size(struct rule_parse *p, struct span value, struct rule_size *ret_size,
                bool *ret_negated);
+/* Whether it can be that of a datagram or a target. */
+bool rule_size_fits(struct rule_parse *p, const struct rule_size *size);
 /* Without the quotes around it; false with a mistake told when they are missing. Backslashes are
  * left. */
 bool rule_unquote(struct rule_parse *p, struct span text, struct span *ret);
+
+/* rule_check.c: whether the parts of a rule agree; tells of what does not. */
+void rule_check(struct rule_parse *p);
+/* The decoder whose buffer it is: those of one protocol begin with its name; NULL: no single one's.
+ */
+const char *rule_of_protocol(enum buffer buffer);
+/* Whether a group is part of the rule: older modifiers may have taken all its tests away. */
+bool rule_asks_something(const struct group_parse *g);
 
 /* keyword_meta.c */
 bool keyword_msg(struct rule_parse *p, struct span value);
@@ -114,6 +127,8 @@ bool keyword_requires(struct rule_parse *p, struct span value);
 /* What says nothing of whether a rule holds, and asks for what a sensor without it may leave out.
  */
 bool keyword_without_effect(struct rule_parse *p, struct span value);
+bool keyword_tag(struct rule_parse *p, struct span value);
+bool keyword_prefilter(struct rule_parse *p, struct span value);
 bool keyword_jndi_class(struct rule_parse *p, struct span value);
 bool keyword_jndi_dialect(struct rule_parse *p, struct span value);
 bool keyword_jndi_scheme(struct rule_parse *p, struct span value);
@@ -128,6 +143,8 @@ bool keyword_flowbits(struct rule_parse *p, struct span value);
 bool keyword_xbits(struct rule_parse *p, struct span value);
 bool keyword_hostbits(struct rule_parse *p, struct span value);
 bool keyword_noalert(struct rule_parse *p, struct span value);
+/* What an alert rule does anyway; a pass rule does not. */
+bool keyword_alert(struct rule_parse *p, struct span value);
 bool keyword_app_layer_protocol(struct rule_parse *p, struct span value);
 bool keyword_urilen(struct rule_parse *p, struct span value);
 

@@ -16,10 +16,11 @@ enum signature_target { SIGNATURE_TARGET_NONE, SIGNATURE_TARGET_SRC, SIGNATURE_T
 /* Which of its alerts a rule wants told: threshold and detection_filter. */
 enum signature_limit_kind {
     SIGNATURE_LIMIT_NONE,
-    SIGNATURE_LIMIT_FIRST,  /* the first `count` of a period */
-    SIGNATURE_LIMIT_EACH,   /* each `count`-th within a period */
-    SIGNATURE_LIMIT_BOTH,   /* the `count`-th of a period, once */
-    SIGNATURE_LIMIT_BEYOND, /* all behind the first `count` of a period */
+    SIGNATURE_LIMIT_FIRST,   /* the first `count` of a period */
+    SIGNATURE_LIMIT_EACH,    /* each `count`-th within a period */
+    SIGNATURE_LIMIT_BOTH,    /* the `count`-th of a period, once */
+    SIGNATURE_LIMIT_BEYOND,  /* all behind the first `count` of a period */
+    SIGNATURE_LIMIT_BACKOFF, /* the `count`-th, and each `multiplier` times as many; no period */
 };
 
 /* Alerts that are counted together: of one sender, one receiver, one pair, all, or one flow. */
@@ -36,6 +37,7 @@ struct signature_limit {
     enum signature_track track;
     uint32_t count;
     uint32_t seconds;
+    uint32_t multiplier;
 };
 
 /* What events tell of a rule. Part of the rule snapshot: immutable, outlives every finding that
@@ -46,7 +48,7 @@ struct signature {
     uint32_t gid;
     uint32_t sid;
     uint32_t rev;
-    uint8_t severity; /* 1 high … 4 */
+    uint32_t severity; /* 1 high … 4; rules may say any */
     struct span msg;
     struct span category; /* text of its classtype */
     struct span classtype;

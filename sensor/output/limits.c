@@ -47,6 +47,16 @@ static struct row *row_of(struct limits *l, uint64_t key)
     return oldest;
 }
 
+/* Whether n is count, or count times some power of the multiplier. */
+static bool is_step(const struct signature_limit *limit, uint32_t n)
+{
+    uint64_t step = limit->count;
+    while (step < n && limit->multiplier > 1) {
+        step *= limit->multiplier;
+    }
+    return step == n && n < UINT32_MAX;
+}
+
 bool limits_pass(struct limits *l, const struct event *event)
 {
     const struct signature_limit *limit = &event->limit;
@@ -55,7 +65,8 @@ bool limits_pass(struct limits *l, const struct event *event)
     }
     struct row *row = row_of(l, event->limit_key | 1);
     uint64_t now = event->key.clock_us;
-    if (row->n == 0 || now - row->start_us > (uint64_t)limit->seconds * SECOND_US) {
+    bool endless = limit->kind == SIGNATURE_LIMIT_BACKOFF;
+    if (row->n == 0 || (!endless && now - row->start_us > (uint64_t)limit->seconds * SECOND_US)) {
         row->start_us = now;
         row->n = 0;
     }
@@ -69,6 +80,8 @@ bool limits_pass(struct limits *l, const struct event *event)
         return row->n == limit->count;
     case SIGNATURE_LIMIT_BEYOND:
         return row->n > limit->count;
+    case SIGNATURE_LIMIT_BACKOFF:
+        return is_step(limit, row->n);
     case SIGNATURE_LIMIT_NONE:
         break;
     }

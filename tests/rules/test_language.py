@@ -23,6 +23,7 @@ import run
 
 N_LEGAL = 320
 AT_ONCE = 40  # fewer than a transaction may have findings
+MISTAKES_AT_ONCE = 400  # fewer than are told of one by one
 REQUEST = (b"POST /p/ab;cd?q=%41 HTTP/1.1\r\nHost: shop.example\r\n"
            b"User-Agent: Tool \"q\" \\back; a:b|c\r\nReferer: aGVsbG8=\r\n"
            b"Content-Length: 17\r\n\r\n"
@@ -31,7 +32,7 @@ REQUEST = (b"POST /p/ab;cd?q=%41 HTTP/1.1\r\nHost: shop.example\r\n"
 # Each part with whether it is true of the conversation, 198.51.100.7 to port 80 of 192.0.2.10.
 SOURCES = [
     ("any", True), ("ANY", True), ("198.51.100.7", True), ("[198.51.100.0/24]", True),
-    ("[2001:db8::/32,198.51.100.7]", True), ("[ 10.0.0.0/8 , 198.51.100.7 ]", True),
+    ("[2001:db8::/32,198.51.100.7]", True), ("[ 10.0.0.0/8, 198.51.100.7]", True),
     ("!192.0.2.0/24", True), ("![10.0.0.0/8,192.0.2.0/24]", True), ("[!192.0.2.1]", True),
     ("[198.51.100.0/24,![198.51.100.8,198.51.100.9]]", True), ("$EXTERNAL_NET", True),
     ("!$HOME_NET", True), ("[$EXTERNAL_NET,!198.51.100.8]", True), ("![![198.51.100.7]]", True),
@@ -47,7 +48,7 @@ SOURCES = [
 PORTS = [
     ("any", True), ("80", True), ("[80,8080]", True), ("79:81", True), (":80", True),
     ("80:", True), ("[1:1024,!81]", True), ("!8080", True), ("![8080,443]", True),
-    ("[ 80 ]", True), ("[!1:79,!81:]", True), ("0:65535", True), (":", True), ("[79,80,]", True),
+    ("[ 80]", True), ("[!1:79,!81:]", True), ("0:65535", True), (":", True), ("[79,80,]", True),
     ("81", False), ("!80", False), ("[1:1024,!80]", False), ("81:", False), (":79", False),
     ("[443,[8080,8081]]", False),
 ]
@@ -65,7 +66,7 @@ TESTS = [
     (r'content:"q=%41"; http_raw_uri; content:"q=%41"; http_uri;', False),
     (r'http.uri; bsize:10<>20; content:"cd"; offset:6; depth:4;', True),
     (r'http.uri; bsize:>20;', False),
-    (r'http.uri; bsize:0x0a-20; dsize:>=0x20; urilen:!20-30;', True),
+    (r'http.uri; bsize:0x0a-20; urilen:!20-30;', True),
     (r'http.uri; bsize:!10-20;', False),
     (r'http.uri; bsize:<1kb; bsize:!=0x10;', True),
     (r'http.accept; absent; http.method; content:"POST";', True),
@@ -101,12 +102,23 @@ TESTS = [
      r'content:"hello"; http.method; content:"POST";', False),
     (r'http.content_len; byte_extract:0,0,n,string,dec; byte_test:0,=,n,0,string;', True),
     (r'http.content_len; byte_extract:1,0,n,string,dec; byte_math:bytes 1, offset n, oper -, '
-     r'rvalue 0x30, result m; byte_test:1,>,m,0;', True),
+     r'rvalue 48, result m; byte_test:1,>,m,0;', True),
     (r'http.uri; content:"/p/"; byte_extract:1,0,n,relative; content:"cd"; offset:n;', False),
     (r'requires:version >= 7.0.0, keyword pcre; tag:session,5,packets; content:"POST"; prefilter;',
      True),
     (r'dsize:>10; app-layer-protocol:http; stream_size:client,>,10;', True),
+    (r'dsize:>=0x20; content:"POST"; alert;', True),
     (r'app-layer-protocol:!http; content:"POST";', False),
+    (r'app-layer-protocol:dns|http; content:"POST";', True),
+    (r'app-layer-protocol:!dns; app-layer-protocol:!tls; content:"POST";', True),
+    (r'app-layer-protocol:!dns; app-layer-protocol:!http; content:"POST";', False),
+    (r'http.uri; pcre:/^.p.ab/; pcre:"/cd/R, flow:name";', True),
+    (r'http.uri; content:"/p/"; fast_pattern; content:!"x"; fast_pattern; content:"cd";', True),
+    (r'file.data:to_server; content:"hello="; depth:6;', True),
+    (r'file.data:to_client; content:"hello="; depth:6;', False),
+    (r'threshold:type backoff, track by_flow, count 1, multiplier 2; content:"POST";', True),
+    (r'threshold:type backoff, track by_flow, count 2, multiplier 2; http.method; content:"POST";',
+     False),
     (r'flowbits:isnotset,never; content:"POST";', True),
     (r'flowbits:isset,never|other; content:"POST";', False),
     (r'xbits:set,odd,track ip_src,expire 60; content:"POST";', True),
@@ -121,7 +133,8 @@ TESTS = [
     (r'detection_filter:track by_dst, count 9, seconds 60; http.method; content:"POST";', False),
 ]
 TESTS = [test for test in TESTS if test[1] is not None]
-ABOUT = ['gid:1', 'rev:4294967295', 'rev:0', 'priority:1', 'classtype:attempted-admin',
+ABOUT = ['gid:0', 'rev:4294967295', 'rev:1', 'priority:0', 'classtype:of-our-own',
+         'classtype:attempted-admin',
          'reference:cve,2021-44228', 'reference:url,a.example/x?y=1', 'target:dest_ip',
          'metadata:a b, c d e,f', 'metadata: created_at 2021_12_10', 'reference: arbitrary , x ']
 
@@ -130,31 +143,44 @@ FOR_EVENTS = ("http.uri_param", "http2.stream", "email.attachment", "ldap.messag
 MISTAKES = [(keyword, options) for keyword, values in {
     "content": [':', ':"a', ':"|zz|"', ':"|4|"', ':""', ':a', ':"|41"', ':"abc"; depth:1',
                 ':"abc"; within:2', ':"a"; offset:1; distance:1', ':"a"; startswith; depth:4',
-                ':!"a"; fast_pattern'],
+                ':!"a"; fast_pattern:only', ':"abc"; depth:4; fast_pattern:only',
+                ':"a"; fast_pattern:only; content:"b"; distance:0', ':"a;b"', r':"a\xb"',
+                r':"a\|b"',
+                ':"a"b"', ':"|41|" content:"a"'],
     "depth": [':4', ':x'],
     "offset": [':1'], "distance": [':1'], "within": [':1'],
     "nocase": ['', ':1'], "startswith": [''], "endswith": [''], "rawbytes": [''],
-    "fast_pattern": ['', ':only'],
+    "fast_pattern": ['', ':only'], "alert": [':1'],
     "absent": ['', ':1'],
     "dns.opcode": [':', ':x', ':256', ':4-2'], "dns.rcode": [':!'], "dns.rrtype": [':65536'],
     "filename": [':', ':a', ':""'], "fileext": [':jar'], "filesize": [':', ':1tb', ':x'],
-    "isdataat": [':', ':x', ':-1', ':4,nowhere'], "bsize": [':', ':<', ':9<>3', ':a', ':<>4'],
-    "pcre": [':"/(/"', ':"abc"', ':"/a/Z!"', ':"/a{9999999}/"', ':/a/', ':"//"'],
+    "isdataat": [':', ':x', ':-1', ':4,nowhere', ':65536', ':4,rawbytes'],
+    "bsize": [':', ':<', ':9<>3', ':a', ':<>4'],
+    "pcre": [':"/(/"', ':"abc"', ':"/a/Z!"', ':"/a{9999999}/"', ':/a', ':"//"', ':"/a/R"',
+             ':"/a;b/"'],
     "byte_test": [':1', ':1,~,3,0', ':99,>,3,0', ':1,>,x,0', ':1,>,1,0,sideways', ':0,>,1,0',
-                  ':n,>,1,0', ':1,>,1,0,bitmask 0'],
-    "byte_jump": [':x,0', ':4', ':4,0,upwards', ':24,0,string', ':1,n', ':n,0'],
+                  ':n,>,1,0', ':1,>,1,0,bitmask 0', ':1,>,1,0,hex', ':1,>,1,0,dec'],
+    "byte_jump": [':x,0', ':4', ':4,0,upwards', ':24,0,string', ':1,n', ':n,0', ':1,0,oct',
+                  ':1,65536', ':1,0,from_end,from_beginning', ':1,0,multiplier 65536',
+                  ':1,0,post_offset -65536', ':1,0,align 4'],
     "byte_extract": [':1,0', ':1,0,5', ':x,0,n', ':9,0,n', ':1,0,n; byte_extract:1,1,n',
-                     ':1,0,n,align 3'],
+                     ':1,0,n,align 3', ':1,0,n,hex', ':1,0,n,bitmask 3', ':1,65536,n',
+                     ':1,0,n,string,dec,little'],
     "byte_math": [':bytes 1, offset 0, rvalue 1, result n',
                   ':bytes 1, offset 0, oper %, rvalue 1, result n',
                   ':bytes 1, offset 0, oper +, rvalue m, result n',
-                  ':bytes 1, offset 0, oper +, rvalue 1'],
+                  ':bytes 1, offset 0, oper +, rvalue 1',
+                  ':bytes 1, offset 0, oper +, rvalue 0x1, result n'],
     "base64_decode": [':bytes x', ':mode strict', '; base64_decode'], "base64_data": ['', ':1'],
-    "requires": [':feature geoip', ':keyword nosuch', ':'], "tag": [':'], "prefilter": [':1'],
+    "requires": [':feature geoip', ':keyword nosuch', ':'],
+    "tag": [':', ':moon', ':session,5', ':session,5,hours'],
+    "prefilter": [':1', ''],
     "ldap.request.operation": [':', ':2', ':bind_request,5'], "uricontent": [':', ':a'],
-    "dsize": [':x', ':>', ':5<>1', ':'], "stream_size": [':x', ':client,?,4', ':client,>'],
-    "flow": [':sideways', ':to_server,to_client', ':'],
-    "flowbits": [':set', ':jump,a', ':set,a|b', ':isset,'],
+    "dsize": [':x', ':>', ':5<>1', ':', ':5<>6', ':65536', ':>65535', ':<0', ':4; dsize:5'],
+    "stream_size": [':x', ':client,?,4', ':client,>', ':client,4', ':client,>4', ':CLIENT,>,4'],
+    "flow": [':sideways', ':to_server,to_client', ':', ':to_server,from_client',
+             ':stateless,established', ':only_stream,no_stream', ':established; flow:established'],
+    "flowbits": [':set', ':jump,a', ':set,a|b', ':isset,', ':set,a b', ':set , a'],
     "xbits": [':set,a', ':set', ':jump,a,track ip_src', ':set,a,track moon',
               ':isset,a|b,track ip_src', ':set,a,track ip_src,expire 0', ':set,,track ip_src',
               ':set,a,track tx'],
@@ -163,13 +189,16 @@ MISTAKES = [(keyword, options) for keyword, values in {
                   ':type limit, track by_src, count 0, seconds 1', ':type limit', ':'],
     "detection_filter": [':track by_src', ':track by_x, count 1, seconds 1',
                          ':track by_src, count 1, seconds 4294967296'],
-    "priority": [':x', ':0', ':300', ':-1'], "classtype": [':not-there-at-all', ':'],
-    "reference": [':cve', ':', ':cve,'], "metadata": [':'], "target": [':nobody'],
-    "rev": [':x', ':-1', ':4294967296'], "gid": [':x', ':0', ':99999999999999999999'],
-    "msg": [':unquoted', ':"open', ':'], "urilen": [':x', ':5<>1', ':4,odd'],
+    "priority": [':x', ':4294967296', ':-1'], "classtype": [':'],
+    "reference": [':cve', ':', ':cve,', ':,x'], "metadata": [':'], "target": [':nobody'],
+    "rev": [':x', ':-1', ':0', ':4294967296'], "gid": [':x', ':99999999999999999999'],
+    "msg": [':unquoted', ':"open', ':', ':""', ':"a;b"'],
+    "urilen": [':x', ':5<>1', ':4,odd', ':65536'],
     "to_lowercase": ['', ':1'], "dotprefix": [''], "url_decode": [''],
     "from_base64": ['', ':offset x', ':mode odd', ':bytes 0'],
-    "app-layer-protocol": [':nosuch', ':'], "noalert": [':1'],
+    "app-layer-protocol": [':nosuch', ':', ':http; app-layer-protocol:dns',
+                           ':!http; app-layer-protocol:!http', ':!dns; app-layer-protocol:tls'],
+    "noalert": [':1'],
     "jndi.class": [':evil', ':'], "jndi.scheme": [':', ':!'], "jndi.reaches_network": [':maybe'],
     "jndi.dialect": [':english'],
     "http.uri": ['', ':1', '; absent; content:"a"'], "http.nosuch": ['', '; content:"a"'],
@@ -177,7 +206,8 @@ MISTAKES = [(keyword, options) for keyword, values in {
     "tls.version": [':2', ':', ':1.2,1.3'], "ssl_version": [':sslv2', ':1.2', ':tls1.0,!tls1.1'],
     "ttl": [':300'], "itype": [':8'], "NOSUCH": [':1'], "sid": [':x', ':0', ':4294967296', ':-7'],
 }.items() for options in values]
-TWICE = ["depth:4", "offset:1", "distance:1", "within:4", "fast_pattern", "rev:1", "gid:1",
+TWICE = ["nocase", "startswith", "rawbytes", "dsize:40", "depth:4", "offset:1", "distance:1",
+         "within:4", "fast_pattern", "rev:1", "gid:1",
          'msg:"m"', "target:src_ip"]
 ALIEN = [("dns", "http.uri"), ("http", "dns.query"), ("udp", "smtp.helo"),
          ("smtp", "ldap.request.dn"), ("tls", "email.subject")]
@@ -196,6 +226,36 @@ HEADERS = [
     ("alert http any [80,!80] -> any any", "no port"),
     ("alert http !1.2.3.4!5 any -> any any", "!5"),
     ("alert any any -> any any", "begins"), ("alert http any any -> any any any", "begins"),
+    ("alert http any [80 ] -> any any", "blank"), ("alert http any [80 ,81] -> any any", "blank"),
+    ("alert http [ 1.2.3.4 ] any -> any any", "blank"), ("alert http any any => any any", "=>"),
+]
+# (protocol, options, what the message must say): what keywords, buffers and sizes leave no room for
+TOGETHER = [
+    ("http", 'http.uri; content:"abcd"; bsize:3', "longer than it may be"),
+    ("http", 'http.uri; bsize:<4; content:"abcde"', "longer than it may be"),
+    ("http", 'http.uri; bsize:1<>4; content:"ab"; content:"cd"; distance:1', "longer"),
+    ("http", 'http.uri; content:"ab"; offset:3; bsize:4', "longer than it may be"),
+    ("tcp", 'dsize:3; content:"abcd"', "longer than it may be"),
+    ("http", 'dsize:>3; http.uri; content:"a"', "dsize cannot stand with"),
+    ("tcp", 'content:"a"; bsize:5', "bsize: stands behind a sticky buffer"),
+    ("http", 'http.uri; content:"a"; rawbytes', "rawbytes: cannot stand with"),
+    ("http", 'content:"a"; rawbytes; http_uri', "http_uri: cannot stand with rawbytes"),
+    ("http", 'http.uri; content:"a"; isdataat:1,rawbytes', "unknown word"),
+    ("http", 'http.header.raw; content:"a"', "wants flow:"),
+    ("http", 'http.method; content:"GET "', "no blanks"),
+    ("http", 'http.uri; strip_whitespace; content:"a b"', "takes away"),
+    ("http", 'http.uri; compress_whitespace; content:"a  b"', "takes away"),
+    ("http", 'http.host; content:!"Shop"', "small letters"),
+    ("http", 'app-layer-protocol:http; content:"a"', "has said which protocol"),
+    ("tcp", 'http.uri; content:"a"; app-layer-protocol:http', "has said which protocol"),
+    ("tcp", 'content:"a"; http_uri; pcre:"/b/R"', "follows a content"),
+    ("http", 'http.uri; byte_math:bytes 1, offset 0, oper +, rvalue 1, result n, relative',
+     "relative to"),
+    ("http2", 'http.start; content:"a"', "has no buffer"),
+    ("tls", 'file.data; content:"a"', "has no buffer"),
+    ("smtp", 'flow:to_client; file.data; content:"a"', "does not go that way"),
+    ("dns", 'flow:to_server; dns.response.rrname; content:"a"', "does not go that way"),
+    ("ip", 'content:"a"; threshold:type backoff, track by_src, count 1, multiplier 2', "by_flow"),
 ]
 
 
@@ -222,9 +282,12 @@ def legal(dice, sid):
     if dice.random() < 0.6:
         source, by_source = dice.choice([s for s in SOURCES if s[1]])
         port, by_port = dice.choice([p for p in PORTS if p[1]])
-    header = [dice.choice(["alert", "ALERT"]), dice.choice(["http", "HTTP", "http1", "tcp", "ip"]),
+    protocols = ["http", "HTTP", "http1", "tcp", "ip"]
+    if "app-layer-protocol" in tests:  # what the header has said is not asked again
+        protocols = protocols[3:]
+    header = [dice.choice(["alert", "ALERT"]), dice.choice(protocols),
               source, "any", "->", dice.choice(["any", "$HOME_NET", "[192.0.2.10]"]), port]
-    about = ['msg:"odd \\"one\\"; %d"' % sid, "sid:%d" % sid] + dice.sample(ABOUT, 3)
+    about = ['msg:"odd \\"one\\"\\; %d"' % sid, "sid:%d" % sid] + dice.sample(ABOUT, 3)
     about = [word for i, word in enumerate(about)
              if word.split(":")[0] in ("reference", "metadata") or
              word.split(":")[0] not in [w.split(":")[0] for w in about[:i]]]
@@ -329,11 +392,18 @@ def illegal():
         add("alert ip any any -> any any", f'{buffer}; content:"abc"', f"keyword '{buffer}'")
     for header, named in HEADERS:
         add(header, 'content:"abc"', named)
+    for protocol, options, named in TOGETHER:
+        add(f"alert {protocol} any any -> any any", options, named)
     return rules
 
 
 def check_illegal(program, folder):
     rules = illegal()
+    for first in range(0, len(rules), MISTAKES_AT_ONCE):
+        yield from check_mistakes(program, folder, rules[first:first + MISTAKES_AT_ONCE])
+
+
+def check_mistakes(program, folder, rules):
     lines = [text for text, _sid, _named in rules]
     good = 'alert http any any -> any any (msg:"good"; content:"good"; sid:5;)'
     done = run_program(program, folder, "\n".join(lines + [good, ""]).encode(), ["-T"])

@@ -42,8 +42,8 @@ static void headers_of_one_name_are_one(void)
                   "(msg:\"m\"; http.header_names; content:\"|0d 0a|Host|0d 0a|User-Agent|0d 0a|"
                   "Cookie|0d 0a 0d 0a|\"; startswith; endswith; sid:4;)\n" ANY
                   "(msg:\"m\"; http.request_header; content:\"User-Agent: one, two\"; endswith; "
-                  "sid:5;)\n" ANY
-                  "(msg:\"m\"; http.header.raw; content:\"agent: two|0d 0a 0d 0a|\"; endswith; "
+                  "sid:5;)\n" ANY "(msg:\"m\"; flow:to_server; http.header.raw; content:\"agent: "
+                  "two|0d 0a 0d 0a|\"; endswith; "
                   "sid:6;)\n" ANY "(msg:\"m\"; http.start; content:\"one, two|0d 0a|Cookie\"; "
                   "sid:7;)\n" ANY "(msg:\"m\"; http.cookie; content:\"a\"; sid:8;)\n");
     request(&b, "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: one\r\nCookie: a\r\n"

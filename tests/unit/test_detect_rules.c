@@ -97,13 +97,14 @@ static void headers_are_seen_with_their_names(void)
 static void headers_together_are_trimmed_and_without_cookies(void)
 {
     struct bench b;
-    bench_start(&b,
-                ANY "(msg:\"m\"; http.header; content:\"Host|3a| h|0d 0a|X-Key|3a| a b c|0d 0a|\"; "
-                    "startswith; endswith; fast_pattern:0,4; sid:1;)\n" ANY
-                    "(msg:\"m\"; http.header; content:\"secret\"; sid:2;)\n" ANY
-                    "(msg:\"m\"; http.header.raw; content:\"secret\"; sid:3;)\n" ANY
-                    "(msg:\"m\"; content:\"secret\"; http_raw_header; sid:4;)\n" ANY
-                    "(msg:\"m\"; http.header.raw; content:\"X-Key:   a b|20 20|\"; sid:5;)\n");
+    bench_start(
+        &b, ANY
+        "(msg:\"m\"; http.header; content:\"Host|3a| h|0d 0a|X-Key|3a| a b c|0d 0a|\"; "
+        "startswith; endswith; fast_pattern:0,4; sid:1;)\n" ANY
+        "(msg:\"m\"; http.header; content:\"secret\"; sid:2;)\n" ANY
+        "(msg:\"m\"; flow:to_server; http.header.raw; content:\"secret\"; sid:3;)\n" ANY
+        "(msg:\"m\"; flow:to_server; content:\"secret\"; http_raw_header; sid:4;)\n" ANY
+        "(msg:\"m\"; flow:to_server; http.header.raw; content:\"X-Key:   a b|20 20|\"; sid:5;)\n");
     request(&b,
             "GET / HTTP/1.1\r\nHost: h\r\nX-Key:   a b  \r\n c\r\nCookie: secret\r\n more\r\n\r\n");
     EXPECT(&b, "headers", {1, "http.header", NULL}, {5, "http.header", NULL},

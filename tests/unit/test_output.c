@@ -382,7 +382,20 @@ static void the_end_of_a_threshold_is_within_it(void)
     limits_free(&l);
 }
 
+static void a_backoff_tells_of_powers(void)
+{
+    struct limits *l = limits_new();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(l);
+    const struct event event = {
+        .limit = {.kind = SIGNATURE_LIMIT_BACKOFF, .count = 2, .multiplier = 3}, .limit_key = 99};
+    for (unsigned n = 1; n <= 60; n++) {
+        CU_ASSERT_EQUAL(limits_pass(l, &event), n == 2 || n == 6 || n == 18 || n == 54);
+    }
+    limits_free(&l);
+}
+
 static CU_TestInfo tests[] = {
+    {"a backoff tells of powers", a_backoff_tells_of_powers},
     {"the_end_of_a_threshold_is_within_it", the_end_of_a_threshold_is_within_it},
     {"parts_are_left_out_where_cut_texts_are_not_enough",
      parts_are_left_out_where_cut_texts_are_not_enough},

@@ -52,6 +52,7 @@ static void expect_mistakes(const char *text, const char *mistakes)
 }
 
 #define RULE(options) "alert http any any -> any any (msg:\"m\"; " options " sid:7; rev:1;)\n"
+#define TCP(options)  "alert tcp any any -> any any (msg:\"m\"; " options " sid:7; rev:1;)\n"
 
 static void a_rule_tells_what_events_need(void)
 {
@@ -133,7 +134,7 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "t.rules:1: sid 7: content: offset and depth cannot stand with distance or "
                     "within\n");
     expect_mistakes(RULE("content:\"abc\"; offset:x;"),
-                    "t.rules:1: sid 7: offset: 'x' is not a number from 0 to 2147483647\n");
+                    "t.rules:1: sid 7: offset: 'x' is not a number from 0 to 65535\n");
     expect_mistakes(RULE("content:\"a\"; flow:to_server,sideways;"),
                     "t.rules:1: sid 7: flow: unknown word 'sideways'\n");
     expect_mistakes(
@@ -146,7 +147,8 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "t.rules:1: sid 7: stream_size: the first word is client, server, both or "
                     "either, not 'left'\n");
     expect_mistakes(RULE("content:\"a\"; threshold:type limit, track by_src, count 1;"),
-                    "t.rules:1: sid 7: threshold: wants type, track, count and seconds\n");
+                    "t.rules:1: sid 7: threshold: wants type, track, count and seconds, or of "
+                    "backoff a multiplier\n");
     expect_mistakes(RULE("content:\"a\"; detection_filter:track by_port, count 1, seconds 2;"),
                     "t.rules:1: sid 7: detection_filter: unknown word 'track by_port'\n");
     expect_mistakes(RULE("content:\"a\"; flowbits:sets,x;"),
@@ -154,14 +156,13 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "noalert, not 'sets'\n");
     expect_mistakes(RULE("content:\"a\"; flowbits:set;"),
                     "t.rules:1: sid 7: flowbits: wants one name\n");
-    expect_mistakes(RULE("content:\"a\"; app-layer-protocol:icq;"),
+    expect_mistakes(TCP("content:\"a\"; app-layer-protocol:icq;"),
                     "t.rules:1: sid 7: app-layer-protocol: no decoder reads 'icq'\n");
     expect_mistakes(RULE("content:\"a\"; urilen:<9,odd;"),
                     "t.rules:1: sid 7: urilen: the second word is norm or raw\n");
     expect_mistakes(RULE("content:\"a\"; dsize:4<>3;"),
                     "t.rules:1: sid 7: dsize: '4<>3' is not a size; examples: 10, >10, 5<>20\n");
-    expect_mistakes(RULE("content:\"a\"; classtype:none;"),
-                    "t.rules:1: sid 7: classtype: unknown class 'none'\n");
+    expect_mistakes(RULE("content:\"a\"; classtype:none;"), "");
     expect_mistakes(RULE("http.uri:1; content:\"a\";"),
                     "t.rules:1: sid 7: http.uri: takes no value\n");
 #define BASE64_WORDS                                                                               \
@@ -182,11 +183,10 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "t.rules:1: sid 3: no ';' behind the option 'sid:3'\n");
     expect_mistakes(
         "alert http any any -> any any (content:\"sid:1; rev:2; sid: 44; rev:1;)\n",
-        "t.rules:1: sid 44: no ';' behind the option 'content:\"sid:1; rev:2; sid: 44; rev:1;'\n");
+        "t.rules:1: sid 44: content: its quotes do not end; a ';' within them is written '\\;'\n");
     expect_mistakes(RULE("content:\"a\"; priority:x;"),
-                    "t.rules:1: sid 7: priority: a priority is a number from 1 (high) to 255\n");
-    expect_mistakes(RULE("content:\"a\"; priority:256;"),
-                    "t.rules:1: sid 7: priority: a priority is a number from 1 (high) to 255\n");
+                    "t.rules:1: sid 7: priority: 'x' is not a number from 0 to 4294967295\n");
+    expect_mistakes(RULE("content:\"a\"; priority:256;"), "");
     expect_mistakes("alert http any any -> any any (msg:\"m\"; content:\"a\";)\n",
                     "t.rules:1: no sid\n");
 }
@@ -214,6 +214,48 @@ static void forms_are_those_of_suricata(void)
                     "answers: => asks both\n");
     expect_mistakes(RULE("flow:to_client; http.uri; content:\"/\";"),
                     "t.rules:1: sid 7: 'http.uri' does not go that way\n");
+}
+
+static void a_content_is_written_with_four_escapes(void)
+{
+    struct loaded l;
+    load(&l, SPAN(RULE("http.uri; content:\"a\\;b\\:c\\\"d\\\\e|3b|\";")));
+    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 1);
+    CU_ASSERT(span_equal(l.set.first->groups[0].tests[0].content.bytes, SPAN("a;b:c\"d\\e;")));
+    unload(&l);
+    expect_mistakes(RULE("http.uri; content:\"a\\xb\";"),
+                    "t.rules:1: sid 7: content: a backslash stands only before \\, \", ; and :\n");
+    expect_mistakes(RULE("http.uri; content:\"a\"b\";"),
+                    "t.rules:1: sid 7: content: a double quote within it is written '\\\"'\n");
+}
+
+static void what_has_no_room_is_a_mistake(void)
+{
+#define NO_ROOM(name) "t.rules:1: sid 7: the contents of '" name "' are longer than it may be\n"
+    expect_mistakes(RULE("http.uri; content:\"abcd\"; bsize:3;"), NO_ROOM("http.uri"));
+    expect_mistakes(RULE("http.uri; content:\"abcd\"; bsize:<4;"), "");
+    expect_mistakes(RULE("http.uri; content:\"abcde\"; bsize:<4;"), NO_ROOM("http.uri"));
+    expect_mistakes(RULE("http.uri; content:\"abcd\"; bsize:!3;"), "");
+    expect_mistakes(RULE("http.uri; content:\"ab\"; content:\"cd\"; bsize:3;"), "");
+    expect_mistakes(RULE("http.uri; content:\"ab\"; content:\"cd\"; distance:3; bsize:6;"),
+                    NO_ROOM("http.uri"));
+    expect_mistakes(RULE("http.uri; content:\"ab\"; offset:3; bsize:5;"), "");
+    expect_mistakes(TCP("dsize:3; content:\"abcd\";"), NO_ROOM("pkt_data"));
+    expect_mistakes(TCP("dsize:!3; content:\"abcd\";"), NO_ROOM("pkt_data"));
+    expect_mistakes(TCP("dsize:>3; content:\"abcd\";"), "");
+}
+
+static void protocols_are_asked_once(void)
+{
+    struct loaded l;
+    load(&l, SPAN(TCP("app-layer-protocol:!http; app-layer-protocol:!dns; content:\"a\";")));
+    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 1);
+    CU_ASSERT_EQUAL(l.set.first->n_decoders, 2);
+    CU_ASSERT(l.set.first->not_decoder);
+    unload(&l);
+    expect_mistakes(RULE("app-layer-protocol:http; content:\"a\";"),
+                    "t.rules:1: sid 7: app-layer-protocol: the rule has said which protocol it is "
+                    "about\n");
 }
 
 static void the_header_is_checked_word_by_word(void)
@@ -682,6 +724,9 @@ static void groups_that_mean_the_same_have_the_same_key(void)
 
 static CU_TestInfo reading[] = {
     {"a rule tells what events need", a_rule_tells_what_events_need},
+    {"a content is written with four escapes", a_content_is_written_with_four_escapes},
+    {"what has no room is a mistake", what_has_no_room_is_a_mistake},
+    {"protocols are asked once", protocols_are_asked_once},
     {"priority goes before the class in any order", priority_goes_before_the_class_in_any_order},
     {"mistakes name file, line, sid and keyword", mistakes_name_file_line_sid_and_keyword},
     {"forms_are_those_of_suricata", forms_are_those_of_suricata},
