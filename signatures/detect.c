@@ -289,6 +289,62 @@ static bool has_odd_target(const struct region *region)
            !target_is_normal(line);
 }
 
+/* Whether all that was hit waits for a target that is not there. */
+static bool only_waits(const struct engine *e, const struct hits *hits)
+{
+    for (size_t i = 0; i < hits->n; i++) {
+        uint32_t pattern = hits->list[i].pattern;
+        if (pattern < e->n_openers || !e->groups[e->pattern_groups[pattern - e->n_openers]].waits) {
+            return false;
+        }
+    }
+    return !hits->overflow;
+}
+
+/* The target in a head's first line; empty where it is not sure what that is. */
+static struct span target_of(const struct region *region)
+{
+    struct span rest = region->bytes;
+    struct span line = span_split(&rest, '\n');
+    for (size_t i = 0; i + 1 < line.len; i++) {
+        if (line.data[i] < ' ') {
+            return span_head(line, 0);
+        }
+    }
+    (void)span_split(&line, ' ');
+    struct span target = span_split(&line, ' ');
+    bool sure = span_starts(line, SPAN("HTTP/1")) && span_find_byte(line, 0, ' ') == SPAN_NONE;
+    return sure ? target : span_head(target, 0);
+}
+
+/* Whether no rule can hold by what was hit in a head: each waits for what the target of its request
+ * has not, as rules see it either. */
+static bool is_idle(struct detector *d, struct tx *tx, const struct region *region)
+{
+    const struct engine *e = detect_engine(d, tx);
+    const struct head *h = &d->heads[region->dir];
+    if (!e->any_waits || e->payload.always.n > 0 || !only_waits(e, &h->hits)) {
+        return false;
+    }
+    if (region->dir == TO_CLIENT) {
+        return true;
+    }
+    struct span target = region->field == FIELD_HTTP_HEADER ? target_of(region) : SPAN("");
+    if (target.len == 0 || !h->odd_target) {
+        return target.len > 0;
+    }
+    detect_scan(d, e, target_normal(target, &d->targets[0], &d->targets[1]), &d->hits);
+    return only_waits(e, &d->hits);
+}
+
+/* What is left to do with an idle head. */
+static void calm_down(const struct engine *e, struct head *h)
+{
+    detect_no_hits(&h->hits);
+    h->odd_target = h->odd_target && e->fields[FIELD_HTTP_URI].always.n > 0;
+    h->quiet = !e->wants_all_first && !h->odd_target && !h->odd_head;
+}
+
 static void scan_head(struct detector *d, struct tx *tx, const struct region *region)
 {
     const struct engine *e = detect_engine(d, tx);
@@ -302,8 +358,12 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     detect_scan(d, e, region->bytes, &h->hits);
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
     h->odd_target = engine_looks_at(e, FIELD_HTTP_URI) && has_odd_target(region);
-    detect_head_judge(h, e, tx, region);
+    bool idle = is_idle(d, tx, region);
+    detect_head_judge(h, e, tx, region, idle ? e->any_header_first : e->any_header);
     h->quiet = h->hits.n == 0 && !e->wants_all && !h->odd_target && !h->odd_head;
+    if (idle) {
+        calm_down(e, h);
+    }
     if (h->hits.n == 0 && e->payload.always.n == 0) {
         return;
     }

@@ -119,12 +119,12 @@ static bool has_path(struct span line)
 }
 
 void detect_head_judge(struct head *h, const struct engine *e, const struct tx *tx,
-                       const struct region *region)
+                       const struct region *region, bool wanted)
 {
     bool whole = (region->flags & REGION_AGAIN) != 0 && region->field == FIELD_HTTP_HEADER;
     h->odd_head = false;
-    h->http2 = whole && e->any_header && is_http2(tx);
-    if (whole && e->any_header) {
+    h->http2 = whole && wanted && is_http2(tx);
+    if (whole && wanted) {
         struct span rest = region->bytes;
         struct span first = span_split(&rest, '\n');
         bool plain = region->dir == TO_SERVER ? has_path(first) : !e->any_status_line;

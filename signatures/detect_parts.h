@@ -290,9 +290,10 @@ enum detect_head_how {
     HEAD_NOT_RAW = 1 << 4, /* not http.header.raw */
     HEAD_VALUE = 1 << 5,   /* none of a header with its name */
 };
-/* Notes whether rules see the head of an HTTP message in another form than as it was sent. */
+/* Notes whether rules see the head of an HTTP message in another form than as it was sent, if that
+ * is wanted. */
 void detect_head_judge(struct head *h, const struct engine *e, const struct tx *tx,
-                       const struct region *region);
+                       const struct region *region, bool wanted);
 /* Whether a field is shown by detect_head_show() instead, of a head that is odd. */
 bool detect_head_remakes(const struct head *h, enum field_id id);
 /* Shows rules the head in that direction as it is put together; once, behind its headers. */

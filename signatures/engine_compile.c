@@ -425,25 +425,90 @@ bool engine_looks_at(const struct engine *e, enum field_id field)
     return e->fields[field].gated || e->fields[field].always.n > 0;
 }
 
-/* Which parts of heads the rules look at. */
-static void note_heads(struct engine *e)
+/* --- heads -------------------------------------------------------------------------------------
+ */
+
+static bool is_of_target(const struct engine_group *g)
+{
+    return g->literal.len > 0 &&
+           (engine_group_reads(g, FIELD_HTTP_URI) || engine_group_reads(g, FIELD_HTTP_URI_RAW));
+}
+
+/* The group of a rule that its others wait for; ENGINE_NONE: they do not. All buffers of such a
+ * rule are of one direction, that of the target. */
+static uint32_t awaited_by(const struct engine *e, const struct engine_rule *r)
+{
+    bool one_way = !r->rule->whole_tx && r->deciding != ENGINE_NONE && r->n_absences == 0;
+    for (uint32_t i = 0; i < r->n_groups && one_way; i++) {
+        if (is_of_target(&e->groups[r->groups[i]])) {
+            return r->groups[i];
+        }
+    }
+    return ENGINE_NONE;
+}
+
+/* A method, or a header that is not there, are of nearly every request: what makes a rule rare is
+ * its target. */
+static void note_waiting(struct engine *e)
+{
+    for (uint32_t i = 0; i < e->n_groups; i++) {
+        e->groups[i].waits = true;
+    }
+    for (uint32_t i = 0; i < e->n_rules; i++) {
+        const struct engine_rule *r = &e->rules[i];
+        uint32_t awaited = awaited_by(e, r);
+        for (uint32_t n = 0; n < r->n_groups; n++) {
+            struct engine_group *g = &e->groups[r->groups[n]];
+            g->waits = g->waits && awaited != ENGINE_NONE && r->groups[n] != awaited;
+        }
+        for (uint32_t n = 0; n < r->n_absences; n++) {
+            const struct engine_absence *absence = &r->absences[n];
+            e->groups[absence->there].waits = false;
+            if (absence->held != ENGINE_NONE) {
+                e->groups[absence->held].waits = false;
+            }
+        }
+    }
+}
+
+/* Whether a group looks at what of a head may be put together. */
+static bool is_of_head(const struct engine_group *g)
 {
     static const enum field_id fields[] = {
         FIELD_HTTP_HEADER,          FIELD_HTTP_HOST,         FIELD_HTTP_REQUEST_HEADER,
         FIELD_HTTP_RESPONSE_HEADER, FIELD_HTTP_REQUEST_LINE, FIELD_HTTP_RESPONSE_LINE,
         FIELD_HTTP_PROTOCOL,
     };
-    for (uint32_t i = 0; i < e->n_groups; i++) {
-        e->any_start = e->any_start || e->groups[i].group->buffer == BUFFER_HTTP_START;
-    }
-    e->any_status_line = e->any_start || engine_looks_at(e, FIELD_HTTP_RESPONSE_LINE);
-    e->any_header = e->any_start;
+    bool is = g->group->buffer == BUFFER_HTTP_START;
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        e->any_header = e->any_header || engine_looks_at(e, fields[i]);
+        is = is || engine_group_reads(g, fields[i]);
     }
     for (size_t id = 0; id < FIELD_N; id++) {
-        e->any_header = e->any_header || (*buffer_header_name((enum field_id)id) != '\0' &&
-                                          engine_looks_at(e, (enum field_id)id));
+        is = is || (*buffer_header_name((enum field_id)id) != '\0' &&
+                    engine_group_reads(g, (enum field_id)id));
+    }
+    return is;
+}
+
+/* Which parts of heads the rules look at. */
+static void note_heads(struct engine *e)
+{
+    for (uint32_t i = 0; i < e->n_groups; i++) {
+        const struct engine_group *g = &e->groups[i];
+        bool of_head = is_of_head(g);
+        e->any_start = e->any_start || g->group->buffer == BUFFER_HTTP_START;
+        e->any_waits = e->any_waits || g->waits;
+        e->any_header = e->any_header || of_head;
+        e->any_header_first = e->any_header_first || (of_head && !g->waits);
+    }
+    e->any_status_line = e->any_start || engine_looks_at(e, FIELD_HTTP_RESPONSE_LINE);
+}
+
+static void note_always(struct engine *e, const struct engine_wants *wants)
+{
+    e->wants_all = e->wants_all || wants->always.n > 0;
+    for (uint32_t i = 0; i < wants->always.n; i++) {
+        e->wants_all_first = e->wants_all_first || !e->groups[wants->always.items[i]].waits;
     }
 }
 
@@ -453,9 +518,14 @@ int engine_compile(struct engine *e, const struct engine_options *options, struc
     r = r == 0 ? list_rules(e) : r;
     for (size_t field = 0; r == 0 && field <= FIELD_N; field++) {
         r = list_wants(e, field, field < FIELD_N ? &e->fields[field] : &e->payload);
-        e->wants_all = e->wants_all || (field < FIELD_N && e->fields[field].always.n > 0);
     }
-    note_heads(e);
+    if (r == 0) {
+        note_waiting(e);
+        note_heads(e);
+    }
+    for (size_t field = 0; r == 0 && field < FIELD_N; field++) {
+        note_always(e, &e->fields[field]);
+    }
     e->any_file = engine_looks_at(e, FIELD_FILE_NAME) || engine_looks_at(e, FIELD_FILE_DATA);
     r = r == 0 ? make_xbits(e) : r;
     r = r == 0 ? make_gate(e, options->cache_dir, err) : r;

@@ -19,6 +19,8 @@ struct engine_group {
     struct span literal; /* what the gate looks for; empty: it is tried on every buffer */
     bool nocase;
     bool anchored;   /* a place at the buffer's start is asked for */
+    bool waits;      /* none of its rules can hold but where another group's literal is hit in the
+                      * target of the same request */
     uint32_t *rules; /* those for which this group decides when they are looked at */
     uint32_t n_rules;
 };
@@ -71,7 +73,10 @@ struct engine {
     bool any_start;           /* at http.start, */
     bool any_status_line;     /* at that or http.response_line, */
     bool any_header;          /* or at anything of a head that may be put together */
-    bool wants_all;           /* some field is looked at whatever was hit */
+    bool any_waits;           /* some group waits for a target */
+    bool any_header_first;    /* some that waits for none is of any_header's */
+    bool wants_all;           /* some field is looked at whatever was hit, */
+    bool wants_all_first;     /* whatever the target is */
     struct xbits *xbits;      /* NULL when no rule has any; they change, too */
     struct match_db *gate;    /* openers, then the groups' literals */
     uint32_t n_openers;       /* patterns below this are openers */
