@@ -50,10 +50,8 @@ static enum dot_place place_at(const struct dot *d, struct span s, size_t off)
 /* Looks for an LF without CR, until one was seen. */
 static void note_bare_lf(struct dot *d, struct span data)
 {
-    for (size_t at = span_find_byte(data, 0, '\n'); at != SPAN_NONE && !d->bare_lf;
-         at = span_find_byte(data, at + 1, '\n')) {
-        d->bare_lf = place_at(d, data, at + 1) == DOT_LOOSE;
-    }
+    bool first = span_at(data, 0) == '\n' && place_at(d, data, 1) == DOT_LOOSE;
+    d->bare_lf = d->bare_lf || first || span_has_bare_lf(data);
 }
 
 /* The dot line ended without being the end for all: its bytes are data. */

@@ -7,6 +7,7 @@
 #include "sensor/base/span.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/base/wide.h"
 
 #include <string.h>
 
@@ -57,6 +58,20 @@ bool span_starts_nocase(struct span s, struct span prefix)
 bool span_ends(struct span s, struct span suffix)
 {
     return s.len >= suffix.len && span_equal(span_from(s, s.len - suffix.len), suffix);
+}
+
+WIDE static uint8_t any_bare_lf(const uint8_t *data, size_t len)
+{
+    uint8_t any = 0;
+    for (size_t i = 1; i < len; i++) {
+        any = (uint8_t)(any | ((data[i] == '\n') & (data[i - 1] != '\r')));
+    }
+    return any;
+}
+
+bool span_has_bare_lf(struct span s)
+{
+    return any_bare_lf(s.data, s.len) != 0;
 }
 
 size_t span_find_byte(struct span s, size_t from, uint8_t c)

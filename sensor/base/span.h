@@ -68,6 +68,8 @@ bool span_ends(struct span s, struct span suffix);
 
 /* Offset of the first match at or after `from`, or SPAN_NONE. */
 size_t span_find_byte(struct span s, size_t from, uint8_t c);
+/* Whether an LF stands behind anything but a CR; what stands before the first byte is not known. */
+bool span_has_bare_lf(struct span s);
 size_t span_find(struct span s, size_t from, struct span what);
 size_t span_find_nocase(struct span s, size_t from, struct span what);
 /* Offset of the last c, or SPAN_NONE. */

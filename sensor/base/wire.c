@@ -5,6 +5,8 @@
  * folded once at the end. */
 #include "sensor/base/wire.h"
 
+#include "sensor/base/wide.h"
+
 #include "sensor/base/bytes.h"
 
 static uint16_t fold(uint64_t sum)
@@ -23,13 +25,6 @@ static uint16_t machine_to_big(uint16_t value)
     } v = {.word = value};
     return (uint16_t)(v.bytes[0] << 8 | v.bytes[1]);
 }
-
-/* Compiled for wide vectors, too; which of them runs is settled when the program is loaded. */
-#if defined(__x86_64__) && defined(__GLIBC__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
 
 /* Words into sums that hold 2^32 of them without a carry: more than a span of a packet has. */
 WIDE static uint64_t sum_words(const uint8_t *data, size_t n_words)

@@ -1,14 +1,16 @@
 /* base64: RFC 4648 sections 4 and 5, read as mail programs and lenient libraries read it.
  *
- * Blocks of 32 characters go through what the processor has for it (base64_fast.h). Other whole
- * groups of four go through a table of 32-bit words with a character's six bits; a byte outside the
- * alphabet sets the top bit, so that one test covers the group. Only groups with something else in
- * them (line ends, padding, junk) take the path for single characters.
+ * Lines, and blocks of 32 characters, go through what the processor has for them (base64_fast.h).
+ * Other whole groups of four go through a table of 32-bit words with a character's six bits; a byte
+ * outside the alphabet sets the top bit, so that one test covers the group. Only groups with
+ * something else in them (line ends, padding, junk) take the path for single characters.
  *
  * Nothing is refused: missing padding, padding in the middle (two encoded texts one after the
  * other), bits left over in the last character, and blanks or any other character in between are
  * all read, since the reader behind us would. */
 #include "sensor/codec/base64_fast.h"
+
+#define BAD BASE64_BAD
 
 enum {
     GROUP = 4,
@@ -17,27 +19,10 @@ enum {
     FAST_ROOM = BLOCK_GROUPS * GROUP_BYTES + BASE64_FAST_BLOCK,
 };
 
-#define BAD 0x80000000u
-
-/* The value of c, or BAD. */
-#define PLAIN(c)                                                                                   \
-    ((c) >= 'A' && (c) <= 'Z'   ? (uint32_t)(c) - 'A'                                              \
-     : (c) >= 'a' && (c) <= 'z' ? (uint32_t)(c) - 'a' + 26                                         \
-     : (c) >= '0' && (c) <= '9' ? (uint32_t)(c) - '0' + 52                                         \
-                                : BAD)
-#define V_STANDARD(c) ((c) == '+' ? 62u : (c) == '/' ? 63u : PLAIN(c))
-#define V_URL(c)      ((c) == '-' ? 62u : (c) == '_' ? 63u : PLAIN(c))
-#define V_EITHER(c)   ((c) == '+' || (c) == '-' ? 62u : (c) == '/' || (c) == '_' ? 63u : PLAIN(c))
-
-#define ROW4(v, c)  v(c), v((c) + 1), v((c) + 2), v((c) + 3)
-#define ROW16(v, c) ROW4(v, c), ROW4(v, (c) + 4), ROW4(v, (c) + 8), ROW4(v, (c) + 12)
-#define ROW64(v, c) ROW16(v, c), ROW16(v, (c) + 16), ROW16(v, (c) + 32), ROW16(v, (c) + 48)
-#define ROW256(v)   ROW64(v, 0), ROW64(v, 64), ROW64(v, 128), ROW64(v, 192)
-
 static const uint32_t values[3][256] = {
-    [BASE64_STANDARD] = {ROW256(V_STANDARD)},
-    [BASE64_URL] = {ROW256(V_URL)},
-    [BASE64_EITHER] = {ROW256(V_EITHER)},
+    [BASE64_STANDARD] = {BASE64_ROW256(BASE64_V_STANDARD)},
+    [BASE64_URL] = {BASE64_ROW256(BASE64_V_URL)},
+    [BASE64_EITHER] = {BASE64_ROW256(BASE64_V_EITHER)},
 };
 
 struct base64 base64_start(enum base64_alphabet alphabet)
@@ -121,11 +106,30 @@ static size_t line_end(struct span in)
     return n;
 }
 
+/* Decodes lines as long as nothing else stands in them; returns the characters taken. */
+static size_t lines(struct base64 *d, struct span in, struct sbuf *out)
+{
+    struct span part = span_head(in, BASE64_LINES_MAX);
+    uint8_t *to = sbuf_reserve(out, part.len + BASE64_LINES_MORE);
+    size_t len = 0;
+    size_t taken = to != NULL ? base64_lines(d, part, to, &len) : 0;
+    sbuf_commit(out, len);
+    return taken;
+}
+
 void base64_decode(struct base64 *d, struct span in, struct sbuf *out)
 {
+    const bool has_lines = base64_has_lines();
     size_t off = 0;
     while (off < in.len && !out->cut) {
         size_t room = out->cap - out->len;
+        if (has_lines && in.len - off >= BASE64_FAST_BLOCK && room >= FAST_ROOM) {
+            size_t taken = lines(d, span_from(in, off), out);
+            off += taken;
+            if (taken > 0) {
+                continue;
+            }
+        }
         if (d->n == 0 && in.len - off >= GROUP && room >= FAST_ROOM) {
             off += groups(d->alphabet, span_from(in, off), out);
             size_t n_end = line_end(span_from(in, off));

@@ -26,6 +26,21 @@ static void span_sub_past_the_end_is_empty(void)
 }
 
 /* Two bytes are searched in blocks: at every distance from the start, and across their borders. */
+static void span_has_bare_lf_sees_one_anywhere(void)
+{
+    uint8_t text[200];
+    for (size_t len = 0; len <= sizeof(text); len++) {
+        for (size_t i = 0; i < sizeof(text); i++) {
+            text[i] = (uint8_t)(i % 20 == 0 ? '\n' : i % 20 == 19 ? '\r' : 'a');
+        }
+        CU_ASSERT_FALSE(span_has_bare_lf(span_of(text, len)));
+        text[len / 2] = '\n';
+        bool bare = len / 2 > 0 && len / 2 < len && len / 2 % 20 != 0;
+        bool behind = len / 2 % 20 == 19 && len / 2 + 1 < len; /* its CR is gone */
+        CU_ASSERT_EQUAL(span_has_bare_lf(span_of(text, len)), bare || behind);
+    }
+}
+
 static void span_find_finds_two_bytes_anywhere(void)
 {
     uint8_t text[300];
@@ -365,6 +380,7 @@ static void errbuf_counts_what_it_has_no_room_for(void)
 static CU_TestInfo span_tests[] = {
     {"span_sub_past_the_end_is_empty", span_sub_past_the_end_is_empty},
     {"span_find_starts_where_told", span_find_starts_where_told},
+    {"span_has_bare_lf_sees_one_anywhere", span_has_bare_lf_sees_one_anywhere},
     {"span_find_finds_two_bytes_anywhere", span_find_finds_two_bytes_anywhere},
     {"span_split_takes_all_without_the_byte", span_split_takes_all_without_the_byte},
     {"span_contains_knows_its_own_memory_only", span_contains_knows_its_own_memory_only},

@@ -45,6 +45,39 @@ static void fast_and_portable_base64_agree(void)
     }
 }
 
+/* Lines of odd lengths, padding and junk here and there, in pieces of any length. */
+static void lines_of_base64_are_read_alike_however_cut(void)
+{
+    uint8_t text[6000];
+    for (size_t round = 1; round < 120; round++) {
+        for (size_t i = 0; i < sizeof(text); i++) {
+            static const struct span all = SPAN_LITERAL("ABCabc019+/Z");
+            bool end = i % (round + 2) == round;
+            text[i] = end ? (uint8_t)(i % 3 == 0 ? '\r' : '\n') : span_at(all, i * round % 12);
+        }
+        text[round * 37] = '=';
+        text[round * 41] = (uint8_t)(0x80 | round);
+        struct base64 pieces = base64_start(BASE64_STANDARD);
+        struct base64 single = base64_start(BASE64_STANDARD);
+        struct sbuf fast = sbuf_with_cap(10000);
+        struct sbuf slow = sbuf_with_cap(10000);
+        for (struct span rest = span_of(text, sizeof(text)); rest.len > 0;) {
+            struct span piece = span_head(rest, 1 + rest.len * round % 3001);
+            base64_decode(&pieces, piece, &fast);
+            rest = span_from(rest, piece.len);
+        }
+        for (size_t i = 0; i < sizeof(text); i++) {
+            base64_decode(&single, span_of(&text[i], 1), &slow);
+        }
+        base64_finish(&pieces, &fast);
+        base64_finish(&single, &slow);
+        CU_ASSERT(span_equal(sbuf_span(&fast), sbuf_span(&slow)));
+        CU_ASSERT_EQUAL(pieces.n_junk, single.n_junk);
+        sbuf_free(&fast);
+        sbuf_free(&slow);
+    }
+}
+
 static void check_base64(struct span in, struct span expected, enum base64_alphabet alphabet)
 {
     for (size_t cut = 0; cut <= in.len; cut++) {
@@ -183,6 +216,7 @@ static CU_TestInfo base64_tests[] = {
     {"goes on behind padding", base64_goes_on_behind_padding},
     {"skips line ends and junk", base64_skips_line_ends_and_junk},
     {"fast and portable agree", fast_and_portable_base64_agree},
+    {"lines are read alike however cut", lines_of_base64_are_read_alike_however_cut},
     {"alphabets differ in two characters", base64_alphabets_differ_in_two_characters},
     {"a long text takes the fast path", base64_of_a_long_text_takes_the_fast_path},
     {"stops at the cap and says so", base64_stops_at_the_cap_and_says_so},
