@@ -163,7 +163,8 @@ static bool fill_masks(struct skip_masks *masks, const struct sorter *s)
         for (size_t i = 0; i < START_LEN * SKIP_ALLOWED; i++) {
             size_t place = i / SKIP_ALLOWED;
             size_t c = i % SKIP_ALLOWED;
-            unsigned bit = s->buckets[bucket].at[place][c / 8] >> (c % 8) & 1U;
+            unsigned octet = s->buckets[bucket].at[place][c / 8];
+            unsigned bit = octet >> (c % 8) & 1U;
             masks->allowed[bucket / 8][place][c] |= (uint8_t)(bit << (bucket % 8));
         }
     }
@@ -205,9 +206,14 @@ static bool make_masks(struct skip *skip, const struct starts *starts)
 /* --- beginnings --------------------------------------------------------------------------------
  */
 
-static uint64_t *words_at(const struct skip *skip, size_t place, unsigned c)
+static uint64_t *row_at(const struct skip *skip, size_t place, size_t row)
 {
-    return &skip->keys[(place * SKIP_BYTES + c) * skip->n_words];
+    return &skip->keys[(place * SKIP_BYTES + row) * skip->n_words];
+}
+
+static const uint64_t *words_at(const struct skip *skip, size_t place, unsigned c)
+{
+    return row_at(skip, place, skip->rows[place][c]);
 }
 
 static void add_start(struct skip *skip, const struct starts *starts, size_t i)
@@ -216,25 +222,25 @@ static void add_start(struct skip *skip, const struct starts *starts, size_t i)
         unsigned number = start_set(starts->keys[i], place);
         for (unsigned c = 0; c < SKIP_BYTES; c++) {
             bool allowed = c < 256 ? byte_set_has(&starts->sets[number], (uint8_t)c) : number == 0;
-            words_at(skip, place, c)[i / 64] |= (uint64_t)allowed << (i % 64);
+            row_at(skip, place, c)[i / 64] |= (uint64_t)allowed << (i % 64);
         }
     }
 }
 
-static void find_bounds(struct skip *skip)
+/* Bytes that may stand in the same beginnings share a row, so that the rows in use are few. */
+static void share_rows(struct skip *skip, size_t place)
 {
-    for (unsigned c = 0; c < SKIP_BYTES; c++) {
-        const uint64_t *words = words_at(skip, 0, c);
-        size_t first = 0;
-        size_t end = skip->n_words;
-        while (first < end && words[first] == 0) {
-            first++;
+    const size_t size = skip->n_words * sizeof(*skip->keys);
+    size_t n = 0;
+    for (size_t c = 0; c < SKIP_BYTES; c++) {
+        const uint64_t *words = row_at(skip, place, c);
+        size_t row = 0;
+        while (row < n && !bytes_equal(row_at(skip, place, row), words, size)) {
+            row++;
         }
-        while (end > first && words[end - 1] == 0) {
-            end--;
-        }
-        skip->first[c] = (uint16_t)first;
-        skip->end[c] = (uint16_t)end;
+        bytes_move(row_at(skip, place, row), words, size);
+        skip->rows[place][c] = (uint16_t)row;
+        n += row == n;
     }
 }
 
@@ -248,7 +254,9 @@ static bool make_keys(struct skip *skip, const struct starts *starts)
     for (size_t i = 0; i < starts->n; i++) {
         add_start(skip, starts, i);
     }
-    find_bounds(skip);
+    for (size_t place = 0; place < START_LEN; place++) {
+        share_rows(skip, place);
+    }
     return true;
 }
 
@@ -301,17 +309,15 @@ static unsigned byte_or_end(struct span text, size_t at)
 
 static bool begins(const struct skip *skip, struct span text, size_t at)
 {
-    unsigned first = byte_or_end(text, at);
-    const uint64_t *a = words_at(skip, 0, first);
+    const uint64_t *a = words_at(skip, 0, byte_or_end(text, at));
     const uint64_t *b = words_at(skip, 1, byte_or_end(text, at + 1));
     const uint64_t *c = words_at(skip, 2, byte_or_end(text, at + 2));
     const uint64_t *d = words_at(skip, 3, byte_or_end(text, at + 3));
-    for (size_t i = skip->first[first]; i < skip->end[first]; i++) {
-        if ((a[i] & b[i] & c[i] & d[i]) != 0) {
-            return true;
-        }
+    uint64_t any = 0;
+    for (size_t i = 0; i < skip->n_words; i++) {
+        any |= a[i] & b[i] & c[i] & d[i];
     }
-    return false;
+    return any != 0;
 }
 
 _Static_assert(START_LEN == 4, "begins() has four places");
@@ -335,8 +341,10 @@ void skip_blocks_slow(const struct skip_masks *masks, struct span text, size_t f
                       struct skip_found *found)
 {
     found->from = from;
+    found->n_places = 0;
     for (size_t i = 0; i < found->n; i++) {
-        found->bits[i] = look_at_block(masks, span_from(text, from + i * SKIP_BLOCK));
+        uint64_t bits = look_at_block(masks, span_from(text, from + i * SKIP_BLOCK));
+        skip_list_block(found, i, bits);
     }
 }
 
@@ -350,15 +358,13 @@ static void look_at_blocks(const struct skip *skip, struct span text, size_t fro
     }
 }
 
-/* The first place in some blocks where something begins; text.len for none. */
+/* The first of some places where something begins; text.len for none. */
 static size_t first_of(const struct skip *skip, struct span text, const struct skip_found *found)
 {
-    for (size_t i = 0; i < found->n; i++) {
-        for (uint64_t bits = found->bits[i]; bits != 0; bits &= bits - 1) {
-            size_t at = found->from + i * SKIP_BLOCK + (size_t)__builtin_ctzll(bits);
-            if (at < text.len && begins(skip, text, at)) {
-                return at;
-            }
+    for (size_t i = 0; i < found->n_places; i++) {
+        size_t at = found->from + found->places[i];
+        if (at < text.len && begins(skip, text, at)) {
+            return at;
         }
     }
     return text.len;

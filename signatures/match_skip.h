@@ -10,9 +10,10 @@ enum {
     SKIP_BUCKETS = 8 * SKIP_ROUNDS, /* of beginnings that are looked for as one */
     SKIP_BLOCK = 64,                /* places that are looked at at once */
     SKIP_BLOCKS_MAX = 32,           /* between two comparisons */
-    SKIP_AHEAD = START_LEN - 1,     /* bytes behind a place that are looked at with it */
-    SKIP_ALLOWED = 128,             /* bytes, without their highest bit */
-    SKIP_BYTES = 257,               /* a byte, or that the text has ended */
+    SKIP_PLACES_AHEAD = 4,
+    SKIP_AHEAD = START_LEN - 1, /* bytes behind a place that are looked at with it */
+    SKIP_ALLOWED = 128,         /* bytes, without their highest bit */
+    SKIP_BYTES = 257,           /* a byte, or that the text has ended */
 };
 
 /* The buckets of a round that allow a byte at a place. */
@@ -27,16 +28,16 @@ struct skip {
     bool fast;       /* skip_is_fast() */
     size_t reach;    /* as of struct starts */
     size_t n_words;
-    uint64_t *keys;             /* [place][byte][n_words]: the beginnings that it may stand in */
-    uint16_t first[SKIP_BYTES]; /* of those words that are not zero, for the first place */
-    uint16_t end[SKIP_BYTES];
+    uint64_t *keys; /* [place][row][n_words]: the beginnings that it may stand in, a bit each */
+    uint16_t rows[START_LEN][SKIP_BYTES]; /* of a byte, at each place */
 };
 
-/* Places that the masks allow: a bit each, by block. */
+/* Places that the masks allow in some blocks, counted from the first one's start. */
 struct skip_found {
     size_t from;
-    size_t n;
-    uint64_t bits[SKIP_BLOCKS_MAX];
+    size_t n; /* blocks */
+    size_t n_places;
+    uint16_t places[SKIP_BLOCKS_MAX * SKIP_BLOCK + SKIP_PLACES_AHEAD];
 };
 
 /* NULL when nothing is known of the patterns, when they allow too much, or without memory. The
@@ -55,9 +56,22 @@ size_t skip_end(const struct skip *skip, struct span text, size_t *hot);
 
 /* Whether the processor is fast at it: without, scanning every byte is faster. */
 bool skip_is_fast(void);
-/* Fills found->bits for its `n` blocks from `from` on, which with SKIP_AHEAD bytes behind them lie
- * in the text. Only where skip_is_fast(); the other one is slow, and for all processors. */
+/* Finds the places in the found->n blocks from `from` on, which with SKIP_AHEAD bytes behind them
+ * lie in the text. Only where skip_is_fast(); the other one is slow, and for all processors. */
 void skip_blocks(const struct skip_masks *masks, struct span text, size_t from,
                  struct skip_found *found);
 void skip_blocks_slow(const struct skip_masks *masks, struct span text, size_t from,
                       struct skip_found *found);
+
+/* Adds the places of a block that have their bits set. Some are written however many there are, so
+ * that no branch has to be guessed. */
+static inline void skip_list_block(struct skip_found *found, size_t block, uint64_t bits)
+{
+    size_t n = (size_t)__builtin_popcountll(bits);
+    for (size_t i = 0; i < SKIP_PLACES_AHEAD || i < n; i++) {
+        size_t place = (size_t)__builtin_ctzll(bits | 1ULL << (SKIP_BLOCK - 1));
+        found->places[found->n_places + i] = (uint16_t)(block * SKIP_BLOCK + place);
+        bits &= bits - 1;
+    }
+    found->n_places += n;
+}

@@ -7,7 +7,7 @@
 
 #include <immintrin.h>
 
-#define VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi")))
+#define VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi,popcnt,bmi")))
 
 /* What the buckets of a round allow at each place. */
 struct tables {
@@ -54,11 +54,12 @@ VBMI void skip_blocks(const struct skip_masks *masks, struct span text, size_t f
     const struct tables t[] = {tables_of(masks, 0), tables_of(masks, 1), tables_of(masks, 2)};
     CHECK(found->n <= SKIP_BLOCKS_MAX && from + found->n * SKIP_BLOCK + SKIP_AHEAD <= text.len);
     found->from = from;
+    found->n_places = 0;
     for (size_t i = 0; i < found->n; i++) {
         const uint8_t *at = &text.data[from + i * SKIP_BLOCK];
         const __m512i bytes[] = {load(&at[0]), load(&at[1]), load(&at[2]), load(&at[3])};
         __m512i any = _mm512_or_si512(look(&t[0], bytes),
                                       _mm512_or_si512(look(&t[1], bytes), look(&t[2], bytes)));
-        found->bits[i] = _mm512_test_epi8_mask(any, any);
+        skip_list_block(found, i, _mm512_test_epi8_mask(any, any));
     }
 }
