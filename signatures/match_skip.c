@@ -388,7 +388,8 @@ size_t skip_next(const struct skip *skip, struct span text, size_t from)
     size_t n = FIRST_BLOCKS;
     while (from + SKIP_BLOCK + SKIP_AHEAD <= text.len) {
         size_t left = (text.len - SKIP_AHEAD - from) / SKIP_BLOCK;
-        struct skip_found found = {.n = n < left ? n : left};
+        struct skip_found found; /* not zeroed: it is large */
+        found.n = n < left ? n : left;
         look_at_blocks(skip, text, from, &found);
         size_t first = first_of(skip, text, &found);
         if (first < text.len) {

@@ -38,14 +38,35 @@ WIDE static uint64_t sum_words(const uint8_t *data, size_t n_words)
     return sum;
 }
 
+/* The same for so few that a call of the other would cost more: headers. */
+static uint64_t sum_few_words(const uint8_t *data, size_t n_words)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n_words; i++) {
+        uint32_t word;
+        __builtin_memcpy(&word, data + i * sizeof(word), sizeof(word));
+        sum += word;
+    }
+    return sum;
+}
+
+/* What is left behind the last whole word, as a word with zeros behind it. */
+static uint32_t last_word(struct span s)
+{
+    uint8_t tail[sizeof(uint32_t)] = {0};
+    uint32_t word;
+    for (size_t i = 0; i < s.len % sizeof(word); i++) {
+        tail[i] = s.data[s.len / sizeof(word) * sizeof(word) + i];
+    }
+    __builtin_memcpy(&word, tail, sizeof(word));
+    return word;
+}
+
 uint32_t wire_sum(struct span s, uint32_t sum)
 {
+    enum { FEW = 16 };
     size_t n_words = s.len / sizeof(uint32_t);
-    uint8_t tail[sizeof(uint32_t)] = {0};
-    uint32_t last;
-    struct span rest = span_from(s, n_words * sizeof(uint32_t));
-    bytes_copy(tail, rest.data, rest.len);
-    __builtin_memcpy(&last, tail, sizeof(last));
-    uint64_t total = sum_words(s.data, n_words) + last;
+    uint64_t total = n_words <= FEW ? sum_few_words(s.data, n_words) : sum_words(s.data, n_words);
+    total += s.len % sizeof(uint32_t) != 0 ? last_word(s) : 0;
     return fold((uint64_t)machine_to_big(fold(total)) + sum);
 }

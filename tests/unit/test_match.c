@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HITS_MAX = 20000, TEXT_MAX = 2000, ROUNDS = 400 };
+enum { HITS_MAX = 20000, TEXT_MAX = 2000, ROUNDS = 200 };
 
 struct found {
     size_t n;
