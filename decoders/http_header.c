@@ -37,15 +37,22 @@ enum { LONGEST = 19 };
 static const uint8_t first[LONGEST + 2] = {0,  0,  0,  0,  0,  1,  1,  4,  6,  7, 7,
                                            10, 10, 11, 12, 13, 15, 16, 17, 17, 18};
 
-const struct http_header *http_header_find(struct span name)
+/* Whether a name of the row's length is its, in letters of any case. */
+static bool is_name_of(const struct http_header *row, struct span name)
 {
     uint8_t lower[LONGEST];
-    if (name.len > LONGEST) {
+    bytes_copy_lower(lower, name.data, name.len);
+    return bytes_equal(row->name.data, lower, name.len);
+}
+
+const struct http_header *http_header_find(struct span name)
+{
+    if (name.len == 0 || name.len > LONGEST) {
         return NULL;
     }
-    bytes_copy_lower(lower, name.data, name.len);
+    uint8_t start = byte_lower(name.data[0]); /* most are none of these */
     for (size_t i = first[name.len]; i < first[name.len + 1]; i++) {
-        if (bytes_equal(rows[i].name.data, lower, name.len)) {
+        if (rows[i].name.data[0] == start && is_name_of(&rows[i], name)) {
             return &rows[i];
         }
     }

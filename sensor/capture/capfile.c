@@ -55,11 +55,6 @@ uint16_t capfile_u16(const struct capfile *f, struct span s, size_t off)
     return f->big_endian ? wire_be16(s, off) : wire_le16(s, off);
 }
 
-uint32_t capfile_u32(const struct capfile *f, struct span s, size_t off)
-{
-    return f->big_endian ? wire_be32(s, off) : wire_le32(s, off);
-}
-
 /* "7 packets were read". */
 static void add_read(const struct capfile *f, char *ret_text, size_t size)
 {
@@ -123,7 +118,7 @@ enum capfile_status capfile_after(struct capfile *f, enum window_status status, 
     return unreadable(f, err);
 }
 
-enum capfile_status capfile_need(struct capfile *f, size_t len, struct errbuf *err)
+enum capfile_status capfile_read(struct capfile *f, size_t len, struct errbuf *err)
 {
     return capfile_after(f, window_need(&f->window, len), err);
 }

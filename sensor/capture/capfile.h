@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensor/base/errbuf.h"
+#include "sensor/base/wire.h"
 #include "sensor/capture/ifaces.h"
 #include "sensor/capture/window.h"
 #include "sensor/core/packet.h"
@@ -100,10 +101,18 @@ bool capfile_is_capture(const struct capfile *f);
 
 /* For the formats. */
 uint16_t capfile_u16(const struct capfile *f, struct span s, size_t off);
-uint32_t capfile_u32(const struct capfile *f, struct span s, size_t off);
+static inline uint32_t capfile_u32(const struct capfile *f, struct span s, size_t off)
+{
+    return f->big_endian ? wire_be32(s, off) : wire_le32(s, off);
+}
+/* capfile_need() where they are not there yet. */
+enum capfile_status capfile_read(struct capfile *f, size_t len, struct errbuf *err);
 /* The next len bytes; not OK: returns what capfile_next() is to return, END only when the file ends
  * exactly here, BAD (with a line) when it ends within. */
-enum capfile_status capfile_need(struct capfile *f, size_t len, struct errbuf *err);
+static inline enum capfile_status capfile_need(struct capfile *f, size_t len, struct errbuf *err)
+{
+    return window_has(&f->window, len) ? CAPFILE_OK : capfile_read(f, len, err);
+}
 /* The same for a window_skip() or window_need() of the format's own. */
 enum capfile_status capfile_after(struct capfile *f, enum window_status status, struct errbuf *err);
 /* A line that names the packet and the offset; returns CAPFILE_BAD. */

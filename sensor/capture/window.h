@@ -25,6 +25,11 @@ enum window_status {
 /* The most that window_need() may be asked for with a buffer of `size` bytes is `size`. */
 struct window window_of(struct feed *feed, size_t size);
 void window_free(struct window *w);
+/* Whether the next `len` bytes are there already. */
+static inline bool window_has(const struct window *w, size_t len)
+{
+    return w->buffer.len - w->off >= len;
+}
 /* Sees to it that the next `len` bytes are there. */
 enum window_status window_need(struct window *w, size_t len);
 /* The next bytes, as far as they are there. */
