@@ -344,7 +344,12 @@ void skip_blocks_slow(const struct skip_masks *masks, struct span text, size_t f
     found->n_places = 0;
     for (size_t i = 0; i < found->n; i++) {
         uint64_t bits = look_at_block(masks, span_from(text, from + i * SKIP_BLOCK));
-        skip_list_block(found, i, bits);
+        skip_list_block(found, i * SKIP_BLOCK, bits);
+    }
+    if (found->last) {
+        CHECK(text.len >= SKIP_BLOCK + SKIP_AHEAD);
+        size_t start = text.len - SKIP_BLOCK - SKIP_AHEAD;
+        skip_list_last(found, start, look_at_block(masks, span_from(text, start)));
     }
 }
 
@@ -370,14 +375,25 @@ static size_t first_of(const struct skip *skip, struct span text, const struct s
     return text.len;
 }
 
-/* The same for what is less than a block: zeros behind it make it some. */
-static size_t next_in_rest(const struct skip *skip, struct span text, size_t from)
+/* The same in the last places, of which not all bytes are there. */
+static size_t next_at_end(const struct skip *skip, struct span text, size_t from)
+{
+    size_t at = text.len - SKIP_AHEAD > from ? text.len - SKIP_AHEAD : from;
+    while (at < text.len && !begins(skip, text, at)) {
+        at++;
+    }
+    return at;
+}
+
+/* The same of a text that is less than a block: zeros behind it make it some. */
+static size_t next_in_short(const struct skip *skip, struct span text, size_t from)
 {
     uint8_t room[2 * SKIP_BLOCK + SKIP_AHEAD] = {0};
     struct span rest = span_from(text, from);
     struct skip_found found;
     bytes_copy(room, rest.data, rest.len);
     found.n = rest.len > SKIP_BLOCK ? 2 : 1;
+    found.last = false;
     look_at_blocks(skip, span_of(room, sizeof(room)), 0, &found);
     found.from = from;
     return first_of(skip, text, &found);
@@ -386,19 +402,23 @@ static size_t next_in_rest(const struct skip *skip, struct span text, size_t fro
 size_t skip_next(const struct skip *skip, struct span text, size_t from)
 {
     size_t n = FIRST_BLOCKS;
-    while (from + SKIP_BLOCK + SKIP_AHEAD <= text.len) {
-        size_t left = (text.len - SKIP_AHEAD - from) / SKIP_BLOCK;
+    if (text.len < SKIP_BLOCK + SKIP_AHEAD) {
+        return from < text.len ? next_in_short(skip, text, from) : text.len;
+    }
+    while (from + SKIP_AHEAD < text.len) {
         struct skip_found found; /* not zeroed: it is large */
-        found.n = n < left ? n : left;
+        size_t left = (text.len - SKIP_AHEAD - from) / SKIP_BLOCK;
+        found.last = left <= n;
+        found.n = found.last ? left : n;
         look_at_blocks(skip, text, from, &found);
         size_t first = first_of(skip, text, &found);
         if (first < text.len) {
             return first;
         }
-        from += found.n * SKIP_BLOCK;
+        from = found.last ? text.len - SKIP_AHEAD : from + found.n * SKIP_BLOCK;
         n = SKIP_BLOCKS_MAX;
     }
-    return from < text.len ? next_in_rest(skip, text, from) : text.len;
+    return next_at_end(skip, text, from);
 }
 
 static bool is_run(const struct skip *skip, struct span text, size_t at)

@@ -35,9 +35,10 @@ struct skip {
 /* Places that the masks allow in some blocks, counted from the first one's start. */
 struct skip_found {
     size_t from;
-    size_t n; /* blocks */
+    size_t n;  /* blocks */
+    bool last; /* and the one that the text ends with, as far as it is behind `from` */
     size_t n_places;
-    uint16_t places[SKIP_BLOCKS_MAX * SKIP_BLOCK + SKIP_PLACES_AHEAD];
+    uint16_t places[(SKIP_BLOCKS_MAX + 1) * SKIP_BLOCK + SKIP_PLACES_AHEAD];
 };
 
 /* NULL when nothing is known of the patterns, when they allow too much, or without memory. The
@@ -63,15 +64,23 @@ void skip_blocks(const struct skip_masks *masks, struct span text, size_t from,
 void skip_blocks_slow(const struct skip_masks *masks, struct span text, size_t from,
                       struct skip_found *found);
 
-/* Adds the places of a block that have their bits set. Some are written however many there are, so
- * that no branch has to be guessed. */
-static inline void skip_list_block(struct skip_found *found, size_t block, uint64_t bits)
+/* Adds the places of a block that have their bits set; `at`: of the block, behind found->from. Some
+ * are written however many there are, so that no branch has to be guessed. */
+static inline void skip_list_block(struct skip_found *found, size_t at, uint64_t bits)
 {
     size_t n = (size_t)__builtin_popcountll(bits);
     for (size_t i = 0; i < SKIP_PLACES_AHEAD || i < n; i++) {
         size_t place = (size_t)__builtin_ctzll(bits | 1ULL << (SKIP_BLOCK - 1));
-        found->places[found->n_places + i] = (uint16_t)(block * SKIP_BLOCK + place);
+        found->places[found->n_places + i] = (uint16_t)(at + place);
         bits &= bits - 1;
     }
     found->n_places += n;
+}
+
+/* The same for the last block, which begins at `start` of the text. */
+static inline void skip_list_last(struct skip_found *found, size_t start, uint64_t bits)
+{
+    size_t before = start < found->from ? found->from - start : 0;
+    bits = before < SKIP_BLOCK ? bits >> before : 0;
+    skip_list_block(found, start + before - found->from, bits);
 }

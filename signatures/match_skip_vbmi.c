@@ -48,6 +48,15 @@ bool skip_is_fast(void)
     return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi");
 }
 
+/* The places of a block that some bucket allows. */
+VBMI static inline uint64_t look_at(const struct tables t[SKIP_ROUNDS], const uint8_t *at)
+{
+    const __m512i bytes[] = {load(&at[0]), load(&at[1]), load(&at[2]), load(&at[3])};
+    __m512i any = _mm512_or_si512(look(&t[0], bytes),
+                                  _mm512_or_si512(look(&t[1], bytes), look(&t[2], bytes)));
+    return _mm512_test_epi8_mask(any, any);
+}
+
 VBMI void skip_blocks(const struct skip_masks *masks, struct span text, size_t from,
                       struct skip_found *found)
 {
@@ -56,10 +65,12 @@ VBMI void skip_blocks(const struct skip_masks *masks, struct span text, size_t f
     found->from = from;
     found->n_places = 0;
     for (size_t i = 0; i < found->n; i++) {
-        const uint8_t *at = &text.data[from + i * SKIP_BLOCK];
-        const __m512i bytes[] = {load(&at[0]), load(&at[1]), load(&at[2]), load(&at[3])};
-        __m512i any = _mm512_or_si512(look(&t[0], bytes),
-                                      _mm512_or_si512(look(&t[1], bytes), look(&t[2], bytes)));
-        skip_list_block(found, i, _mm512_test_epi8_mask(any, any));
+        uint64_t bits = look_at(t, &text.data[from + i * SKIP_BLOCK]);
+        skip_list_block(found, i * SKIP_BLOCK, bits);
+    }
+    if (found->last) {
+        CHECK(text.len >= SKIP_BLOCK + SKIP_AHEAD);
+        size_t start = text.len - SKIP_BLOCK - SKIP_AHEAD;
+        skip_list_last(found, start, look_at(t, &text.data[start]));
     }
 }
