@@ -277,14 +277,14 @@ static void scan_text(const struct match_db *db, struct match_scratch *scratch, 
                       struct told *told)
 {
     const uint64_t base = told->base;
-    size_t at = skip_next(db->skip, text, 0);
-    while (at < text.len && !told->stopped) {
-        size_t hot = at;
+    struct skip_place hot = skip_next(db->skip, text, 0);
+    while (hot.at < text.len && !told->stopped) {
+        size_t at = hot.at;
         size_t end = skip_end(db->skip, text, &hot);
         end = end < text.len ? end : text.len;
         told->base = base + at;
         scan_part(db, scratch, span_sub(text, at, end - at), told);
-        at = end < text.len ? skip_next(db->skip, text, end) : end;
+        hot = skip_next(db->skip, text, end);
     }
     told->base = base;
 }
@@ -353,7 +353,7 @@ static void scan_seam(struct scanning *s, struct span text)
     struct span more = span_head(text, SKIP_AHEAD);
     bytes_copy(seam, m->last, m->n_last);
     bytes_copy(&seam[m->n_last], more.data, more.len);
-    size_t at = skip_next(m->db->skip, span_of(seam, m->n_last + more.len), 0);
+    size_t at = skip_next(m->db->skip, span_of(seam, m->n_last + more.len), 0).at;
     if (at < m->n_last) {
         go_live(m, m->len - (m->n_last - at));
         scan_on(s, span_of(&seam[at], m->n_last - at));
@@ -374,14 +374,15 @@ static void keep_last(struct match_stream *s, struct span text)
 static void scan_some(struct scanning *s, struct span text)
 {
     struct match_stream *m = s->stream;
+    struct skip_place hot = skip_start(m->db->skip);
     size_t at = 0;
-    size_t hot = 0;
     if (!m->live) {
         scan_seam(s, text);
     }
     while (at < text.len && !m->stopped) {
         if (!m->live) {
-            at = hot = skip_next(m->db->skip, text, at);
+            hot = skip_next(m->db->skip, text, at);
+            at = hot.at;
             if (at == text.len) {
                 break;
             }

@@ -171,14 +171,14 @@ static bool fill_masks(struct skip_masks *masks, const struct sorter *s)
     return sum <= WEIGHT_MAX;
 }
 
-static void add_items(struct sorter *s, const struct starts *starts)
+static void add_items(struct sorter *s, const struct starts *starts, const struct start_keys *keys)
 {
-    for (; s->n < starts->n; s->n++) {
-        struct item *item = &s->items[s->n];
+    for (size_t k = 0; k < keys->n; k++) {
+        struct item *item = &s->items[s->n++];
         item->bucket = SKIP_BUCKETS;
         for (unsigned i = 0; i < START_LEN * 256; i++) {
             unsigned c = i % 256;
-            const struct byte_set *set = &starts->sets[start_set(starts->keys[s->n], i / 256)];
+            const struct byte_set *set = &starts->sets[start_set(keys->keys[k], i / 256)];
             unsigned bit = byte_set_has(set, (uint8_t)c);
             item->allowed.at[i / 256][c % SKIP_ALLOWED / 8] |= (uint8_t)(bit << (c % 8));
         }
@@ -189,12 +189,13 @@ static void add_items(struct sorter *s, const struct starts *starts)
 static bool make_masks(struct skip *skip, const struct starts *starts)
 {
     struct sorter *s = mem_alloc(sizeof(*s));
-    struct item *items = mem_alloc_array(starts->n + 1, sizeof(*items));
+    struct item *items = mem_alloc_array(starts->near.n + starts->far.n + 1, sizeof(*items));
     bool good = s != NULL && items != NULL;
     if (good) {
         s->items = items;
         weigh_octets(s);
-        add_items(s, starts);
+        add_items(s, starts, &starts->near);
+        add_items(s, starts, &starts->far);
         sort(s);
         good = fill_masks(&skip->masks, s);
     }
@@ -216,13 +217,17 @@ static const uint64_t *words_at(const struct skip *skip, size_t place, unsigned 
     return row_at(skip, place, skip->rows[place][c]);
 }
 
-static void add_start(struct skip *skip, const struct starts *starts, size_t i)
+/* A bit for each of the keys, from a word on. */
+static void add_keys(struct skip *skip, const struct starts *starts, const struct start_keys *keys,
+                     size_t word)
 {
-    for (size_t place = 0; place < START_LEN; place++) {
-        unsigned number = start_set(starts->keys[i], place);
+    for (size_t i = 0; i < keys->n * START_LEN; i++) {
+        size_t key = i / START_LEN;
+        size_t place = i % START_LEN;
+        unsigned number = start_set(keys->keys[key], place);
         for (unsigned c = 0; c < SKIP_BYTES; c++) {
             bool allowed = c < 256 ? byte_set_has(&starts->sets[number], (uint8_t)c) : number == 0;
-            row_at(skip, place, c)[i / 64] |= (uint64_t)allowed << (i % 64);
+            row_at(skip, place, c)[word + key / 64] |= (uint64_t)allowed << (key % 64);
         }
     }
 }
@@ -246,14 +251,14 @@ static void share_rows(struct skip *skip, size_t place)
 
 static bool make_keys(struct skip *skip, const struct starts *starts)
 {
-    skip->n_words = (starts->n + 63) / 64;
+    skip->n_near = (starts->near.n + 63) / 64;
+    skip->n_words = skip->n_near + (starts->far.n + 63) / 64;
     skip->keys = mem_alloc_array(START_LEN * SKIP_BYTES * skip->n_words, sizeof(*skip->keys));
     if (skip->keys == NULL) {
         return false;
     }
-    for (size_t i = 0; i < starts->n; i++) {
-        add_start(skip, starts, i);
-    }
+    add_keys(skip, starts, &starts->near, 0);
+    add_keys(skip, starts, &starts->far, skip->n_near);
     for (size_t place = 0; place < START_LEN; place++) {
         share_rows(skip, place);
     }
@@ -267,7 +272,8 @@ static struct skip *make(const struct starts *starts)
         return NULL;
     }
     skip->fast = skip_is_fast();
-    skip->reach = starts->reach > START_LEN ? starts->reach : START_LEN;
+    skip->near = starts->near.reach;
+    skip->far = starts->far.reach > START_NEAR ? starts->far.reach : START_NEAR;
     for (unsigned c = 0; c < 256; c++) {
         skip->loops[c] = byte_set_has(&starts->loops, (uint8_t)c);
     }
@@ -307,17 +313,22 @@ static unsigned byte_or_end(struct span text, size_t at)
     return at < text.len ? text.data[at] : 256U;
 }
 
-static bool begins(const struct skip *skip, struct span text, size_t at)
+/* How far what begins here may reach; 0: nothing does. */
+static size_t begins(const struct skip *skip, struct span text, size_t at)
 {
     const uint64_t *a = words_at(skip, 0, byte_or_end(text, at));
     const uint64_t *b = words_at(skip, 1, byte_or_end(text, at + 1));
     const uint64_t *c = words_at(skip, 2, byte_or_end(text, at + 2));
     const uint64_t *d = words_at(skip, 3, byte_or_end(text, at + 3));
-    uint64_t any = 0;
-    for (size_t i = 0; i < skip->n_words; i++) {
-        any |= a[i] & b[i] & c[i] & d[i];
+    uint64_t near = 0;
+    uint64_t far = 0;
+    for (size_t i = 0; i < skip->n_near; i++) {
+        near |= a[i] & b[i] & c[i] & d[i];
     }
-    return any != 0;
+    for (size_t i = skip->n_near; i < skip->n_words; i++) {
+        far |= a[i] & b[i] & c[i] & d[i];
+    }
+    return far != 0 ? skip->far : near != 0 ? skip->near : 0;
 }
 
 _Static_assert(START_LEN == 4, "begins() has four places");
@@ -363,30 +374,40 @@ static void look_at_blocks(const struct skip *skip, struct span text, size_t fro
     }
 }
 
-/* The first of some places where something begins; text.len for none. */
-static size_t first_of(const struct skip *skip, struct span text, const struct skip_found *found)
+static struct skip_place nowhere(struct span text)
+{
+    return (struct skip_place){.at = text.len};
+}
+
+/* The first of some places where something begins. */
+static struct skip_place first_of(const struct skip *skip, struct span text,
+                                  const struct skip_found *found)
 {
     for (size_t i = 0; i < found->n_places; i++) {
         size_t at = found->from + found->places[i];
-        if (at < text.len && begins(skip, text, at)) {
-            return at;
+        size_t reach = at < text.len ? begins(skip, text, at) : 0;
+        if (reach > 0) {
+            return (struct skip_place){at, reach};
         }
     }
-    return text.len;
+    return nowhere(text);
 }
 
 /* The same in the last places, of which not all bytes are there. */
-static size_t next_at_end(const struct skip *skip, struct span text, size_t from)
+static struct skip_place next_at_end(const struct skip *skip, struct span text, size_t from)
 {
     size_t at = text.len - SKIP_AHEAD > from ? text.len - SKIP_AHEAD : from;
-    while (at < text.len && !begins(skip, text, at)) {
-        at++;
+    for (; at < text.len; at++) {
+        size_t reach = begins(skip, text, at);
+        if (reach > 0) {
+            return (struct skip_place){at, reach};
+        }
     }
-    return at;
+    return nowhere(text);
 }
 
 /* The same of a text that is less than a block: zeros behind it make it some. */
-static size_t next_in_short(const struct skip *skip, struct span text, size_t from)
+static struct skip_place next_in_short(const struct skip *skip, struct span text, size_t from)
 {
     uint8_t room[2 * SKIP_BLOCK + SKIP_AHEAD] = {0};
     struct span rest = span_from(text, from);
@@ -399,11 +420,11 @@ static size_t next_in_short(const struct skip *skip, struct span text, size_t fr
     return first_of(skip, text, &found);
 }
 
-size_t skip_next(const struct skip *skip, struct span text, size_t from)
+struct skip_place skip_next(const struct skip *skip, struct span text, size_t from)
 {
     size_t n = FIRST_BLOCKS;
     if (text.len < SKIP_BLOCK + SKIP_AHEAD) {
-        return from < text.len ? next_in_short(skip, text, from) : text.len;
+        return from < text.len ? next_in_short(skip, text, from) : nowhere(text);
     }
     while (from + SKIP_AHEAD < text.len) {
         struct skip_found found; /* not zeroed: it is large */
@@ -411,8 +432,8 @@ size_t skip_next(const struct skip *skip, struct span text, size_t from)
         found.last = left <= n;
         found.n = found.last ? left : n;
         look_at_blocks(skip, text, from, &found);
-        size_t first = first_of(skip, text, &found);
-        if (first < text.len) {
+        struct skip_place first = first_of(skip, text, &found);
+        if (first.at < text.len) {
             return first;
         }
         from = found.last ? text.len - SKIP_AHEAD : from + found.n * SKIP_BLOCK;
@@ -442,23 +463,37 @@ static size_t last_run(const struct skip *skip, struct span text, size_t from)
     return 0;
 }
 
-/* A match that goes on at the end returned has, behind the last place where one may have begun, a
- * run in it. So runs count as such places. */
-size_t skip_end(const struct skip *skip, struct span text, size_t *hot)
+struct skip_place skip_start(const struct skip *skip)
 {
+    return (struct skip_place){0, skip->far};
+}
+
+/* A far match that goes on at the end found has, behind the last place where one may have begun, a
+ * run in it. So the ends of runs count as such places. */
+size_t skip_end(const struct skip *skip, struct span text, struct skip_place *hot)
+{
+    size_t from = hot->at + 1;
+    size_t end = hot->at + hot->reach;
+    bool any_far = hot->reach == skip->far;
+    size_t far = hot->at; /* the last such place */
     for (;;) {
-        size_t end = *hot + skip->reach;
         struct span seen = span_head(text, end);
-        size_t next = skip_next(skip, span_head(text, end + SKIP_AHEAD), *hot + 1);
-        size_t run = last_run(skip, seen, *hot);
-        size_t last = next < seen.len && next > run ? next : run;
-        if (last > 0) {
-            *hot = last;
-        } else if (end <= text.len) {
-            return end;
+        struct skip_place next = skip_next(skip, span_head(text, end + SKIP_AHEAD), from);
+        size_t run = any_far ? last_run(skip, seen, far) : 0;
+        if (next.at < seen.len) {
+            from = next.at + 1;
+        } else if (run > 0) {
+            next = (struct skip_place){run, skip->far};
         } else {
-            *hot = 0; /* what begins in the last bytes may not show yet */
-            return SPAN_NONE;
+            break;
         }
+        any_far = any_far || next.reach == skip->far;
+        far = next.reach == skip->far ? next.at : far;
+        end = next.at + next.reach > end ? next.at + next.reach : end;
     }
+    if (end <= text.len) {
+        return end;
+    }
+    *hot = skip_start(skip); /* what begins in the last bytes may not show yet */
+    return SPAN_NONE;
 }

@@ -21,12 +21,20 @@ struct skip_masks {
     uint8_t allowed[SKIP_ROUNDS][START_LEN][SKIP_ALLOWED];
 };
 
+/* A place where a match may begin, and how far one that does may reach, runs aside. */
+struct skip_place {
+    size_t at; /* the text's end: none */
+    size_t reach;
+};
+
 /* Immutable. */
 struct skip {
     struct skip_masks masks;
     bool loops[256]; /* runs are of these bytes */
     bool fast;       /* skip_is_fast() */
-    size_t reach;    /* as of struct starts */
+    size_t near;     /* how far matches reach, */
+    size_t far;      /* those that have runs too */
+    size_t n_near;   /* words of near ones, which come first */
     size_t n_words;
     uint64_t *keys; /* [place][row][n_words]: the beginnings that it may stand in, a bit each */
     uint16_t rows[START_LEN][SKIP_BYTES]; /* of a byte, at each place */
@@ -47,13 +55,15 @@ MUST_USE struct skip *skip_new(const struct match_pattern *patterns, size_t n);
 /* Nulls *skip; accepts NULL. */
 void skip_free(struct skip **skip);
 
-/* The first place from `from` on where a match may begin; text.len when there is none. Of a
- * beginning that the text's end cuts nothing is told unless it is a match already. */
-size_t skip_next(const struct skip *skip, struct span text, size_t from);
+/* The first place from `from` on where a match may begin. Of a beginning that the text's end cuts
+ * nothing is told unless it is a match already. */
+struct skip_place skip_next(const struct skip *skip, struct span text, size_t from);
 
-/* The first place where every match that began up to `*hot` has ended and none has begun since.
- * SPAN_NONE when the text ends before: `*hot` is then 0, for the text that follows. */
-size_t skip_end(const struct skip *skip, struct span text, size_t *hot);
+/* The first offset where every match that began up to `*hot` has ended and none has begun since.
+ * SPAN_NONE when the text ends before: `*hot` is then for the text that follows. */
+size_t skip_end(const struct skip *skip, struct span text, struct skip_place *hot);
+/* The start of a text of which nothing is known of what is before it. */
+struct skip_place skip_start(const struct skip *skip);
 
 /* Whether the processor is fast at it: without, scanning every byte is faster. */
 bool skip_is_fast(void);

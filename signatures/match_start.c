@@ -58,13 +58,14 @@ struct reader {
 
 struct starts starts_none(void)
 {
-    return (struct starts){.n = 0};
+    return (struct starts){.n_sets = 0};
 }
 
 void starts_free(struct starts *s)
 {
     mem_free(s->sets);
-    mem_free(s->keys);
+    mem_free(s->near.keys);
+    mem_free(s->far.keys);
     *s = starts_none();
 }
 
@@ -110,21 +111,29 @@ static uint16_t number_of(struct starts *s, const struct byte_set *set)
     return (uint16_t)s->n_sets++;
 }
 
-static bool add_key(struct starts *s, uint64_t key)
+/* Where the beginnings of a pattern go whose matches are no longer than `len`. */
+static struct start_keys *keys_for(struct starts *s, size_t len)
 {
-    if (s->n > 0 && s->keys[s->n - 1] == key) {
+    struct start_keys *k = len <= START_NEAR ? &s->near : &s->far;
+    k->reach = len > k->reach ? len : k->reach;
+    return k;
+}
+
+static bool add_key(struct start_keys *k, uint64_t key)
+{
+    if (k->n > 0 && k->keys[k->n - 1] == key) {
         return true;
     }
-    if (s->n == s->room) {
-        size_t room = s->room == 0 ? 1024 : 2 * s->room;
-        uint64_t *keys = mem_resize(s->keys, room * sizeof(*keys));
+    if (k->n == k->room) {
+        size_t room = k->room == 0 ? 1024 : 2 * k->room;
+        uint64_t *keys = mem_resize(k->keys, room * sizeof(*keys));
         if (keys == NULL) {
             return false;
         }
-        s->keys = keys;
-        s->room = room;
+        k->keys = keys;
+        k->room = room;
     }
-    s->keys[s->n++] = key;
+    k->keys[k->n++] = key;
     return true;
 }
 
@@ -430,6 +439,7 @@ static void read_one(struct reader *r)
 /* All ways of START_LEN places, or to the end of a match. */
 static bool add_ways(struct reader *r, const struct part *whole)
 {
+    struct start_keys *to = keys_for(r->to, whole->len);
     struct places left[START_LEN] = {whole->first};
     uint64_t key[START_LEN + 1] = {0};
     bool good = true;
@@ -442,7 +452,7 @@ static bool add_ways(struct reader *r, const struct part *whole)
         }
         key[depth] = key[depth - 1] | (uint64_t)r->sets[at] << (16 * (depth - 1));
         if (depth == START_LEN || places_have(&whole->last, at)) {
-            good = add_key(r->to, key[depth]);
+            good = add_key(to, key[depth]);
         } else {
             left[depth++] = r->next[at];
         }
@@ -464,7 +474,6 @@ static int add_expression(struct reader *r, struct span text)
     if (r->bad || r->depth > 0 || whole->empty || cursor_bad(&r->in)) {
         return -EINVAL;
     }
-    r->to->reach = whole->len > r->to->reach ? whole->len : r->to->reach;
     return !r->no_memory && add_ways(r, whole) ? 0 : -ENOMEM;
 }
 
@@ -482,8 +491,7 @@ static int add_literal(struct starts *s, const struct match_pattern *pattern)
         }
         key |= (uint64_t)number << (16 * i);
     }
-    s->reach = pattern->text.len > s->reach ? pattern->text.len : s->reach;
-    return add_key(s, key) ? 0 : -ENOMEM;
+    return add_key(keys_for(s, pattern->text.len), key) ? 0 : -ENOMEM;
 }
 
 int starts_add(struct starts *s, const struct match_pattern *pattern)
@@ -520,56 +528,60 @@ static uint64_t turned(uint64_t key, unsigned bits)
 }
 
 /* One of keys that differ in their lowest set only. */
-static bool merge_group(struct starts *s, size_t from, size_t end, uint64_t *ret)
+static bool merge_group(struct starts *s, const uint64_t *keys, size_t n, uint64_t *ret)
 {
     struct byte_set set = {{0}};
     bool any = false;
-    for (size_t i = from; i < end; i++) {
-        unsigned number = start_set(s->keys[i], 0);
+    for (size_t i = 0; i < n; i++) {
+        unsigned number = start_set(keys[i], 0);
         any = any || number == 0;
         set_join(&set, &s->sets[number]);
     }
     uint16_t number = any ? 0 : number_of(s, &set);
-    *ret = (s->keys[from] & ~0xffffULL) | number;
+    *ret = (keys[0] & ~0xffffULL) | number;
     return any || number > 0;
 }
 
 /* Merges keys that differ in one place only. */
-static bool merge_at(struct starts *s, unsigned place)
+static bool merge_at(struct starts *s, struct start_keys *k, unsigned place)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        s->keys[i] = turned(s->keys[i], 16 * place);
+    for (size_t i = 0; i < k->n; i++) {
+        k->keys[i] = turned(k->keys[i], 16 * place);
     }
-    qsort(s->keys, s->n, sizeof(*s->keys), by_number);
+    qsort(k->keys, k->n, sizeof(*k->keys), by_number);
     size_t n = 0;
     bool good = true;
-    for (size_t i = 0; i < s->n && good;) {
+    for (size_t i = 0; i < k->n && good;) {
         size_t end = i + 1;
-        while (end < s->n && s->keys[end] >> 16 == s->keys[i] >> 16) {
+        while (end < k->n && k->keys[end] >> 16 == k->keys[i] >> 16) {
             end++;
         }
         uint64_t key;
-        good = merge_group(s, i, end, &key);
-        s->keys[n++] = key;
+        good = merge_group(s, &k->keys[i], end - i, &key);
+        k->keys[n++] = key;
         i = end;
     }
-    s->n = n;
-    for (size_t i = 0; i < s->n; i++) {
-        s->keys[i] = turned(s->keys[i], (64 - 16 * place) % 64);
+    k->n = n;
+    for (size_t i = 0; i < k->n; i++) {
+        k->keys[i] = turned(k->keys[i], (64 - 16 * place) % 64);
+    }
+    return good;
+}
+
+static bool merge(struct starts *s, struct start_keys *k)
+{
+    size_t before = SIZE_MAX;
+    bool good = true;
+    while (k->n > 0 && k->n < before && good) {
+        before = k->n;
+        for (unsigned place = START_LEN; place > 0 && good; place--) {
+            good = merge_at(s, k, place - 1);
+        }
     }
     return good;
 }
 
 int starts_merge(struct starts *s)
 {
-    size_t before = SIZE_MAX;
-    while (s->n < before) {
-        before = s->n;
-        for (unsigned place = START_LEN; place > 0; place--) {
-            if (!merge_at(s, place - 1)) {
-                return -ENOMEM;
-            }
-        }
-    }
-    return 0;
+    return merge(s, &s->near) && merge(s, &s->far) ? 0 : -ENOMEM;
 }

@@ -6,8 +6,9 @@
 /* Private to signatures/match*.c: what the matches of a set of patterns begin with. */
 
 enum {
-    START_LEN = 4,  /* bytes of a beginning that are told */
-    START_RUN = 31, /* a repetition without a bound that is longer is a run */
+    START_LEN = 4,   /* bytes of a beginning that are told */
+    START_NEAR = 16, /* matches that are no longer are near ones */
+    START_RUN = 31,  /* a repetition without a bound that is longer is a run */
 };
 
 /* A set of bytes, a bit each. */
@@ -15,18 +16,23 @@ struct byte_set {
     uint64_t words[4];
 };
 
-/* Each match begins with bytes of the sets of one of the keys. A key is START_LEN numbers of sets,
- * of 16 bits each, the first byte's lowest. Behind a match that is shorter anything may stand, or
- * nothing: the number 0. */
+/* What some patterns' matches begin with: bytes of the sets of one of the keys. A key is START_LEN
+ * numbers of sets, of 16 bits each, the first byte's lowest. Behind a match that is shorter
+ * anything may stand, or nothing: the number 0. */
+struct start_keys {
+    uint64_t *keys;
+    size_t n;
+    size_t room;
+    size_t reach; /* no match is longer, but with a run of more than START_RUN of the loops */
+};
+
 struct starts {
     struct byte_set *sets;
     size_t n_sets;
     size_t sets_room;
-    uint64_t *keys;
-    size_t n;
-    size_t room;
-    struct byte_set loops; /* of these are the repetitions that have no bound */
-    size_t reach;          /* no match is longer, but with a run of more than START_RUN of those */
+    struct start_keys near;
+    struct start_keys far;
+    struct byte_set loops; /* of these are the repetitions that have no bound: of far ones only */
 };
 
 struct starts starts_none(void);

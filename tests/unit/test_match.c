@@ -182,7 +182,7 @@ static void little_of_a_plain_text_may_begin_something(void)
     struct skip *skip = skip_new(g.patterns, g.n);
     CU_ASSERT_PTR_NOT_NULL_FATAL(skip);
     const struct span plain = span_of(text, sizeof(text) - 1);
-    CU_ASSERT_EQUAL(skip_next(skip, plain, 0), plain.len);
+    CU_ASSERT_EQUAL(skip_next(skip, plain, 0).at, plain.len);
     skip_free(&skip);
     gate_free(&g);
 }
@@ -192,7 +192,7 @@ static size_t next_of(const char *expression, const char *text)
     const struct match_pattern pattern = {.text = span_str(expression)};
     struct skip *skip = skip_new(&pattern, 1);
     CU_ASSERT_PTR_NOT_NULL_FATAL(skip);
-    size_t at = skip_next(skip, span_str(text), 0);
+    size_t at = skip_next(skip, span_str(text), 0).at;
     skip_free(&skip);
     return at;
 }
