@@ -15,6 +15,8 @@
 #include "signatures/locate.h"
 #include "signatures/target.h"
 
+enum { QUESTION_LEN = 4 }; /* type and class behind a name; a record has its time to live, too */
+
 /* How look-ups in a field are looked for. */
 enum field_sort {
     SORT_VALUE,   /* the whole value is one text */
@@ -410,6 +412,20 @@ static struct hit_range hits_inside(const struct place *p, size_t len)
                               detect_first_hit(hits, p->off + len), p->off};
 }
 
+/* `around`: what the field was made of, as sent. */
+static void show_rules(struct detector *d, struct tx *tx, const struct field *f, struct span around)
+{
+    if (f->value.len == 0) {
+        return;
+    }
+    detect_scan(d, detect_engine(d, tx), f->value, &d->hits);
+    const struct spot spot = {.tx = tx, .field = f->id, .dir = f->dir, .around = around};
+    const struct verify_view view = {.text = f->value,
+                                     .more = (f->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
+    const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
+    detect_groups(d, &spot, f->id, &all, &view);
+}
+
 /* Whether rules see the field in another form, of which another is told. */
 static bool is_shown_otherwise(const struct place *p, enum field_id id)
 {
@@ -420,19 +436,56 @@ static bool is_shown_otherwise(const struct place *p, enum field_id id)
     return p->owned && (target || made);
 }
 
+/* Of an answer the types of its records count, not that of the question in it. */
+static bool is_question_again(const struct field *f)
+{
+    return f->id == FIELD_DNS_RECORD && f->dir == TO_CLIENT && f->value.len == QUESTION_LEN;
+}
+
+/* What of a field rules see: of a path what its parameters leave, of a mail's header blanks behind
+ * it as well. */
+static struct span shown_to_rules(const struct place *p, const struct field *f)
+{
+    struct span value = f->value;
+    if (f->id == FIELD_SMTP_MAIL_FROM || f->id == FIELD_SMTP_RCPT_TO) {
+        return span_head(value, span_find_byte(value, 0, ' '));
+    }
+    if (p->inside && engine_is_mail_header(f->id)) {
+        size_t end = p->off + value.len;
+        while (folds(p->head->bytes, end)) {
+            end++;
+        }
+        return span_sub(p->head->bytes, p->off, end - p->off);
+    }
+    return value;
+}
+
 static void look_for_rules(struct detector *d, const struct place *p, const struct hit_range *range,
                            const struct field *f, const struct spot *spot)
 {
     const struct engine *e = detect_engine(d, spot->tx);
-    if (!engine_looks_at(e, f->id) || is_shown_otherwise(p, f->id)) {
+    /* a decoded header of a mail stands before the one that was sent, which rules see */
+    bool copy = p->owned && !p->inside && engine_is_mail_header(f->id);
+    bool folded = p->inside && p->head->odd_head && engine_is_mail_header(f->id) &&
+                  span_find_byte(f->value, 0, '\n') != SPAN_NONE;
+    if (!engine_looks_at(e, f->id) || is_shown_otherwise(p, f->id) || copy ||
+        is_question_again(f)) {
+        return;
+    }
+    if (folded) {
+        struct field joined = *f;
+        joined.value = detect_head_mail_value(d, f->value);
+        show_rules(d, spot->tx, &joined, f->value);
         return;
     }
     struct spot at = *spot;
-    struct verify_view view = {.text = f->value,
+    struct verify_view view = {.text = shown_to_rules(p, f),
                                .more = (f->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
     struct hit_range wide = *range;
     if (f->id == FIELD_HTTP_HEADER && p->inside && range->hits == &p->head->hits) {
         view.text = span_from(p->head->bytes, p->off); /* with the empty line at the end */
+        wide = hits_inside(p, view.text.len);
+    } else if (view.text.len > f->value.len && range->hits == &p->head->hits) {
         wide = hits_inside(p, view.text.len);
     } else if (e->fields[f->id].header_line && p->inside) {
         wide = with_name(p, range);
@@ -464,20 +517,6 @@ static bool needs_scan(const struct detector *d, const struct tx *tx, const stru
     return (f->value.len > 0 && (openers || wants->gated)) || wants->always.n > 0;
 }
 
-/* `around`: what the field was made of, as sent. */
-static void show_rules(struct detector *d, struct tx *tx, const struct field *f, struct span around)
-{
-    if (f->value.len == 0) {
-        return;
-    }
-    detect_scan(d, detect_engine(d, tx), f->value, &d->hits);
-    const struct spot spot = {.tx = tx, .field = f->id, .dir = f->dir, .around = around};
-    const struct verify_view view = {.text = f->value,
-                                     .more = (f->flags & (FIELD_TRUNCATED | FIELD_CUT)) != 0};
-    const struct hit_range all = {&d->hits, 0, d->hits.n, 0};
-    detect_groups(d, &spot, f->id, &all, &view);
-}
-
 bool detect_is_wanted(const struct detector *d, const struct tx *tx, enum field_id field)
 {
     return engine_looks_at(detect_engine(d, tx), field);
@@ -485,8 +524,12 @@ bool detect_is_wanted(const struct detector *d, const struct tx *tx, enum field_
 
 void detect_field_again(struct detector *d, struct tx *tx, const struct field *field)
 {
-    if (detect_is_wanted(d, tx, field->id)) {
-        show_rules(d, tx, field, field->value);
+    if (detect_is_wanted(d, tx, field->id) && !is_question_again(field)) {
+        struct field shown = *field;
+        size_t scheme =
+            field->id == FIELD_EMAIL_URL ? span_find(field->value, 0, SPAN("://")) : SPAN_NONE;
+        shown.value = span_from(field->value, scheme != SPAN_NONE ? scheme + 3 : 0);
+        show_rules(d, tx, &shown, field->value);
     }
 }
 

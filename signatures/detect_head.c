@@ -12,6 +12,9 @@
  * the fields of such a head as sent then, but for http.header.raw. What look-ups are looked for in
  * stays as it was sent.
  *
+ * Of a mail's headers rules see the values as sent: encoded words as they are, lines folded to them
+ * joined without a blank.
+ *
  * Limits: 256 headers a head; of more, rules see the first 256. */
 #include "signatures/detect_parts.h"
 
@@ -118,11 +121,35 @@ static bool has_path(struct span line)
     return span_at(line, 0) == '/';
 }
 
+/* Whether a mail's block has lines that are folded to others. */
+static bool has_fold(struct span block)
+{
+    size_t lf = span_find_byte(block, 0, '\n');
+    while (lf != SPAN_NONE && !is_blank(span_at(block, lf + 1))) {
+        lf = span_find_byte(block, lf + 1, '\n');
+    }
+    return lf != SPAN_NONE;
+}
+
+struct span detect_head_mail_value(struct detector *d, struct span value)
+{
+    sbuf_reset(&d->head_line);
+    while (value.len > 0) {
+        struct span line = span_split(&value, '\n');
+        line.len -= value.len > 0 && span_at(line, line.len - 1) == '\r' ? 1 : 0;
+        while (d->head_line.len > 0 && is_blank(span_at(line, 0))) {
+            line = span_from(line, 1);
+        }
+        sbuf_add(&d->head_line, line);
+    }
+    return sbuf_span(&d->head_line);
+}
+
 void detect_head_judge(struct head *h, const struct engine *e, const struct tx *tx,
                        const struct region *region, bool wanted)
 {
     bool whole = (region->flags & REGION_AGAIN) != 0 && region->field == FIELD_HTTP_HEADER;
-    h->odd_head = false;
+    h->odd_head = region->field == FIELD_EMAIL_HEADER && e->any_mail && has_fold(region->bytes);
     h->http2 = whole && wanted && is_http2(tx);
     if (whole && wanted) {
         struct span rest = region->bytes;

@@ -296,6 +296,8 @@ void detect_head_judge(struct head *h, const struct engine *e, const struct tx *
                        const struct region *region, bool wanted);
 /* Whether a field is shown by detect_head_show() instead, of a head that is odd. */
 bool detect_head_remakes(const struct head *h, enum field_id id);
+/* A mail's header as rules see it, with its folded lines joined; valid until the next head. */
+struct span detect_head_mail_value(struct detector *d, struct span value);
 /* Shows rules the head in that direction as it is put together; once, behind its headers. */
 void detect_head_show(struct detector *d, struct tx *tx, enum direction dir);
 

@@ -471,6 +471,20 @@ static void note_waiting(struct engine *e)
     }
 }
 
+bool engine_is_mail_header(enum field_id field)
+{
+    static const enum field_id fields[] = {
+        FIELD_EMAIL_FROM, FIELD_EMAIL_TO,         FIELD_EMAIL_CC,       FIELD_EMAIL_SUBJECT,
+        FIELD_EMAIL_DATE, FIELD_EMAIL_MESSAGE_ID, FIELD_EMAIL_X_MAILER, FIELD_EMAIL_RECEIVED,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (fields[i] == field) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether a group looks at what of a head may be put together. */
 static bool is_of_head(const struct engine_group *g)
 {
@@ -500,6 +514,10 @@ static void note_heads(struct engine *e)
         e->any_waits = e->any_waits || g->waits;
         e->any_header = e->any_header || of_head;
         e->any_header_first = e->any_header_first || (of_head && !g->waits);
+    }
+    for (size_t id = 0; id < FIELD_N; id++) {
+        e->any_mail = e->any_mail || (engine_is_mail_header((enum field_id)id) &&
+                                      engine_looks_at(e, (enum field_id)id));
     }
     e->any_status_line = e->any_start || engine_looks_at(e, FIELD_HTTP_RESPONSE_LINE);
 }

@@ -70,6 +70,7 @@ struct engine {
     bool payload_anchored;    /* some group of the payload is */
     bool any_pass;            /* some rule silences what is found beside it */
     bool any_file;            /* some group looks at files or their names, */
+    bool any_mail;            /* at headers of a mail, */
     bool any_start;           /* at http.start, */
     bool any_status_line;     /* at that or http.response_line, */
     bool any_header;          /* or at anything of a head that may be put together */
@@ -88,3 +89,5 @@ struct engine {
 bool engine_group_reads(const struct engine_group *group, enum field_id field);
 /* Whether rules look at the field. */
 bool engine_looks_at(const struct engine *e, enum field_id field);
+/* Whether the field is a header of a mail that has a name of its own. */
+bool engine_is_mail_header(enum field_id field);

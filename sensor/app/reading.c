@@ -168,6 +168,8 @@ static void emit_field(void *ctx, struct tx *tx, const struct field *field)
     }
     if ((field->flags & FIELD_REPEATED) == 0) {
         detect_field(p->detector, tx, field);
+    } else { /* rules ask for it by its name: a HELO in each mail, a name in question and answer */
+        detect_field_again(p->detector, tx, field);
     }
 }
 

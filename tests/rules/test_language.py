@@ -152,7 +152,8 @@ MISTAKES = [(keyword, options) for keyword, values in {
     "nocase": ['', ':1'], "startswith": [''], "endswith": [''], "rawbytes": [''],
     "fast_pattern": ['', ':only'], "alert": [':1'],
     "absent": ['', ':1'],
-    "dns.opcode": [':', ':x', ':256', ':4-2'], "dns.rcode": [':!'], "dns.rrtype": [':65536'],
+    "dns.opcode": [':', ':x', ':256', ':4-2'], "dns.rcode": [':!', ':NOSUCH', ':TXT'],
+    "dns.rrtype": [':65536'],
     "filename": [':', ':a', ':""'], "fileext": [':jar'], "filesize": [':', ':1tb', ':x'],
     "isdataat": [':', ':x', ':-1', ':4,nowhere', ':65536', ':4,rawbytes'],
     "bsize": [':', ':<', ':9<>3', ':a', ':<>4'],
@@ -342,10 +343,10 @@ MAIL = [  # (who speaks, the words)
     ("server", b"250 ok\r\n"),
 ]
 URLS = [
-    ('content:"http://shop.example/a?b"; bsize:23;', True),
-    ('content:"ftp://"; startswith; content:"example/"; endswith;', True),
-    ('content:"See";', False), ('content:"http://other";', False),
-    ('content:!"ftp";', True), ('pcre:"/^ftp:.*other/"; pcre:!"/shop/";', True),
+    ('content:"shop.example/a?b"; bsize:16;', True),
+    ('content:"other"; startswith; content:"example/"; endswith;', True),
+    ('content:"See";', False), ('content:"://";', False),
+    ('content:!"other";', True), ('pcre:"/^other/"; pcre:!"/shop/";', True),
 ]
 
 

@@ -161,7 +161,66 @@ static void look_ups_are_told_of_what_was_sent(void)
     bench_stop(&b);
 }
 
+/* A mail's header that lies in the block: where its value begins, and what that is. */
+static void give_header(struct bench *b, enum field_id id, struct span block, const char *value)
+{
+    struct span text = span_str(value);
+    field_of(b, id, "", span_sub(block, span_find(block, 0, text), text.len));
+}
+
+static void headers_of_mails_are_as_sent(void)
+{
+    struct bench b;
+    bench_start(&b,
+                "alert smtp any any -> any any (msg:\"m\"; email.subject; "
+                "content:\"onetwo=?utf-8?Q?x?=\"; bsize:19; sid:1;)\n"
+                "alert smtp any any -> any any (msg:\"m\"; email.subject; content:\"one two x\"; "
+                "sid:2;)\n"
+                "alert smtp any any -> any any (msg:\"m\"; email.from; content:\"a@b  \"; bsize:5; "
+                "sid:3;)\n"
+                "alert smtp any any -> any any (msg:\"m\"; smtp.mail_from; content:\"<a@b>\"; "
+                "bsize:5; sid:4;)\n"
+                "alert smtp any any -> any any (msg:\"m\"; email.url; content:\"h/a\"; "
+                "startswith; sid:5;)\n");
+    static const struct decoder smtp = {.name = "smtp"};
+    b.tx.decoder = &smtp;
+    struct span block = SPAN("Subject: one\r\n two\r\n\t=?utf-8?Q?x?=\r\nFrom: a@b  \r\n");
+    field_of(&b, FIELD_SMTP_MAIL_FROM, "", SPAN("<a@b> SIZE=1"));
+    const struct region r = {.kind = REGION_HEAD, .field = FIELD_EMAIL_HEADER, .bytes = block};
+    detect_region(b.detector, &b.tx, &r);
+    field_of(&b, FIELD_EMAIL_SUBJECT, "", SPAN("one two x"));
+    give_header(&b, FIELD_EMAIL_SUBJECT, block, "one\r\n two\r\n\t=?utf-8?Q?x?=");
+    give_header(&b, FIELD_EMAIL_FROM, block, "a@b");
+    const struct field url = {.id = FIELD_EMAIL_URL, .value = SPAN("https://h/a")};
+    detect_field_again(b.detector, &b.tx, &url);
+    EXPECT(&b, "mail", {4, "smtp.mail_from", NULL}, {1, "email.subject", NULL},
+           {3, "email.from", NULL}, {5, "email.url", NULL});
+    bench_stop(&b);
+}
+
+static void an_answer_has_the_types_of_its_records(void)
+{
+    struct bench b;
+    static const struct decoder dns = {.name = "dns"};
+    bench_start(&b, "alert dns any any -> any any (msg:\"m\"; dns.rrtype:txt; sid:1;)\n"
+                    "alert dns any any -> any any (msg:\"m\"; dns.rrtype:A; sid:2;)\n"
+                    "alert dns any any -> any any (msg:\"m\"; dns.rcode:nxdomain; sid:3;)\n");
+    b.tx.decoder = &dns;
+    struct field field = {.id = FIELD_DNS_RECORD, .value = SPAN("\0\x10\0\1"), .dir = TO_CLIENT};
+    detect_field(b.detector, &b.tx, &field); /* the question, repeated */
+    expect_nothing(&b, "question");
+    field.value = SPAN("\0\1\0\1\0\0\0\0");
+    detect_field(b.detector, &b.tx, &field);
+    field.id = FIELD_DNS_HEADER;
+    field.value = SPAN("\0\1\x81\x83\0\1\0\0\0\0\0\0");
+    detect_field(b.detector, &b.tx, &field);
+    EXPECT(&b, "answer", {2, "dns.record", NULL}, {3, "dns.header", NULL});
+    bench_stop(&b);
+}
+
 static CU_TestInfo heads[] = {
+    {"headers of mails are as sent", headers_of_mails_are_as_sent},
+    {"an answer has the types of its records", an_answer_has_the_types_of_its_records},
     {"headers of one name are one", headers_of_one_name_are_one},
     {"the first length counts", the_first_length_counts},
     {"folded lines keep their blanks", folded_lines_keep_their_blanks},
