@@ -359,7 +359,11 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
     h->odd_target = engine_looks_at(e, FIELD_HTTP_URI) && has_odd_target(region);
     bool idle = is_idle(d, tx, region);
-    detect_head_judge(h, e, tx, region, idle ? e->any_header_first : e->any_header);
+    bool asked = idle ? e->any_header_first : e->any_header;
+    h->odd_head = false;
+    if (asked || e->any_mail) {
+        detect_head_judge(h, e, tx, region, asked);
+    }
     h->quiet = h->hits.n == 0 && !e->wants_all && !h->odd_target && !h->odd_head;
     if (idle) {
         calm_down(e, h);
