@@ -134,10 +134,12 @@ static int fill(struct engine *e, const struct engine_options *options, struct e
     e->set.arena = e->arena;
     e->set.variables = &variables;
     e->set.err = err;
+    e->set.warnings = options->warnings;
     int r = read_all(e, options);
     r = r == 0 ? engine_compile(e, options, err) : r;
     e->set.variables = NULL;
     e->set.err = NULL;
+    e->set.warnings = NULL;
     return r;
 }
 
