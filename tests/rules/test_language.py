@@ -23,6 +23,7 @@ import run
 
 N_LEGAL = 320
 AT_ONCE = 40  # fewer than a transaction may have findings
+FINE = "no content of 2|unknown class 'of-our-own'"  # warnings that legal rules give
 MISTAKES_AT_ONCE = 400  # fewer than are told of one by one
 REQUEST = (b"POST /p/ab;cd?q=%41 HTTP/1.1\r\nHost: shop.example\r\n"
            b"User-Agent: Tool \"q\" \\back; a:b|c\r\nReferer: aGVsbG8=\r\n"
@@ -326,7 +327,7 @@ def check_legal(program, folder):
         told = {event["alert"]["signature_id"] for event in run.parse(done.stdout)
                 if event["event_type"] == "alert"}
         for line in done.stderr.decode().splitlines():
-            if "odd.rules" in line and "no content of 2" not in line:
+            if "odd.rules" in line and not re.search(FINE, line):
                 yield f"legal: {line}"
         for sid, (rule, fires) in made.items():
             if fires != (sid in told):
