@@ -23,7 +23,12 @@
 #include <stdatomic.h>
 #include <time.h>
 
-enum { PARCELS = 32, PARCEL_PACKETS = 256, PARCEL_BYTES = 512 * 1024, TICK_PACKETS = 4096 };
+/* What lies in parcels should still be in the caches when the worker comes to it: 4 MiB for each
+ * worker, some milliseconds of work. */
+enum { PARCELS = 16, PARCEL_PACKETS = 256, PARCEL_BYTES = 256 * 1024, TICK_PACKETS = 4096 };
+
+/* How long a thread sleeps that has nothing to do; a full worker has more than that before it. */
+enum { IDLE_US = 50, FULL_US = 500 };
 
 struct parcel {
     size_t n;
@@ -102,7 +107,7 @@ static void *run(void *arg)
     while (!last) {
         struct parcel *parcel = ring_pop(h->full);
         if (parcel == NULL) {
-            pause_us(50);
+            pause_us(IDLE_US);
             continue;
         }
         carry_out(h->worker, parcel);
@@ -129,7 +134,7 @@ static struct parcel *open_parcel(struct hand *h)
     while (h->open == NULL) {
         h->open = ring_pop(h->empty);
         if (h->open == NULL) {
-            pause_us(50);
+            pause_us(FULL_US);
         } else {
             reset(h->open);
         }
