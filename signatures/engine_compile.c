@@ -69,6 +69,10 @@ static struct span visible(const struct rule_group *g, struct span bytes, bool *
         case TRANSFORM_COMPRESS_WHITESPACE:
         case TRANSFORM_URL_DECODE:
         case TRANSFORM_FROM_BASE64:
+        case TRANSFORM_TO_MD5:
+        case TRANSFORM_TO_SHA1:
+        case TRANSFORM_TO_SHA256:
+        case TRANSFORM_XOR:
             return span_of(NULL, 0);
         }
     }

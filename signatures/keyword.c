@@ -42,6 +42,7 @@ static const struct keyword keywords[] = {
     {"rawbytes", KEYWORD_ALONE, keyword_rawbytes},
     {"pcre", KEYWORD_VALUE, keyword_pcre},
     {"from_base64", KEYWORD_EITHER, keyword_from_base64},
+    {"xor", KEYWORD_VALUE, keyword_xor},
     {"isdataat", KEYWORD_VALUE, keyword_isdataat},
     {"absent", KEYWORD_EITHER, keyword_absent},
     {"bsize", KEYWORD_VALUE, keyword_bsize},

@@ -6,7 +6,7 @@
 #include "sensor/base/bytes.h"
 #include "signatures/rule_parse.h"
 
-enum { BASE64_OFFSET_MAX = 65535 };
+enum { BASE64_OFFSET_MAX = 65535, XOR_KEY_MAX = 255 };
 
 static const struct {
     const char *name;
@@ -20,6 +20,9 @@ static const struct {
     {"url_decode", TRANSFORM_URL_DECODE},
     {"header_lowercase", TRANSFORM_HEADER_LOWERCASE},
     {"strip_pseudo_headers", TRANSFORM_NONE},
+    {"to_md5", TRANSFORM_TO_MD5},
+    {"to_sha1", TRANSFORM_TO_SHA1},
+    {"to_sha256", TRANSFORM_TO_SHA256},
 };
 
 static bool add_step(struct rule_parse *p, const struct rule_step *step)
@@ -167,4 +170,29 @@ bool keyword_from_base64(struct rule_parse *p, struct span value)
         }
     }
     return add_step(p, &step);
+}
+
+/* xor:"0d0ac8ff" */
+bool keyword_xor(struct rule_parse *p, struct span value)
+{
+    uint8_t key[XOR_KEY_MAX];
+    struct span digits;
+    if (!rule_unquote(p, value, &digits)) {
+        return false;
+    }
+    bool good = digits.len > 0 && digits.len % 2 == 0 && digits.len <= 2 * sizeof(key);
+    for (size_t i = 0; good && i < digits.len / 2; i++) {
+        int high = byte_hex(digits.data[2 * i]);
+        int low = byte_hex(digits.data[2 * i + 1]);
+        good = high >= 0 && low >= 0;
+        key[i] = (uint8_t)(high * 16 + low);
+    }
+    if (!good) {
+        return rule_mistake(p, "'%s' is not two hexadecimal digits for each of 1 to %d bytes",
+                            rule_shown(digits).text, XOR_KEY_MAX);
+    }
+    struct span all = span_of(key, digits.len / 2);
+    struct rule_step step = {.how = TRANSFORM_XOR,
+                             .key = arena_copy(p->set->arena, all, all.len, NULL)};
+    return step.key.len == all.len ? add_step(p, &step) : rule_mistake(p, "out of memory");
 }

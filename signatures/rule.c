@@ -179,6 +179,9 @@ static struct span group_key(const struct group_parse *g, struct sbuf *key, stru
         const struct rule_step *t = &g->transforms[i];
         sbuf_add_format(key, ",%d %d %u %u", (int)t->how, (int)t->mode, (unsigned)t->offset,
                         (unsigned)t->bytes);
+        for (size_t n = 0; n < t->key.len; n++) {
+            sbuf_add_format(key, " %02x", t->key.data[n]);
+        }
     }
     for (size_t i = 0; i < g->n_tests; i++) {
         const struct rule_test *t = &g->tests[i];

@@ -134,6 +134,10 @@ enum rule_transform {
     TRANSFORM_URL_DECODE,
     TRANSFORM_FROM_BASE64,
     TRANSFORM_HEADER_LOWERCASE,
+    TRANSFORM_TO_MD5, /* the sums are bytes, not digits */
+    TRANSFORM_TO_SHA1,
+    TRANSFORM_TO_SHA256,
+    TRANSFORM_XOR,
     TRANSFORM_NONE, /* what it would take away is not there */
 };
 
@@ -146,9 +150,10 @@ enum rule_base64 {
 
 struct rule_step {
     enum rule_transform how;
-    enum rule_base64 mode; /* this and the rest: from_base64 */
+    enum rule_base64 mode; /* this and the next two: from_base64 */
     uint32_t offset;       /* bytes skipped */
     uint32_t bytes;        /* bytes looked at behind that */
+    struct span key;       /* xor; not empty */
 };
 
 enum {

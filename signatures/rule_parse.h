@@ -168,6 +168,7 @@ bool keyword_content_check(struct rule_parse *p, const struct group_parse *group
 /* A transform without a value: true when `name` was one, and has been dealt with. */
 bool keyword_transform(struct rule_parse *p, struct span name);
 bool keyword_from_base64(struct rule_parse *p, struct span value);
+bool keyword_xor(struct rule_parse *p, struct span value);
 
 /* "ldap.request.operation:search_request": the buffer is that word. True when the buffer is one
  * that takes a value, and has been dealt with. */

@@ -589,6 +589,24 @@ static void transforms_change_what_is_looked_at(void)
     bench_stop(&b);
 }
 
+/* The sums of "abc" as RFC 1321 and FIPS 180-4 have them. */
+static void sums_and_keys_are_bytes(void)
+{
+    struct bench b;
+#define AGENT(how, content, size)                                                                  \
+    ANY "(msg:\"m\"; http.user_agent; " how "; content:\"" content "\"; startswith; bsize:" size   \
+        "; sid:" size ";)\n"
+    bench_start(&b, AGENT("to_md5", "|90 01 50 98 3c d2 4f b0|", "16")
+                        AGENT("to_sha1", "|a9 99 3e 36 47 06 81 6a|", "20")
+                            AGENT("to_sha256", "|ba 78 16 bf 8f 01 cf ea|", "32")
+                                AGENT("xor:\"2001\"", "AcC", "3"));
+#undef AGENT
+    request(&b, "GET / HTTP/1.1\r\nUser-Agent: abc\r\n\r\n");
+    EXPECT(&b, "sums", {16, "http.user_agent", NULL}, {20, "http.user_agent", NULL},
+           {32, "http.user_agent", NULL}, {3, "http.user_agent", NULL});
+    bench_stop(&b);
+}
+
 static void base64_is_decoded_as_the_rule_says(void)
 {
     struct bench b;
@@ -751,6 +769,7 @@ static CU_TestInfo rules[] = {
     {"an arrow of two lines is both sides of a transaction",
      an_arrow_of_two_lines_is_both_sides_of_a_transaction},
     {"transforms change what is looked at", transforms_change_what_is_looked_at},
+    {"sums and keys are bytes", sums_and_keys_are_bytes},
     {"base64 is decoded as the rule says", base64_is_decoded_as_the_rule_says},
     {"a buffer stands with and without a transform", a_buffer_stands_with_and_without_a_transform},
     {"an expression that explodes is counted", an_expression_that_explodes_is_counted},

@@ -1,0 +1,169 @@
+/* transform: what rules have done to a buffer before they look at it.
+ *
+ * As Suricata 8 documents it. Each reads the text that the one before it made. */
+#include "signatures/transform.h"
+
+#include "sensor/base/bytes.h"
+#include "sensor/codec/base64.h"
+#include "sensor/codec/uri.h"
+
+#include <nettle/md5.h>
+#include <nettle/sha1.h>
+#include <nettle/sha2.h>
+
+static struct span add_case(struct sbuf *to, struct span text, uint8_t (*change)(uint8_t))
+{
+    sbuf_reset(to);
+    for (size_t i = 0; i < text.len; i++) {
+        sbuf_add_byte(to, change(text.data[i]));
+    }
+    return sbuf_span(to);
+}
+
+static struct span add_without_space(struct sbuf *to, struct span text, bool keep_one)
+{
+    bool space = false;
+    sbuf_reset(to);
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_space = byte_is_space(text.data[i]);
+        if (!is_space) {
+            sbuf_add_byte(to, text.data[i]);
+        } else if (keep_one && !space) {
+            sbuf_add_byte(to, ' ');
+        }
+        space = is_space;
+    }
+    return sbuf_span(to);
+}
+
+/* What stands before the colon of each line, in lower case. */
+static struct span add_lower_names(struct sbuf *to, struct span text)
+{
+    bool name = true;
+    sbuf_reset(to);
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        name = c == '\n' || (name && c != ':');
+        sbuf_add_byte(to, name ? byte_lower(c) : c);
+    }
+    return sbuf_span(to);
+}
+
+static bool is_base64(struct span text, size_t i)
+{
+    return base64_value(BASE64_STANDARD, span_at(text, i)) >= 0;
+}
+
+/* The part of a text that RFC 4648 lets be decoded: to the first byte that is not of the alphabet.
+ */
+static struct span plain_base64(struct span text, bool strict)
+{
+    size_t n = 0;
+    while (n < text.len && is_base64(text, n)) {
+        n++;
+    }
+    size_t n_pads = 0;
+    while (n_pads < 2 && span_at(text, n + n_pads) == '=') {
+        n_pads++;
+    }
+    bool whole = n + n_pads == text.len && text.len % 4 == 0;
+    return strict && !whole ? span_of(NULL, 0) : span_head(text, n);
+}
+
+static struct span add_from_base64(struct sbuf *to, struct span text, const struct rule_step *step)
+{
+    struct base64 decoder = base64_start(BASE64_STANDARD);
+    text = span_head(span_from(text, step->offset), step->bytes);
+    if (step->mode != RULE_BASE64_RFC2045) {
+        text = plain_base64(text, step->mode == RULE_BASE64_STRICT);
+    }
+    sbuf_reset(to);
+    base64_decode(&decoder, text, to);
+    base64_finish(&decoder, to);
+    return sbuf_span(to);
+}
+
+static struct span add_sum(struct sbuf *to, const uint8_t *sum, size_t len)
+{
+    sbuf_reset(to);
+    sbuf_add(to, span_of(sum, len));
+    return sbuf_span(to);
+}
+
+static struct span add_md5(struct sbuf *to, struct span text)
+{
+    struct md5_ctx state;
+    uint8_t sum[MD5_DIGEST_SIZE];
+    md5_init(&state);
+    md5_update(&state, text.len, text.data);
+    md5_digest(&state, sizeof(sum), sum);
+    return add_sum(to, sum, sizeof(sum));
+}
+
+static struct span add_sha1(struct sbuf *to, struct span text)
+{
+    struct sha1_ctx state;
+    uint8_t sum[SHA1_DIGEST_SIZE];
+    sha1_init(&state);
+    sha1_update(&state, text.len, text.data);
+    sha1_digest(&state, sizeof(sum), sum);
+    return add_sum(to, sum, sizeof(sum));
+}
+
+static struct span add_sha256(struct sbuf *to, struct span text)
+{
+    struct sha256_ctx state;
+    uint8_t sum[SHA256_DIGEST_SIZE];
+    sha256_init(&state);
+    sha256_update(&state, text.len, text.data);
+    sha256_digest(&state, sizeof(sum), sum);
+    return add_sum(to, sum, sizeof(sum));
+}
+
+/* The key is repeated as often as need be. */
+static struct span add_xor(struct sbuf *to, struct span text, struct span key)
+{
+    sbuf_reset(to);
+    for (size_t i = 0; i < text.len; i++) {
+        sbuf_add_byte(to, text.data[i] ^ key.data[i % key.len]);
+    }
+    return sbuf_span(to);
+}
+
+struct span transform(const struct rule_step *step, struct span text, struct sbuf *to)
+{
+    switch (step->how) {
+    case TRANSFORM_DOTPREFIX:
+        sbuf_reset(to);
+        sbuf_add_byte(to, '.');
+        sbuf_add(to, text);
+        return sbuf_span(to);
+    case TRANSFORM_TO_LOWERCASE:
+        return add_case(to, text, byte_lower);
+    case TRANSFORM_TO_UPPERCASE:
+        return add_case(to, text, byte_upper);
+    case TRANSFORM_STRIP_WHITESPACE:
+        return add_without_space(to, text, false);
+    case TRANSFORM_COMPRESS_WHITESPACE:
+        return add_without_space(to, text, true);
+    case TRANSFORM_URL_DECODE:
+        sbuf_reset(to);
+        (void)uri_decode(text, URI_PERCENT | URI_PLUS, to);
+        return sbuf_span(to);
+    case TRANSFORM_FROM_BASE64:
+        return add_from_base64(to, text, step);
+    case TRANSFORM_HEADER_LOWERCASE:
+        return add_lower_names(to, text);
+    case TRANSFORM_TO_MD5:
+        return add_md5(to, text);
+    case TRANSFORM_TO_SHA1:
+        return add_sha1(to, text);
+    case TRANSFORM_TO_SHA256:
+        return add_sha256(to, text);
+    case TRANSFORM_XOR:
+        return add_xor(to, text, step->key);
+    case TRANSFORM_NONE:
+        return text;
+    }
+    return text;
+}

@@ -1,0 +1,8 @@
+#pragma once
+
+#include "sensor/base/sbuf.h"
+#include "signatures/rule.h"
+
+/* A text after one step: a part of `to`, or the text itself. `to` must not hold the text. What has
+ * no room in `to` is left out. */
+struct span transform(const struct rule_step *step, struct span text, struct sbuf *to);
