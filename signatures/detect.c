@@ -337,12 +337,11 @@ static bool is_idle(struct detector *d, struct tx *tx, const struct region *regi
     return only_waits(e, &d->hits);
 }
 
-/* What is left to do with an idle head. */
+/* What is left to look at of an idle head. */
 static void calm_down(const struct engine *e, struct head *h)
 {
     detect_no_hits(&h->hits);
     h->odd_target = h->odd_target && e->fields[FIELD_HTTP_URI].always.n > 0;
-    h->quiet = !e->wants_all_first && !h->odd_target && !h->odd_head;
 }
 
 static void scan_head(struct detector *d, struct tx *tx, const struct region *region)
@@ -359,15 +358,16 @@ static void scan_head(struct detector *d, struct tx *tx, const struct region *re
     stats_add(d->stats, STAT_GATE_BYTES, region->bytes.len);
     h->odd_target = engine_looks_at(e, FIELD_HTTP_URI) && has_odd_target(region);
     bool idle = is_idle(d, tx, region);
+    if (idle) {
+        calm_down(e, h);
+    }
     bool asked = idle ? e->any_header_first : e->any_header;
+    bool wanted = idle ? e->wants_all_first : e->wants_all;
     h->odd_head = false;
     if (asked || e->any_mail) {
         detect_head_judge(h, e, tx, region, asked);
     }
-    h->quiet = h->hits.n == 0 && !e->wants_all && !h->odd_target && !h->odd_head;
-    if (idle) {
-        calm_down(e, h);
-    }
+    h->quiet = h->hits.n == 0 && !wanted && !h->odd_target && !h->odd_head;
     if (h->hits.n == 0 && e->payload.always.n == 0) {
         return;
     }

@@ -19,6 +19,7 @@
 #include "signatures/detect_parts.h"
 
 #include "sensor/base/bytes.h"
+#include "signatures/transform.h"
 
 #include <string.h>
 
@@ -362,21 +363,12 @@ static struct span target_host(struct span first)
     return user == SPAN_NONE ? rest : span_from(rest, user + 1);
 }
 
-static struct span in_small_letters(struct sbuf *to, struct span text)
-{
-    sbuf_reset(to);
-    for (size_t i = 0; i < text.len; i++) {
-        sbuf_add_byte(to, byte_lower(text.data[i]));
-    }
-    return sbuf_span(to);
-}
-
 /* A host and perhaps a port as the host alone, in small letters. */
 static struct span plain_host(struct sbuf *to, struct span host)
 {
     size_t close = span_at(host, 0) == '[' ? span_find_byte(host, 0, ']') : 0;
     size_t colon = span_find_byte(host, close == SPAN_NONE ? 0 : close, ':');
-    return in_small_letters(to, span_trim(span_head(host, colon)));
+    return transform_bytes(span_trim(span_head(host, colon)), byte_lower, to);
 }
 
 static void show_value(struct detector *d, struct tx *tx, enum direction dir, enum field_id id,
@@ -413,7 +405,7 @@ static void show_header(struct detector *d, struct tx *tx, enum direction dir, s
     if (engine_looks_at(e, id)) {
         struct spot spot = spot_of(tx, id, dir, line);
         spot.header = name;
-        spot.item = in_small_letters(&d->head_host, name);
+        spot.item = transform_bytes(name, byte_lower, &d->head_host);
         show(d, &spot, id, value, line);
     }
     enum field_id own = buffer_header_field(name, dir);

@@ -90,21 +90,6 @@ static bool keep_piece(struct peeler *p, struct found *f, const struct peel_piec
     return true;
 }
 
-/* A cheap look at a stretch, of which data that is no text has many: nothing is hidden where
- * nothing opens or escapes anything and no base64 is. */
-static bool may_matter(struct span text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        n = base64_value(BASE64_EITHER, c) >= 0 ? n + 1 : 0;
-        if (n >= PEEL_RUN_MIN || peel_is_worth_reading(c)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Stretches of text in what a run decodes to when it begins `shift` characters late. */
 static void keep_stretches(struct peeler *p, struct found *f, const struct peel_run *run,
                            size_t shift, struct encodings encodings)
@@ -120,7 +105,7 @@ static void keep_stretches(struct peeler *p, struct found *f, const struct peel_
         size_t at = 0;
         (void)span_contains(bytes, text, &at);
         off = at + text.len;
-        if (!may_matter(text)) {
+        if (!peel_is_worth_a_look(text)) {
             if (!peel_spend(p, text.len * GLANCE_COST)) {
                 return;
             }

@@ -152,9 +152,7 @@ static bool come_late(struct decoded *shifts)
     return over;
 }
 
-/* Whether a look is worth its while: something may begin a look-up or an encoding, or there are
- * as many characters in a row as a word of base64 has. */
-static bool is_worth_a_look(struct span bytes)
+bool peel_is_worth_a_look(struct span bytes)
 {
     size_t n_word = 0;
     for (size_t i = 0; i < bytes.len; i++) {
@@ -170,7 +168,7 @@ static bool is_worth_a_look(struct span bytes)
 /* What a whole run decodes to, from one of its beginnings. */
 static bool hides_in_decoded(struct span bytes)
 {
-    if (!is_worth_a_look(bytes)) {
+    if (!peel_is_worth_a_look(bytes)) {
         return false;
     }
     struct decoded d;

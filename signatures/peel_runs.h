@@ -12,3 +12,6 @@ bool peel_hides_in_run(struct span text, size_t *off, size_t settle);
 bool peel_hides_in_runs(struct span text);
 /* Whether there is UTF-16 in a text. */
 bool peel_has_utf16(struct span text);
+/* A cheap look at what base64 decodes to, of which data that is no text has much: false where
+ * nothing opens or escapes anything and no word is long enough to be base64 again. */
+bool peel_is_worth_a_look(struct span bytes);

@@ -8,10 +8,11 @@
 #include "sensor/codec/uri.h"
 
 #include <nettle/md5.h>
+#include <nettle/nettle-meta.h>
 #include <nettle/sha1.h>
 #include <nettle/sha2.h>
 
-static struct span add_case(struct sbuf *to, struct span text, uint8_t (*change)(uint8_t))
+struct span transform_bytes(struct span text, uint8_t (*change)(uint8_t), struct sbuf *to)
 {
     sbuf_reset(to);
     for (size_t i = 0; i < text.len; i++) {
@@ -83,41 +84,20 @@ static struct span add_from_base64(struct sbuf *to, struct span text, const stru
     return sbuf_span(to);
 }
 
-static struct span add_sum(struct sbuf *to, const uint8_t *sum, size_t len)
+static struct span add_sum(struct sbuf *to, struct span text, const struct nettle_hash *hash)
 {
-    sbuf_reset(to);
-    sbuf_add(to, span_of(sum, len));
-    return sbuf_span(to);
-}
-
-static struct span add_md5(struct sbuf *to, struct span text)
-{
-    struct md5_ctx state;
-    uint8_t sum[MD5_DIGEST_SIZE];
-    md5_init(&state);
-    md5_update(&state, text.len, text.data);
-    md5_digest(&state, sizeof(sum), sum);
-    return add_sum(to, sum, sizeof(sum));
-}
-
-static struct span add_sha1(struct sbuf *to, struct span text)
-{
-    struct sha1_ctx state;
-    uint8_t sum[SHA1_DIGEST_SIZE];
-    sha1_init(&state);
-    sha1_update(&state, text.len, text.data);
-    sha1_digest(&state, sizeof(sum), sum);
-    return add_sum(to, sum, sizeof(sum));
-}
-
-static struct span add_sha256(struct sbuf *to, struct span text)
-{
-    struct sha256_ctx state;
+    union {
+        struct md5_ctx md5;
+        struct sha1_ctx sha1;
+        struct sha256_ctx sha256;
+    } state;
     uint8_t sum[SHA256_DIGEST_SIZE];
-    sha256_init(&state);
-    sha256_update(&state, text.len, text.data);
-    sha256_digest(&state, sizeof(sum), sum);
-    return add_sum(to, sum, sizeof(sum));
+    hash->init(&state);
+    hash->update(&state, text.len, text.data);
+    hash->digest(&state, hash->digest_size, sum);
+    sbuf_reset(to);
+    sbuf_add(to, span_of(sum, hash->digest_size));
+    return sbuf_span(to);
 }
 
 /* The key is repeated as often as need be. */
@@ -139,9 +119,9 @@ struct span transform(const struct rule_step *step, struct span text, struct sbu
         sbuf_add(to, text);
         return sbuf_span(to);
     case TRANSFORM_TO_LOWERCASE:
-        return add_case(to, text, byte_lower);
+        return transform_bytes(text, byte_lower, to);
     case TRANSFORM_TO_UPPERCASE:
-        return add_case(to, text, byte_upper);
+        return transform_bytes(text, byte_upper, to);
     case TRANSFORM_STRIP_WHITESPACE:
         return add_without_space(to, text, false);
     case TRANSFORM_COMPRESS_WHITESPACE:
@@ -155,11 +135,11 @@ struct span transform(const struct rule_step *step, struct span text, struct sbu
     case TRANSFORM_HEADER_LOWERCASE:
         return add_lower_names(to, text);
     case TRANSFORM_TO_MD5:
-        return add_md5(to, text);
+        return add_sum(to, text, &nettle_md5);
     case TRANSFORM_TO_SHA1:
-        return add_sha1(to, text);
+        return add_sum(to, text, &nettle_sha1);
     case TRANSFORM_TO_SHA256:
-        return add_sha256(to, text);
+        return add_sum(to, text, &nettle_sha256);
     case TRANSFORM_XOR:
         return add_xor(to, text, step->key);
     case TRANSFORM_NONE:

@@ -26,8 +26,10 @@ static uint16_t machine_to_big(uint16_t value)
     return (uint16_t)(v.bytes[0] << 8 | v.bytes[1]);
 }
 
-/* Words into sums that hold 2^32 of them without a carry: more than a span of a packet has. */
-WIDE static uint64_t sum_words(const uint8_t *data, size_t n_words)
+/* Words into sums that hold 2^32 of them without a carry: more than a span of a packet has. For
+ * few, as in headers, a call would cost more than the wide loop gains. */
+static inline __attribute__((always_inline)) uint64_t sum_few_words(const uint8_t *data,
+                                                                    size_t n_words)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < n_words; i++) {
@@ -38,16 +40,9 @@ WIDE static uint64_t sum_words(const uint8_t *data, size_t n_words)
     return sum;
 }
 
-/* The same for so few that a call of the other would cost more: headers. */
-static uint64_t sum_few_words(const uint8_t *data, size_t n_words)
+WIDE static uint64_t sum_words(const uint8_t *data, size_t n_words)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < n_words; i++) {
-        uint32_t word;
-        __builtin_memcpy(&word, data + i * sizeof(word), sizeof(word));
-        sum += word;
-    }
-    return sum;
+    return sum_few_words(data, n_words);
 }
 
 /* What is left behind the last whole word, as a word with zeros behind it. */
