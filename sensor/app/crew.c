@@ -1,70 +1,65 @@
-/* crew: one worker or many.
+/* crew: one worker or many, for files.
  *
- * With threads, the caller's thread shares packets out by a hash of the two addresses, so that both
- * directions, and the fragments of a datagram, come to the same worker. Packets are copied into
- * parcels: the source can have its memory back at once, and a worker's packets lie together. Every
- * parcel tells the clock, also to workers that got no packet, so that nobody's events wait for an
- * idle one. File input waits for workers; so does live input: the kernel's buffer is the queue, and
- * its drops are counted by the kernel. */
+ * With threads, the caller's thread reads batches into a ring and says whose each packet is, by a
+ * hash of the two addresses, so that both directions, and the fragments of a datagram, come to the
+ * same worker. All workers go through all batches where they were read, each at its own pace, and
+ * take what is theirs: nothing is copied. A batch is released when the last of them has passed it.
+ * It tells everybody the clock, also those who find nothing in it, so that nobody's events wait for
+ * an idle worker. When the ring is full the reader waits until the slowest one is half through. */
 #include "sensor/app/crew.h"
 
 #include "sensor/app/privs.h"
 #include "sensor/app/sandbox.h"
 #include "sensor/app/spread.h"
-#include "sensor/base/bytes.h"
-#include "sensor/base/hash.h"
+#include "sensor/base/idle.h"
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
-#include "sensor/base/ring.h"
-#include "sensor/core/source.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
-#include <time.h>
 
-/* What lies in parcels should still be in the caches when the worker comes to it: 4 MiB for each
- * worker, some milliseconds of work. */
-enum { PARCELS = 16, PARCEL_PACKETS = 256, PARCEL_BYTES = 256 * 1024, TICK_PACKETS = 4096 };
+/* Some milliseconds of work: what was read should still be in a cache when the last worker comes to
+ * it. */
+enum { SLOTS = 64, CACHE_LINE = 64 };
 
-/* How long a thread sleeps that has nothing to do; a full worker has more than that before it. */
-enum { IDLE_US = 50, FULL_US = 500 };
+#define NOTHING SIZE_MAX /* no slot has that number */
 
-struct parcel {
-    size_t n;
-    size_t used;
-    uint64_t clock_us; /* of the whole input when the parcel was sent */
+/* A batch in the ring, and what comes behind it. */
+struct slot {
+    struct packet_batch batch;
+    const char *ifaces[PACKET_BATCH];
+    uint8_t owners[PACKET_BATCH]; /* number of the worker */
+    uint64_t clock_us;            /* of the whole input */
+    struct engine *engine;        /* new rules; NULL: none */
     bool last;
-    struct engine *engine; /* new rules, for what follows it; NULL: none */
-    struct packet packets[PARCEL_PACKETS];
-    const char *ifaces[PARCEL_PACKETS];
-    uint8_t bytes[PARCEL_BYTES];
 };
 
 struct hand {
+    struct crew *crew;
     struct worker *worker;
-    struct ring *full;  /* parcels to the worker */
-    struct ring *empty; /* and back */
-    struct parcel *parcels;
-    struct parcel *open; /* being filled */
+    unsigned number;
     pthread_t thread;
     bool started;
     bool tighten;
+    alignas(CACHE_LINE) atomic_size_t passed; /* slots that it is done with */
 };
 
 struct crew {
     unsigned n_threads;
     struct worker *alone;
     struct hand *hands;
+    struct source *source;
+    struct slot *slots;
+    size_t n_slots;
+    size_t n_released; /* slots; the reader's */
     uint64_t clock_us;
-    size_t since_tick;
+    pthread_mutex_t lock;
+    pthread_cond_t passed;
+    atomic_size_t wanted; /* the reader waits until so many slots were passed by all, or NOTHING */
+    alignas(CACHE_LINE) atomic_size_t sent; /* slots that workers may look at */
 };
-
-static void pause_us(long us)
-{
-    struct timespec t = {.tv_nsec = us * 1000};
-    (void)nanosleep(&t, NULL); /* lint: a thread that has nothing to do */
-}
 
 static void use(struct worker *w, struct engine *engine)
 {
@@ -73,155 +68,236 @@ static void use(struct worker *w, struct engine *engine)
     }
 }
 
+static struct slot *slot_of(struct crew *c, size_t n)
+{
+    return &c->slots[n % c->n_slots];
+}
+
 /* --- a worker's thread
  * ------------------------------------------------------------------------------ */
 
-static void carry_out(struct worker *w, const struct parcel *parcel)
+/* What one worker has gathered from the slots it passes. */
+struct share {
+    struct packet packets[PACKET_BATCH];
+    const char *ifaces[PACKET_BATCH];
+    size_t n;
+};
+
+static void carry_out(struct worker *w, const struct share *share)
 {
-    for (size_t i = 0; i < parcel->n; i++) {
-        if (i % PACKET_BATCH == 0) {
-            size_t left = parcel->n - i;
-            worker_ahead(w, &parcel->packets[i], left < PACKET_BATCH ? left : PACKET_BATCH);
+    worker_ahead(w, share->packets, share->n);
+    for (size_t i = 0; i < share->n; i++) {
+        (void)worker_packet(w, &share->packets[i], share->ifaces[i]);
+    }
+}
+
+/* Adds what is `number`'s; false when there is no room for all of it: then nothing is added. */
+static bool gather(struct share *share, const struct slot *slot, unsigned number)
+{
+    size_t n = share->n;
+    for (size_t i = 0; i < slot->batch.n; i++) {
+        if (slot->owners[i] != number) {
+            continue;
         }
-        (void)worker_packet(w, &parcel->packets[i], parcel->ifaces[i]);
+        if (n == PACKET_BATCH) {
+            return false;
+        }
+        share->packets[n] = slot->batch.packets[i];
+        share->ifaces[n] = slot->ifaces[i];
+        n++;
     }
-    if (parcel->engine != NULL) {
-        use(w, parcel->engine);
-    }
-    worker_gauge(w);
-    if (parcel->last) {
-        worker_finish(w, parcel->clock_us);
-    } else {
-        worker_advance(w, parcel->clock_us);
+    share->n = n;
+    return true;
+}
+
+/* Passes at least one of the slots from `at` on, up to `end`, and carries out what is the worker's
+ * in them. The last one passed is returned. */
+static const struct slot *pass(struct hand *h, size_t at, size_t end, size_t *ret_at)
+{
+    struct share share;
+    const struct slot *slot = NULL;
+    share.n = 0;
+    do {
+        const struct slot *next = slot_of(h->crew, at);
+        if (!gather(&share, next, h->number)) {
+            break; /* not the first: a slot's packets are no more than there is room for */
+        }
+        slot = next;
+        at++;
+    } while (at < end && slot->engine == NULL && !slot->last);
+    carry_out(h->worker, &share);
+    *ret_at = at;
+    return slot;
+}
+
+/* Tells the reader when it waits for this. It says what it waits for before it looks how far we
+ * are, and we look for that after we have said how far we are: one of us sees the other. */
+static void tell_passed(struct hand *h, size_t at)
+{
+    struct crew *c = h->crew;
+    size_t before = atomic_load_explicit(&h->passed, memory_order_relaxed);
+    atomic_store(&h->passed, at);
+    size_t wanted = atomic_load(&c->wanted);
+    if (before < wanted && wanted <= at) {
+        (void)pthread_mutex_lock(&c->lock);
+        (void)pthread_cond_signal(&c->passed);
+        (void)pthread_mutex_unlock(&c->lock);
     }
 }
 
 static void *run(void *arg)
 {
     struct hand *h = arg;
+    struct idle idle = {.least_us = 50, .most_us = 200};
     bool last = false;
     if (h->tighten) {
         privs_drop_thread(0);
         (void)sandbox_tighten(0); /* who started it has told when there is none */
     }
-    while (!last) {
-        struct parcel *parcel = ring_pop(h->full);
-        if (parcel == NULL) {
-            pause_us(IDLE_US);
+    for (size_t at = 0; !last;) {
+        size_t end = atomic_load_explicit(&h->crew->sent, memory_order_acquire);
+        if (at == end) {
+            idle_pause(&idle); /* the reader, who is late, has no time to wake us */
             continue;
         }
-        carry_out(h->worker, parcel);
-        last = parcel->last;
-        engine_unref(&parcel->engine);
-        CHECK(ring_push(h->empty, parcel)); /* it has room for all parcels */
+        idle_over(&idle);
+        const struct slot *slot = pass(h, at, end, &at);
+        if (slot->engine != NULL) {
+            use(h->worker, slot->engine);
+        }
+        worker_gauge(h->worker);
+        last = slot->last;
+        if (last) {
+            worker_finish(h->worker, slot->clock_us);
+        } else {
+            worker_advance(h->worker, slot->clock_us);
+        }
+        tell_passed(h, at);
     }
     return NULL;
 }
 
-/* --- sharing out
- * -------------------------------------------------------------------------------------- */
+/* --- the reader's side
+ * ------------------------------------------------------------------------------ */
 
-static void reset(struct parcel *parcel)
+static size_t n_sent(const struct crew *c)
 {
-    parcel->n = 0;
-    parcel->used = 0;
-    parcel->last = false;
-    parcel->engine = NULL;
+    return atomic_load_explicit(&c->sent, memory_order_relaxed);
 }
 
-static struct parcel *open_parcel(struct hand *h)
+/* Slots that every worker has passed. */
+static size_t n_passed(struct crew *c)
 {
-    while (h->open == NULL) {
-        h->open = ring_pop(h->empty);
-        if (h->open == NULL) {
-            pause_us(FULL_US);
-        } else {
-            reset(h->open);
-        }
-    }
-    return h->open;
-}
-
-static void send(struct crew *c, struct hand *h, bool last)
-{
-    struct parcel *parcel = open_parcel(h);
-    parcel->clock_us = c->clock_us;
-    parcel->last = last;
-    h->open = NULL;
-    CHECK(ring_push(h->full, parcel));
-}
-
-static void add(struct crew *c, struct hand *h, const struct packet *packet, const char *iface)
-{
-    struct parcel *parcel = open_parcel(h);
-    size_t len = packet->data.len < PARCEL_BYTES ? packet->data.len : PARCEL_BYTES;
-    if (parcel->n == PARCEL_PACKETS || len > PARCEL_BYTES - parcel->used) {
-        send(c, h, false);
-        parcel = open_parcel(h);
-    }
-    uint8_t *to = parcel->bytes + parcel->used; /* lint: the parcel's own memory */
-    bytes_copy(to, packet->data.data, len);
-    parcel->packets[parcel->n] = *packet;
-    parcel->packets[parcel->n].data = span_of(to, len);
-    parcel->ifaces[parcel->n] = iface;
-    parcel->n++;
-    parcel->used += len;
-}
-
-static void tick(struct crew *c, bool last)
-{
+    size_t passed = n_sent(c);
     for (unsigned i = 0; i < c->n_threads; i++) {
-        send(c, &c->hands[i], last);
+        size_t n = atomic_load(&c->hands[i].passed);
+        passed = n < passed ? n : passed;
     }
-    c->since_tick = 0;
+    return passed;
 }
 
-void crew_batch(struct crew *c, struct packet_batch *batch,
-                const char *(*iface)(void *ctx, uint32_t n), void *ctx)
+static void release(struct crew *c)
 {
-    if (c->n_threads == 0) {
-        worker_ahead(c->alone, batch->packets, batch->n);
+    for (size_t passed = n_passed(c); c->n_released < passed; c->n_released++) {
+        struct slot *slot = slot_of(c, c->n_released);
+        source_file.release(c->source, &slot->batch);
+        engine_unref(&slot->engine);
     }
-    for (size_t i = 0; i < batch->n; i++) {
-        const struct packet *p = &batch->packets[i];
+}
+
+/* Until no more than n slots are out. */
+static void wait_until(struct crew *c, size_t n)
+{
+    size_t target = n_sent(c) - n;
+    (void)pthread_mutex_lock(&c->lock);
+    atomic_store(&c->wanted, target);
+    while (n_passed(c) < target) {
+        (void)pthread_cond_wait(&c->passed, &c->lock);
+    }
+    atomic_store(&c->wanted, NOTHING);
+    (void)pthread_mutex_unlock(&c->lock);
+    release(c);
+}
+
+struct packet_batch *crew_take(struct crew *c)
+{
+    release(c);
+    if (n_sent(c) - c->n_released == c->n_slots) {
+        wait_until(c, c->n_slots / 2);
+    }
+    struct slot *slot = slot_of(c, n_sent(c));
+    slot->batch.n = 0;
+    return &slot->batch;
+}
+
+void crew_wait(struct crew *c)
+{
+    size_t out = n_sent(c) - c->n_released;
+    wait_until(c, out > 0 ? out - 1 : 0);
+}
+
+void crew_settle(struct crew *c)
+{
+    wait_until(c, 0);
+}
+
+static void assign(struct crew *c, struct slot *slot)
+{
+    for (size_t i = 0; i < slot->batch.n; i++) {
+        const struct packet *p = &slot->batch.packets[i];
+        slot->ifaces[i] = source_file.iface(c->source, p->iface);
+        slot->owners[i] = (uint8_t)(c->n_threads > 1 ? packet_spread(p) % c->n_threads : 0);
         c->clock_us = p->clock_us;
-        if (c->n_threads == 0) {
-            batch->verdicts[i] = worker_packet(c->alone, p, iface(ctx, p->iface));
-        } else {
-            batch->verdicts[i] = VERDICT_PASS;
-            add(c, &c->hands[packet_spread(p) % c->n_threads], p, iface(ctx, p->iface));
-        }
     }
-    if (c->n_threads == 0) {
-        worker_advance(c->alone, c->clock_us);
-        return;
+    slot->clock_us = c->clock_us;
+}
+
+/* On the caller's thread, when there is no other. */
+static void work_alone(struct crew *c, struct slot *slot)
+{
+    struct packet_batch *batch = &slot->batch;
+    worker_ahead(c->alone, batch->packets, batch->n);
+    for (size_t i = 0; i < batch->n; i++) {
+        (void)worker_packet(c->alone, &batch->packets[i], slot->ifaces[i]);
     }
-    c->since_tick += batch->n;
-    if (c->since_tick >= TICK_PACKETS) {
-        tick(c, false);
+    if (slot->engine != NULL) {
+        use(c->alone, slot->engine);
+    }
+    if (slot->last) {
+        worker_finish(c->alone, slot->clock_us);
+    } else {
+        worker_advance(c->alone, slot->clock_us);
     }
 }
 
-void crew_advance(struct crew *c, uint64_t clock_us)
+void crew_send(struct crew *c)
 {
-    c->clock_us = clock_us > c->clock_us ? clock_us : c->clock_us;
+    struct slot *slot = slot_of(c, n_sent(c));
+    assign(c, slot);
     if (c->n_threads == 0) {
-        worker_advance(c->alone, c->clock_us);
-    } else {
-        tick(c, false);
+        work_alone(c, slot);
     }
+    atomic_store_explicit(&c->sent, n_sent(c) + 1, memory_order_release);
+}
+
+void crew_send_copy(struct crew *c, const struct packet_batch *batch)
+{
+    struct packet_batch *to = crew_take(c);
+    *to = *batch;
+    crew_send(c);
+}
+
+/* An empty slot for what is no packet. */
+static struct slot *open_slot(struct crew *c)
+{
+    (void)crew_take(c);
+    return slot_of(c, n_sent(c));
 }
 
 void crew_use(struct crew *c, struct engine *engine)
 {
-    if (c->n_threads == 0) {
-        use(c->alone, engine);
-        return;
-    }
-    for (unsigned i = 0; i < c->n_threads; i++) {
-        open_parcel(&c->hands[i])->engine = engine_ref(engine);
-    }
-    tick(c, false);
+    open_slot(c)->engine = engine_ref(engine);
+    crew_send(c);
 }
 
 static void join(struct crew *c)
@@ -234,15 +310,18 @@ static void join(struct crew *c)
     }
 }
 
+static void send_last(struct crew *c)
+{
+    open_slot(c)->last = true;
+    crew_send(c);
+    join(c);
+    release(c);
+}
+
 void crew_finish(struct crew *c, uint64_t clock_us)
 {
     c->clock_us = clock_us > c->clock_us ? clock_us : c->clock_us;
-    if (c->n_threads == 0) {
-        worker_finish(c->alone, c->clock_us);
-        return;
-    }
-    tick(c, true);
-    join(c);
+    send_last(c);
 }
 
 const struct worker *crew_worker(const struct crew *c, size_t i)
@@ -269,42 +348,49 @@ void crew_stats(struct crew *c, struct stats *ret_sum)
 /* --- life
  * ---------------------------------------------------------------------------------------------- */
 
-static bool make_hand(struct hand *h, const struct worker_shared *shared, unsigned number)
+static bool make_hand(struct crew *c, const struct worker_shared *shared, unsigned number)
 {
+    struct hand *h = &c->hands[number];
+    h->crew = c;
+    h->number = number;
     h->tighten = shared->tighten;
     h->worker = worker_new(shared, number);
-    h->full = ring_new(PARCELS);
-    h->empty = ring_new(PARCELS);
-    h->parcels = mem_alloc_array(PARCELS, sizeof(*h->parcels));
-    if (h->worker == NULL || h->full == NULL || h->empty == NULL || h->parcels == NULL) {
-        return false;
+    h->started = h->worker != NULL && pthread_create(&h->thread, NULL, run, h) == 0;
+    if (!h->started) {
+        worker_free(&h->worker);
     }
-    for (size_t i = 0; i < PARCELS; i++) {
-        CHECK(ring_push(h->empty, &h->parcels[i]));
-    }
-    h->started = pthread_create(&h->thread, NULL, run, h) == 0;
     return h->started;
 }
 
-int crew_new(const struct worker_shared *shared, unsigned n_threads, struct crew **ret_crew)
+static bool make_workers(struct crew *c, const struct worker_shared *shared, unsigned n_threads)
 {
-    struct crew *c = mem_alloc(sizeof(*c));
+    if (n_threads == 0) {
+        c->alone = worker_new(shared, 0);
+        return c->alone != NULL;
+    }
+    c->hands = mem_alloc_aligned(n_threads * sizeof(*c->hands), CACHE_LINE);
+    bool good = c->hands != NULL;
+    while (good && c->n_threads < n_threads) {
+        good = make_hand(c, shared, c->n_threads);
+        c->n_threads += good ? 1 : 0;
+    }
+    return good;
+}
+
+int crew_new(const struct worker_shared *shared, unsigned n_threads, struct source *source,
+             struct crew **ret_crew)
+{
+    struct crew *c = mem_alloc_aligned(sizeof(*c), CACHE_LINE);
     if (c == NULL) {
         return -ENOMEM;
     }
-    bool good = true;
-    if (n_threads == 0) {
-        c->alone = worker_new(shared, 0);
-        good = c->alone != NULL;
-    } else {
-        c->hands = mem_alloc_array(n_threads, sizeof(*c->hands));
-        for (unsigned i = 0; c->hands != NULL && good && i < n_threads; i++) {
-            c->n_threads++;
-            good = make_hand(&c->hands[i], shared, i);
-        }
-        good = good && c->hands != NULL;
-    }
-    if (!good) {
+    c->source = source;
+    (void)pthread_mutex_init(&c->lock, NULL);
+    (void)pthread_cond_init(&c->passed, NULL);
+    atomic_init(&c->wanted, NOTHING);
+    c->n_slots = n_threads == 0 ? 1 : SLOTS;
+    c->slots = mem_alloc_array(c->n_slots, sizeof(*c->slots));
+    if (c->slots == NULL || !make_workers(c, shared, n_threads)) {
         crew_free(&c);
         return -ENOMEM;
     }
@@ -312,30 +398,23 @@ int crew_new(const struct worker_shared *shared, unsigned n_threads, struct crew
     return 0;
 }
 
-static void free_hand(struct hand *h)
+void crew_free(struct crew **crew)
 {
-    worker_free(&h->worker);
-    ring_free(&h->full);
-    ring_free(&h->empty);
-    mem_free(h->parcels);
-}
-
-void crew_free(struct crew **c)
-{
-    if (*c == NULL) {
+    struct crew *c = *crew;
+    if (c == NULL) {
         return;
     }
-    for (unsigned i = 0; i < (*c)->n_threads; i++) {
-        if ((*c)->hands[i].started) {
-            send(*c, &(*c)->hands[i], true); /* not finished: a failure at start */
-        }
+    if (c->n_threads > 0 && c->hands[0].started) {
+        send_last(c); /* not finished: a failure at start */
     }
-    join(*c);
-    worker_free(&(*c)->alone);
-    for (unsigned i = 0; i < (*c)->n_threads; i++) {
-        free_hand(&(*c)->hands[i]);
+    for (unsigned i = 0; i < c->n_threads; i++) {
+        worker_free(&c->hands[i].worker);
     }
-    mem_free((*c)->hands);
-    mem_free(*c);
-    *c = NULL;
+    worker_free(&c->alone);
+    (void)pthread_cond_destroy(&c->passed);
+    (void)pthread_mutex_destroy(&c->lock);
+    mem_free(c->hands);
+    mem_free(c->slots);
+    mem_free(c);
+    *crew = NULL;
 }

@@ -8,10 +8,10 @@
 #include "sensor/app/signals.h"
 #include "sensor/app/summary.h"
 #include "sensor/base/clock.h"
+#include "sensor/base/idle.h"
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
 
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -25,12 +25,6 @@ enum {
 static bool is_live(const struct sensor *s)
 {
     return feeds_are_live(&s->feeds);
-}
-
-static const char *iface_name(void *ctx, uint32_t n)
-{
-    const struct sensor *s = ctx;
-    return s->feeds.ops->iface(s->feeds.sources[0], n);
 }
 
 static void keep_house(struct sensor *s)
@@ -55,31 +49,22 @@ static void keep_house(struct sensor *s)
     }
 }
 
-static void carry_out(struct sensor *s, struct packet_batch *batch)
+/* The batch comes next, at its own time. */
+static void go_on_to(struct sensor *s, const struct packet_batch *batch)
 {
     s->clock_us = batch->packets[batch->n - 1].clock_us;
     run_stats_until(s, s->clock_us);
-    crew_batch(s->crew, batch, iface_name, s);
 }
 
+/* What was held goes to the workers. */
 static void end_survey(struct sensor *s)
 {
-    if (s->survey == NULL) {
-        return;
-    }
     for (struct packet_batch *b = survey_next(s->survey); b != NULL; b = survey_next(s->survey)) {
-        carry_out(s, b);
+        go_on_to(s, b);
+        crew_send_copy(s->crew, b);
     }
+    crew_settle(s->crew);
     survey_free(&s->survey);
-}
-
-static void take(struct sensor *s, struct packet_batch *batch)
-{
-    if (s->survey != NULL && survey_hold(s->survey, batch)) {
-        return;
-    }
-    end_survey(s);
-    carry_out(s, batch);
 }
 
 /* Geo databases that were replaced; SIGUSR2 does not wait. */
@@ -137,33 +122,60 @@ static void answer_late(struct sensor *s)
     }
 }
 
-static enum source_status loop_files(struct sensor *s, struct errbuf *err)
+static bool goes_on(enum source_status status)
+{
+    return (status == SOURCE_OK || status == SOURCE_TIMEOUT) && !signals_stopped();
+}
+
+/* What there is to do between batches of files. */
+static void tend_files(struct sensor *s)
+{
+    keep_rules(s);
+    answer_late(s);
+    keep_house(s);
+}
+
+/* Holds the first batches back, until the survey has seen enough. */
+static enum source_status loop_survey(struct sensor *s, struct errbuf *err)
 {
     struct packet_batch *batch = mem_alloc(sizeof(*batch));
     enum source_status status = batch == NULL ? SOURCE_FAILED : SOURCE_OK;
     if (batch == NULL) {
         log_error("there is no memory for packets");
     }
-    while ((status == SOURCE_OK || status == SOURCE_TIMEOUT) && !signals_stopped()) {
+    while (goes_on(status) && s->survey != NULL) {
         status = s->feeds.ops->receive(s->feeds.sources[0], batch, err);
-        if (batch->n > 0) {
-            take(s, batch);
+        if (batch->n > 0 && survey_hold(s->survey, batch)) {
             s->feeds.ops->release(s->feeds.sources[0], batch);
+        } else if (batch->n > 0) {
+            end_survey(s);
+            go_on_to(s, batch);
+            crew_send_copy(s->crew, batch);
         }
-        batch->n = 0;
-        keep_rules(s);
-        answer_late(s);
-        keep_house(s);
+        tend_files(s);
     }
-    end_survey(s);
+    if (s->survey != NULL) {
+        end_survey(s);
+    }
     mem_free(batch);
     return status;
 }
 
-static void pause_ms(long ms)
+static enum source_status loop_files(struct sensor *s, struct errbuf *err)
 {
-    struct timespec t = {.tv_nsec = ms * 1000000};
-    (void)nanosleep(&t, NULL); /* a signal ends it early */
+    enum source_status status = s->survey != NULL ? loop_survey(s, err) : SOURCE_OK;
+    while (goes_on(status)) {
+        struct packet_batch *batch = crew_take(s->crew);
+        status = s->feeds.ops->receive(s->feeds.sources[0], batch, err);
+        if (batch->n > 0) {
+            go_on_to(s, batch);
+            crew_send(s->crew);
+        } else if (status == SOURCE_OK) {
+            crew_wait(s->crew); /* the source may have too much in use */
+        }
+        tend_files(s);
+    }
+    return status;
 }
 
 /* A worker that hangs is what a watchdog is for. */
@@ -213,7 +225,7 @@ static enum source_status loop_live(struct sensor *s, struct errbuf *err)
         if (s->command != NULL) {
             command_serve(s->command, POLL_MS);
         } else {
-            pause_ms(POLL_MS);
+            idle_for(POLL_MS * 1000); /* a signal ends it early */
         }
     }
     notify_stopping();

@@ -268,7 +268,7 @@ int run_start_workers(struct sensor *s)
             sandbox_close_door();
         }
     } else if (rc == 0) {
-        rc = crew_new(&shared, s->n_workers, &s->crew);
+        rc = crew_new(&shared, s->n_workers, s->feeds.sources[0], &s->crew);
     }
     return rc;
 }

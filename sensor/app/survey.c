@@ -71,6 +71,7 @@ static bool copy(struct survey *s, const struct packet_batch *batch)
         return false;
     }
     h->batch = *batch;
+    h->batch.n_holds = 0;
     for (size_t i = 0; i < batch->n; i++) {
         struct span data = batch->packets[i].data;
         bool cut = false;

@@ -1,8 +1,8 @@
 #pragma once
 
 /* Before a function whose loops are worth it: compiled for wide vectors, too; which of them runs is
- * settled when the program is loaded. */
-#if defined(__x86_64__) && defined(__GLIBC__)
+ * settled when the program is loaded. ThreadSanitizer is not there yet at that time. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
 #define WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define WIDE

@@ -18,7 +18,7 @@ enum { NO_PACKET = -1 };
 
 static const struct capture_format *const formats[] = {&format_pcap, &format_pcapng};
 
-int capfile_open(const char *path, int wake_fd, size_t window_size, struct ifaces *ifaces,
+int capfile_open(const char *path, int wake_fd, struct stretches *stretches, struct ifaces *ifaces,
                  struct capfile **ret_file)
 {
     struct capfile *f = mem_alloc(sizeof(*f));
@@ -31,7 +31,7 @@ int capfile_open(const char *path, int wake_fd, size_t window_size, struct iface
         return error;
     }
     f->name = strcmp(path, "-") == 0 ? "stdin" : path;
-    f->window = window_of(f->feed, window_size);
+    f->window = window_of(f->feed, stretches);
     f->ifaces = ifaces;
     *ret_file = f;
     return 0;

@@ -88,13 +88,13 @@ struct capfile {
     struct pcapng_section section;
 };
 
-/* Opens the file at `path` ("-": standard input) without reading from it yet. 0 or a negative
- * errno. */
-MUST_USE int capfile_open(const char *path, int wake_fd, size_t window_size, struct ifaces *ifaces,
-                          struct capfile **ret_file);
+/* Opens the file at `path` ("-": standard input) without reading from it yet. The stretches, of
+ * CAPFILE_MIN_WINDOW bytes at least, and the ifaces outlive it. 0 or a negative errno. */
+MUST_USE int capfile_open(const char *path, int wake_fd, struct stretches *stretches,
+                          struct ifaces *ifaces, struct capfile **ret_file);
 /* Nulls *f; accepts NULL. */
 void capfile_close(struct capfile **f);
-/* The next packet, all but its number and clock; its data stays until the window moves. */
+/* The next packet, all but its number and clock; its data lies in the window's stretch. */
 enum capfile_status capfile_next(struct capfile *f, struct packet *ret_packet, struct errbuf *err);
 /* Whether what was read so far shows that this is a capture at all. */
 bool capfile_is_capture(const struct capfile *f);

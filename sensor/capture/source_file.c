@@ -5,9 +5,9 @@
  * thousand rotated captures needs one or two at once. The one whose next packet is the oldest
  * stands at the top of a heap; equal times come in the order of the inputs.
  *
- * Packets are views into the buffers, valid until release(). A batch therefore ends early when an
- * input's buffer would have to move. What is wrong with an input is one line and ends that input
- * only. */
+ * Packets are views into what was read, valid until release(): a batch holds the stretches that its
+ * packets lie in, and several batches may be out at once. It ends early when an input's buffer
+ * would have to move. What is wrong with an input is one line and ends that input only. */
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
 #include "sensor/capture/capfile.h"
@@ -29,7 +29,7 @@ struct input {
     struct capfile *file; /* NULL before its time has come */
     struct packet next;
     bool has_next;
-    bool ended;   /* to be closed when the batch is released */
+    bool ended;   /* to be closed when no batch that is being filled points into it */
     uint64_t key; /* time of its next packet, or a lower bound */
     bool told_cut;
     int told_links[MAX_TOLD_LINKS]; /* unsupported, and said so */
@@ -41,8 +41,9 @@ struct source {
     struct input *inputs;
     struct input **heap; /* by key, then index */
     size_t n_heap;
-    struct input *pinned[PACKET_BATCH]; /* inputs the batch points into */
+    struct input *pinned[PACKET_BATCH]; /* inputs that the last batch points into */
     size_t n_pinned;
+    struct stretches stretches;
     struct ifaces ifaces;
     struct filter *filter;
     const char *link_names;
@@ -109,8 +110,7 @@ static void finish_top(struct source *s)
 
 static int open_input(struct source *s, struct input *in)
 {
-    /* The smallest: what was read is then still in the cache when it is decoded. */
-    return capfile_open(in->path, s->wake.fd, CAPFILE_MIN_WINDOW, &s->ifaces, &in->file);
+    return capfile_open(in->path, s->wake.fd, &s->stretches, &s->ifaces, &in->file);
 }
 
 /* Reads the next packet of the input at the top. false: this batch cannot go on. */
@@ -219,6 +219,8 @@ static void emit_top(struct source *s, struct packet_batch *batch, struct errbuf
     if (!in->file->window.pinned) {
         in->file->window.pinned = true;
         s->pinned[s->n_pinned++] = in;
+        stretch_hold(in->file->window.stretch);
+        batch->holds[batch->n_holds++] = in->file->window.stretch;
     }
     struct packet *p = &batch->packets[batch->n];
     *p = in->next;
@@ -228,10 +230,19 @@ static void emit_top(struct source *s, struct packet_batch *batch, struct errbuf
     batch->n++;
 }
 
+static void unpin(struct source *s)
+{
+    while (s->n_pinned > 0) {
+        s->pinned[--s->n_pinned]->file->window.pinned = false;
+    }
+}
+
 static enum source_status receive(struct source *s, struct packet_batch *batch, struct errbuf *err)
 {
     enum source_status status = SOURCE_OK;
     batch->n = 0;
+    batch->n_holds = 0;
+    unpin(s);
     if (wake_taken(&s->wake)) {
         return SOURCE_INTERRUPTED;
     }
@@ -253,10 +264,10 @@ static enum source_status receive(struct source *s, struct packet_batch *batch, 
 
 static void release(struct source *s, struct packet_batch *batch)
 {
-    batch->n = 0;
-    while (s->n_pinned > 0) {
-        s->pinned[--s->n_pinned]->file->window.pinned = false;
+    while (batch->n_holds > 0) {
+        stretch_drop(&s->stretches, batch->holds[--batch->n_holds]);
     }
+    batch->n = 0;
 }
 
 static void close_source(struct source **source)
@@ -270,6 +281,7 @@ static void close_source(struct source **source)
     }
     mem_free(s->inputs);
     mem_free(s->heap);
+    stretches_free(&s->stretches);
     inputs_free(&s->paths);
     ifaces_free(&s->ifaces);
     filter_free(&s->filter);
@@ -281,16 +293,18 @@ static void close_source(struct source **source)
 /* Whether the file's first bytes are those of a capture. */
 static bool is_capture(const char *path)
 {
+    struct stretches stretches = stretches_of(CAPFILE_MIN_WINDOW);
     struct ifaces ifaces = {0};
     struct capfile *file = NULL;
     struct packet packet;
     struct errbuf ignored = {0};
     bool found = true; /* what cannot be opened now is told of when it is opened to be read */
-    if (capfile_open(path, -1, CAPFILE_MIN_WINDOW, &ifaces, &file) == 0) {
+    if (capfile_open(path, -1, &stretches, &ifaces, &file) == 0) {
         (void)capfile_next(file, &packet, &ignored);
         found = capfile_is_capture(file);
     }
     capfile_close(&file);
+    stretches_free(&stretches);
     ifaces_free(&ifaces);
     errbuf_free(&ignored);
     return found;
@@ -384,6 +398,8 @@ static int open_source(const struct source_options *options, struct source **ret
     if (s == NULL) {
         return -ENOMEM;
     }
+    /* The smallest: what was read is then still in the cache when it is decoded. */
+    s->stretches = stretches_of(CAPFILE_MIN_WINDOW);
     s->resync = options->resync;
     s->link_supported = options->link_supported;
     s->link_names = options->link_names == NULL ? "" : options->link_names;

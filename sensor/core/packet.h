@@ -24,6 +24,8 @@ struct packet_batch {
     struct packet packets[PACKET_BATCH];
     enum verdict verdicts[PACKET_BATCH];
     size_t n;
+    void *holds[PACKET_BATCH]; /* what the source keeps for it until release() */
+    size_t n_holds;
 };
 
 enum { HEADERS_MAX_VLANS = 4 };

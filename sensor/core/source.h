@@ -81,7 +81,7 @@ struct source_options {
 struct source;
 
 /* Where packets come from. The worker owns the loop: receive a batch, process, release it, in this
- * order. */
+ * order. Who reads files may receive others before it releases one. */
 struct source_ops {
     const char *name;
     unsigned caps; /* enum source_cap */
@@ -89,7 +89,8 @@ struct source_ops {
      * with a line per mistake in `err`. The source keeps no pointer into options. */
     int (*open)(const struct source_options *options, struct source **ret_source,
                 struct errbuf *err);
-    /* Fills the batch from its start. Packets are the source's until release(). */
+    /* Fills the batch from its start. Packets are the source's until release(). Files: with several
+     * batches out, SOURCE_OK without a packet may mean that one must be released first. */
     enum source_status (*receive)(struct source *s, struct packet_batch *batch, struct errbuf *err);
     /* Gives the whole batch back with its verdicts. */
     void (*release)(struct source *s, struct packet_batch *batch);

@@ -6,6 +6,7 @@
  * full disk has cut is taken back. */
 #include "sensor/output/evidence_store.h"
 
+#include "sensor/base/idle.h"
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/ring.h"
@@ -298,12 +299,6 @@ static void take(struct evidence_store *s, struct evidence_piece *piece)
 /* --- the thread
  * ------------------------------------------------------------------------------------------ */
 
-static void pause_us(long us)
-{
-    struct timespec t = {.tv_nsec = us * 1000};
-    (void)nanosleep(&t, NULL); /* lint: the store's thread waits, no packet does */
-}
-
 static bool pump(struct evidence_store *s)
 {
     bool any = false;
@@ -323,7 +318,7 @@ static void *run(void *arg)
     struct evidence_store *s = arg;
     while (!atomic_load_explicit(&s->stop, memory_order_acquire)) {
         if (!pump(s)) {
-            pause_us(2000);
+            idle_for(2000);
         }
     }
     return NULL;
@@ -343,7 +338,7 @@ void evidence_store_put(struct evidence_store *s, unsigned producer, struct evid
             atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
             return;
         }
-        pause_us(100);
+        idle_for(100);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "sensor/output/outlet.h"
 
 #include "sensor/base/clock.h"
+#include "sensor/base/idle.h"
 #include "sensor/base/log.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/ring.h"
@@ -86,12 +87,6 @@ struct outlet {
     uint64_t hurry_since_us;
     char why[OUTLET_WHY_SIZE];
 };
-
-static void pause_us(long us)
-{
-    struct timespec t = {.tv_nsec = us * 1000};
-    (void)nanosleep(&t, NULL); /* lint: a thread of the output waits, no packet does */
-}
 
 /* --- blocks
  * --------------------------------------------------------------------------------------------- */
@@ -392,15 +387,17 @@ static bool step(struct outlet *o)
 static void *run(void *arg)
 {
     struct outlet *o = arg;
+    struct idle idle = {.least_us = PAUSE_US, .most_us = 4 * PAUSE_US};
     for (;;) {
         bool stop = atomic_load_explicit(&o->stop, memory_order_acquire);
         if (step(o)) {
+            idle_over(&idle);
             continue;
         }
         if (stop && o->current == NULL) {
             break; /* what was passed before the stop was seen by the step behind it */
         }
-        pause_us(PAUSE_US);
+        idle_pause(&idle);
     }
     flush_sink(o);
     atomic_store_explicit(&o->finished, true, memory_order_release);
@@ -439,7 +436,7 @@ static void enqueue(struct outlet *o)
             lose_block(o, ENOBUFS);
             return;
         }
-        pause_us(PAUSE_US);
+        idle_for(PAUSE_US);
     }
 }
 
@@ -454,7 +451,7 @@ static void hand_over(struct outlet *o)
         return;
     }
     while (!work_off(o, o->open)) {
-        pause_us(PAUSE_US);
+        idle_for(PAUSE_US);
     }
     block_reset(o->open);
 }
@@ -608,7 +605,7 @@ static void wait_for_thread(struct outlet *o)
             o->options.ops->abort(o->sink);
             aborted = true;
         }
-        pause_us(PAUSE_US);
+        idle_for(PAUSE_US);
     }
     (void)pthread_join(o->thread, NULL);
 }

@@ -10,6 +10,7 @@
 #include "sensor/output/peer.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/base/idle.h"
 #include "sensor/base/mem.h"
 
 #include <errno.h>
@@ -23,7 +24,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CONNECT_MS = 1000, WAIT_MS = 200, GLANCE_US = 20, GLANCE_MAX_US = 1000 };
@@ -333,8 +333,7 @@ int peer_settle(struct peer *p)
         if (rc != -EAGAIN) {
             break;
         }
-        struct timespec glance = {.tv_nsec = wait_us * 1000};
-        (void)nanosleep(&glance, NULL); /* lint: a thread of the output waits, no packet does */
+        idle_for((uint32_t)wait_us);
         wait_us = wait_us * 2 < GLANCE_MAX_US ? wait_us * 2 : GLANCE_MAX_US;
     }
     if (rc != 0 && rc != -EAGAIN) {

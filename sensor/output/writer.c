@@ -7,6 +7,7 @@
  * Not here: lines, queues and losses of an output are its outlet's; how events look is eve's. */
 #include "sensor/output/writer.h"
 
+#include "sensor/base/idle.h"
 #include "sensor/base/mem.h"
 #include "sensor/base/ring.h"
 #include "sensor/output/limits.h"
@@ -14,7 +15,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 enum { OUTLETS_MAX = 32, SPARE_BLOCKS = 1024 };
 
@@ -244,21 +244,18 @@ static bool pump(struct writer *w)
     return any;
 }
 
-static void pause_us(long us)
-{
-    struct timespec t = {.tv_nsec = us * 1000};
-    (void)nanosleep(&t, NULL); /* lint: the writer's thread waits, no packet does */
-}
-
 static void *run(void *arg)
 {
     struct writer *w = arg;
+    struct idle idle = {.least_us = 500, .most_us = 4000};
     while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
-        if (!pump(w)) {
+        if (pump(w)) {
+            idle_over(&idle);
+        } else {
             if (atomic_exchange_explicit(&w->flush_wanted, false, memory_order_relaxed)) {
                 flush_outlets(w);
             }
-            pause_us(500);
+            idle_pause(&idle);
         }
     }
     return NULL;
@@ -347,7 +344,7 @@ void writer_put(struct writer *w, unsigned producer, struct event *event)
             lose_event(w, event, ENOBUFS);
             return;
         }
-        pause_us(100);
+        idle_for(100);
     }
 }
 

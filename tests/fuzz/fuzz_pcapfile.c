@@ -12,13 +12,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_PACKETS = 1 << 16 };
+enum { MAX_PACKETS = 1 << 16, MAX_OUT = 4 };
 
 struct seen {
     uint64_t n;
     uint64_t clock_us;
-    unsigned sum;
 };
+
+static unsigned sum_of(const struct packet_batch *batch)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        for (size_t at = 0; at < batch->packets[i].data.len; at++) {
+            sum = sum * 31 + span_at(batch->packets[i].data, at);
+        }
+    }
+    return sum;
+}
 
 static void check_batch(const struct packet_batch *batch, struct seen *seen)
 {
@@ -29,22 +39,27 @@ static void check_batch(const struct packet_batch *batch, struct seen *seen)
         CHECK(p->clock_us >= seen->clock_us);
         CHECK(p->wire_len >= p->data.len);
         seen->clock_us = p->clock_us;
-        for (size_t at = 0; at < p->data.len; at++) {
-            seen->sum += span_at(p->data, at);
-        }
     }
 }
 
-static void read_all(struct source *source, struct errbuf *err)
+/* With n_out batches out at once, of which the oldest is released first. */
+static void read_all(struct source *source, size_t n_out, struct errbuf *err)
 {
-    struct packet_batch batch;
+    struct packet_batch batches[MAX_OUT] = {0};
+    unsigned sums[MAX_OUT] = {0};
     struct seen seen = {0};
     enum source_status status = SOURCE_OK;
-    while (status == SOURCE_OK && seen.n < MAX_PACKETS) {
-        status = source_file.receive(source, &batch, err);
-        CHECK((batch.n > 0) == (status == SOURCE_OK));
-        check_batch(&batch, &seen);
-        source_file.release(source, &batch);
+    for (size_t n = 0; status == SOURCE_OK && seen.n < MAX_PACKETS; n++) {
+        struct packet_batch *batch = &batches[n % n_out];
+        CHECK(sum_of(batch) == (batch->n > 0 ? sums[n % n_out] : 0));
+        source_file.release(source, batch);
+        status = source_file.receive(source, batch, err);
+        CHECK((batch->n > 0) == (status == SOURCE_OK));
+        check_batch(batch, &seen);
+        sums[n % n_out] = sum_of(batch);
+    }
+    for (size_t i = 0; i < n_out; i++) {
+        source_file.release(source, &batches[i]);
     }
     CHECK((status == SOURCE_END_BAD) == (!errbuf_is_empty(err)));
 }
@@ -61,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     CHECK(source_file.open(&options, &source, &err) == 0);
-    read_all(source, &err);
+    read_all(source, size / 2 % MAX_OUT + 1, &err);
     source_file.close(&source);
     errbuf_free(&err);
     (void)close(fd);

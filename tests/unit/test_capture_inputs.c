@@ -515,6 +515,65 @@ static void a_filter_meets_a_cap_on_link_types(void)
     CU_ASSERT_EQUAL(r.end, SOURCE_END_BAD);
 }
 
+/* Packet n is full of the letter n. */
+enum { LARGE = 60000, N_LARGE = 120, OUT_MAX = 64 };
+
+static char letter_of(size_t n)
+{
+    return (char)('a' + n % 26);
+}
+
+static const char *save_large(void)
+{
+    static char data[LARGE + 1];
+    begin_file(false);
+    pcap_header(0xa1b2c3d4, 1);
+    for (size_t n = 0; n < N_LARGE; n++) {
+        memset(data, letter_of(n), LARGE);
+        pcap_record((uint32_t)n, 0, data);
+    }
+    return save("large.pcap");
+}
+
+static void expect_letters(const struct packet_batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        const struct packet *p = &b->packets[i];
+        CU_ASSERT_EQUAL(p->data.len, LARGE);
+        CU_ASSERT_EQUAL(span_at(p->data, 0), letter_of(p->number - 1));
+        CU_ASSERT_EQUAL(span_at(p->data, LARGE - 1), letter_of(p->number - 1));
+    }
+}
+
+static void batches_stay_whole_until_they_are_released(void)
+{
+    static struct packet_batch out[OUT_MAX];
+    size_t n_packets = 0;
+    size_t n = 0;
+    enum source_status status = SOURCE_OK;
+    open_one(save_large());
+    do {
+        status = source_file.receive(source, &out[n], &err);
+        n_packets += out[n].n;
+        n++;
+    } while (status == SOURCE_OK && out[n - 1].n > 0 && n < OUT_MAX);
+    CU_ASSERT_EQUAL(status, SOURCE_OK); /* so much is out that one must come back first */
+    CU_ASSERT(n_packets > N_LARGE / 2 && n_packets < N_LARGE);
+    for (size_t i = 0; i < n; i++) {
+        expect_letters(&out[i]);
+    }
+    for (size_t i = 0; status == SOURCE_OK && i < n; i++) {
+        source_file.release(source, &out[i]);
+        status = receive();
+        n_packets += batch.n;
+        expect_letters(&batch);
+        source_file.release(source, &batch);
+    }
+    CU_ASSERT_EQUAL(status, SOURCE_END);
+    CU_ASSERT_EQUAL(n_packets, N_LARGE);
+    source_file.close(&source);
+}
+
 static void a_filter_is_compiled_for_each_link_type(void)
 {
     begin_file(false);
@@ -605,6 +664,7 @@ static CU_TestInfo batch_tests[] = {
     TEST(a_wrong_filter_is_told_once_for_all_inputs),
     TEST(a_filter_is_checked_when_there_is_no_packet_to_see),
     TEST(a_filter_meets_a_cap_on_link_types),
+    TEST(batches_stay_whole_until_they_are_released),
     TEST(a_filter_is_compiled_for_each_link_type),
     TEST(a_link_type_nobody_decodes_is_named_and_the_rest_goes_on),
     CU_TEST_INFO_NULL,
