@@ -142,7 +142,7 @@ static const struct row rows[] = {
     {PEEL_GATE_TEXT, SPAN_LITERAL(PLUS "A[A-H][A-Za-z0-9+/]")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(PLUS "A" ALNUM)},
     /* other layers */
-    {PEEL_GATE_TEXT, SPAN_LITERAL("=\\?[^?\\s]{1,40}\\?[bBqQ]\\?")},
+    {PEEL_GATE_WORDS, SPAN_LITERAL("=\\?[^?\\s]{1,40}\\?[bBqQ]\\?")},
     {PEEL_GATE_UTF7, SPAN_LITERAL("\\+A[A-H][A-Za-z0-9+/]")},
     {PEEL_GATE_UTF7, SPAN_LITERAL("\\+A[I-P][A-Za-z0-9+/]-\\+A")},
     {PEEL_GATE_UTF16, SPAN_LITERAL("[$%&\\\\#]\\x00[{(2-7a-z#0]\\x00")},

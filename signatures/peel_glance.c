@@ -3,7 +3,8 @@
  * Nearly all hits are chance, in pictures and archives, or templates of another language. What a
  * look-up is made of stands in one piece, from its opener to where all that was opened is closed,
  * so only that piece is looked at. How it is read follows from the pattern that hit: as a text with
- * escapes, as base64, or decoded first (UTF-16, UTF-7, soft line breaks), and then as a text.
+ * escapes, as base64, or decoded first (UTF-16, UTF-7, soft line breaks, encoded words), and then
+ * as a text.
  *
  * What is decoded first is bounded by LOCAL_MAX; where that does not settle it, the answer is
  * "yes". */
@@ -16,6 +17,7 @@
 #include "signatures/peel_gate.h"
 #include "signatures/peel_runs.h"
 #include "signatures/peel_steps.h"
+#include "signatures/peel_words.h"
 
 enum {
     LOCAL_MAX = 2048,
@@ -23,6 +25,7 @@ enum {
     CHARS_BEHIND = 4,
     BROKEN_MAX = 10,
     WORD_MAX = 5, /* "jnd" with NULs between */
+    WORD_BEHIND = 128,
     NAME_MAX = 64
 };
 
@@ -186,6 +189,51 @@ static bool as_folded_run(const struct peel_hit *hit, size_t *ret_done)
     return decoded_by(decode_folded, hit, true, ret_done);
 }
 
+/* The text up to `end` with its words decoded. */
+static struct span words_until(struct span text, size_t end, struct sbuf *joined, struct sbuf *out)
+{
+    sbuf_reset(joined);
+    sbuf_reset(out);
+    (void)peel_words_undo(span_head(text, end), joined, out);
+    return sbuf_span(out);
+}
+
+/* Base64 that a word is part of; it lies in [from, end). */
+static struct span run_around(struct span text, size_t from, size_t end)
+{
+    while (from > 0 && base64_value(BASE64_EITHER, text.data[from - 1]) >= 0) {
+        from--;
+    }
+    while (end < text.len && base64_value(BASE64_EITHER, text.data[end]) >= 0) {
+        end++;
+    }
+    return span_sub(text, from, end - from);
+}
+
+/* What a word begins may go on behind it, and in the next one. */
+static bool as_words(const struct peel_hit *hit, size_t *ret_done)
+{
+    uint8_t joined_room[LOCAL_MAX];
+    uint8_t room[DECODED_MAX];
+    struct sbuf joined = {.data = joined_room, .room = LOCAL_MAX, .cap = LOCAL_MAX};
+    struct sbuf out = {.data = room, .room = DECODED_MAX, .cap = DECODED_MAX};
+    size_t from = hit->end > 2 * PEEL_GLANCE_BEFORE ? hit->end - 2 * PEEL_GLANCE_BEFORE : 0;
+    struct span local = span_from(hit->text, from);
+    size_t start = span_rfind_byte(span_head(local, hit->end - from), '=');
+    size_t end = span_find(local, hit->end - from, SPAN("?="));
+    *ret_done = hit->end;
+    if (start == SPAN_NONE || end == SPAN_NONE || end + WORD_BEHIND > LOCAL_MAX) {
+        return true;
+    }
+    size_t begins = words_until(local, start, &joined, &out).len;
+    size_t settle = words_until(local, end + 2, &joined, &out).len;
+    struct span text = words_until(local, end + WORD_BEHIND, &joined, &out);
+    size_t done = 0;
+    return out.cut || span_find_byte(text, 0, 0) != SPAN_NONE ||
+           hides_in_text(text, settle, hit->more || end + WORD_BEHIND < local.len, &done) ||
+           peel_hides_in_runs(run_around(text, begins, settle));
+}
+
 static bool as_anything(const struct peel_hit *hit, size_t *ret_done)
 {
     (void)hit;
@@ -194,10 +242,10 @@ static bool as_anything(const struct peel_hit *hit, size_t *ret_done)
 }
 
 static bool (*const looks[])(const struct peel_hit *hit, size_t *ret_done) = {
-    [PEEL_GATE_TEXT] = as_text,         [PEEL_GATE_BASE64] = as_base64,
-    [PEEL_GATE_UTF16] = as_utf16,       [PEEL_GATE_UTF7] = as_utf7,
-    [PEEL_GATE_FOLDED] = as_folded,     [PEEL_GATE_FOLDED_RUN] = as_folded_run,
-    [PEEL_GATE_ANYTHING] = as_anything,
+    [PEEL_GATE_TEXT] = as_text,     [PEEL_GATE_BASE64] = as_base64,
+    [PEEL_GATE_UTF16] = as_utf16,   [PEEL_GATE_UTF7] = as_utf7,
+    [PEEL_GATE_FOLDED] = as_folded, [PEEL_GATE_FOLDED_RUN] = as_folded_run,
+    [PEEL_GATE_WORDS] = as_words,   [PEEL_GATE_ANYTHING] = as_anything,
 };
 
 bool peel_glance(struct peel_glance *g, const struct peel_hit *hit)
