@@ -106,11 +106,11 @@ static const struct row rows[] = {
     {PEEL_GATE_TEXT, SPAN_LITERAL("=" ALNUM_HEX NEXT)},
     /* overlong */
     {PEEL_GATE_TEXT, SPAN_LITERAL("[\\xc0\\xc1][\\x80-\\xbf][\\xc0\\xc1]")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("\\xc0[\\xa4-\\xa6\\xab\\xbd]|\\xc1[\\x9c\\xbb]")},
+    {PEEL_GATE_OVERLONG, SPAN_LITERAL("\\xc0[\\xa4-\\xa6\\xab\\xbd]|\\xc1[\\x9c\\xbb]")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("[\\xc0\\xc1]" LAST_ESC)},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\xc3[\\x80\\x81](?:\\xc2|" LAST_ESC ")")},
     {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_2 "[\\x80-\\xbf\\xc2%&\\\\=]")},
-    {PEEL_GATE_TEXT, SPAN_LITERAL("\\xe0[\\x80\\x81]|\\xf0\\x80[\\x80\\x81]")},
+    {PEEL_GATE_OVERLONG, SPAN_LITERAL("\\xe0[\\x80\\x81]|\\xf0\\x80[\\x80\\x81]")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("\\xc3[\\xa0\\xb0]\\xc2[\\x80\\x81]")},
     {PEEL_GATE_TEXT, SPAN_LITERAL("(?:[\\xe0\\xf0]|\\xc3[\\xa0\\xb0])" SECOND)},
     {PEEL_GATE_TEXT, SPAN_LITERAL(LEAD_34 "(?:[\\x80\\x81\\xc2]|" SECOND ")")},

@@ -5,6 +5,7 @@
 /* Private to signatures/peel*.c: how what a pattern of the gate hit is to be read. */
 enum peel_gate_kind {
     PEEL_GATE_TEXT,       /* as a text with escapes */
+    PEEL_GATE_OVERLONG,   /* the same, when what begins with the overlong character goes on */
     PEEL_GATE_BASE64,     /* the hit lies in base64 */
     PEEL_GATE_UTF16,      /* or in UTF-16, */
     PEEL_GATE_UTF7,       /* UTF-7, */

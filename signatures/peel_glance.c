@@ -93,6 +93,73 @@ static bool as_text(const struct peel_hit *hit, size_t *ret_done)
     return found;
 }
 
+/* What may stand for a character of any layer: an escape, a byte of something overlong, UTF-7, a
+ * break, or the end of an encoded word. */
+static bool may_be_coded(uint8_t c)
+{
+    return span_find_byte(SPAN("%&\\=+?\r\n\0\xc0\xc1\xc3\xe0\xf0"), 0, c) != SPAN_NONE;
+}
+
+/* Whether `c`, which begins an opener or an escape, can do so before `next`. */
+static bool may_begin(uint8_t c, uint8_t next)
+{
+    switch (c) {
+    case '$':
+        return next == '{' || next == '(';
+    case '%':
+        return byte_hex(next) >= 0 || next == 'u' || next == 'U' || next == '{';
+    case '&':
+        return byte_is_alnum(next) || next == '#';
+    case '\\':
+        return byte_is_alnum(next);
+    case '=':
+        return byte_hex(next) >= 0 || byte_is_space(next);
+    case '+':
+        return next == 'A';
+    default: /* any other character, part of what was escaped though it need not be */
+        return true;
+    }
+}
+
+/* Of a byte before an overlong '{': whether it may be the end of '$' in any form, or of the openers
+ * of attempts. */
+static bool may_end_opener(uint8_t c)
+{
+    return byte_is_alnum(c) || (c >= 0x80 && c <= 0xbf) ||
+           span_find_byte(SPAN("$#%;}=?\n \t\0"), 0, c) != SPAN_NONE;
+}
+
+/* Random bytes are overlong characters often enough, in pictures and archives. What hit is one of
+ * two bytes, or a longer one but for its last byte; two bytes have all that is left of the number.
+ */
+static bool overlong_goes_on(const struct peel_hit *hit)
+{
+    size_t at = hit->end;
+    uint8_t high = span_at(hit->text, at - 2);
+    uint8_t low = span_at(hit->text, at - 1);
+    bool is_short = high == 0xc0 || high == 0xc1;
+    if (at + 1 >= hit->text.len && hit->more) {
+        return true;
+    }
+    if (!is_short) {
+        high = low;
+        low = span_at(hit->text, at++);
+        if (low < 0x80 || low > 0xbf) {
+            return may_be_coded(low) || low == 0xc2;
+        }
+    }
+    uint8_t c = (uint8_t)((high & 1) << 6 | (low & 0x3f));
+    if (c == '{') {
+        return !is_short || may_end_opener(span_at(hit->text, at - 3));
+    }
+    return may_be_coded(span_at(hit->text, at)) || may_begin(c, span_at(hit->text, at));
+}
+
+static bool as_overlong(const struct peel_hit *hit, size_t *ret_done)
+{
+    return overlong_goes_on(hit) && as_text(hit, ret_done);
+}
+
 static bool as_base64(const struct peel_hit *hit, size_t *ret_done)
 {
     size_t from = hit->end;
@@ -242,10 +309,15 @@ static bool as_anything(const struct peel_hit *hit, size_t *ret_done)
 }
 
 static bool (*const looks[])(const struct peel_hit *hit, size_t *ret_done) = {
-    [PEEL_GATE_TEXT] = as_text,     [PEEL_GATE_BASE64] = as_base64,
-    [PEEL_GATE_UTF16] = as_utf16,   [PEEL_GATE_UTF7] = as_utf7,
-    [PEEL_GATE_FOLDED] = as_folded, [PEEL_GATE_FOLDED_RUN] = as_folded_run,
-    [PEEL_GATE_WORDS] = as_words,   [PEEL_GATE_ANYTHING] = as_anything,
+    [PEEL_GATE_TEXT] = as_text,
+    [PEEL_GATE_OVERLONG] = as_overlong,
+    [PEEL_GATE_BASE64] = as_base64,
+    [PEEL_GATE_UTF16] = as_utf16,
+    [PEEL_GATE_UTF7] = as_utf7,
+    [PEEL_GATE_FOLDED] = as_folded,
+    [PEEL_GATE_FOLDED_RUN] = as_folded_run,
+    [PEEL_GATE_WORDS] = as_words,
+    [PEEL_GATE_ANYTHING] = as_anything,
 };
 
 bool peel_glance(struct peel_glance *g, const struct peel_hit *hit)

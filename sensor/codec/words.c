@@ -22,6 +22,18 @@ struct word {
     size_t len; /* of the whole word */
 };
 
+/* A token (RFC 2047 section 2) as long as the names of charsets may be (RFC 2978 section 2.3). */
+static bool is_charset(struct span s)
+{
+    enum { NAME_MAX = 40 };
+    for (size_t i = 0; i < s.len; i++) {
+        if (byte_is_space(s.data[i])) {
+            return false;
+        }
+    }
+    return s.len > 0 && s.len <= NAME_MAX;
+}
+
 /* The word at off, if there is one. */
 static bool parse(struct span in, size_t off, struct word *ret_word)
 {
@@ -33,12 +45,12 @@ static bool parse(struct span in, size_t off, struct word *ret_word)
         return false;
     }
     uint8_t kind = byte_lower(span_at(in, first + 1));
-    if (kind != 'b' && kind != 'q') {
+    struct span charset = span_sub(in, off + 2, first - off - 2);
+    if ((kind != 'b' && kind != 'q') || !is_charset(charset)) {
         return false;
     }
     size_t text = first + 3;
     size_t end = span_find(in, text, SPAN("?="));
-    struct span charset = span_sub(in, off + 2, first - off - 2);
     *ret_word = (struct word){
         .charset = span_split(&charset, '*'),
         .base64 = kind == 'b',

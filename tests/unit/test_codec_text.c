@@ -141,6 +141,11 @@ static void words_next_to_each_other_are_joined(void)
 
 static void words_that_are_none_stay(void)
 {
+    CU_ASSERT_EQUAL(words_decode(SPAN("=??b?e2pu?= =?utf 8?q?di?="), fresh()), 0);
+    CU_ASSERT_EQUAL(words_decode(SPAN("=?0123456789012345678901234567890123456789?q?a?="), fresh()),
+                    1);
+    CU_ASSERT_EQUAL(
+        words_decode(SPAN("=?01234567890123456789012345678901234567890?q?a?="), fresh()), 0);
     CU_ASSERT_EQUAL(words_decode(SPAN("a =? b =?x?z?y?= =?x? =?x?q"), fresh()), 0);
     CU_ASSERT(gave(SPAN("a =? b =?x?z?y?= =?x? =?x?q")));
     CU_ASSERT_EQUAL(words_decode(SPAN("=?utf-8?q?=24=7B"), fresh()), 1);
