@@ -83,16 +83,24 @@ struct share {
     size_t n;
 };
 
-static void carry_out(struct worker *w, const struct share *share)
+/* At most PACKET_BATCH packets. `far`: another processor read them; while one is worked at, the
+ * next but one comes. */
+static void carry_out(struct worker *w, const struct packet *packets, const char *const *ifaces,
+                      size_t n, bool far)
 {
-    worker_ahead(w, share->packets, share->n);
-    for (size_t i = 0; i < share->n; i++) {
-        (void)worker_packet(w, &share->packets[i], share->ifaces[i]);
+    enum { NEXT = 2, NEXT_BYTES = 1536 };
+    worker_ahead(w, packets, n);
+    for (size_t i = 0; i < n; i++) {
+        if (far && i + NEXT < n) {
+            struct span next = span_head(packets[i + NEXT].data, NEXT_BYTES);
+            mem_prefetch(next.data, next.len);
+        }
+        (void)worker_packet(w, &packets[i], ifaces[i]);
     }
 }
 
-/* Bytes of a packet that the reader's processor has and this one has not. */
-enum { AHEAD_BYTES = 128 };
+/* Bytes of a packet that are asked for when it is gathered: what its headers take. */
+enum { HEAD_BYTES = 128 };
 
 /* Adds what is `number`'s; false when there is no room for all of it: then nothing is added. */
 static bool gather(struct share *share, const struct slot *slot, unsigned number)
@@ -106,7 +114,7 @@ static bool gather(struct share *share, const struct slot *slot, unsigned number
             return false;
         }
         share->packets[n] = slot->batch.packets[i];
-        mem_prefetch(share->packets[n].data.data, AHEAD_BYTES);
+        mem_prefetch(share->packets[n].data.data, HEAD_BYTES);
         share->ifaces[n] = slot->ifaces[i];
         n++;
     }
@@ -129,7 +137,7 @@ static const struct slot *pass(struct hand *h, size_t at, size_t end, size_t *re
         slot = next;
         at++;
     } while (at < end && slot->engine == NULL && !slot->last);
-    carry_out(h->worker, &share);
+    carry_out(h->worker, share.packets, share.ifaces, share.n, true);
     *ret_at = at;
     return slot;
 }
@@ -259,11 +267,7 @@ static void assign(struct crew *c, struct slot *slot)
 /* On the caller's thread, when there is no other. */
 static void work_alone(struct crew *c, struct slot *slot)
 {
-    struct packet_batch *batch = &slot->batch;
-    worker_ahead(c->alone, batch->packets, batch->n);
-    for (size_t i = 0; i < batch->n; i++) {
-        (void)worker_packet(c->alone, &batch->packets[i], slot->ifaces[i]);
-    }
+    carry_out(c->alone, slot->batch.packets, slot->ifaces, slot->batch.n, false);
     if (slot->engine != NULL) {
         use(c->alone, slot->engine);
     }
