@@ -8,6 +8,7 @@
 
 #include "sensor/base/cursor.h"
 #include "sensor/base/hash.h"
+#include "sensor/base/wire.h"
 
 #include <pcap/dlt.h>
 
@@ -61,9 +62,23 @@ static bool skip_link(struct cursor *c, int link_type)
     }
 }
 
+/* The same for both orders: sums and differences have none. Addresses of 4 or 16 bytes. */
 static uint64_t spread_of(struct span a, struct span b)
 {
-    return hash_fixed(a) ^ hash_fixed(b); /* symmetric */
+    if (a.len == 4) {
+        uint32_t x = wire_be32(a, 0);
+        uint32_t y = wire_be32(b, 0);
+        const uint64_t word = (uint64_t)(x + y) << 32 | (x ^ y);
+        return hash_words_fixed(&word, 1);
+    }
+    uint64_t words[4];
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t x = wire_be64(a, i * 8);
+        uint64_t y = wire_be64(b, i * 8);
+        words[i] = x + y;
+        words[i + 2] = x ^ y;
+    }
+    return hash_words_fixed(words, ARRAY_LEN(words));
 }
 
 uint64_t packet_spread(const struct packet *packet)
