@@ -6,11 +6,14 @@
 /* Finding many patterns in one pass over the bytes, whole texts and streams alike. The only place
  * that knows which library does it is match_hs.c. */
 
-/* `text` is a regular expression, or with `literal` the very bytes to be found. */
+/* `text` is a regular expression, or with `literal` the very bytes to be found. With `twice`
+ * it says nothing: what is found is base64 that decodes to base64, at some places of each piece of
+ * it (match_twice.h). A set has one of these at most, beside others. */
 struct match_pattern {
     struct span text;
     bool literal;
     bool nocase;
+    bool twice;
 };
 
 /* A compiled set of patterns: immutable, shared by all workers. */

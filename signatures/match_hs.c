@@ -5,6 +5,9 @@
  * one database holds both sorts. Hyperscan tells the end of a match, never its start, and tells it
  * in ascending order. A set without patterns has no database at all and matches nothing.
  *
+ * Base64 of base64 is looked for apart (match_twice.c), and told between what Hyperscan tells, so
+ * that all is in order.
+ *
  * Where it is known what matches begin with (match_skip.c), only what lies behind such beginnings
  * is scanned, until all that may have begun there has ended. What is found is the same.
  *
@@ -16,6 +19,7 @@
 #include "sensor/base/sbuf.h"
 #include "signatures/match_cache.h"
 #include "signatures/match_skip.h"
+#include "signatures/match_twice.h"
 
 #include <errno.h>
 #include <hs/hs.h>
@@ -27,6 +31,7 @@ struct match_db {
     hs_database_t *stream;
     size_t stream_size;
     struct skip *skip; /* NULL: every byte is scanned */
+    size_t twice;      /* the pattern that is base64 of base64; SPAN_NONE when none is */
 };
 
 struct match_scratch {
@@ -42,6 +47,7 @@ struct match_stream {
     bool stopped;
     size_t n_last; /* else the last bytes, of which it may not be known yet */
     uint8_t last[SKIP_AHEAD];
+    struct twice twice;
 };
 
 /* What hs_compile_multi() wants: parallel arrays. The texts lie in one buffer, one after another.
@@ -71,8 +77,7 @@ static void write_literal(struct sbuf *to, struct span bytes)
 
 static int expressions_make(const struct match_pattern *patterns, size_t n, struct expressions *e)
 {
-    *e = (struct expressions){.n = n,
-                              .text = sbuf_with_cap(TEXT_CAP),
+    *e = (struct expressions){.text = sbuf_with_cap(TEXT_CAP),
                               .texts = mem_alloc_array(n, sizeof(*e->texts)),
                               .flags = mem_alloc_array(n, sizeof(*e->flags)),
                               .ids = mem_alloc_array(n, sizeof(*e->ids))};
@@ -80,20 +85,23 @@ static int expressions_make(const struct match_pattern *patterns, size_t n, stru
         return -ENOMEM;
     }
     for (size_t i = 0; i < n; i++) {
+        if (patterns[i].twice) {
+            continue;
+        }
         if (patterns[i].literal) {
             write_literal(&e->text, patterns[i].text);
         } else {
             sbuf_add(&e->text, patterns[i].text);
         }
         sbuf_add_byte(&e->text, 0);
-        e->flags[i] = patterns[i].nocase ? HS_FLAG_CASELESS : 0;
-        e->ids[i] = (unsigned)i;
+        e->flags[e->n] = patterns[i].nocase ? HS_FLAG_CASELESS : 0;
+        e->ids[e->n++] = (unsigned)i;
     }
     if (e->text.cut) {
         return -ENOMEM;
     }
     size_t at = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < e->n; i++) {
         e->texts[i] = (const char *)span_from(sbuf_span(&e->text), at).data;
         at = span_find_byte(sbuf_span(&e->text), at, 0) + 1;
     }
@@ -131,6 +139,7 @@ static bool key_of(const struct expressions *e, unsigned mode, struct match_cach
     sbuf_add(&material, span_of(&platform, sizeof(platform)));
     sbuf_add(&material, span_of(&mode, sizeof(mode)));
     sbuf_add(&material, span_of(e->flags, e->n * sizeof(*e->flags)));
+    sbuf_add(&material, span_of(e->ids, e->n * sizeof(*e->ids)));
     sbuf_add(&material, sbuf_span(&e->text));
     bool whole = !material.cut;
     *ret_key = match_cache_key(sbuf_span(&material));
@@ -170,6 +179,16 @@ static int make(const struct expressions *e, unsigned mode, const char *dir, hs_
     return r;
 }
 
+static size_t find_twice(const struct match_pattern *patterns, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (patterns[i].twice) {
+            return i;
+        }
+    }
+    return SPAN_NONE;
+}
+
 int match_db_new(const struct match_pattern *patterns, size_t n, const char *cache_dir,
                  struct match_db **ret_db, struct errbuf *err)
 {
@@ -186,6 +205,7 @@ int match_db_new(const struct match_pattern *patterns, size_t n, const char *cac
             r = -EINVAL;
         }
         expressions_free(&e);
+        db->twice = find_twice(patterns, n);
         db->skip = r == 0 && skip_is_fast() ? skip_new(patterns, n) : NULL;
     }
     if (r < 0) {
@@ -248,7 +268,39 @@ struct told {
     void *ctx;
     uint64_t base; /* bytes of the text before the piece being scanned */
     bool stopped;
+    struct twice *twice;
+    uint64_t twice_base; /* the same as `base`, of its piece */
+    uint64_t next_twice; /* where the next one is told; UINT64_MAX: none is */
+    unsigned twice_id;
 };
+
+static void find_next_twice(struct told *told)
+{
+    size_t end = twice_next(told->twice);
+    told->next_twice = end == SPAN_NONE ? UINT64_MAX : told->twice_base + end;
+}
+
+/* Begins to look for base64 of base64 in the next piece, before which are `base` bytes. */
+static void start_twice(struct told *told, const struct match_db *db, struct span piece,
+                        uint64_t base)
+{
+    told->next_twice = UINT64_MAX;
+    if (db->twice != SPAN_NONE) {
+        told->twice_id = (unsigned)db->twice;
+        told->twice_base = base;
+        told->twice->text = piece;
+        find_next_twice(told);
+    }
+}
+
+/* Tells of it up to a place. */
+static void tell_twice(struct told *told, uint64_t until)
+{
+    while (told->next_twice <= until && told->next_twice != UINT64_MAX && !told->stopped) {
+        told->stopped = !told->found(told->ctx, told->twice_id, told->next_twice);
+        find_next_twice(told);
+    }
+}
 
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
                     void *ctx)
@@ -256,7 +308,8 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     (void)from;
     (void)flags;
     struct told *told = ctx;
-    told->stopped = !told->found(told->ctx, id, told->base + to);
+    tell_twice(told, told->base + to);
+    told->stopped = told->stopped || !told->found(told->ctx, id, told->base + to);
     return told->stopped;
 }
 
@@ -292,14 +345,17 @@ static void scan_text(const struct match_db *db, struct match_scratch *scratch, 
 void match_block(const struct match_db *db, struct match_scratch *scratch, struct span text,
                  match_fn found, void *ctx)
 {
-    struct told told = {found, ctx, 0, false};
+    struct twice twice = {.at = 0};
+    struct told told = {.found = found, .ctx = ctx, .twice = &twice};
     while (db->block != NULL && text.len > 0 && !told.stopped) {
         struct span part = span_head(text, SCAN_MAX);
+        start_twice(&told, db, part, told.base);
         if (db->skip != NULL) {
             scan_text(db, scratch, part, &told);
         } else {
             scan_part(db, scratch, part, &told);
         }
+        tell_twice(&told, UINT64_MAX);
         text = span_from(text, part.len);
         told.base += part.len;
     }
@@ -402,14 +458,17 @@ static void scan_some(struct scanning *s, struct span text)
 void match_stream_scan(struct match_stream *stream, struct match_scratch *scratch, struct span text,
                        match_fn found, void *ctx)
 {
-    struct scanning s = {stream, scratch, {found, ctx, 0, false}};
+    struct scanning s = {stream, scratch, {.found = found, .ctx = ctx, .twice = &stream->twice}};
     while (stream->hs != NULL && text.len > 0 && !stream->stopped) {
         struct span part = span_head(text, SCAN_MAX);
+        start_twice(&s.told, stream->db, part, stream->len);
         if (stream->db->skip != NULL) {
             scan_some(&s, part);
         } else {
             scan_on(&s, part);
         }
+        tell_twice(&s.told, UINT64_MAX);
+        stream->stopped = s.told.stopped;
         stream->len += part.len;
         text = span_from(text, part.len);
     }
@@ -418,6 +477,7 @@ void match_stream_scan(struct match_stream *stream, struct match_scratch *scratc
 void match_stream_reset(struct match_stream *stream)
 {
     stream->len = 0;
+    stream->twice = (struct twice){.at = 0};
     stream->base = 0;
     stream->live = false;
     stream->stopped = false;

@@ -288,7 +288,7 @@ struct skip *skip_new(const struct match_pattern *patterns, size_t n)
     struct starts starts = starts_none();
     bool good = n > 0;
     for (size_t i = 0; good && i < n; i++) {
-        good = starts_add(&starts, &patterns[i]) == 0;
+        good = patterns[i].twice || starts_add(&starts, &patterns[i]) == 0;
     }
     good = good && starts_merge(&starts) == 0;
     struct skip *skip = good ? make(&starts) : NULL;

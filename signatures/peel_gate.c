@@ -153,7 +153,10 @@ static const struct row rows[] = {
     /* apart by what they begin with: as one, each NUL would have to be looked at */
     {PEEL_GATE_UTF16, SPAN_LITERAL("[A-Za-z]\\x00(?:[A-Za-z0-9+/]\\x00){11}")},
     {PEEL_GATE_UTF16, SPAN_LITERAL("[0-9+/]\\x00(?:[A-Za-z0-9+/]\\x00){11}")},
+    {PEEL_GATE_TWICE, SPAN_LITERAL("base64")},
     {PEEL_GATE_ANYTHING, SPAN_LITERAL("H4sI[A-Za-z0-9+/_-]{8}")},
+    /* UTF-16 in base64, whatever is in it: NUL, a character, NUL and a character, NUL */
+    {PEEL_GATE_BASE64, SPAN_LITERAL("A[C-H][AEIMQUYcgkosw048]A[I-Za-f][AQgw][AB]")},
 #define GATE_BASE64(regex) {PEEL_GATE_BASE64, SPAN_LITERAL(regex)},
 #include "signatures/peel_gate_base64.def"
 #undef GATE_BASE64
@@ -167,7 +170,7 @@ size_t peel_gate_n_patterns(void)
 struct match_pattern peel_gate_pattern(size_t i)
 {
     CHECK(i < ARRAY_LEN(rows));
-    return (struct match_pattern){.text = rows[i].regex};
+    return (struct match_pattern){.text = rows[i].regex, .twice = rows[i].kind == PEEL_GATE_TWICE};
 }
 
 enum peel_gate_kind peel_gate_kind(size_t i)

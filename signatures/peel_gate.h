@@ -12,6 +12,7 @@ enum peel_gate_kind {
     PEEL_GATE_FOLDED,     /* a text with soft line breaks */
     PEEL_GATE_FOLDED_RUN, /* and base64 in it */
     PEEL_GATE_WORDS,      /* a text with encoded words */
+    PEEL_GATE_TWICE,      /* in base64 that decodes to base64 */
     PEEL_GATE_ANYTHING,   /* it cannot be told without undoing it */
     PEEL_GATE_KIND_N,
     PEEL_GATE_OPENER = PEEL_GATE_KIND_N, /* a text that opens here: told as PEEL_GATE_TEXT */

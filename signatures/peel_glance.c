@@ -316,6 +316,7 @@ static bool (*const looks[])(const struct peel_hit *hit, size_t *ret_done) = {
     [PEEL_GATE_UTF7] = as_utf7,
     [PEEL_GATE_FOLDED] = as_folded,
     [PEEL_GATE_FOLDED_RUN] = as_folded_run,
+    [PEEL_GATE_TWICE] = as_base64,
     [PEEL_GATE_WORDS] = as_words,
     [PEEL_GATE_ANYTHING] = as_anything,
 };

@@ -7,7 +7,7 @@
 enum {
     PEEL_GLANCE_BEFORE = 64,  /* bytes before the end of a hit that are looked at */
     PEEL_GLANCE_AFTER = 1024, /* bytes behind it that usually settle it */
-    PEEL_GLANCE_KINDS = 9
+    PEEL_GLANCE_KINDS = 10
 };
 
 /* What was settled of a text so far; all-zero at its start. Offsets count from there. */

@@ -82,7 +82,7 @@ static const struct span bits[] = {
     SPAN_LITERAL("dollar"),     SPAN_LITERAL("the quick brown fox "),
     SPAN_LITERAL("\\\\"),       SPAN_LITERAL("amp;"),
     SPAN_LITERAL("25"),         SPAN_LITERAL("%"),
-    SPAN_LITERAL("num"),
+    SPAN_LITERAL("num"),        SPAN_LITERAL("U2toMGNXSnRVbkJQYlZKMVkzb3Y="),
 };
 
 /* Below n, the same in every run. */
@@ -167,6 +167,30 @@ static void what_is_passed_over_holds_no_match(void)
     mem_free(all);
     mem_free(f);
     gate_free(&plain);
+    gate_free(&g);
+}
+
+/* Base64 of base64 has no beginning of its own: it is found at whatever place of a text. */
+static void base64_of_base64_is_found_wherever_it_stands(void)
+{
+    static const struct span twice =
+        SPAN_LITERAL("SlRJMEpUZENhbTVrYVRwc1pHRndPaTh2ZUM1bGVHRnRjR3hsTDJFbE4wUT0=");
+    struct gate g = gate_new();
+    struct found *whole = mem_alloc(sizeof(*whole));
+    struct found *f = mem_alloc(sizeof(*f));
+    for (size_t before = 0; before < 64; before++) {
+        uint8_t bytes[TEXT_MAX] = {0};
+        bytes_copy(&bytes[before], twice.data, twice.len);
+        const struct span text = span_of(bytes, before + twice.len + 10);
+        scan_whole(&g, text, whole);
+        CU_ASSERT(whole->n > 0);
+        for (size_t piece_max = 1; piece_max < 30; piece_max += 7) {
+            scan_pieces(&g, text, piece_max, f);
+            CU_ASSERT(same(whole, f));
+        }
+    }
+    mem_free(whole);
+    mem_free(f);
     gate_free(&g);
 }
 
@@ -256,6 +280,7 @@ static void memory_that_is_not_there_costs_only_time(void)
 }
 
 static CU_TestInfo tests[] = {
+    {"base64_of_base64_is_found_wherever_it_stands", base64_of_base64_is_found_wherever_it_stands},
     {"what_is_passed_over_holds_no_match", what_is_passed_over_holds_no_match},
     {"little_of_a_plain_text_may_begin_something", little_of_a_plain_text_may_begin_something},
     {"beginnings_are_those_of_the_expression", beginnings_are_those_of_the_expression},

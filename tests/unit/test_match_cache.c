@@ -1,7 +1,9 @@
 /* Tests of signatures/match_cache: only what we wrote ourselves, whole, comes back. */
+#include "signatures/match.h"
 #include "signatures/match_cache.h"
 #include "tests/unit/runner.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +188,50 @@ static void only_what_the_cache_made_is_removed(void)
     done(&p);
 }
 
+static bool note_index(void *ctx, uint32_t index, uint64_t end)
+{
+    (void)end;
+    *(uint32_t *)ctx = index;
+    return true;
+}
+
+/* The number that the last pattern of a set is told by. */
+static uint32_t number_told(const struct match_pattern *patterns, size_t n, const char *dir)
+{
+    struct errbuf err = {0};
+    struct match_db *db = NULL;
+    struct match_scratch *scratch = NULL;
+    uint32_t told = UINT32_MAX;
+    CU_ASSERT_EQUAL_FATAL(match_db_new(patterns, n, dir, &db, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(match_scratch_fit(&scratch, db), 0);
+    match_block(db, scratch, patterns[n - 1].text, note_index, &told);
+    match_scratch_free(&scratch);
+    match_db_free(&db);
+    errbuf_free(&err);
+    return told;
+}
+
+/* Two sets whose expressions are the same: only in one of them something else stands before. */
+static void patterns_keep_their_numbers(void)
+{
+    static const struct match_pattern patterns[] = {
+        {.text = SPAN_LITERAL("base64"), .twice = true},
+        {.text = SPAN_LITERAL("needle"), .literal = true},
+    };
+    char dir[] = "/tmp/jndiwatch-cache-XXXXXX";
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    CU_ASSERT_EQUAL(number_told(&patterns[1], 1, dir), 0);
+    CU_ASSERT_EQUAL(number_told(patterns, 2, dir), 1);
+    CU_ASSERT_EQUAL(number_told(patterns, 2, dir), 1);
+    DIR *files = opendir(dir);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(files);
+    for (const struct dirent *file = readdir(files); file != NULL; file = readdir(files)) {
+        (void)unlinkat(dirfd(files), file->d_name, 0);
+    }
+    (void)closedir(files);
+    CU_ASSERT_EQUAL(rmdir(dir), 0);
+}
+
 static CU_TestInfo tests[] = {
     {"what_was_stored_comes_back", what_was_stored_comes_back},
     {"a_changed_byte_is_noticed", a_changed_byte_is_noticed},
@@ -195,6 +241,7 @@ static CU_TestInfo tests[] = {
     {"only_the_ones_used_last_are_kept", only_the_ones_used_last_are_kept},
     {"only_what_the_cache_made_is_removed", only_what_the_cache_made_is_removed},
     {"a_folder_that_cannot_be_is_no_error", a_folder_that_cannot_be_is_no_error},
+    {"patterns keep their numbers", patterns_keep_their_numbers},
     CU_TEST_INFO_NULL,
 };
 

@@ -183,6 +183,48 @@ static void every_ordered_pair_is_undone(void)
     }
 }
 
+static const struct encoder *encoder_of(const char *name)
+{
+    for (size_t e = 0; e < encoders_n(); e++) {
+        if (span_equal(span_str(encoder_at(e)->name), span_str(name))) {
+            return encoder_at(e);
+        }
+    }
+    CU_FAIL_FATAL("no such encoder");
+    return NULL;
+}
+
+static void check_chain(struct span plain, const struct encoder *innermost,
+                        const char *const outer[3])
+{
+    struct sbuf text = sbuf_with_cap(CAP);
+    innermost->encode(plain, &text);
+    for (size_t i = 0; i < 3 && outer[i] != NULL; i++) {
+        struct sbuf more = sbuf_with_cap(CAP);
+        encoder_of(outer[i])->encode(sbuf_span(&text), &more);
+        sbuf_free(&text);
+        text = more;
+    }
+    check(plain, sbuf_span(&text), "base64 twice", innermost->name);
+    sbuf_free(&text);
+}
+
+/* What is in base64 that is in base64 again, perhaps as UTF-16, needs no pattern of its own. */
+static void every_encoding_is_seen_in_base64_of_base64(void)
+{
+    static const char *const chains[][3] = {
+        {"base64", "base64", NULL},        {"base64url", "base64", NULL},
+        {"base64", "base64url", NULL},     {"base64", "base64", "base64"},
+        {"base64", "utf-16 le", "base64"}, {"base64", "utf-16 be", "base64"},
+    };
+    for (size_t e = 0; e < encoders_n(); e++) {
+        for (size_t i = 0; i < ARRAY_LEN(chains); i++) {
+            check_chain(corpus[0], encoder_at(e), chains[i]);
+            check_chain(corpus[2], encoder_at(e), chains[i]);
+        }
+    }
+}
+
 /* Whether a pair leaves one way only to read it: neither encoder leaves the text as it is, and the
  * outer one changes the openers of the inner one. */
 static bool is_plain_pair(const struct encoder *outer, const struct encoder *inner)
@@ -340,6 +382,7 @@ static void utf16_is_not_torn(void)
 static CU_TestInfo pair_tests[] = {
     {"the corpus is found as it stands", the_corpus_is_found_as_it_stands},
     {"every encoding is undone", every_encoding_is_undone},
+    {"every encoding is seen in base64 of base64", every_encoding_is_seen_in_base64_of_base64},
     {"every ordered pair is undone", every_ordered_pair_is_undone},
     {"the word of an attempt may come late", the_word_of_an_attempt_may_come_late},
     {"UTF-16 is not torn", utf16_is_not_torn},
