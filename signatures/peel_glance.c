@@ -115,7 +115,7 @@ static bool may_begin(uint8_t c, uint8_t next)
     case '=':
         return byte_hex(next) >= 0 || byte_is_space(next);
     case '+':
-        return next == 'A';
+        return next == 'A' || next == '-';
     default: /* any other character, part of what was escaped though it need not be */
         return true;
     }

@@ -288,7 +288,7 @@ static bool is_cut_short(const struct peel_char *r, struct span text, size_t off
     return next.coded && next.n == 0;
 }
 
-/* Escapes that may hide anything, at off. */
+/* Escapes that may hide anything, at off: "+-" is a '+' of UTF-7, too. */
 static bool hides_anything(const struct peel_char *r, struct span text, size_t off)
 {
     uint8_t c = span_at(text, off);
@@ -310,7 +310,8 @@ static bool hides_anything(const struct peel_char *r, struct span text, size_t o
             next.coded && next.n == 1 && (next.bytes[0] == '\r' || next.bytes[0] == '\n');
         return line_end || is_word(text, off);
     }
-    return c == '+' && is_utf7(text, off);
+    return c == '+' &&
+           (is_utf7(text, off) || (span_at(text, off + 1) == '-' && is_utf7(text, off + 1)));
 }
 
 /* The first byte of what stands at off, or behind soft line breaks and one NUL there; or 0. */
@@ -497,7 +498,7 @@ int peel_read_base64(struct span text, size_t off, size_t *ret_len)
 {
     uint8_t c = text.data[off];
     *ret_len = 1;
-    if (c == '%' || c == '&' || c == '\\' || c == '=' || c == 0xc0 || c == 0xc1) {
+    if (kinds[c] == KIND_ESCAPE && c != '+') {
         struct peel_char r = read_at(text, off);
         *ret_len = r.len;
         c = r.n == 1 ? r.bytes[0] : r.n == 0 ? '\n' : 0; /* a soft line break */

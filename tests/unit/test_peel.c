@@ -239,6 +239,8 @@ static void base64_alone_and_in_its_place(void)
 {
     static const struct row rows[] = {
         {SPAN_LITERAL("user=JHtqbmRpOng6eX0=; a"), "x:y", "base64", "JHtqbmRpOng6eX0="},
+        {SPAN_LITERAL("J\xf0\x80\x81\x88tqb\xe0\x81\xadRpOng6eX0="), "x:y", "overlong base64",
+         "J\xf0\x80\x81\x88tqb\xe0\x81\xadRpOng6eX0="},
         {SPAN_LITERAL("/path/JHtqbmRpOng6eX0/more"), "x:y", "base64", "JHtqbmRpOng6eX0/"},
         {SPAN_LITERAL("JHtqbmRpOng6Pz8_Pn0"), "x:??\?>", "base64url", "JHtqbmRpOng6Pz8_Pn0"},
         /* Only its beginning is base64: it asks in its place, not alone. */

