@@ -8,10 +8,13 @@
 #include "signatures/peel_steps.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/codec/base64.h"
 #include "sensor/codec/entities.h"
 #include "sensor/codec/jsescape.h"
 #include "sensor/codec/uri.h"
 #include "sensor/codec/utf.h"
+
+enum { RUN_MIN = 24 };
 
 static size_t uri(struct span in, size_t off, unsigned forms, struct sbuf *out, uint32_t *encodings)
 {
@@ -66,12 +69,26 @@ static bool is_of_one_case(uint8_t a, uint8_t b)
     return !byte_is_alpha(a) || !byte_is_alpha(b) || ((a ^ b) & 0x20) == 0;
 }
 
+/* "AC" is chance, too, in front of a long run of base64 ("user=ACQAewBqAG4A"), unless it is a byte
+ * of a text: ASCII, or one of several in a row. */
+static bool begins_base64(struct span in, size_t off, int high)
+{
+    bool of_text = high < 8 || (off >= 3 && in.data[off - 3] == '=');
+    size_t at = off + 1;
+    while (!of_text && at < in.len && at - off <= RUN_MIN &&
+           base64_value(BASE64_EITHER, in.data[at]) >= 0) {
+        at++;
+    }
+    return at - off > RUN_MIN;
+}
+
 static size_t quoted_printable(struct span in, size_t off, struct sbuf *out, uint32_t *encodings)
 {
     int high = off + 2 < in.len ? byte_hex(in.data[off + 1]) : -1;
     int low = off + 2 < in.len ? byte_hex(in.data[off + 2]) : -1;
     size_t len = 3;
-    if (high >= 0 && low >= 0 && is_of_one_case(in.data[off + 1], in.data[off + 2])) {
+    if (high >= 0 && low >= 0 && is_of_one_case(in.data[off + 1], in.data[off + 2]) &&
+        !begins_base64(in, off, high)) {
         sbuf_add_byte(out, (uint8_t)(high << 4 | low));
     } else {
         len = soft_break(in, off);

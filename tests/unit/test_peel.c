@@ -239,6 +239,8 @@ static void base64_alone_and_in_its_place(void)
 {
     static const struct row rows[] = {
         {SPAN_LITERAL("user=JHtqbmRpOng6eX0=; a"), "x:y", "base64", "JHtqbmRpOng6eX0="},
+        {SPAN_LITERAL("user=ACQAewBqAG4AZABpADoAeAA6AHkAfQ=="), "x:y", "base64 utf-16",
+         "ACQAewBqAG4AZABpADoAeAA6AHkAfQ=="},
         {SPAN_LITERAL("J\xf0\x80\x81\x88tqb\xe0\x81\xadRpOng6eX0="), "x:y", "overlong base64",
          "J\xf0\x80\x81\x88tqb\xe0\x81\xadRpOng6eX0="},
         {SPAN_LITERAL("/path/JHtqbmRpOng6eX0/more"), "x:y", "base64", "JHtqbmRpOng6eX0/"},
