@@ -181,12 +181,18 @@ static bool is_escape(struct span name, size_t off, int c)
            (backslash || reference || first == '+' || (first == '=' && high >= 0 && low >= 0));
 }
 
+/* A name without what is put in front of one that has no ':'. */
+static struct span without_added(struct span name)
+{
+    struct span added = SPAN("java:comp/env/");
+    return span_from(name, span_starts(name, added) ? added.len : 0);
+}
+
 /* Whether scheme, host or port of a name are still escaped ("ldap%3A//h"), or the brace behind it
  * is. */
 static bool is_escaped_name(struct span name)
 {
-    struct span added = SPAN("java:comp/env/"); /* in front of a name without ':' */
-    name = span_from(name, span_starts(name, added) ? added.len : 0);
+    name = without_added(name);
     size_t slashes = span_find(name, 0, SPAN("//"));
     size_t path = span_find_byte(name, slashes == SPAN_NONE ? 0 : slashes + 2, '/');
     for (size_t at = 0; at < name.len; at++) {
@@ -197,18 +203,33 @@ static bool is_escaped_name(struct span name)
     return false;
 }
 
+/* Whether scheme, host or port have octets that are escaped, which no name that leaves the machine
+ * has. */
+static bool has_octets(struct span name)
+{
+    name = without_added(name);
+    size_t slashes = span_find(name, 0, SPAN("//"));
+    size_t end = slashes == SPAN_NONE ? span_find_byte(name, 0, ':')
+                                      : span_find_byte(name, slashes + 2, '/');
+    for (size_t at = 0; at < name.len && at < end; at++) {
+        if ((name.data[at] == '%' || name.data[at] == '=') && is_escape(name, at, -1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether an outer layer was left on. Escapes that anybody may write are none when the text asked
- * this as it was given. */
+ * this as it was given, but for octets where nobody may. */
 static bool is_half_peeled(const struct peeler *p, int i, const struct lookup_result *result)
 {
     const struct peel_reading *r = &p->readings[i];
     bool given = r->parent == PEEL_NOBODY && r->step == PEEL_STEP_N && r->n_pieces == 0;
     bool half = peel_is_marked(r->text) || (!given && peel_is_folded(r->text));
-    if (r->parent != PEEL_NOBODY) {
-        half = half || r->cut;
-        for (size_t n = 0; n < result->n_names && !half; n++) {
-            half = is_escaped_name(result->names[n].text);
-        }
+    half = half || r->cut;
+    for (size_t n = 0; n < result->n_names && !half; n++) {
+        struct span name = result->names[n].text;
+        half = r->parent != PEEL_NOBODY ? is_escaped_name(name) : has_octets(name);
     }
     return half;
 }

@@ -13,6 +13,7 @@
 #include "sensor/codec/base64.h"
 #include "sensor/codec/entities.h"
 #include "sensor/codec/jsescape.h"
+#include "sensor/codec/utf.h"
 
 /* "3D" at off, as encoders write it; -1: something else. */
 static int upper_octet(struct span text, size_t off)
@@ -44,6 +45,7 @@ static size_t quoted_printable(struct span text, size_t off, struct seen *seen)
     int next = span_at(text, off + 3) == '=' ? upper_octet(text, off + 4) : -1;
     bool letter = octet >= 0xc2 && octet < 0xf5 && next >= 0x80 && next < 0xc0;
     seen->due = seen->due || octet == '=' || letter;
+    seen->needless = seen->needless || (octet > ' ' && octet < 0x7f && next > ' ' && next < 0x7f);
     return octet < 0 ? 0 : 3;
 }
 
@@ -123,11 +125,21 @@ static const struct mark {
     {'=', quoted_printable}, {'&', html}, {'\\', json}, {'+', utf7}, {'%', percent},
 };
 
+static bool has_escapes(const struct mark *m, struct span text)
+{
+    struct seen seen = {false, false};
+    size_t at = span_find_byte(text, 0, m->first);
+    while (at != SPAN_NONE && m->measure(text, at, &seen) == 0) {
+        at = span_find_byte(text, at + 1, m->first);
+    }
+    return at != SPAN_NONE;
+}
+
 /* Whether another layer than m's may have escapes in it. */
 static bool has_others(const struct mark *m, struct span text)
 {
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
-        if (&marks[i] != m && span_find_byte(text, 0, marks[i].first) != SPAN_NONE) {
+        if (&marks[i] != m && has_escapes(&marks[i], text)) {
             return true;
         }
     }
@@ -148,11 +160,12 @@ static bool has_mark(const struct mark *m, struct span text)
     return seen.due || (seen.needless && !has_others(m, text));
 }
 
-/* Overlong UTF-8 of two bytes, which has no other meaning. */
+/* Overlong UTF-8, which has no other meaning. */
 static bool has_overlong(struct span text)
 {
     for (size_t i = 0; i + 1 < text.len; i++) {
-        if ((text.data[i] & 0xfe) == 0xc0 && (text.data[i + 1] & 0xc0) == 0x80) {
+        uint32_t cp = 0;
+        if (text.data[i] >= 0xc0 && utf8_overlong_at(text, i, &cp) > 0) {
             return true;
         }
     }
