@@ -16,23 +16,61 @@
 
 enum { FILE_MAX = 256 << 20, ARENA_CAP = 1 << 30 };
 
+/* What nobody sends from or to: taken away from a list, it leaves the rest. */
+#define NOBODY "[0.0.0.0,::]"
+
+/* What a configuration does not define is any, so that nothing is missed. Where a rule excludes
+ * such a one, ports are those that Suricata's own configuration has, and of addresses none is
+ * excluded: nobody said which are meant. */
 static const struct net_variable builtin[] = {
-    {SPAN_LITERAL("HOME_NET"), SPAN_LITERAL("any")},
-    {SPAN_LITERAL("EXTERNAL_NET"), SPAN_LITERAL("any")},
-    {SPAN_LITERAL("HTTP_SERVERS"), SPAN_LITERAL("$HOME_NET")},
-    {SPAN_LITERAL("SMTP_SERVERS"), SPAN_LITERAL("$HOME_NET")},
-    {SPAN_LITERAL("SQL_SERVERS"), SPAN_LITERAL("$HOME_NET")},
-    {SPAN_LITERAL("DNS_SERVERS"), SPAN_LITERAL("$HOME_NET")},
-    {SPAN_LITERAL("TELNET_SERVERS"), SPAN_LITERAL("$HOME_NET")},
-    {SPAN_LITERAL("AIM_SERVERS"), SPAN_LITERAL("$EXTERNAL_NET")},
-    {SPAN_LITERAL("DC_SERVERS"), SPAN_LITERAL("$HOME_NET")},
-    {SPAN_LITERAL("HTTP_PORTS"), SPAN_LITERAL("any")},
-    {SPAN_LITERAL("SHELLCODE_PORTS"), SPAN_LITERAL("any")},
-    {SPAN_LITERAL("ORACLE_PORTS"), SPAN_LITERAL("any")},
-    {SPAN_LITERAL("SSH_PORTS"), SPAN_LITERAL("any")},
-    {SPAN_LITERAL("FTP_PORTS"), SPAN_LITERAL("any")},
-    {SPAN_LITERAL("FILE_DATA_PORTS"), SPAN_LITERAL("any")},
+#define ADDRESSES(name, value)                                                                     \
+    {                                                                                              \
+        SPAN_LITERAL(name), SPAN_LITERAL(value), SPAN_LITERAL(NOBODY)                              \
+    }
+#define PORTS(name, value)                                                                         \
+    {                                                                                              \
+        SPAN_LITERAL(name), SPAN_LITERAL("any"), SPAN_LITERAL(value)                               \
+    }
+    ADDRESSES("HOME_NET", "any"),
+    ADDRESSES("EXTERNAL_NET", "any"),
+    ADDRESSES("HTTP_SERVERS", "$HOME_NET"),
+    ADDRESSES("SMTP_SERVERS", "$HOME_NET"),
+    ADDRESSES("SQL_SERVERS", "$HOME_NET"),
+    ADDRESSES("DNS_SERVERS", "$HOME_NET"),
+    ADDRESSES("TELNET_SERVERS", "$HOME_NET"),
+    ADDRESSES("AIM_SERVERS", "$EXTERNAL_NET"),
+    ADDRESSES("DC_SERVERS", "$HOME_NET"),
+    ADDRESSES("DNP3_SERVER", "$HOME_NET"),
+    ADDRESSES("DNP3_CLIENT", "$HOME_NET"),
+    ADDRESSES("MODBUS_SERVER", "$HOME_NET"),
+    ADDRESSES("MODBUS_CLIENT", "$HOME_NET"),
+    ADDRESSES("ENIP_SERVER", "$HOME_NET"),
+    ADDRESSES("ENIP_CLIENT", "$HOME_NET"),
+    PORTS("HTTP_PORTS", "80"),
+    PORTS("SHELLCODE_PORTS", "!80"),
+    PORTS("ORACLE_PORTS", "1521"),
+    PORTS("SSH_PORTS", "22"),
+    PORTS("FTP_PORTS", "21"),
+    PORTS("FILE_DATA_PORTS", "[80,110,143]"),
+    PORTS("DNP3_PORTS", "20000"),
+    PORTS("MODBUS_PORTS", "502"),
+    PORTS("GENEVE_PORTS", "6081"),
+    PORTS("VXLAN_PORTS", "4789"),
+    PORTS("TEREDO_PORTS", "3544"),
+    PORTS("SIP_PORTS", "[5060,5061]"),
+#undef ADDRESSES
+#undef PORTS
 };
+
+static struct span excluded_of(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(builtin); i++) {
+        if (span_equal(builtin[i].name, name)) {
+            return builtin[i].excluded;
+        }
+    }
+    return span_of(NULL, 0);
+}
 
 /* The caller's variables, then the built-in ones: the first of a name counts. */
 static bool join_variables(const struct engine_options *options, struct arena *arena,
@@ -46,6 +84,7 @@ static bool join_variables(const struct engine_options *options, struct arena *a
     for (size_t i = 0; i < n; i++) {
         all[i] =
             i < options->n_variables ? options->variables[i] : builtin[i - options->n_variables];
+        all[i].excluded = excluded_of(all[i].name);
     }
     *ret = (struct net_variables){all, n};
     return true;

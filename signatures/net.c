@@ -40,6 +40,7 @@ struct net_scope {
 struct level {
     struct span rest;
     uint8_t scope;
+    bool excluded; /* what it names is taken away from the whole */
 };
 
 /* Addresses or ports. */
@@ -82,15 +83,19 @@ static bool push(struct reader *r, struct span text, bool negated)
         r->parents[r->n_scopes] = scope;
         scope = (uint8_t)r->n_scopes++;
     }
-    r->levels[r->depth++] = (struct level){span_trim(text), scope};
+    bool within = r->depth > 0 && r->levels[r->depth - 1].excluded;
+    r->levels[r->depth++] = (struct level){span_trim(text), scope, within != negated};
     return true;
 }
 
 static bool push_variable(struct reader *r, struct span name, bool negated)
 {
+    bool excluded = r->levels[r->depth - 1].excluded != negated;
     for (size_t i = 0; i < r->variables->n; i++) {
-        if (span_equal(r->variables->variables[i].name, name)) {
-            return push(r, r->variables->variables[i].value, negated);
+        const struct net_variable *v = &r->variables->variables[i];
+        if (span_equal(v->name, name)) {
+            bool all = v->excluded.len > 0 && span_equal_nocase(v->value, SPAN("any"));
+            return push(r, excluded && all ? v->excluded : v->value, negated);
         }
     }
     return refuse(r, "unknown variable", name);

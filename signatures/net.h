@@ -12,6 +12,8 @@
 struct net_variable {
     struct span name; /* without the $ */
     struct span value;
+    struct span excluded; /* stands for it where it is excluded while its value is "any", of which
+                             nothing would be left; empty: nothing does */
 };
 
 struct net_variables {

@@ -219,8 +219,8 @@ static void find_home(struct decoys *d, const struct config *c)
 {
     char why[NET_WHY_SIZE];
     const struct net_variable variables[] = {
-        {SPAN("HOME_NET"), span_str(c->home_net)},
-        {SPAN("EXTERNAL_NET"), span_str(c->external_net)},
+        {.name = SPAN("HOME_NET"), .value = span_str(c->home_net)},
+        {.name = SPAN("EXTERNAL_NET"), .value = span_str(c->external_net)},
     };
     const struct net_variables all = {variables, ARRAY_LEN(variables)};
     d->home_is_any = strcmp(c->home_net, "any") == 0 ||

@@ -109,11 +109,11 @@ static int load_engine(struct snapshot *s, const struct options *o, struct errbu
 {
     const struct config *c = &s->config;
     const struct net_variable variables[] = {
-        {SPAN("HOME_NET"), span_str(c->home_net)},
-        {SPAN("EXTERNAL_NET"), span_str(c->external_net)},
-        {SPAN("HTTP_SERVERS"), span_str(c->http_servers)},
-        {SPAN("SMTP_SERVERS"), span_str(c->smtp_servers)},
-        {SPAN("HTTP_PORTS"), span_str(c->http_ports)},
+        {.name = SPAN("HOME_NET"), .value = span_str(c->home_net)},
+        {.name = SPAN("EXTERNAL_NET"), .value = span_str(c->external_net)},
+        {.name = SPAN("HTTP_SERVERS"), .value = span_str(c->http_servers)},
+        {.name = SPAN("SMTP_SERVERS"), .value = span_str(c->smtp_servers)},
+        {.name = SPAN("HTTP_PORTS"), .value = span_str(c->http_ports)},
     };
     struct config_list files = {0};
     struct engine_text texts[TEXTS_MAX];

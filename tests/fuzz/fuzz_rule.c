@@ -9,8 +9,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct net_variable variables[] = {
-    {SPAN_LITERAL("HOME_NET"), SPAN_LITERAL("[10.0.0.0/8,!10.9.0.0/16]")},
-    {SPAN_LITERAL("EXTERNAL_NET"), SPAN_LITERAL("!$HOME_NET")},
+    {.name = SPAN_LITERAL("HOME_NET"), .value = SPAN_LITERAL("[10.0.0.0/8,!10.9.0.0/16]")},
+    {.name = SPAN_LITERAL("EXTERNAL_NET"), .value = SPAN_LITERAL("!$HOME_NET")},
 };
 
 static void try_rules(const struct rule_set *set, struct span text)

@@ -3,8 +3,11 @@
 #include "tests/unit/runner.h"
 
 static const struct net_variable variables[] = {
-    {SPAN_LITERAL("HOME_NET"), SPAN_LITERAL("[10.0.0.0/8,!10.9.0.0/16]")},
-    {SPAN_LITERAL("WEB"), SPAN_LITERAL("[80,8000:8100,!8080]")},
+    {.name = SPAN_LITERAL("HOME_NET"), .value = SPAN_LITERAL("[10.0.0.0/8,!10.9.0.0/16]")},
+    {.name = SPAN_LITERAL("WEB"), .value = SPAN_LITERAL("[80,8000:8100,!8080]")},
+    {SPAN_LITERAL("OPEN_NET"), SPAN_LITERAL("any"), SPAN_LITERAL("[0.0.0.0,::]")},
+    {.name = SPAN_LITERAL("SERVERS"), .value = SPAN_LITERAL("$OPEN_NET")},
+    {SPAN_LITERAL("OPEN"), SPAN_LITERAL("ANY"), SPAN_LITERAL("80")},
 };
 
 static bool addr_in(const char *list, const char *addr)
@@ -83,6 +86,22 @@ static void addresses_are_ranges_and_masks_too(void)
     CU_ASSERT(addr_in("192.0.2.7/0", "198.51.100.1"));
 }
 
+static void what_nobody_defined_can_be_excluded(void)
+{
+    CU_ASSERT(port_in("$OPEN", 80));
+    CU_ASSERT(port_in("[80,$OPEN]", 81));
+    CU_ASSERT_FALSE(port_in("!$OPEN", 80));
+    CU_ASSERT(port_in("!$OPEN", 81));
+    CU_ASSERT_FALSE(port_in("[1:100,![$OPEN,90]]", 80));
+    CU_ASSERT_FALSE(port_in("[1:100,![$OPEN,90]]", 90));
+    CU_ASSERT(port_in("[1:100,![$OPEN,90]]", 91));
+    CU_ASSERT(port_in("!!$OPEN", 81));
+    CU_ASSERT(addr_in("!$OPEN_NET", "10.0.0.1"));
+    CU_ASSERT(addr_in("!$SERVERS", "2001:db8::1"));
+    CU_ASSERT(addr_in("[10.0.0.0/8,!$SERVERS]", "10.0.0.1"));
+    CU_ASSERT_FALSE(addr_in("[10.0.0.0/8,!$SERVERS]", "192.0.2.1"));
+}
+
 static void a_set_that_is_empty_is_told_of(void)
 {
     static const char *const empty[] = {"!any",
@@ -126,6 +145,7 @@ static CU_TestInfo nets[] = {
     {"a family that a list does not name is not in it",
      a_family_that_a_list_does_not_name_is_not_in_it},
     {"addresses are ranges and masks too", addresses_are_ranges_and_masks_too},
+    {"what nobody defined can be excluded", what_nobody_defined_can_be_excluded},
     {"a set that is empty is told of", a_set_that_is_empty_is_told_of},
     {"excluded ports go before named ones", excluded_ports_go_before_named_ones},
     CU_TEST_INFO_NULL,

@@ -10,9 +10,9 @@
 #include <string.h>
 
 static const struct net_variable variables[] = {
-    {SPAN_LITERAL("HOME_NET"), SPAN_LITERAL("[10.0.0.0/8,!10.9.0.0/16]")},
-    {SPAN_LITERAL("WEB"), SPAN_LITERAL("[80,8000:8100,!8080]")},
-    {SPAN_LITERAL("LOOP"), SPAN_LITERAL("$LOOP")},
+    {.name = SPAN_LITERAL("HOME_NET"), .value = SPAN_LITERAL("[10.0.0.0/8,!10.9.0.0/16]")},
+    {.name = SPAN_LITERAL("WEB"), .value = SPAN_LITERAL("[80,8000:8100,!8080]")},
+    {.name = SPAN_LITERAL("LOOP"), .value = SPAN_LITERAL("$LOOP")},
 };
 
 struct loaded {
