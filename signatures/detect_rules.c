@@ -200,7 +200,8 @@ static bool amounts_are(const struct rule *rule, const struct conn *conn)
 static bool is_read_as(const struct rule *rule, const struct conn *conn)
 {
     for (size_t i = 0; i < rule->n_decoders; i++) {
-        if (conn->app_proto != NULL && strcmp(rule->decoders[i], conn->app_proto) == 0) {
+        const char *read = conn->app_proto != NULL ? conn->app_proto : RULE_UNREAD;
+        if (strcmp(rule->decoders[i], read) == 0) {
             return true;
         }
     }

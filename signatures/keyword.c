@@ -60,6 +60,7 @@ static const struct keyword keywords[] = {
     {"filesize", KEYWORD_VALUE, keyword_filesize},
     {"tls.version", KEYWORD_VALUE, keyword_tls_version},
     {"ssl_version", KEYWORD_VALUE, keyword_ssl_version},
+    {"ssl_state", KEYWORD_VALUE, keyword_ssl_state},
     {"uricontent", KEYWORD_VALUE, keyword_uricontent},
     {"requires", KEYWORD_VALUE, keyword_requires},
     {"tag", KEYWORD_VALUE, keyword_tag},

@@ -83,35 +83,6 @@ bool keyword_uricontent(struct rule_parse *p, struct span value)
     return good;
 }
 
-bool keyword_buffer_value(struct rule_parse *p, struct span name, struct span value)
-{
-    static const enum field_id fields[] = {FIELD_LDAP_REQUEST_OP, FIELD_LDAP_RESPONSE_OP};
-    size_t i = 0;
-    while (i < ARRAY_LEN(fields) &&
-           !span_equal_nocase(name, span_str(field_info(fields[i])->name))) {
-        i++;
-    }
-    if (i == ARRAY_LEN(fields)) {
-        return false;
-    }
-    struct span rest = value;
-    struct span word = span_trim(span_split(&rest, ','));
-    rest = span_trim(rest);
-    p->last = NULL;
-    if (word.len == 0 || byte_is_digit(word.data[0]) ||
-        (rest.len > 0 && !span_equal(rest, SPAN("any")))) {
-        (void)rule_mistake(p, "'%s' is not a name, alone or with ',any'", rule_shown(value).text);
-        return true;
-    }
-    struct rule_test *t = rule_test_in(p, (enum buffer)fields[i], RULE_CONTENT);
-    if (t != NULL) {
-        t->content.bytes = arena_copy(p->set->arena, word, SIZE_MAX, NULL);
-        t->content.starts = true;
-        t->content.ends = true;
-    }
-    return true;
-}
-
 static struct rule_content *last_content(struct rule_parse *p)
 {
     if (p->last == NULL) {

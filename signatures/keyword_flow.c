@@ -87,8 +87,14 @@ static bool add_flowbit(struct rule_parse *p, enum rule_flowbit_op op, struct sp
     }
     struct rule_flowbit *bit = &r->flowbits[r->n_flowbits];
     *bit = (struct rule_flowbit){.op = op};
+    bool asks = op == RULE_FLOWBIT_ISSET || op == RULE_FLOWBIT_ISNOTSET;
+    if (!asks && span_find_byte(names, 0, '|') != SPAN_NONE) {
+        rule_warning(p, "no rule can ask for '%s': a '|' stands between names that are asked for",
+                     rule_shown(names).text);
+    }
     while (names.len > 0) {
-        struct span name = span_trim(span_split(&names, '|'));
+        struct span name = span_trim(asks ? span_split(&names, '|') : names);
+        names = asks ? names : span_of(NULL, 0);
         if (span_find_byte(name, 0, ' ') != SPAN_NONE) {
             return rule_mistake(p, "a name has no blank in it");
         }
@@ -98,8 +104,7 @@ static bool add_flowbit(struct rule_parse *p, enum rule_flowbit_op op, struct sp
         }
         bit->names[bit->n_names++] = (uint32_t)hash_fixed(name);
     }
-    bool asks = op == RULE_FLOWBIT_ISSET || op == RULE_FLOWBIT_ISNOTSET;
-    if (bit->n_names == 0 || (!asks && bit->n_names > 1)) {
+    if (bit->n_names == 0) {
         return rule_mistake(p, "wants one name");
     }
     r->n_flowbits++;
@@ -205,7 +210,7 @@ bool keyword_xbits(struct rule_parse *p, struct span value)
         return false;
     }
     return take_xbit_track(p, track, &bit.track) &&
-           (value.len == 0 || take_expire(p, span_trim(value), &bit.expire_s)) &&
+           (value.len == 0 || take_expire(p, span_trim(span_split(&value, ',')), &bit.expire_s)) &&
            add_xbit(p, &bit, name);
 }
 
@@ -267,7 +272,53 @@ static bool is_settled(const struct rule_parse *p)
     return settled;
 }
 
-/* app-layer-protocol:[!]name, or app-layer-protocol:name|name */
+/* Protocols that Suricata knows and nobody here reads: no flow is one of them. */
+static bool is_foreign(struct span name)
+{
+    static const char *const names[] = {
+        "ftp",       "ftp-data", "ssh",  "imap", "pop3",  "msn",    "jabber",        "smb",
+        "dcerpc",    "irc",      "dnp3", "nfs",  "ntp",   "modbus", "enip",          "tftp",
+        "ike",       "krb5",     "quic", "dhcp", "sip",   "rfb",    "mqtt",          "telnet",
+        "websocket", "doh2",     "rdp",  "snmp", "pgsql", "mdns",   "bittorrent-dht"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_equal_nocase(name, span_str(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "final" and the like: of which of two readings it is asked; a flow has one. */
+static bool is_reading(struct span word)
+{
+    static const char *const words[] = {"final", "original", "either", "to_server", "to_client"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (span_equal(word, span_str(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_protocol(struct rule_parse *p, struct span name)
+{
+    struct rule *r = p->rule;
+    const char *decoder =
+        span_equal_nocase(name, SPAN("failed")) ? RULE_UNREAD : rule_decoder_name(name);
+    if (decoder == NULL && is_foreign(name)) {
+        return true;
+    }
+    if (decoder == NULL) {
+        return rule_mistake(p, "no decoder reads '%s'", rule_shown(name).text);
+    }
+    if (has_decoder(r, decoder) || r->n_decoders == RULE_DECODERS_MAX) {
+        return rule_mistake(p, "up to %d different ones can stand there", RULE_DECODERS_MAX);
+    }
+    r->decoders[r->n_decoders++] = decoder;
+    return true;
+}
+
+/* app-layer-protocol:[!]name, or app-layer-protocol:name|name; each with ",final" and the like */
 bool keyword_app_layer_protocol(struct rule_parse *p, struct span value)
 {
     struct rule *r = p->rule;
@@ -279,20 +330,26 @@ bool keyword_app_layer_protocol(struct rule_parse *p, struct span value)
         return rule_mistake(p, "several stand together only where each has a '!'");
     }
     r->not_decoder = negated;
-    value = span_from(value, negated);
-    while (value.len > 0) {
-        struct span name = span_trim(negated ? value : span_split(&value, '|'));
-        const char *decoder = rule_decoder_name(name);
-        if (decoder == NULL) {
-            return rule_mistake(p, "no decoder reads '%s'", rule_shown(name).text);
-        }
-        if (has_decoder(r, decoder) || r->n_decoders == RULE_DECODERS_MAX) {
-            return rule_mistake(p, "up to %d different ones can stand there", RULE_DECODERS_MAX);
-        }
-        r->decoders[r->n_decoders++] = decoder;
-        value = negated ? span_of(NULL, 0) : value;
+    struct span reading = span_from(value, negated);
+    struct span names = span_trim(span_split(&reading, ','));
+    if (names.len == 0) {
+        return rule_mistake(p, "wants the name of a protocol");
     }
-    return r->n_decoders > 0 || rule_mistake(p, "wants the name of a protocol");
+    if (reading.len > 0 && !is_reading(span_trim(reading))) {
+        return rule_mistake(p,
+                            "the second word is final, original, either, to_server or "
+                            "to_client, not '%s'",
+                            rule_shown(reading).text);
+    }
+    while (names.len > 0) {
+        struct span name = span_trim(negated ? names : span_split(&names, '|'));
+        names = negated ? span_of(NULL, 0) : names;
+        if (!add_protocol(p, name)) {
+            return false;
+        }
+    }
+    return negated || r->n_decoders > 0 ||
+           rule_mistake(p, "no decoder reads '%s'", rule_shown(value).text);
 }
 
 /* urilen:[sign]bytes[,norm|raw]: the older way of writing bsize behind http.uri or http.uri.raw;
@@ -321,8 +378,17 @@ bool keyword_urilen(struct rule_parse *p, struct span value)
 /* --- how often ---------------------------------------------------------------------------------
  */
 
-/* "type limit", "track by_src", "count 1", "seconds 60". */
-static bool take_limit_word(struct rule_parse *p, struct signature_limit *limit, struct span word)
+/* Of the words of a threshold each stands there once. */
+enum limit_word {
+    LIMIT_TYPE = 1,
+    LIMIT_TRACK = 2,
+    LIMIT_COUNT = 4,
+    LIMIT_SECONDS = 8,
+    LIMIT_MULTIPLIER = 16
+};
+
+/* "type limit", "track by_src", "count 1", "seconds 60": which of them it was; 0: none. */
+static unsigned take_limit_word(struct signature_limit *limit, struct span word)
 {
     static const struct {
         const char *name;
@@ -343,51 +409,72 @@ static bool take_limit_word(struct rule_parse *p, struct signature_limit *limit,
     struct span name = span_split(&value, ' ');
     value = span_trim(value);
     uint64_t number = 0;
-    bool is_number = span_to_u64(value, &number) && number > 0 && number <= UINT32_MAX;
+    bool is_number = span_to_u64(value, &number) && number <= UINT32_MAX;
     for (size_t i = 0; span_equal(name, SPAN("type")) && i < ARRAY_LEN(kinds); i++) {
         if (span_equal(value, span_str(kinds[i].name))) {
             limit->kind = kinds[i].kind;
-            return true;
+            return LIMIT_TYPE;
         }
     }
     for (size_t i = 0; span_equal(name, SPAN("track")) && i < ARRAY_LEN(tracks); i++) {
         if (span_equal(value, span_str(tracks[i].name))) {
             limit->track = tracks[i].track;
-            return true;
+            return LIMIT_TRACK;
         }
     }
     if (span_equal(name, SPAN("count")) && is_number) {
         limit->count = (uint32_t)number;
-        return true;
+        return LIMIT_COUNT;
     }
     if (span_equal(name, SPAN("seconds")) && is_number) {
         limit->seconds = (uint32_t)number;
-        return true;
+        return LIMIT_SECONDS;
     }
     if (span_equal(name, SPAN("multiplier")) && is_number && number > 1 && number <= UINT16_MAX) {
         limit->multiplier = (uint32_t)number;
-        return true;
+        return LIMIT_MULTIPLIER;
     }
-    return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
+    return 0;
 }
 
 /* Whether the words that its kind wants stood there. */
-static bool is_whole(const struct signature_limit *limit)
+static bool is_whole(const struct signature_limit *limit, unsigned seen)
 {
-    return limit->kind != SIGNATURE_LIMIT_NONE && limit->count > 0 &&
-           (limit->kind == SIGNATURE_LIMIT_BACKOFF ? limit->multiplier > 0 && limit->seconds == 0
-                                                   : limit->seconds > 0);
+    bool backoff = limit->kind == SIGNATURE_LIMIT_BACKOFF;
+    bool beyond = limit->kind == SIGNATURE_LIMIT_BEYOND;
+    unsigned words = LIMIT_TRACK | LIMIT_COUNT | (beyond ? 0U : LIMIT_TYPE) |
+                     (backoff ? LIMIT_MULTIPLIER : LIMIT_SECONDS);
+    bool zero = limit->count == 0 || (beyond && limit->seconds == 0);
+    return seen == words && !(zero && (backoff || beyond));
+}
+
+/* A count of 0 means what Suricata makes of it: the first of a period is told, as of 1; of
+ * `threshold` all but that; of `both` none. */
+static void set_zero(struct signature_limit *limit)
+{
+    if (limit->kind == SIGNATURE_LIMIT_EACH) {
+        limit->kind = SIGNATURE_LIMIT_BEYOND;
+    }
+    limit->count = limit->kind == SIGNATURE_LIMIT_BOTH ? 0 : 1;
 }
 
 static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, struct span value)
 {
     struct signature_limit limit = {.kind = kind};
+    unsigned seen = 0;
     while (value.len > 0) {
-        if (!take_limit_word(p, &limit, span_trim(span_split(&value, ',')))) {
-            return false;
+        struct span word = span_trim(span_split(&value, ','));
+        unsigned one = take_limit_word(&limit, word);
+        if (one == 0 || (one == LIMIT_TYPE && kind == SIGNATURE_LIMIT_BEYOND)) {
+            return rule_mistake(p, "unknown word '%s'", rule_shown(word).text);
         }
+        if ((seen & one) != 0) {
+            return rule_mistake(p, "'%s' says again what a word before it has said",
+                                rule_shown(word).text);
+        }
+        seen |= one;
     }
-    if (!is_whole(&limit)) {
+    if (!is_whole(&limit, seen)) {
         return rule_mistake(p, "wants type, track, count and seconds, or of backoff a multiplier");
     }
     if (limit.kind == SIGNATURE_LIMIT_BACKOFF && limit.track != SIGNATURE_BY_FLOW) {
@@ -399,6 +486,9 @@ static bool take_limit(struct rule_parse *p, enum signature_limit_kind kind, str
     }
     if (p->rule->signature.limit.kind != SIGNATURE_LIMIT_NONE) {
         return rule_mistake(p, "there is a threshold or detection_filter already");
+    }
+    if (limit.count == 0) {
+        set_zero(&limit);
     }
     p->rule->signature.limit = limit;
     return true;

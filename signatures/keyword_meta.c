@@ -125,10 +125,7 @@ bool keyword_classtype(struct rule_parse *p, struct span value)
         return true;
     }
     s->classtype = keep(p, value); /* of the lowest priority, as it is without one */
-    if (p->set->warnings != NULL) {
-        errbuf_add(p->set->warnings, "%s:%zu: sid %u: unknown class '%s'", p->file, p->line,
-                   (unsigned)p->sid, rule_shown(value).text);
-    }
+    rule_warning(p, "unknown class '%s'", rule_shown(value).text);
     return true;
 }
 

@@ -121,6 +121,10 @@ bool keyword_pcre(struct rule_parse *p, struct span value)
             return false;
         }
     }
+    if (p->group != before && span_find_byte(letters, 0, 'B') != SPAN_NONE) {
+        p->group = before;
+        return rule_mistake(p, "the flag 'B' is of the payload, another names a buffer");
+    }
     if (relative && !can_follow(p, before)) {
         p->group = before;
         return rule_mistake(p, "with the flag 'R' it follows a content or pcre of its buffer");

@@ -87,6 +87,19 @@ bool rule_mistake(struct rule_parse *p, const char *format, ...)
     return false;
 }
 
+void rule_warning(struct rule_parse *p, const char *format, ...)
+{
+    char text[MISTAKE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (p->set->warnings != NULL) {
+        errbuf_add(p->set->warnings, "%s:%zu: sid %u: %s", p->file, p->line, (unsigned)p->sid,
+                   text);
+    }
+}
+
 /* --- groups ------------------------------------------------------------------------------------
  */
 
@@ -257,9 +270,7 @@ static bool group_finish(struct rule_parse *p, const struct group_parse *g, stru
 static size_t option_end(struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '\\') {
-            i++;
-        } else if (text.data[i] == ';') {
+        if (text.data[i] == ';' && (i == 0 || text.data[i - 1] != '\\')) {
             return i;
         }
     }
@@ -366,7 +377,7 @@ static void apply_option(struct rule_parse *p, const struct option *options, con
         size_t n_before = p->n_mistakes;
         if (!keyword_buffer(p, o->name)) {
             (void)rule_mistake(p, "unknown keyword '%s'", rule_shown(o->name).text);
-        } else if (o->has_value && p->n_mistakes == n_before) {
+        } else if (o->value.len > 0 && p->n_mistakes == n_before) {
             p->keyword = o->name;
             (void)rule_mistake(p, "takes no value");
             p->keyword = span_of(NULL, 0);
@@ -378,7 +389,7 @@ static void apply_option(struct rule_parse *p, const struct option *options, con
         (void)rule_mistake(p, "a value is missing");
     } else if (k->value == KEYWORD_ONCE && was_there(options, o)) {
         (void)rule_mistake(p, "stands there twice");
-    } else if (k->value == KEYWORD_ALONE && o->has_value) {
+    } else if (k->value == KEYWORD_ALONE && o->value.len > 0) {
         (void)rule_mistake(p, "takes no value");
     } else {
         (void)k->apply(p, o->value);

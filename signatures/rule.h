@@ -166,8 +166,8 @@ enum {
     RULE_AMOUNTS_MAX = 4,
     RULE_FLOWBITS_MAX = 8,
     RULE_XBITS_MAX = 4,
-    RULE_FLOWBIT_NAMES_MAX = 4,
-    RULE_DECODERS_MAX = 4
+    RULE_FLOWBIT_NAMES_MAX = 8,
+    RULE_DECODERS_MAX = 8
 };
 
 /* Whether there must be a buffer for its group to hold. */
@@ -261,6 +261,9 @@ struct rule_xbit {
     uint32_t name;     /* hash */
     uint32_t expire_s; /* packet time, from when it is set */
 };
+
+/* Among decoders: that none reads the flow. */
+#define RULE_UNREAD "failed"
 
 struct rule_protocol {
     const char *name;

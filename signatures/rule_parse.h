@@ -73,6 +73,8 @@ struct rule_shown {
 struct rule_shown rule_shown(struct span word);
 /* Adds "file:line: sid N: keyword: " and the text to the set's mistakes; returns false. */
 bool rule_mistake(struct rule_parse *p, const char *format, ...) PRINTF(2, 3);
+/* Adds the same to the set's warnings, where it has any. */
+void rule_warning(struct rule_parse *p, const char *format, ...) PRINTF(2, 3);
 /* The group of that buffer with no transforms, made if need be; NULL with a mistake told when there
  * are too many. */
 struct group_parse *rule_group_for(struct rule_parse *p, enum buffer buffer);
@@ -170,10 +172,6 @@ bool keyword_transform(struct rule_parse *p, struct span name);
 bool keyword_from_base64(struct rule_parse *p, struct span value);
 bool keyword_xor(struct rule_parse *p, struct span value);
 
-/* "ldap.request.operation:search_request": the buffer is that word. True when the buffer is one
- * that takes a value, and has been dealt with. */
-bool keyword_buffer_value(struct rule_parse *p, struct span name, struct span value);
-
 /* keyword_dns.c */
 bool keyword_dns_opcode(struct rule_parse *p, struct span value);
 bool keyword_dns_rcode(struct rule_parse *p, struct span value);
@@ -184,9 +182,13 @@ bool keyword_filename(struct rule_parse *p, struct span value);
 bool keyword_fileext(struct rule_parse *p, struct span value);
 bool keyword_filesize(struct rule_parse *p, struct span value);
 
-/* keyword_tls.c */
+/* keyword_words.c */
 bool keyword_tls_version(struct rule_parse *p, struct span value);
 bool keyword_ssl_version(struct rule_parse *p, struct span value);
+bool keyword_ssl_state(struct rule_parse *p, struct span value);
+/* "ldap.request.operation:search_request": the buffer is that word. True when the buffer is one
+ * that takes a value, and has been dealt with. */
+bool keyword_buffer_value(struct rule_parse *p, struct span name, struct span value);
 
 /* keyword_test.c */
 bool keyword_pcre(struct rule_parse *p, struct span value);

@@ -156,6 +156,7 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "noalert, not 'sets'\n");
     expect_mistakes(RULE("content:\"a\"; flowbits:set;"),
                     "t.rules:1: sid 7: flowbits: wants one name\n");
+    expect_mistakes(RULE("content:\"a\"; flowbits:set,a|b;"), "");
     expect_mistakes(TCP("content:\"a\"; app-layer-protocol:icq;"),
                     "t.rules:1: sid 7: app-layer-protocol: no decoder reads 'icq'\n");
     expect_mistakes(RULE("content:\"a\"; urilen:<9,odd;"),
@@ -634,6 +635,27 @@ static void base64_is_decoded_on_the_way(void)
     CU_ASSERT_FALSE(matches("content:\"=\"; base64_decode:relative;", "x=?"));
 }
 
+/* Numbers of operations, and none of several versions. */
+static void words_are_asked_for_by_number_and_together(void)
+{
+    struct loaded l;
+    struct regex_scratch *scratch = regex_scratch_new();
+    struct verify_view view = {.text = SPAN("search_request")};
+    load(&l, SPAN("alert ldap any any -> any any (ldap.request.operation:>2; sid:7;)\n"
+                  "alert tls any any -> any any (ssl_version:!tls1.0,tls1.3; sid:8;)\n"));
+    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 2);
+    const struct rule *r = l.set.first;
+    CU_ASSERT_EQUAL(verify_group(&r->groups[0], &view, scratch), VERIFY_YES);
+    view.text = SPAN("unbind_request");
+    CU_ASSERT_EQUAL(verify_group(&r->groups[0], &view, scratch), VERIFY_NO);
+    view.text = SPAN("TLS 1.2");
+    CU_ASSERT_EQUAL(verify_group(&r->next->groups[0], &view, scratch), VERIFY_YES);
+    view.text = SPAN("TLS 1.3");
+    CU_ASSERT_EQUAL(verify_group(&r->next->groups[0], &view, scratch), VERIFY_NO);
+    regex_scratch_free(&scratch);
+    unload(&l);
+}
+
 /* A buffer whose value stands behind its name. */
 static void a_buffer_may_be_a_keyword(void)
 {
@@ -751,6 +773,7 @@ static CU_TestInfo tests[] = {
     {"numbers are read for later tests", numbers_are_read_for_later_tests},
     {"numbers are combined", numbers_are_combined},
     {"a buffer may be a keyword", a_buffer_may_be_a_keyword},
+    {"words are asked for by number and together", words_are_asked_for_by_number_and_together},
     {"base64 is decoded on the way", base64_is_decoded_on_the_way},
     {"a window knows what it does not know", a_window_knows_what_it_does_not_know},
     {"a search that explodes is given up", a_search_that_explodes_is_given_up},
