@@ -80,7 +80,8 @@ struct tx_state {
     bool passed;               /* a pass rule matched in another reading of the flow */
     bool judged;               /* attacks were told before their window was full */
     bool ending;               /* no buffer comes any more: what is absent is known */
-    bool marks_changed;        /* rules that wait may ask for what is set now */
+    bool marks_changed;        /* rules that wait may ask for what is set now, */
+    uint32_t changed_rank;     /* those of this rank or behind it */
     struct span file_names[2]; /* of the body that comes in that direction, if rules ask for it */
     struct form *form;         /* of which the parts are read; see detect_files.c */
 };

@@ -313,7 +313,7 @@ static struct finding finding_at(const struct spot *spot, const struct rule *rul
 
 static bool has_marks(const struct rule *rule)
 {
-    return rule->n_flowbits > 0 || rule->n_xbits > 0;
+    return rule->n_flowbits > 0 || rule->n_xbits > 0 || rule->n_flowints > 0;
 }
 
 /* A pass rule matched: what was found beside it is forgotten, and of the flow nothing more is told.
@@ -357,12 +357,15 @@ void detect_settle(struct detector *d)
 }
 
 static void give(struct detector *d, struct tx *tx, struct tx_state *state,
-                 const struct finding *finding, const struct rule *rule)
+                 const struct finding *finding, const struct engine_rule *engine_rule)
 {
+    const struct rule *rule = engine_rule->rule;
     if (tx->conn->passed || state->passed) {
         return;
     }
     if (has_marks(rule) && detect_marks_act(d, state->edition->engine, rule, finding, tx->conn)) {
+        bool first = !state->marks_changed || engine_rule->rank < state->changed_rank;
+        state->changed_rank = first ? engine_rule->rank : state->changed_rank;
         state->marks_changed = true;
     }
     if (rule->no_alert) {
@@ -392,8 +395,8 @@ void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, st
 {
     struct tx_state *state = detect_state(d, spot->tx);
     if (state != NULL) {
-        const struct rule *r = state->edition->engine->rules[rule].rule;
-        const struct finding finding = finding_at(spot, r, jndi);
+        const struct engine_rule *r = &state->edition->engine->rules[rule];
+        const struct finding finding = finding_at(spot, r->rule, jndi);
         give(d, spot->tx, state, &finding, r);
     }
 }
@@ -440,23 +443,27 @@ static bool holds_now(const struct tx_state *state, const struct engine_rule *ru
 /* Whether the rule may hold now that the group does, the marks of the flow are others (with
  * ENGINE_NONE), or the transaction ends. */
 static bool is_concerned(const struct tx_state *state, const struct engine_rule *rule,
-                         uint32_t group)
+                         uint32_t group, uint32_t rank)
 {
     return group != ENGINE_NONE ? rule_has(rule, group)
-                                : has_marks(rule->rule) || (state->ending && rule->n_absences > 0);
+                                : (has_marks(rule->rule) && rule->rank >= rank) ||
+                                      (state->ending && rule->n_absences > 0);
 }
 
-/* Gives rules that waited for this group, or with ENGINE_NONE for what is not of one. */
-static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t group)
+/* Gives rules that waited for this group, or with ENGINE_NONE for what is not of one: for a mark
+ * those from a rank on, which see what was done to it. */
+static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t group,
+                 uint32_t rank)
 {
     const struct engine *e = state->edition->engine;
     struct waiting **at = &state->waiting;
     while (*at != NULL) {
         struct waiting *w = *at;
         const struct engine_rule *rule = &e->rules[w->rule];
-        if (is_concerned(state, rule, group) && holds_now(state, rule, tx->conn, w->finding.dir)) {
+        if (is_concerned(state, rule, group, rank) &&
+            holds_now(state, rule, tx->conn, w->finding.dir)) {
             *at = w->next;
-            give(d, tx, state, &w->finding, rule->rule);
+            give(d, tx, state, &w->finding, rule);
         } else {
             at = &w->next;
         }
@@ -479,7 +486,7 @@ static void settle_marks(struct detector *d, struct tx *tx, struct tx_state *sta
 {
     for (unsigned round = 0; state->marks_changed && round < MARK_ROUNDS; round++) {
         state->marks_changed = false;
-        wake(d, tx, state, ENGINE_NONE);
+        wake(d, tx, state, ENGINE_NONE, state->changed_rank);
     }
 }
 
@@ -505,10 +512,8 @@ void detect_flow_rules(struct detector *d, const struct spot *spot)
         if ((state->met[i / 64] & bit) == 0) {
             state->met[i / 64] |= bit;
             look_at_rule(d, spot, state, rule);
+            settle_marks(d, spot->tx, state);
         }
-    }
-    if (state != NULL) {
-        settle_marks(d, spot->tx, state);
     }
 }
 
@@ -538,7 +543,7 @@ void detect_rules_end(struct detector *d, struct tx *tx)
         return; /* what did not come may have been sent */
     }
     state->ending = true;
-    wake(d, tx, state, ENGINE_NONE);
+    wake(d, tx, state, ENGINE_NONE, 0);
     for (uint32_t i = 0; i < e->end_rules.n; i++) {
         look_at_end_rule(d, tx, TO_SERVER, e->end_rules.items[i]);
         if (!e->rules[e->end_rules.items[i]].rule->whole_tx) {
@@ -558,12 +563,13 @@ static void group_holds(struct detector *d, const struct spot *spot, struct tx_s
     if (!hold(d, spot, state, group)) {
         return;
     }
-    wake(d, spot->tx, state, group);
+    wake(d, spot->tx, state, group, 0);
     for (uint32_t i = 0; i < g->n_rules; i++) {
         const struct rule *rule = e->rules[g->rules[i]].rule;
         bool looked_at = again && rule->whole_tx && detect_rule_applies(rule, spot->tx, back);
         if (!looked_at && detect_rule_applies(rule, spot->tx, spot->dir)) {
             look_at_rule(d, spot, state, g->rules[i]);
+            settle_marks(d, spot->tx, state);
         }
     }
     settle_marks(d, spot->tx, state);

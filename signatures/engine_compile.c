@@ -267,6 +267,29 @@ static void list_rule(struct engine *e, uint32_t i)
         e->any_pass || (r->rule->signature.action == SIGNATURE_PASS && !r->rule->jndi.asked);
 }
 
+/* Which rules see what others do to the marks and numbers of a flow, as Suricata has it: those that
+ * only change them go before those that also ask, and these before those that only ask; of marks
+ * first, then of numbers. */
+enum { MARK_ROUNDS = 9 };
+
+static unsigned mark_round(const struct rule *rule)
+{
+    bool bits[2] = {false, false}; /* it changes, it asks */
+    bool ints[2] = {false, false};
+    for (size_t i = 0; i < rule->n_flowbits; i++) {
+        enum rule_flowbit_op op = rule->flowbits[i].op;
+        bits[op == RULE_FLOWBIT_ISSET || op == RULE_FLOWBIT_ISNOTSET] = true;
+    }
+    for (size_t i = 0; i < rule->n_flowints; i++) {
+        enum rule_flowint_op op = rule->flowints[i].op;
+        ints[op != RULE_FLOWINT_SET && op != RULE_FLOWINT_ADD && op != RULE_FLOWINT_SUBTRACT] =
+            true;
+    }
+    unsigned by_bits = !bits[1] ? 0 : bits[0] ? 1 : 2;
+    unsigned by_ints = !ints[1] ? 0 : ints[0] ? 1 : 2;
+    return 3 * by_bits + by_ints;
+}
+
 /* Rules of each group that decides, and those that results or the flow decide; pass rules stand
  * first. */
 static int list_rules(struct engine *e)
@@ -284,10 +307,13 @@ static int list_rules(struct engine *e)
         e->groups[i].rules = list.items;
         e->groups[i].n_rules = 0;
     }
-    for (unsigned round = 0; good && round < 2; round++) {
+    uint32_t rank = 0;
+    for (unsigned round = 0; good && round < 2 * MARK_ROUNDS; round++) {
         for (uint32_t i = 0; i < e->n_rules; i++) {
             bool pass = e->rules[i].rule->signature.action == SIGNATURE_PASS;
-            if (pass == (round == 0)) {
+            if (pass == (round < MARK_ROUNDS) &&
+                mark_round(e->rules[i].rule) == round % MARK_ROUNDS) {
+                e->rules[i].rank = rank++;
                 list_rule(e, i);
             }
         }

@@ -37,6 +37,7 @@ struct engine_rule {
     } absences[RULE_GROUPS_MAX];
     uint32_t n_absences;
     uint32_t deciding; /* a group, or ENGINE_NONE when results decide */
+    uint32_t rank;     /* its place in the order in which rules see each other's marks */
     _Atomic uint64_t *n_gave_up;
 };
 

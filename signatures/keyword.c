@@ -27,6 +27,7 @@ static const struct keyword keywords[] = {
     {"flowbits", KEYWORD_VALUE, keyword_flowbits},
     {"xbits", KEYWORD_VALUE, keyword_xbits},
     {"hostbits", KEYWORD_VALUE, keyword_hostbits},
+    {"flowint", KEYWORD_VALUE, keyword_flowint},
     {"noalert", KEYWORD_ALONE, keyword_noalert},
     {"app-layer-protocol", KEYWORD_VALUE, keyword_app_layer_protocol},
     {"urilen", KEYWORD_VALUE, keyword_urilen},

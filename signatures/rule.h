@@ -166,6 +166,7 @@ enum {
     RULE_AMOUNTS_MAX = 4,
     RULE_FLOWBITS_MAX = 8,
     RULE_XBITS_MAX = 4,
+    RULE_FLOWINTS_MAX = 6,
     RULE_FLOWBIT_NAMES_MAX = 8,
     RULE_DECODERS_MAX = 8
 };
@@ -248,6 +249,25 @@ struct rule_flowbit {
     uint8_t n_names;
 };
 
+enum rule_flowint_op {
+    RULE_FLOWINT_SET,
+    RULE_FLOWINT_ADD,
+    RULE_FLOWINT_SUBTRACT, /* nothing where it is not set */
+    RULE_FLOWINT_ISSET,
+    RULE_FLOWINT_ISNOTSET,
+    RULE_FLOWINT_IS,
+};
+
+/* Something a rule asks of the numbers that rules keep for a flow, or does to them. */
+struct rule_flowint {
+    enum rule_flowint_op op;
+    enum rule_compare compare; /* RULE_FLOWINT_IS */
+    bool negated;
+    uint32_t name;  /* hash */
+    uint32_t other; /* hash of the one that stands for `value`; 0: none */
+    uint32_t value;
+};
+
 /* By whose address a mark is kept that outlives the flow. */
 enum rule_xbit_track {
     RULE_XBIT_SRC,
@@ -287,6 +307,8 @@ struct rule {
     uint8_t n_flowbits;
     struct rule_xbit xbits[RULE_XBITS_MAX];
     uint8_t n_xbits;
+    struct rule_flowint flowints[RULE_FLOWINTS_MAX];
+    uint8_t n_flowints;
     bool no_alert;                           /* it only leaves marks */
     const char *decoders[RULE_DECODERS_MAX]; /* app-layer-protocol: the flow's must be one of */
     uint8_t n_decoders;

@@ -19,8 +19,8 @@ static bool asks_of_flow(const struct rule *r)
 {
     bool one_protocol = r->protocol != NULL && r->protocol->decoder != NULL;
     return one_protocol || r->flow != 0 || r->n_amounts > 0 || r->n_flowbits > 0 ||
-           r->n_xbits > 0 || r->n_decoders > 0 || !is_any(&r->src, &r->src_ports) ||
-           !is_any(&r->dst, &r->dst_ports);
+           r->n_xbits > 0 || r->n_flowints > 0 || r->n_decoders > 0 ||
+           !is_any(&r->src, &r->src_ports) || !is_any(&r->dst, &r->dst_ports);
 }
 
 const char *rule_of_protocol(enum buffer buffer)

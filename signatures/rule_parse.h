@@ -150,6 +150,9 @@ bool keyword_alert(struct rule_parse *p, struct span value);
 bool keyword_app_layer_protocol(struct rule_parse *p, struct span value);
 bool keyword_urilen(struct rule_parse *p, struct span value);
 
+/* keyword_flowint.c */
+bool keyword_flowint(struct rule_parse *p, struct span value);
+
 /* keyword_content.c */
 bool keyword_content(struct rule_parse *p, struct span value);
 /* A content of http.uri, as it was once written. */

@@ -8,11 +8,13 @@
 
 #include <pthread.h>
 
-enum { PLACES = 16384, WAYS = 4 };
+enum { PLACES = 8192, WAYS = 4, ENDED = 1 };
 
 struct row {
     uint64_t key;
-    uint64_t until_us; /* 0: free */
+    uint64_t until_us;  /* 0: free; ENDED: it was taken away */
+    uint64_t packet;    /* that changed it last, */
+    uint64_t before_us; /* and until when it was there for that */
 };
 
 struct xbits {
@@ -60,30 +62,45 @@ static struct row *place_for(struct xbits *x, uint64_t key)
     return first;
 }
 
-bool xbits_have(struct xbits *x, uint64_t key, uint64_t now_us)
+bool xbits_have(struct xbits *x, uint64_t key, uint64_t now_us, uint64_t packet)
 {
     pthread_mutex_lock(&x->lock);
     const struct row *row = find(x, key);
-    bool have = row != NULL && row->until_us > now_us;
+    bool own = row != NULL && packet != 0 && row->packet == packet;
+    bool have = row != NULL && (own ? row->before_us : row->until_us) > now_us;
     pthread_mutex_unlock(&x->lock);
     return have;
 }
 
-void xbits_set(struct xbits *x, uint64_t key, uint64_t until_us)
+/* What a row is once a packet has changed its end. */
+static struct row changed(struct row row, uint64_t until_us, uint64_t packet)
+{
+    if (packet == 0 || row.packet != packet) {
+        row.before_us = row.until_us;
+    }
+    row.packet = packet;
+    row.until_us = until_us;
+    return row;
+}
+
+void xbits_set(struct xbits *x, uint64_t key, uint64_t until_us, uint64_t packet)
 {
     pthread_mutex_lock(&x->lock);
     struct row *row = find(x, key);
-    row = row != NULL ? row : place_for(x, key);
-    *row = (struct row){key, until_us};
+    if (row == NULL) {
+        row = place_for(x, key);
+        *row = (struct row){.key = key};
+    }
+    *row = changed(*row, until_us, packet);
     pthread_mutex_unlock(&x->lock);
 }
 
-void xbits_unset(struct xbits *x, uint64_t key)
+void xbits_unset(struct xbits *x, uint64_t key, uint64_t packet)
 {
     pthread_mutex_lock(&x->lock);
     struct row *row = find(x, key);
     if (row != NULL) {
-        *row = (struct row){0};
+        *row = changed(*row, ENDED, packet);
     }
     pthread_mutex_unlock(&x->lock);
 }

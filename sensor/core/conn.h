@@ -29,7 +29,13 @@ enum close_reason {
     CLOSE_END_OF_INPUT /* end of file, or shutdown */
 };
 
-enum { CONN_FLOWBITS_MAX = 8 };
+enum { CONN_FLOWBITS_MAX = 8, CONN_NUMBERS_MAX = 6 };
+
+/* A number that rules keep for a flow. */
+struct conn_number {
+    uint32_t name; /* hash */
+    uint32_t value;
+};
 
 /* What only some flows have. Made with the first of it: hundreds of thousands have none. */
 struct conn_extra {
@@ -37,6 +43,8 @@ struct conn_extra {
     struct addr xclient;     /* by a mail relay in the flow (XCLIENT); family 0: none */
     uint8_t n_flowbits;
     uint32_t flowbits[CONN_FLOWBITS_MAX]; /* hashes of the names of those that rules have set */
+    uint8_t n_numbers;
+    struct conn_number numbers[CONN_NUMBERS_MAX];
     uint64_t gap_bytes[2];
     uint64_t lost[LOST_N];     /* payload bytes not inspected, by reason */
     uint64_t blocked_number;   /* of the packet that was held back first; 0: none */

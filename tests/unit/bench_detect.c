@@ -106,6 +106,7 @@ void tx_again(struct bench *b)
     tx_stop(b);
     tx_free(b);
     tx_start(b);
+    b->conn.number++; /* in another packet */
 }
 
 void bench_start(struct bench *b, const char *rules)
