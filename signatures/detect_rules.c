@@ -125,8 +125,9 @@ static struct span make_buffer(struct detector *d, const struct spot *spot,
         break;
     }
     for (size_t i = 0; i < g->n_transforms; i++) {
-        struct sbuf *to = text.data == d->made.data ? &d->spare : &d->made;
-        text = transform(&g->transforms[i], text, to);
+        size_t off = 0;
+        struct sbuf *to = span_contains(sbuf_span(&d->made), text, &off) ? &d->spare : &d->made;
+        text = transform(&g->transforms[i], text, d->regex, to);
     }
     return text;
 }

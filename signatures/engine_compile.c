@@ -63,6 +63,7 @@ static struct span visible(const struct rule_group *g, struct span bytes, bool *
         case TRANSFORM_HEADER_LOWERCASE:
             *nocase = true;
             break;
+        case TRANSFORM_PCREXFORM:
         case TRANSFORM_NONE:
             break;
         case TRANSFORM_STRIP_WHITESPACE:
@@ -73,6 +74,8 @@ static struct span visible(const struct rule_group *g, struct span bytes, bool *
         case TRANSFORM_TO_SHA1:
         case TRANSFORM_TO_SHA256:
         case TRANSFORM_XOR:
+        case TRANSFORM_GUNZIP:
+        case TRANSFORM_ZLIB_DEFLATE:
             return span_of(NULL, 0);
         }
     }

@@ -68,7 +68,7 @@ static bool take_flag(struct rule_parse *p, uint8_t letter, unsigned *flags, boo
 
 /* Semicolons and double quotes are written with a backslash because of the rule around them, not
  * because of the expression. */
-static struct span plain_pattern(struct rule_parse *p, struct span pattern)
+struct span rule_pattern(struct rule_parse *p, struct span pattern)
 {
     struct sbuf plain = sbuf_with_cap(PATTERN_MAX);
     for (size_t i = 0; i < pattern.len; i++) {
@@ -85,6 +85,9 @@ static struct span plain_pattern(struct rule_parse *p, struct span pattern)
     struct span kept =
         plain.cut ? span_of(NULL, 0) : arena_copy(p->set->arena, sbuf_span(&plain), SIZE_MAX, NULL);
     sbuf_free(&plain);
+    if (kept.len == 0) {
+        (void)rule_mistake(p, "has no pattern, or one longer than %d bytes", PATTERN_MAX);
+    }
     return kept;
 }
 
@@ -129,9 +132,9 @@ bool keyword_pcre(struct rule_parse *p, struct span value)
         p->group = before;
         return rule_mistake(p, "with the flag 'R' it follows a content or pcre of its buffer");
     }
-    pattern = plain_pattern(p, pattern);
+    pattern = rule_pattern(p, pattern);
     if (pattern.len == 0) {
-        return rule_mistake(p, "has no pattern, or one longer than %d bytes", PATTERN_MAX);
+        return false;
     }
     struct regex *regex = regex_new(pattern, flags, why);
     struct rule_test *t = regex != NULL ? rule_test_add(p, RULE_PCRE) : NULL;

@@ -6,7 +6,12 @@
 #include "sensor/base/bytes.h"
 #include "signatures/rule_parse.h"
 
-enum { BASE64_OFFSET_MAX = 65535, XOR_KEY_MAX = 255 };
+enum {
+    BASE64_OFFSET_MAX = 65535,
+    XOR_KEY_MAX = 255,
+    INFLATED = 1024, /* where a rule does not say */
+    INFLATED_MAX = 16 << 20
+};
 
 static const struct {
     const char *name;
@@ -31,10 +36,10 @@ static bool add_step(struct rule_parse *p, const struct rule_step *step)
     if (p->n_mistakes > 0) {
         return false; /* the buffer it belongs to may be the one that is not known */
     }
-    if (g != NULL && p->named && g->n_tests > 0) {
+    if (g != NULL && p->named && g->n_tests > 0 && g->outer == NULL) {
         g = p->group = rule_group_new(p, g->buffer);
     }
-    if (g == NULL || g->n_tests > 0) {
+    if (g == NULL || g->n_tests > 0 || g->outer != NULL) {
         return rule_mistake(p, "stands behind a sticky buffer and before its first test");
     }
     if (g->n_transforms == RULE_TRANSFORMS_MAX) {
@@ -195,4 +200,59 @@ bool keyword_xor(struct rule_parse *p, struct span value)
     struct rule_step step = {.how = TRANSFORM_XOR,
                              .key = arena_copy(p->set->arena, all, all.len, NULL)};
     return step.key.len == all.len ? add_step(p, &step) : rule_mistake(p, "out of memory");
+}
+
+/* pcrexform:"(group)": what the one group of the expression captures */
+bool keyword_pcrexform(struct rule_parse *p, struct span value)
+{
+    char why[REGEX_WHY_SIZE];
+    struct span text;
+    if (!rule_unquote(p, value, &text)) {
+        return false;
+    }
+    struct rule_step step = {.how = TRANSFORM_PCREXFORM, .key = rule_pattern(p, text)};
+    step.regex = step.key.len > 0 ? regex_new(step.key, 0, why) : NULL;
+    if (step.regex == NULL) {
+        return step.key.len > 0 && rule_mistake(p, "%s", why);
+    }
+    bool good =
+        regex_n_groups(step.regex) == 1 ||
+        rule_mistake(p, "wants one group that captures, not %u", regex_n_groups(step.regex));
+    good = good && add_step(p, &step);
+    if (!good) {
+        regex_free(&step.regex);
+    }
+    return good;
+}
+
+/* "max-size 100", "max-size 10kb"; empty: what is usual. */
+static bool add_inflate(struct rule_parse *p, enum rule_transform how, struct span value)
+{
+    struct rule_step step = {.how = how, .bytes = INFLATED};
+    struct rule_size size = {.low = INFLATED};
+    struct span number = value;
+    bool negated = false;
+    bool named = value.len == 0 || span_equal(span_split(&number, ' '), SPAN("max-size"));
+    if (!named || (value.len > 0 && !rule_size(p, span_trim(number), &size, &negated))) {
+        return !named && rule_mistake(p, "may be followed by 'max-size' and a number, not by '%s'",
+                                      rule_shown(value).text);
+    }
+    if (size.compare != RULE_EQUAL || negated || size.low == 0 || size.low > INFLATED_MAX) {
+        return rule_mistake(p, "a size is 1 to %d, not '%s'", INFLATED_MAX,
+                            rule_shown(number).text);
+    }
+    step.bytes = (uint32_t)size.low;
+    return add_step(p, &step);
+}
+
+/* gunzip[:max-size N] */
+bool keyword_gunzip(struct rule_parse *p, struct span value)
+{
+    return add_inflate(p, TRANSFORM_GUNZIP, value);
+}
+
+/* zlib_deflate[:max-size N] */
+bool keyword_zlib_deflate(struct rule_parse *p, struct span value)
+{
+    return add_inflate(p, TRANSFORM_ZLIB_DEFLATE, value);
 }

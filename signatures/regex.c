@@ -100,7 +100,7 @@ struct regex_scratch *regex_scratch_new(void)
     }
     s->context = pcre2_match_context_create(NULL);
     s->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK, NULL);
-    s->match = pcre2_match_data_create(1, NULL); /* the whole match only */
+    s->match = pcre2_match_data_create(2, NULL); /* the whole match, and the first group */
     if (s->context == NULL || s->stack == NULL || s->match == NULL) {
         regex_scratch_free(&s);
         return NULL;
@@ -140,4 +140,26 @@ enum regex_result regex_find(const struct regex *r, struct regex_scratch *s, str
     ret_range[0] = range[0];
     ret_range[1] = range[1];
     return REGEX_YES;
+}
+
+unsigned regex_n_groups(const struct regex *r)
+{
+    uint32_t n = 0;
+    (void)pcre2_pattern_info(r->code, PCRE2_INFO_CAPTURECOUNT, &n);
+    return n;
+}
+
+bool regex_capture(const struct regex *r, struct regex_scratch *s, struct span text,
+                   struct span *ret)
+{
+    size_t range[2];
+    if (regex_find(r, s, text, 0, range) != REGEX_YES) {
+        return false;
+    }
+    const size_t *ranges = pcre2_get_ovector_pointer(s->match);
+    if (ranges[2] == PCRE2_UNSET || ranges[3] < ranges[2]) {
+        return false;
+    }
+    *ret = span_sub(text, ranges[2], ranges[3] - ranges[2]);
+    return true;
 }

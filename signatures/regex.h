@@ -25,6 +25,8 @@ enum { REGEX_WHY_SIZE = 200 };
 
 /* NULL: `why` says what is wrong, "missing closing parenthesis at character 1 of '('". */
 MUST_USE struct regex *regex_new(struct span pattern, unsigned flags, char ret_why[REGEX_WHY_SIZE]);
+/* How many groups of it capture. */
+unsigned regex_n_groups(const struct regex *r);
 /* Nulls *r; accepts NULL. */
 void regex_free(struct regex **r);
 
@@ -35,3 +37,7 @@ void regex_scratch_free(struct regex_scratch **s);
  * visible to look-behinds only; with `anchored` the match must begin at `from`. */
 enum regex_result regex_find(const struct regex *r, struct regex_scratch *s, struct span text,
                              size_t from, size_t ret_range[2]);
+/* What the first group of an expression that has one captures in its first match; false when there
+ * is none, the group is not part of it, or the search gave up. */
+bool regex_capture(const struct regex *r, struct regex_scratch *s, struct span text,
+                   struct span *ret);

@@ -547,12 +547,14 @@ static bool read_body(struct rule_parse *p, struct span line, struct option *opt
     return p->n_mistakes == 0 && copy_lists(p);
 }
 
-static void free_expressions(const struct rule_test *tests, size_t n)
+static void free_expressions(struct group_parse *g)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (tests[i].kind == RULE_PCRE) {
-            struct regex *regex = tests[i].pcre.regex;
-            regex_free(&regex);
+    for (size_t i = 0; i < g->n_transforms; i++) {
+        regex_free(&g->transforms[i].regex);
+    }
+    for (size_t i = 0; i < g->n_tests; i++) {
+        if (g->tests[i].kind == RULE_PCRE) {
+            regex_free(&g->tests[i].pcre.regex);
         }
     }
 }
@@ -584,10 +586,13 @@ static bool add_rule(struct rule_parse *p, struct sbuf *key)
         return false;
     }
     for (size_t i = 0; i < p->n_groups; i++) {
-        const struct group_parse *g = &p->groups[i];
-        if (g->outer == NULL && rule_asks_something(g) &&
-            !group_finish(p, g, &r->groups[r->n_groups++], key)) {
+        struct group_parse *g = &p->groups[i];
+        bool asks = rule_asks_something(g);
+        if (g->outer == NULL && asks && !group_finish(p, g, &r->groups[r->n_groups++], key)) {
             return false;
+        }
+        if (!asks) {
+            free_expressions(g);
         }
     }
     r->file = p->file;
@@ -628,7 +633,7 @@ static bool read_rule(struct reader *r, struct rule_set *set, struct span line)
         return true;
     }
     for (size_t i = 0; i < p->n_groups; i++) {
-        free_expressions(p->groups[i].tests, p->groups[i].n_tests);
+        free_expressions(&p->groups[i]);
     }
     return false;
 }

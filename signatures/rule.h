@@ -138,7 +138,10 @@ enum rule_transform {
     TRANSFORM_TO_SHA1,
     TRANSFORM_TO_SHA256,
     TRANSFORM_XOR,
-    TRANSFORM_NONE, /* what it would take away is not there */
+    TRANSFORM_PCREXFORM,
+    TRANSFORM_GUNZIP,
+    TRANSFORM_ZLIB_DEFLATE, /* what zlib has compressed is inflated */
+    TRANSFORM_NONE,         /* what it would take away is not there */
 };
 
 /* What from_base64 does with a byte that is not of the alphabet. */
@@ -152,8 +155,9 @@ struct rule_step {
     enum rule_transform how;
     enum rule_base64 mode; /* this and the next two: from_base64 */
     uint32_t offset;       /* bytes skipped */
-    uint32_t bytes;        /* bytes looked at behind that */
-    struct span key;       /* xor; not empty */
+    uint32_t bytes;      /* bytes looked at behind that; gunzip and its like: made of it at most */
+    struct span key;     /* xor; not empty. The expression's text */
+    struct regex *regex; /* pcrexform, with one group; owned by the step */
 };
 
 enum {

@@ -174,6 +174,9 @@ bool keyword_content_check(struct rule_parse *p, const struct group_parse *group
 bool keyword_transform(struct rule_parse *p, struct span name);
 bool keyword_from_base64(struct rule_parse *p, struct span value);
 bool keyword_xor(struct rule_parse *p, struct span value);
+bool keyword_pcrexform(struct rule_parse *p, struct span value);
+bool keyword_gunzip(struct rule_parse *p, struct span value);
+bool keyword_zlib_deflate(struct rule_parse *p, struct span value);
 
 /* keyword_dns.c */
 bool keyword_dns_opcode(struct rule_parse *p, struct span value);
@@ -194,6 +197,9 @@ bool keyword_ssl_state(struct rule_parse *p, struct span value);
 bool keyword_buffer_value(struct rule_parse *p, struct span name, struct span value);
 
 /* keyword_test.c */
+/* An expression without the backslashes that the rule around it wants; empty with a mistake told.
+ */
+struct span rule_pattern(struct rule_parse *p, struct span pattern);
 bool keyword_pcre(struct rule_parse *p, struct span value);
 bool keyword_isdataat(struct rule_parse *p, struct span value);
 /* The buffer chosen must not be there, or, with or_else, must not be there or have what follows. */

@@ -38,6 +38,10 @@ static bool same(const struct rule *a, const struct rule *b)
 static void free_expressions(const struct rule_group *g, const struct rule_group **ret_inner)
 {
     *ret_inner = NULL;
+    for (size_t i = 0; i < g->n_transforms; i++) {
+        struct regex *regex = g->transforms[i].regex;
+        regex_free(&regex);
+    }
     for (size_t i = 0; i < g->n_tests; i++) {
         if (g->tests[i].kind == RULE_PCRE) {
             regex_free(&g->tests[i].pcre.regex);

@@ -5,6 +5,7 @@
 
 #include "sensor/base/bytes.h"
 #include "sensor/codec/base64.h"
+#include "sensor/codec/inflater.h"
 #include "sensor/codec/uri.h"
 
 #include <nettle/md5.h>
@@ -110,7 +111,44 @@ static struct span add_xor(struct sbuf *to, struct span text, struct span key)
     return sbuf_span(to);
 }
 
-struct span transform(const struct rule_step *step, struct span text, struct sbuf *to)
+static bool is_compressed(struct span text, bool gzip)
+{
+    unsigned head = (unsigned)(span_at(text, 0) << 8 | span_at(text, 1));
+    return gzip ? head == 0x1f8b /* RFC 1952 §2.3.1 */
+                : (head & 0x0f00) == 0x0800 && head % 31 == 0 /* RFC 1950 §2.2 */;
+}
+
+/* One stream, as far as it can be read. A text that is none stays: of bodies the encoding that
+ * their head tells was undone before. */
+static struct span add_inflated(struct sbuf *to, struct span text, const struct rule_step *step)
+{
+    bool gzip = step->how == TRANSFORM_GUNZIP;
+    struct inflater *inflater =
+        is_compressed(text, gzip) ? inflater_new(gzip ? INFLATER_GZIP : INFLATER_DEFLATE) : NULL;
+    enum inflater_result r = INFLATER_FULL;
+    struct span in = text;
+    sbuf_reset(to);
+    if (inflater == NULL) {
+        return text;
+    }
+    while (r == INFLATER_FULL && to->len < step->bytes && !to->cut) {
+        struct span out = {NULL, 0};
+        r = inflater_next(inflater, &in, &out);
+        sbuf_add(to, span_head(out, step->bytes - to->len));
+    }
+    inflater_free(&inflater);
+    return sbuf_span(to);
+}
+
+static struct span captured(const struct rule_step *step, struct span text,
+                            struct regex_scratch *scratch)
+{
+    struct span part;
+    return regex_capture(step->regex, scratch, text, &part) ? part : text;
+}
+
+struct span transform(const struct rule_step *step, struct span text, struct regex_scratch *scratch,
+                      struct sbuf *to)
 {
     switch (step->how) {
     case TRANSFORM_DOTPREFIX:
@@ -142,6 +180,11 @@ struct span transform(const struct rule_step *step, struct span text, struct sbu
         return add_sum(to, text, &nettle_sha256);
     case TRANSFORM_XOR:
         return add_xor(to, text, step->key);
+    case TRANSFORM_PCREXFORM:
+        return captured(step, text, scratch);
+    case TRANSFORM_GUNZIP:
+    case TRANSFORM_ZLIB_DEFLATE:
+        return add_inflated(to, text, step);
     case TRANSFORM_NONE:
         return text;
     }
