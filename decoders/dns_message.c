@@ -185,7 +185,8 @@ static void take_record(struct reading *r, size_t section)
         give_up(r);
         return;
     }
-    give(r, FIELD_DNS_RECORD, tail, FIELD_REPEATED);
+    bool aside = section_fields[section] != FIELD_DNS_ANSWER;
+    give(r, FIELD_DNS_RECORD, tail, FIELD_REPEATED | (aside ? FIELD_ASIDE : 0U));
     r->off += RECORD_TAIL + 2;
     struct span data = wire_sub(r->message, r->off, len);
     if (data.len < len) {

@@ -436,10 +436,11 @@ static bool is_shown_otherwise(const struct place *p, enum field_id id)
     return p->owned && (target || made);
 }
 
-/* Of an answer the types of its records count, not that of the question in it. */
-static bool is_question_again(const struct field *f)
+/* Of an answer the types of the records that answer count, not that of the question in it. */
+static bool is_aside(const struct field *f)
 {
-    return f->id == FIELD_DNS_RECORD && f->dir == TO_CLIENT && f->value.len == QUESTION_LEN;
+    return (f->flags & FIELD_ASIDE) != 0 ||
+           (f->id == FIELD_DNS_RECORD && f->dir == TO_CLIENT && f->value.len == QUESTION_LEN);
 }
 
 /* What of a field rules see: of a path what its parameters leave, of a mail's header blanks behind
@@ -468,8 +469,7 @@ static void look_for_rules(struct detector *d, const struct place *p, const stru
     bool copy = p->owned && !p->inside && engine_is_mail_header(f->id);
     bool folded = p->inside && p->head->odd_head && engine_is_mail_header(f->id) &&
                   span_find_byte(f->value, 0, '\n') != SPAN_NONE;
-    if (!engine_looks_at(e, f->id) || is_shown_otherwise(p, f->id) || copy ||
-        is_question_again(f)) {
+    if (!engine_looks_at(e, f->id) || is_shown_otherwise(p, f->id) || copy || is_aside(f)) {
         return;
     }
     if (folded) {
@@ -524,7 +524,7 @@ bool detect_is_wanted(const struct detector *d, const struct tx *tx, enum field_
 
 void detect_field_again(struct detector *d, struct tx *tx, const struct field *field)
 {
-    if (detect_is_wanted(d, tx, field->id) && !is_question_again(field)) {
+    if (detect_is_wanted(d, tx, field->id) && !is_aside(field)) {
         struct field shown = *field;
         size_t scheme =
             field->id == FIELD_EMAIL_URL ? span_find(field->value, 0, SPAN("://")) : SPAN_NONE;

@@ -29,7 +29,8 @@ enum field_flag {
     FIELD_REPEATED = 1 << 2,  /* its bytes are inspected elsewhere: kept for events only */
     FIELD_UNKEPT = 1 << 3,    /* inspected only: another form of a kept value, or one of a message
                                  inside the message */
-    FIELD_ODD = 1 << 4, /* its line is malformed: who keeps to the standard does not read it */
+    FIELD_ODD = 1 << 4,   /* its line is malformed: who keeps to the standard does not read it */
+    FIELD_ASIDE = 1 << 5, /* it goes with a message and does not say what it is about */
 };
 
 /* A named value, on the decoder's stack and valid during the emit call only. When `value` lies in

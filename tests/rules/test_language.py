@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -409,6 +410,50 @@ def check_urls(program, folder):
             yield f"{'silent' if fires else 'fired'}: {tests}"
 
 
+def dns_name(text):
+    return b"".join(bytes([len(label)]) + label.encode() for label in text.split(".")) + b"\0"
+
+
+def dns_record(name, kind, data):
+    return dns_name(name) + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
+
+
+def dns_message(flags, counts, *parts):
+    message = struct.pack(">6H", 7, flags, *counts) + b"".join(parts)
+    return struct.pack(">H", len(message)) + message
+
+
+NAMES = [
+    ("dns.rrtype:MX;", True), ("dns.rrtype:!MX;", True), ("dns.rrtype:A;", True),
+    ("dns.rrtype:NS;", False), ("dns.rrtype:AAAA;", False), ("dns.rrtype:OPT;", False),
+    ("flow:to_client; dns.rrtype:MX;", False), ("flow:to_client; dns.rrtype:A;", True),
+    ('dns.authorities.rrname; content:"example";', True),
+]
+
+
+def check_dns(program, folder):
+    """Types are those of the question and of what answers it."""
+    question = dns_name("mx.example") + struct.pack(">HH", 15, 1)
+    options = b"\0" + struct.pack(">HHIH", 41, 1232, 0, 0)
+    talk = flows.Talk(("198.51.100.7", 40000), ("192.0.2.10", 53), flows.START_US).open()
+    talk.client(dns_message(0x0100, (1, 0, 0, 1), question, options))
+    talk.server(dns_message(0x8180, (1, 1, 1, 2), question, dns_record("mx.example", 1, bytes(4)),
+                            dns_record("example", 2, dns_name("ns.example")),
+                            dns_record("ns.example", 28, bytes(16)), options))
+    talk.close()
+    capture = os.path.join(folder, "names.pcap")
+    with open(capture, "wb") as file:
+        file.write(flows.pcap(talk.frames))
+    rules = "".join(f'alert dns any any -> any any (msg:"n"; {tests} sid:{sid};)\n'
+                    for sid, (tests, _fires) in enumerate(NAMES, 1))
+    done = run_program(program, folder, rules.encode(),
+                       ["-r", capture, "--events", "alert", "-o", "-"])
+    told = {event["alert"]["signature_id"] for event in run.parse(done.stdout)}
+    for sid, (tests, fires) in enumerate(NAMES, 1):
+        if fires != (sid in told):
+            yield f"{'silent' if fires else 'fired'}: {tests}"
+
+
 def illegal():
     """(text of a rule, its sid or None, what the message must say) for each mistake."""
     rules = []
@@ -468,7 +513,7 @@ def main():
     parser.add_argument("--jndiwatch", required=True)
     options = parser.parse_args()
     n_wrong = 0
-    for check in (check_legal, check_urls, check_illegal):
+    for check in (check_legal, check_urls, check_dns, check_illegal):
         with tempfile.TemporaryDirectory(prefix="jndiwatch-language-") as folder:
             wrong = list(check(options.jndiwatch, folder))
         n_wrong += len(wrong)
