@@ -217,7 +217,8 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
         (rule->flow & RULE_TO_CLIENT && dir != TO_CLIENT)) {
         return false;
     }
-    if ((p->ip_proto != 0 && p->ip_proto != conn->proto) ||
+    unsigned over = conn->proto == IP_PROTO_TCP ? RULE_OVER_TCP : RULE_OVER_UDP;
+    if ((p->ip_proto != 0 && p->ip_proto != conn->proto) || (rule->not_over & over) != 0 ||
         (p->decoder != NULL && !reads(tx->decoder, p->decoder))) {
         return false;
     }

@@ -22,6 +22,7 @@ static const struct keyword keywords[] = {
     {"flow", KEYWORD_VALUE, keyword_flow},
     {"threshold", KEYWORD_VALUE, keyword_threshold},
     {"detection_filter", KEYWORD_VALUE, keyword_detection_filter},
+    {"ip_proto", KEYWORD_VALUE, keyword_ip_proto},
     {"dsize", KEYWORD_VALUE, keyword_dsize},
     {"stream_size", KEYWORD_VALUE, keyword_stream_size},
     {"flowbits", KEYWORD_VALUE, keyword_flowbits},

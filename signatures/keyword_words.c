@@ -1,9 +1,10 @@
-/* keyword_words: buffers that are one of a few words, asked as Suricata writes it.
+/* keyword_words: buffers and protocols that are one of a few words, asked as Suricata writes it.
  *
  * tls.version and ssl_version are tests of the buffer tls.version, the version that the hello of
  * the direction at hand says; ssl_state of whether there is a hello. The operations of LDAP stand
  * there by their names or by their numbers (RFC 4511 §4.2 to §4.13). */
 #include "sensor/base/bytes.h"
+#include "sensor/core/packet.h"
 #include "signatures/rule_parse.h"
 #include "signatures/verify.h"
 
@@ -158,6 +159,54 @@ bool keyword_ssl_state(struct rule_parse *p, struct span value)
     unsigned other = (RULE_TO_SERVER | RULE_TO_CLIENT) & ~ways;
     p->rule->flow |= one ? ways : 0;
     return !one || (p->rule->flow & other) == 0 || rule_mistake(p, "the rule goes the other way");
+}
+
+/* --- IP ----------------------------------------------------------------------------------------
+ */
+
+/* Numbers of IANA, "Assigned Internet Protocol Numbers"; names as in /etc/protocols. */
+static bool take_transport(struct span text, uint64_t *ret)
+{
+    static const struct {
+        const char *name;
+        uint8_t number;
+    } names[] = {{"icmp", 1}, {"igmp", 2}, {"tcp", 6},        {"udp", 17},  {"gre", 47},
+                 {"esp", 50}, {"ah", 51},  {"ipv6-icmp", 58}, {"sctp", 132}};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_equal_nocase(text, span_str(names[i].name))) {
+            *ret = names[i].number;
+            return true;
+        }
+    }
+    return span_to_u64(text, ret) && *ret <= UINT8_MAX;
+}
+
+/* ip_proto:6, tcp, !17, >5, <7: of rules of "ip"; several must all hold */
+bool keyword_ip_proto(struct rule_parse *p, struct span value)
+{
+    static const struct {
+        uint8_t number;
+        uint8_t bit;
+    } seen[] = {{IP_PROTO_TCP, RULE_OVER_TCP}, {IP_PROTO_UDP, RULE_OVER_UDP}};
+    uint64_t number = 0;
+    struct rule *r = p->rule;
+    uint8_t sign = span_at(value, 0);
+    bool has_sign = sign == '!' || sign == '<' || sign == '>';
+    if (!take_transport(span_trim(span_from(value, has_sign)), &number)) {
+        return rule_mistake(p, "'%s' is no protocol of IP", rule_shown(value).text);
+    }
+    if (r->protocol == NULL || r->protocol->ip_proto != 0 || r->protocol->decoder != NULL ||
+        (!has_sign && r->not_over != 0)) {
+        return rule_mistake(p, "the rule has said which protocol it is about");
+    }
+    enum rule_compare how = sign == '<' ? RULE_LESS : sign == '>' ? RULE_GREATER : RULE_EQUAL;
+    for (size_t i = 0; i < ARRAY_LEN(seen); i++) {
+        if (verify_compare(how, seen[i].number, number, 0) == (sign == '!')) {
+            r->not_over |= seen[i].bit;
+        }
+    }
+    return r->not_over != (RULE_OVER_TCP | RULE_OVER_UDP) ||
+           rule_mistake(p, "only TCP and UDP are looked at");
 }
 
 /* --- LDAP --------------------------------------------------------------------------------------

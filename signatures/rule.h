@@ -295,9 +295,13 @@ struct rule_protocol {
     const char *decoder; /* NULL: any */
 };
 
+/* The protocols that are looked at, as bits. */
+enum rule_transport { RULE_OVER_TCP = 1 << 0, RULE_OVER_UDP = 1 << 1 };
+
 struct rule {
     struct signature signature;
     const struct rule_protocol *protocol;
+    uint8_t not_over; /* enum rule_transport: ip_proto leaves these out */
     struct net_set src;
     struct net_set dst;
     struct net_set src_ports;

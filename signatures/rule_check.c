@@ -18,8 +18,8 @@ static bool is_any(const struct net_set *addrs, const struct net_set *ports)
 static bool asks_of_flow(const struct rule *r)
 {
     bool one_protocol = r->protocol != NULL && r->protocol->decoder != NULL;
-    return one_protocol || r->flow != 0 || r->n_amounts > 0 || r->n_flowbits > 0 ||
-           r->n_xbits > 0 || r->n_flowints > 0 || r->n_decoders > 0 ||
+    return one_protocol || r->not_over != 0 || r->flow != 0 || r->n_amounts > 0 ||
+           r->n_flowbits > 0 || r->n_xbits > 0 || r->n_flowints > 0 || r->n_decoders > 0 ||
            !is_any(&r->src, &r->src_ports) || !is_any(&r->dst, &r->dst_ports);
 }
 

@@ -137,6 +137,7 @@ bool keyword_jndi_scheme(struct rule_parse *p, struct span value);
 bool keyword_jndi_reaches_network(struct rule_parse *p, struct span value);
 
 /* keyword_flow.c */
+bool keyword_ip_proto(struct rule_parse *p, struct span value);
 bool keyword_dsize(struct rule_parse *p, struct span value);
 bool keyword_stream_size(struct rule_parse *p, struct span value);
 bool keyword_threshold(struct rule_parse *p, struct span value);

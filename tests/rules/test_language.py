@@ -144,6 +144,8 @@ TESTS = [
     (r'flowbits:isset,never|other; content:"POST";', False),
     (r'flowint:odd.n, + , 3; flowint:never,notset; content:"POST";', True),
     (r'flowint:never,<,3; content:"POST";', False),
+    (r'ip_proto:tcp; content:"POST";', True), (r'ip_proto:>6; content:"POST";', False),
+    (r'ip_proto:!17; ip_proto:<9; content:"POST";', True),
     (r'xbits:set,odd,track ip_src,expire 60; content:"POST";', True),
     (r'xbits:isset,never,track ip_pair; content:"POST";', False),
     (r'xbits: isnotset , never , track ip_dst ; content:"POST";', True),
@@ -212,6 +214,7 @@ MISTAKES = [(keyword, options) for keyword, values in {
               ':set,a,track tx'],
     "flowint": [':', ':n,+,1', ':9n,+,1', ':nn,%,1', ':nn,+', ':nn,isset,1', ':nn,=,4294967296',
                 ':nn'],
+    "ip_proto": [':', ':nosuch', ':256', ':icmp', ':1-6', ':6; ip_proto:17', ':!6; ip_proto:!17'],
     "hostbits": [':set', ':jump,a', ':set,a,both', ':set,,src'],
     "threshold": [':type never, track by_src, count 1, seconds 1',
                   ':type limit, type limit, track by_src, count 1, seconds 1',
@@ -327,6 +330,8 @@ def legal(dice, sid):
     protocols = ["http", "HTTP", "http1", "tcp", "ip"]
     if "app-layer-protocol" in tests:  # what the header has said is not asked again
         protocols = protocols[3:]
+    if "ip_proto" in tests:
+        protocols = protocols[4:]
     header = [dice.choice(["alert", "ALERT"]), dice.choice(protocols),
               source, "any", "->", dice.choice(["any", "$HOME_NET", "[192.0.2.10]"]), port]
     about = ['msg:"odd \\"one\\"\\; %d"' % sid, "sid:%d" % sid] + dice.sample(ABOUT, 3)
