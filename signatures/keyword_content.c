@@ -69,6 +69,7 @@ bool keyword_content(struct rule_parse *p, struct span value)
         t->content.bytes = arena_copy(p->set->arena, sbuf_span(&bytes), SIZE_MAX, NULL);
         p->last = t;
         p->last_group = p->group;
+        p->followed = p->group;
     }
     sbuf_free(&bytes);
     return t != NULL;
@@ -92,6 +93,18 @@ static struct rule_content *last_content(struct rule_parse *p)
     return &p->last->content;
 }
 
+/* The group that reads the variable of that name: the last content's, or another, to which an older
+ * modifier may yet move the content. */
+static const struct group_parse *group_with(const struct rule_parse *p, struct span name)
+{
+    for (size_t i = 0; rule_variable(p->last_group, name) == 0 && i < p->n_groups; i++) {
+        if (rule_variable(&p->groups[i], name) > 0) {
+            return &p->groups[i];
+        }
+    }
+    return p->last_group;
+}
+
 static struct rule_content *last_with_number(struct rule_parse *p, struct span value,
                                              enum rule_number_of of, int64_t *ret)
 {
@@ -103,8 +116,17 @@ static struct rule_content *last_with_number(struct rule_parse *p, struct span v
     if (c == NULL) {
         return NULL;
     }
-    bool good = rule_number_or_variable(p->last_group, p->last, of, value, ret);
+    const struct group_parse *known = group_with(p, value);
+    uint8_t of_group = (uint8_t)(known - p->groups);
+    bool has_others = p->last->varies && p->last->variables_of != of_group;
+    bool good = rule_number_or_variable(known, p->last, of, value, ret);
     bool varies = p->last->variables[of] != 0;
+    if (varies && has_others) {
+        (void)rule_mistake(p, "'%s' is of another buffer than the content's other variables",
+                           rule_shown(value).text);
+        return NULL;
+    }
+    p->last->variables_of = varies ? of_group : p->last->variables_of;
     if (!good || (!varies && (*ret < lowest[of] || *ret > highest))) {
         (void)rule_mistake(p, "'%s' is not a number from %lld to %lld", rule_shown(value).text,
                            (long long)lowest[of], (long long)highest);
@@ -325,6 +347,15 @@ static bool check_before(struct rule_parse *p, const struct group_parse *g, size
            rule_mistake(p, "nothing is relative to a content of fast_pattern:only");
 }
 
+/* A number of another buffer is not known here. */
+static bool check_variables(struct rule_parse *p, const struct group_parse *g,
+                            const struct rule_test *t)
+{
+    return !t->varies || &p->groups[t->variables_of] == g ||
+           rule_mistake(p, "has a variable of the buffer '%s'",
+                        buffer_info(p->groups[t->variables_of].buffer).name);
+}
+
 bool keyword_content_check(struct rule_parse *p, const struct group_parse *group)
 {
     bool good = true;
@@ -332,6 +363,7 @@ bool keyword_content_check(struct rule_parse *p, const struct group_parse *group
     for (size_t i = 0; i < group->n_tests; i++) {
         if (group->tests[i].kind == RULE_CONTENT) {
             good = check_one(p, &group->tests[i]) && good;
+            good = check_variables(p, group, &group->tests[i]) && good;
             good = check_case(p, group, &group->tests[i]) && good;
             good = check_before(p, group, i) && good;
         }

@@ -143,6 +143,7 @@ bool keyword_pcre(struct rule_parse *p, struct span value)
         t->relative = relative;
         t->pcre.regex = regex;
         t->pcre.text = arena_copy(p->set->arena, text, SIZE_MAX, NULL);
+        p->followed = p->group;
     } else if (regex != NULL) {
         regex_free(&regex);
     } else {

@@ -359,6 +359,29 @@ static bool was_there(const struct option *options, const struct option *o)
     return false;
 }
 
+static bool is_relative(struct span words)
+{
+    bool relative = false;
+    while (words.len > 0 && !relative) {
+        relative = span_equal(span_trim(span_split(&words, ',')), SPAN("relative"));
+    }
+    return relative;
+}
+
+/* Carries a keyword out in the buffer that it is of. */
+static void apply_keyword(struct rule_parse *p, const struct keyword *k, struct span value)
+{
+    struct group_parse *chosen = p->group;
+    bool payload = chosen == NULL || (chosen->buffer == BUFFER_PAYLOAD && chosen->outer == NULL);
+    if (k->of != KEYWORD_FOLLOWS || !payload || p->followed == NULL || !is_relative(value)) {
+        (void)k->apply(p, value);
+        return;
+    }
+    p->group = p->followed;
+    (void)k->apply(p, value);
+    p->group = chosen;
+}
+
 /* One of a rule's options, of which `options` is the first. */
 static void apply_option(struct rule_parse *p, const struct option *options, const struct option *o)
 {
@@ -392,7 +415,7 @@ static void apply_option(struct rule_parse *p, const struct option *options, con
     } else if (k->value == KEYWORD_ALONE && o->value.len > 0) {
         (void)rule_mistake(p, "takes no value");
     } else {
-        (void)k->apply(p, o->value);
+        apply_keyword(p, k, o->value);
     }
     p->keyword = span_of(NULL, 0);
 }
@@ -620,6 +643,7 @@ static bool read_rule(struct reader *r, struct rule_set *set, struct span line)
     p->group = NULL;
     p->named = false;
     p->last = NULL;
+    p->followed = NULL;
     p->has_priority = false;
     p->flow_sorts = 0;
     p->decoded = NULL;

@@ -116,6 +116,7 @@ struct rule_test {
     bool relative;                /* begins where the test before it ended */
     bool varies;                  /* has a variable below */
     uint8_t variables[RULE_OF_N]; /* which one stands for a number, from 1; 0: none */
+    uint8_t variables_of;         /* a content's, while it is read: the group that has them */
     union {
         struct rule_content content;
         struct rule_pcre pcre;

@@ -39,7 +39,8 @@ struct rule_parse {
     bool named;                /* it was named, and nothing was asked of it since */
     struct rule_test *last;    /* the content that modifiers apply to, or NULL */
     struct group_parse *last_group;
-    struct group_parse *decoded; /* has a base64_decode whose base64_data has not come yet */
+    struct group_parse *followed; /* of the last content or expression, wherever it was moved */
+    struct group_parse *decoded;  /* has a base64_decode whose base64_data has not come yet */
     struct signature_metadata metadata[RULE_METADATA_MAX];
     struct span references[RULE_REFERENCES_MAX];
     struct span schemes[RULE_SCHEMES_MAX];
@@ -48,11 +49,18 @@ struct rule_parse {
 /* KEYWORD_ONCE: a value, and once in a rule. */
 enum keyword_value { KEYWORD_ALONE, KEYWORD_VALUE, KEYWORD_EITHER, KEYWORD_ONCE };
 
+/* Of what buffer a keyword is where no sticky one is chosen. */
+enum keyword_buffer_of {
+    KEYWORD_OF_PAYLOAD,
+    KEYWORD_FOLLOWS, /* with the word "relative" of that of the content or expression before it */
+};
+
 /* One row for each keyword of the language. apply() returns false when it has told of a mistake. */
 struct keyword {
     const char *name;
     enum keyword_value value;
     bool (*apply)(struct rule_parse *p, struct span value);
+    enum keyword_buffer_of of;
 };
 
 /* NULL when there is none of that name. */
