@@ -297,24 +297,6 @@ bool keyword_jndi_reaches_network(struct rule_parse *p, struct span value)
     return true;
 }
 
-/* requires: version >= 7.0.3, keyword NAME: conditions for loading the rule at all. Versions are
- * Suricata's, whose language this is. */
-bool keyword_requires(struct rule_parse *p, struct span value)
-{
-    while (value.len > 0) {
-        struct span argument = span_trim(span_split(&value, ','));
-        struct span word = span_split(&argument, ' ');
-        argument = span_trim(argument);
-        bool version = span_equal(word, SPAN("version")) && argument.len > 0;
-        bool keyword = span_equal(word, SPAN("keyword")) && keyword_find(argument) != NULL;
-        if (!version && !keyword) {
-            return rule_mistake(p, "'%s %s' is not there", rule_shown(word).text,
-                                rule_shown(argument).text);
-        }
-    }
-    return true;
-}
-
 /* tag:session|host,count,packets|seconds|bytes[,src|dst] */
 bool keyword_tag(struct rule_parse *p, struct span value)
 {

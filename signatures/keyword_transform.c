@@ -49,6 +49,15 @@ static bool add_step(struct rule_parse *p, const struct rule_step *step)
     return true;
 }
 
+bool keyword_is_transform(struct span name)
+{
+    bool is = false;
+    for (size_t i = 0; i < ARRAY_LEN(transforms); i++) {
+        is = is || span_equal_nocase(name, span_str(transforms[i].name));
+    }
+    return is;
+}
+
 bool keyword_transform(struct rule_parse *p, struct span name)
 {
     for (size_t i = 0; i < ARRAY_LEN(transforms); i++) {

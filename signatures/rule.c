@@ -551,23 +551,41 @@ static void set_defaults(struct rule_parse *p)
     *s = (struct signature){.gid = 1, .severity = 3};
 }
 
-static bool read_body(struct rule_parse *p, struct span line, struct option *options)
+static bool is_left_out(struct rule_parse *p, const struct option *options, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (span_equal_nocase(options[i].name, SPAN("requires")) &&
+            rule_lacks(p, options[i].value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a rule's text comes to. */
+enum reading { READ_WRONG, READ_WHOLE, READ_LEFT_OUT };
+
+static enum reading read_body(struct rule_parse *p, struct span line, struct option *options)
 {
     size_t open = span_find_byte(line, 0, '(');
     if (open == SPAN_NONE || line.data[line.len - 1] != ')') {
-        return rule_mistake(p, "the options must stand in parentheses");
+        (void)rule_mistake(p, "the options must stand in parentheses");
+        return READ_WRONG;
     }
     size_t n = 0;
     struct span text = span_sub(line, open + 1, line.len - open - 2);
     if (!take_options(p, text, options, &n)) {
-        return false;
+        return READ_WRONG;
+    }
+    if (is_left_out(p, options, n)) {
+        return READ_LEFT_OUT;
     }
     (void)take_header(p, span_head(line, open));
     for (size_t i = 0; i < n; i++) {
         apply_option(p, options, &options[i]);
     }
     rule_check(p);
-    return p->n_mistakes == 0 && copy_lists(p);
+    return p->n_mistakes == 0 && copy_lists(p) ? READ_WHOLE : READ_WRONG;
 }
 
 static void free_expressions(struct group_parse *g)
@@ -653,7 +671,8 @@ static bool read_rule(struct reader *r, struct rule_set *set, struct span line)
         return rule_mistake(p, "out of memory");
     }
     set_defaults(p);
-    if (read_body(p, line, r->options) && add_rule(p, &r->key)) {
+    enum reading reading = read_body(p, line, r->options);
+    if (reading == READ_LEFT_OUT || (reading == READ_WHOLE && add_rule(p, &r->key))) {
         return true;
     }
     for (size_t i = 0; i < p->n_groups; i++) {

@@ -133,7 +133,6 @@ bool keyword_reference(struct rule_parse *p, struct span value);
 bool keyword_metadata(struct rule_parse *p, struct span value);
 bool keyword_target(struct rule_parse *p, struct span value);
 bool keyword_flow(struct rule_parse *p, struct span value);
-bool keyword_requires(struct rule_parse *p, struct span value);
 /* What says nothing of whether a rule holds, and asks for what a sensor without it may leave out.
  */
 bool keyword_without_effect(struct rule_parse *p, struct span value);
@@ -159,6 +158,11 @@ bool keyword_alert(struct rule_parse *p, struct span value);
 bool keyword_app_layer_protocol(struct rule_parse *p, struct span value);
 bool keyword_urilen(struct rule_parse *p, struct span value);
 
+/* keyword_requires.c */
+bool keyword_requires(struct rule_parse *p, struct span value);
+/* Whether something that the rule requires is not there, so that it is not read; warns of it. */
+bool rule_lacks(struct rule_parse *p, struct span value);
+
 /* keyword_flowint.c */
 bool keyword_flowint(struct rule_parse *p, struct span value);
 
@@ -181,6 +185,7 @@ bool keyword_content_check(struct rule_parse *p, const struct group_parse *group
 /* keyword_transform.c */
 /* A transform without a value: true when `name` was one, and has been dealt with. */
 bool keyword_transform(struct rule_parse *p, struct span name);
+bool keyword_is_transform(struct span name);
 bool keyword_from_base64(struct rule_parse *p, struct span value);
 bool keyword_xor(struct rule_parse *p, struct span value);
 bool keyword_pcrexform(struct rule_parse *p, struct span value);

@@ -25,7 +25,7 @@ import run
 N_LEGAL = 320
 AT_ONCE = 40  # fewer than a transaction may have findings
 # Warnings that legal rules give.
-FINE = "no content of 2|unknown class 'of-our-own'|no rule can ask for"
+FINE = "no content of 2|unknown class 'of-our-own'|no rule can ask for|left out"
 MISTAKES_AT_ONCE = 400  # fewer than are told of one by one
 REQUEST = (b"POST /p/ab;cd?q=%41 HTTP/1.1\r\nHost: shop.example\r\n"
            b"User-Agent: Tool \"q\" \\back; a:b|c\r\nReferer: aGVsbG8=\r\n"
@@ -123,6 +123,10 @@ TESTS = [
     (r'http.uri; content:"/p/"; byte_extract:1,0,n,relative; content:"cd"; offset:n;', False),
     (r'requires:version >= 7.0.0, keyword pcre; tag:session,5,packets; content:"POST"; prefilter;',
      True),
+    (r'requires:version >= 7.0.3 < 8 | >= 8.0.3, keyword http.uri; content:"POST";', True),
+    (r'requires:version < 8; content:"POST"; nosuch:1;', False),
+    (r'requires:keyword nosuch; requires:version >= 7; nosuch; content:"POST";', False),
+    (r'requires:feature odd; content:"POST";', False),
     (r'dsize:>10; app-layer-protocol:http; stream_size:client,>,10;', True),
     (r'dsize:>=0x20; content:"POST"; alert;', True),
     (r'app-layer-protocol:!http; content:"POST";', False),
@@ -206,7 +210,7 @@ MISTAKES = [(keyword, options) for keyword, values in {
                   ':bytes 1, offset 0, oper +, rvalue 1',
                   ':bytes 1, offset 0, oper +, rvalue 0x1, result n'],
     "base64_decode": [':bytes x', ':mode strict', '; base64_decode'], "base64_data": ['', ':1'],
-    "requires": [':feature geoip', ':keyword nosuch', ':'],
+    "requires": [':version', ':version = 7', ':version >= x', ':'],
     "tag": [':', ':moon', ':session,5', ':session,5,hours'],
     "prefilter": [':1', ''],
     "ldap.request.operation": [':', ':99', ':bind_request,5', ':bind', ':search_request,any'],
