@@ -81,23 +81,29 @@ static bool has_word(const struct words *words, const char *word)
 
 static const struct {
     const char *tls_name; /* NULL: tls.version has none */
+    const char *number;   /* RFC 8446 §4.2.1 and before, as tls.version writes it */
     const char *ssl_name;
     const char *text;
 } versions[] = {
-    {NULL, "sslv2", "SSLv2"},     {NULL, "sslv3", "SSLv3"},     {"1.0", "tls1.0", "TLSv1"},
-    {"1.1", "tls1.1", "TLS 1.1"}, {"1.2", "tls1.2", "TLS 1.2"}, {"1.3", "tls1.3", "TLS 1.3"},
+    {NULL, "0x0002", "sslv2", "SSLv2"},     {NULL, "0x0300", "sslv3", "SSLv3"},
+    {"1.0", "0x0301", "tls1.0", "TLSv1"},   {"1.1", "0x0302", "tls1.1", "TLS 1.1"},
+    {"1.2", "0x0303", "tls1.2", "TLS 1.2"}, {"1.3", "0x0304", "tls1.3", "TLS 1.3"},
 };
 
-/* tls.version:1.2 */
+/* tls.version:1.2, 0x0303 */
 bool keyword_tls_version(struct rule_parse *p, struct span value)
 {
     for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
-        if (versions[i].tls_name != NULL && span_equal(value, span_str(versions[i].tls_name))) {
+        const char *name = versions[i].tls_name;
+        if ((name != NULL && span_equal(value, span_str(name))) ||
+            span_equal(value, span_str(versions[i].number))) {
             const struct words one = {{versions[i].text}, 1};
             return ask(p, (enum buffer)FIELD_TLS_VERSION, &one, false);
         }
     }
-    return rule_mistake(p, "is 1.0, 1.1, 1.2 or 1.3, without quotes, not '%s'",
+    return rule_mistake(p,
+                        "is 1.0, 1.1, 1.2 or 1.3, or a number as 0x0303, without quotes, "
+                        "not '%s'",
                         rule_shown(value).text);
 }
 

@@ -642,14 +642,16 @@ static void words_are_asked_for_by_number_and_together(void)
     struct regex_scratch *scratch = regex_scratch_new();
     struct verify_view view = {.text = SPAN("search_request")};
     load(&l, SPAN("alert ldap any any -> any any (ldap.request.operation:>2; sid:7;)\n"
-                  "alert tls any any -> any any (ssl_version:!tls1.0,tls1.3; sid:8;)\n"));
-    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 2);
+                  "alert tls any any -> any any (ssl_version:!tls1.0,tls1.3; sid:8;)\n"
+                  "alert tls any any -> any any (tls.version:0x0303; sid:9;)\n"));
+    CU_ASSERT_EQUAL_FATAL(l.set.n_loaded, 3);
     const struct rule *r = l.set.first;
     CU_ASSERT_EQUAL(verify_group(&r->groups[0], &view, scratch), VERIFY_YES);
     view.text = SPAN("unbind_request");
     CU_ASSERT_EQUAL(verify_group(&r->groups[0], &view, scratch), VERIFY_NO);
     view.text = SPAN("TLS 1.2");
     CU_ASSERT_EQUAL(verify_group(&r->next->groups[0], &view, scratch), VERIFY_YES);
+    CU_ASSERT_EQUAL(verify_group(&r->next->next->groups[0], &view, scratch), VERIFY_YES);
     view.text = SPAN("TLS 1.3");
     CU_ASSERT_EQUAL(verify_group(&r->next->groups[0], &view, scratch), VERIFY_NO);
     regex_scratch_free(&scratch);
