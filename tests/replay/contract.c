@@ -136,7 +136,8 @@ static void record_field(void *ctx, struct tx *tx, const struct field *field)
     struct contract *c = ctx;
     tx = look_up(c, tx) != NULL ? tx : NULL;
     check_item(c, field->id, field->item);
-    const unsigned all = FIELD_TRUNCATED | FIELD_CUT | FIELD_REPEATED | FIELD_UNKEPT | FIELD_ODD;
+    const unsigned all =
+        FIELD_TRUNCATED | FIELD_CUT | FIELD_REPEATED | FIELD_UNKEPT | FIELD_ODD | FIELD_ASIDE;
     demand(c, (field->flags & ~all) == 0, "a field has field flags only");
     demand(c, (field->flags & FIELD_REPEATED) == 0 || (field->flags & FIELD_UNKEPT) == 0,
            "a field is inspected or kept");

@@ -269,6 +269,7 @@ static void add_line(const struct record *row, struct sbuf *out)
         sbuf_add_str(out, (row->flags & FIELD_REPEATED) != 0 ? " repeated" : "");
         sbuf_add_str(out, (row->flags & FIELD_UNKEPT) != 0 ? " unkept" : "");
         sbuf_add_str(out, (row->flags & FIELD_ODD) != 0 ? " odd" : "");
+        sbuf_add_str(out, (row->flags & FIELD_ASIDE) != 0 ? " aside" : "");
         add_value(row, out);
         break;
     case RECORD_BODY:
