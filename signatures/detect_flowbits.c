@@ -52,11 +52,11 @@ static uint64_t xbit_key(const struct rule_xbit *bit, const struct conn *conn, e
     return hash_fixed(span_of(id, sizeof(id)));
 }
 
-/* Tells the packets of all flows apart; 0 where they have no numbers. */
-static uint64_t packet_of(const struct conn *conn)
+/* Tells the packets of all flows apart; 0 where they have no numbers, or it does not matter. */
+static uint64_t packet_of(const struct rule_xbit *bit, const struct conn *conn)
 {
     uint64_t id[2] = {conn->id, conn->number};
-    return conn->number != 0 ? hash_fixed(span_of(id, sizeof(id))) | 1 : 0;
+    return conn->number != 0 && !bit->at_once ? hash_fixed(span_of(id, sizeof(id))) | 1 : 0;
 }
 
 static const struct conn_number *number_of(const struct conn *conn, uint32_t name)
@@ -114,7 +114,7 @@ bool detect_marks_hold(const struct engine *e, const struct rule *rule, const st
         const struct rule_xbit *bit = &rule->xbits[i];
         bool asks = bit->op == RULE_FLOWBIT_ISSET || bit->op == RULE_FLOWBIT_ISNOTSET;
         if (asks && xbits_have(e->xbits, xbit_key(bit, conn, from), conn->clock_us,
-                               packet_of(conn)) != (bit->op == RULE_FLOWBIT_ISSET)) {
+                               packet_of(bit, conn)) != (bit->op == RULE_FLOWBIT_ISSET)) {
             return false;
         }
     }
@@ -125,13 +125,13 @@ static bool xbit_act(struct xbits *x, const struct rule_xbit *bit, const struct 
                      enum direction from)
 {
     uint64_t key = xbit_key(bit, conn, from);
-    bool have = xbits_have(x, key, conn->clock_us, packet_of(conn));
+    bool have = xbits_have(x, key, conn->clock_us, packet_of(bit, conn));
     if (bit->op == RULE_FLOWBIT_SET || (bit->op == RULE_FLOWBIT_TOGGLE && !have)) {
-        xbits_set(x, key, conn->clock_us + (uint64_t)bit->expire_s * 1000000, packet_of(conn));
+        xbits_set(x, key, conn->clock_us + (uint64_t)bit->expire_s * 1000000, packet_of(bit, conn));
         return !have;
     }
     if (bit->op == RULE_FLOWBIT_UNSET || bit->op == RULE_FLOWBIT_TOGGLE) {
-        xbits_unset(x, key, packet_of(conn));
+        xbits_unset(x, key, packet_of(bit, conn));
         return have;
     }
     return false;

@@ -283,6 +283,10 @@ static unsigned mark_round(const struct rule *rule)
         enum rule_flowbit_op op = rule->flowbits[i].op;
         bits[op == RULE_FLOWBIT_ISSET || op == RULE_FLOWBIT_ISNOTSET] = true;
     }
+    for (size_t i = 0; i < rule->n_xbits; i++) {
+        enum rule_flowbit_op op = rule->xbits[i].op;
+        bits[op == RULE_FLOWBIT_ISSET || op == RULE_FLOWBIT_ISNOTSET] = true;
+    }
     for (size_t i = 0; i < rule->n_flowints; i++) {
         enum rule_flowint_op op = rule->flowints[i].op;
         ints[op != RULE_FLOWINT_SET && op != RULE_FLOWINT_ADD && op != RULE_FLOWINT_SUBTRACT] =

@@ -217,7 +217,7 @@ bool keyword_xbits(struct rule_parse *p, struct span value)
 /* hostbits:set|unset|toggle|isset|isnotset,name[,src|dst]: the older way to write an xbit. */
 bool keyword_hostbits(struct rule_parse *p, struct span value)
 {
-    struct rule_xbit bit = {.expire_s = HOSTBIT_SECONDS, .track = RULE_XBIT_SRC};
+    struct rule_xbit bit = {.expire_s = HOSTBIT_SECONDS, .track = RULE_XBIT_SRC, .at_once = true};
     struct span word = span_trim(span_split(&value, ','));
     if (is_noalert(word, value)) {
         return keyword_noalert(p, value);

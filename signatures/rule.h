@@ -283,6 +283,7 @@ enum rule_xbit_track {
 struct rule_xbit {
     enum rule_flowbit_op op;
     enum rule_xbit_track track;
+    bool at_once;      /* what a packet does to it is seen by its other rules: hostbits */
     uint32_t name;     /* hash */
     uint32_t expire_s; /* packet time, from when it is set */
 };

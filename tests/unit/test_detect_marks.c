@@ -77,11 +77,23 @@ static void a_packet_sees_marks_of_addresses_as_they_were_before_it(void)
     bench_stop(&b);
 }
 
+/* Of hostbits it sees them at once. */
+static void a_packet_sees_marks_of_hosts_as_they_are_set(void)
+{
+    struct bench b;
+    bench_start(&b, URI("/", "hostbits:isset,a;", "1") URI("/set", "hostbits:set,a;", "2"));
+    b.conn.clock_us = 1000000;
+    request(&b, "GET /set HTTP/1.1\r\n\r\n");
+    EXPECT(&b, "in its packet", {2, "http.uri", NULL}, {1, "http.uri", NULL});
+    bench_stop(&b);
+}
+
 static CU_TestInfo tests[] = {
     {"numbers of a flow are kept", numbers_of_a_flow_are_kept},
     {"more numbers than a flow has are counted", more_numbers_than_a_flow_has_are_counted},
     {"a packet sees marks of addresses as they were before it",
      a_packet_sees_marks_of_addresses_as_they_were_before_it},
+    {"a packet sees marks of hosts as they are set", a_packet_sees_marks_of_hosts_as_they_are_set},
     CU_TEST_INFO_NULL,
 };
 
