@@ -83,22 +83,22 @@ static void take_odd_header(struct header *header, struct span text)
     header->odd = true;
 }
 
-static struct header take_header(struct http_out *out, struct span *rest)
+/* Written in place: a copy would wait for what was just stored in smaller parts. */
+static void take_header(struct http_out *out, struct span *rest, struct header *ret)
 {
     struct line line = take_line(rest);
-    struct header header = {.lf_only = line.lf_only, .unended = line.unended};
+    *ret = (struct header){.lf_only = line.lf_only, .unended = line.unended};
     size_t n = http_token_len(line.text);
     if (n > 0 && span_at(line.text, n) == ':') {
-        header.name = span_head(line.text, n);
-        header.value = span_from(line.text, n + 1);
+        ret->name = span_head(line.text, n);
+        ret->value = span_from(line.text, n + 1);
     } else {
-        take_odd_header(&header, line.text);
+        take_odd_header(ret, line.text);
     }
     if (is_blank(span_at(*rest, 0))) {
-        unfold(out, &header, rest);
+        unfold(out, ret, rest);
     }
-    header.value = span_trim(header.value);
-    return header;
+    ret->value = span_trim(ret->value);
 }
 
 /* Whether something that does not stand in the head as it is may be in a header's value. */
@@ -237,7 +237,8 @@ static void emit_headers(struct http_out *out, struct http_facts *facts, bool tr
     bool odd = false;
     bool folded = false;
     while (rest.len > 0) {
-        struct header header = take_header(out, &rest);
+        struct header header;
+        take_header(out, &rest, &header);
         lf_only = lf_only || header.lf_only;
         if (header.name.len == 0 && header.value.len == 0) {
             continue; /* the empty line at the end */

@@ -300,9 +300,10 @@ static void refuse_lost(const struct worker *w, uint64_t lost_before, struct rul
 
 enum verdict worker_packet(struct worker *w, const struct packet *packet, const char *iface)
 {
-    struct sentence sentence = {.ruling = {.verdict = VERDICT_PASS}};
+    struct sentence sentence; /* its headers are set with a ruling that wants them */
     struct ruling ruling = {.verdict = VERDICT_PASS};
     struct headers headers;
+    sentence.ruling = ruling;
     const struct glance *glance = ahead_next(&w->ahead);
     start(w);
     flow_table_expire(w->flows, packet->clock_us);
