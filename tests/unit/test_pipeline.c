@@ -112,7 +112,7 @@ static const char tls_rules[] =
     "alert tcp any any -> any any (msg:\"raw\"; content:\"|16 03 01|\"; depth:3; sid:6;)\n"
     "alert tls any any -> any any (msg:\"any\"; flow:to_client; ssl_version:tls1.1,tls1.2; "
     "sid:7;)\n"
-    "alert tls any any -> any any (msg:\"none\"; flow:to_client; ssl_version:!tls1.1,!tls1.2; "
+    "alert tls any any -> any any (msg:\"none\"; flow:to_client; ssl_version:!tls1.1,tls1.2; "
     "sid:8;)\n";
 static const char drop_rules[] =
     "drop tcp any any -> any any (msg:\"attack\"; jndi.class:attack; sid:1;)\n";
@@ -138,6 +138,7 @@ static struct engine *engine_of(const char *rule_text)
     struct errbuf err = {0};
     if (*engine == NULL) {
         CU_ASSERT_EQUAL_FATAL(engine_new(&options, engine, &err), 0);
+        CU_ASSERT(errbuf_is_empty(&err));
     }
     return *engine;
 }
