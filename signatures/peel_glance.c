@@ -31,6 +31,12 @@ enum {
 
 _Static_assert(PEEL_GLANCE_KINDS == (int)PEEL_GATE_KIND_N, "what is settled is kept by kind");
 
+/* n bytes before the end of a hit, or where the text begins. */
+static size_t bytes_before(const struct peel_hit *hit, size_t n)
+{
+    return hit->end > n ? hit->end - n : 0;
+}
+
 static bool is_plain(uint8_t c)
 {
     return byte_is_alnum(c) || c == '.' || c == '_' || c == ' ' || c == '(' || c == ')' ||
@@ -84,7 +90,7 @@ static bool as_text(const struct peel_hit *hit, size_t *ret_done)
     if (is_plain_name(hit)) {
         return false;
     }
-    size_t from = hit->end > PEEL_GLANCE_BEFORE ? hit->end - PEEL_GLANCE_BEFORE : 0;
+    size_t from = bytes_before(hit, PEEL_GLANCE_BEFORE);
     if (opens_far_back(hit, from)) {
         return true;
     }
@@ -160,13 +166,18 @@ static bool as_overlong(const struct peel_hit *hit, size_t *ret_done)
     return overlong_goes_on(hit) && as_text(hit, ret_done);
 }
 
+/* Where the base64 before `at` begins, no further back than `least`. */
+static size_t run_start(struct span text, size_t at, size_t least)
+{
+    while (at > least && base64_value(BASE64_EITHER, text.data[at - 1]) >= 0) {
+        at--;
+    }
+    return at;
+}
+
 static bool as_base64(const struct peel_hit *hit, size_t *ret_done)
 {
-    size_t from = hit->end;
-    while (from > 0 && hit->end - from < PEEL_GLANCE_BEFORE &&
-           base64_value(BASE64_EITHER, hit->text.data[from - 1]) >= 0) {
-        from--;
-    }
+    size_t from = run_start(hit->text, hit->end, bytes_before(hit, PEEL_GLANCE_BEFORE));
     bool found = peel_hides_in_run(hit->text, &from, hit->end + CHARS_BEHIND);
     *ret_done = hit->end;
     return found || (from >= hit->text.len && hit->more);
@@ -204,7 +215,7 @@ static bool decoded_by(void (*decode)(struct span in, struct sbuf *out), const s
 {
     uint8_t room[DECODED_MAX];
     struct sbuf out = {.data = room, .room = sizeof(room), .cap = sizeof(room)};
-    size_t from = hit->end > 2 * PEEL_GLANCE_BEFORE ? hit->end - 2 * PEEL_GLANCE_BEFORE : 0;
+    size_t from = bytes_before(hit, 2 * PEEL_GLANCE_BEFORE);
     struct span local = span_sub(hit->text, from, LOCAL_MAX);
     bool more = hit->more || from + local.len < hit->text.len;
     decode(span_head(local, hit->end - from), &out);
@@ -268,9 +279,7 @@ static struct span words_until(struct span text, size_t end, struct sbuf *joined
 /* Base64 that a word is part of; it lies in [from, end). */
 static struct span run_around(struct span text, size_t from, size_t end)
 {
-    while (from > 0 && base64_value(BASE64_EITHER, text.data[from - 1]) >= 0) {
-        from--;
-    }
+    from = run_start(text, from, 0);
     while (end < text.len && base64_value(BASE64_EITHER, text.data[end]) >= 0) {
         end++;
     }
@@ -284,7 +293,7 @@ static bool as_words(const struct peel_hit *hit, size_t *ret_done)
     uint8_t room[DECODED_MAX];
     struct sbuf joined = {.data = joined_room, .room = LOCAL_MAX, .cap = LOCAL_MAX};
     struct sbuf out = {.data = room, .room = DECODED_MAX, .cap = DECODED_MAX};
-    size_t from = hit->end > 2 * PEEL_GLANCE_BEFORE ? hit->end - 2 * PEEL_GLANCE_BEFORE : 0;
+    size_t from = bytes_before(hit, 2 * PEEL_GLANCE_BEFORE);
     struct span local = span_from(hit->text, from);
     size_t start = span_rfind_byte(span_head(local, hit->end - from), '=');
     size_t end = span_find(local, hit->end - from, SPAN("?="));

@@ -73,6 +73,19 @@ static struct slot *slot_of(struct crew *c, size_t n)
     return &c->slots[n % c->n_slots];
 }
 
+/* What comes behind a slot's packets. */
+static void end_slot(struct worker *w, const struct slot *slot)
+{
+    if (slot->engine != NULL) {
+        use(w, slot->engine);
+    }
+    if (slot->last) {
+        worker_finish(w, slot->clock_us);
+    } else {
+        worker_advance(w, slot->clock_us);
+    }
+}
+
 /* --- a worker's thread
  * ------------------------------------------------------------------------------ */
 
@@ -174,16 +187,9 @@ static void *run(void *arg)
         }
         idle_over(&idle);
         const struct slot *slot = pass(h, at, end, &at);
-        if (slot->engine != NULL) {
-            use(h->worker, slot->engine);
-        }
         worker_gauge(h->worker);
         last = slot->last;
-        if (last) {
-            worker_finish(h->worker, slot->clock_us);
-        } else {
-            worker_advance(h->worker, slot->clock_us);
-        }
+        end_slot(h->worker, slot);
         tell_passed(h, at);
     }
     return NULL;
@@ -268,14 +274,7 @@ static void assign(struct crew *c, struct slot *slot)
 static void work_alone(struct crew *c, struct slot *slot)
 {
     carry_out(c->alone, slot->batch.packets, slot->ifaces, slot->batch.n, false);
-    if (slot->engine != NULL) {
-        use(c->alone, slot->engine);
-    }
-    if (slot->last) {
-        worker_finish(c->alone, slot->clock_us);
-    } else {
-        worker_advance(c->alone, slot->clock_us);
-    }
+    end_slot(c->alone, slot);
 }
 
 void crew_send(struct crew *c)

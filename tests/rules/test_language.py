@@ -394,6 +394,21 @@ def check_legal(program, folder):
                 yield f"{'silent' if fires else 'fired'}: {rule!r}"
 
 
+def check_talk(program, folder, talk, protocol, rows):
+    """Which of the rules, (tests, whether it fires), fire for what was said."""
+    capture = os.path.join(folder, f"{protocol}.pcap")
+    with open(capture, "wb") as file:
+        file.write(flows.pcap(talk.frames))
+    rules = "".join(f'alert {protocol} any any -> any any (msg:"t"; {tests} sid:{sid};)\n'
+                    for sid, (tests, _fires) in enumerate(rows, 1))
+    done = run_program(program, folder, rules.encode(),
+                       ["-r", capture, "--events", "alert", "-o", "-"])
+    told = {event["alert"]["signature_id"] for event in run.parse(done.stdout)}
+    for sid, (tests, fires) in enumerate(rows, 1):
+        if fires != (sid in told):
+            yield f"{'silent' if fires else 'fired'}: {tests}"
+
+
 MAIL = [  # (who speaks, the words)
     ("server", b"220 mx\r\n"), ("client", b"HELO c\r\n"), ("server", b"250 mx\r\n"),
     ("client", b"MAIL FROM:<a@example.org>\r\n"), ("server", b"250 ok\r\n"),
@@ -417,17 +432,8 @@ def check_urls(program, folder):
     for who, words in MAIL:
         getattr(talk, who)(words, 1400)
     talk.close()
-    capture = os.path.join(folder, "mail.pcap")
-    with open(capture, "wb") as file:
-        file.write(flows.pcap(talk.frames))
-    rules = "".join(f'alert smtp any any -> any any (msg:"u"; email.url; {tests} sid:{sid};)\n'
-                    for sid, (tests, _fires) in enumerate(URLS, 1))
-    done = run_program(program, folder, rules.encode(),
-                       ["-r", capture, "--events", "alert", "-o", "-"])
-    told = {event["alert"]["signature_id"] for event in run.parse(done.stdout)}
-    for sid, (tests, fires) in enumerate(URLS, 1):
-        if fires != (sid in told):
-            yield f"{'silent' if fires else 'fired'}: {tests}"
+    yield from check_talk(program, folder, talk, "smtp",
+                          [(f"email.url; {tests}", fires) for tests, fires in URLS])
 
 
 def dns_name(text):
@@ -461,17 +467,7 @@ def check_dns(program, folder):
                             dns_record("example", 2, dns_name("ns.example")),
                             dns_record("ns.example", 28, bytes(16)), options))
     talk.close()
-    capture = os.path.join(folder, "names.pcap")
-    with open(capture, "wb") as file:
-        file.write(flows.pcap(talk.frames))
-    rules = "".join(f'alert dns any any -> any any (msg:"n"; {tests} sid:{sid};)\n'
-                    for sid, (tests, _fires) in enumerate(NAMES, 1))
-    done = run_program(program, folder, rules.encode(),
-                       ["-r", capture, "--events", "alert", "-o", "-"])
-    told = {event["alert"]["signature_id"] for event in run.parse(done.stdout)}
-    for sid, (tests, fires) in enumerate(NAMES, 1):
-        if fires != (sid in told):
-            yield f"{'silent' if fires else 'fired'}: {tests}"
+    yield from check_talk(program, folder, talk, "dns", NAMES)
 
 
 def illegal():
