@@ -6,6 +6,8 @@
  * for a line end once. */
 #include "decoders/http_block.h"
 
+#include "sensor/base/chars.h"
+
 enum { KEPT_ROOM = 2048 };
 
 static bool is_empty_line(struct span window, size_t start, size_t lf)
@@ -13,21 +15,39 @@ static bool is_empty_line(struct span window, size_t start, size_t lf)
     return lf == start || (lf == start + 1 && span_at(window, start) == '\r');
 }
 
+/* Which of the CHARS_WIDE bytes from `at` on, or as many as the window has, are line ends. */
+static uint64_t line_ends(struct span window, size_t at)
+{
+    size_t left = window.len - at;
+    if (left >= CHARS_WIDE) {
+        return chars_equal(&window.data[at], '\n');
+    }
+    if (window.len >= CHARS_WIDE) {
+        return chars_equal(&window.data[window.len - CHARS_WIDE], '\n') >> (CHARS_WIDE - left);
+    }
+    uint64_t ends = 0;
+    for (size_t i = 0; i < left; i++) {
+        ends |= (uint64_t)(window.data[at + i] == '\n') << i;
+    }
+    return ends;
+}
+
 /* Moves on line by line; true when the empty line was met: then seen is the block's end. */
 static bool find_end(struct http_block *b, struct span window)
 {
-    for (;;) {
-        size_t lf = span_find_byte(window, b->seen, '\n');
-        if (lf == SPAN_NONE) {
-            b->seen = window.len;
-            return false;
-        }
-        bool empty = is_empty_line(window, b->line, lf);
-        b->line = b->seen = lf + 1;
-        if (empty) {
-            return true;
+    for (size_t at = b->seen; at < window.len; at += CHARS_WIDE) {
+        for (uint64_t ends = line_ends(window, at); ends != 0; ends &= ends - 1) {
+            size_t lf = at + (size_t)__builtin_ctzll(ends);
+            bool empty = is_empty_line(window, b->line, lf);
+            b->line = lf + 1;
+            if (empty) {
+                b->seen = lf + 1;
+                return true;
+            }
         }
     }
+    b->seen = window.len;
+    return false;
 }
 
 /* The last line end in a full window that no folded line (and not the window's end) follows; 0 when

@@ -86,9 +86,9 @@ static void take_odd_header(struct header *header, struct span text)
 /* Written in place: a copy would wait for what was just stored in smaller parts. */
 static void take_header(struct http_out *out, struct span *rest, struct header *ret)
 {
+    size_t n = http_token_len(*rest); /* no line end is of a token */
     struct line line = take_line(rest);
     *ret = (struct header){.lf_only = line.lf_only, .unended = line.unended};
-    size_t n = http_token_len(line.text);
     if (n > 0 && span_at(line.text, n) == ':') {
         ret->name = span_head(line.text, n);
         ret->value = span_from(line.text, n + 1);
@@ -230,6 +230,24 @@ static void emit_header(struct http_out *out, struct http_facts *facts, bool tra
     }
 }
 
+/* Whether a line is a whole header as the grammar has it that tells nothing of the message: there
+ * is nothing to do for it where nobody looks at values. Then it is taken off. */
+static bool pass_by(struct span *rest, bool trailers)
+{
+    size_t n = http_token_len(*rest);
+    if (n == 0 || span_at(*rest, n) != ':') {
+        return false;
+    }
+    const struct http_header *known = trailers ? NULL : http_header_find(span_head(*rest, n));
+    size_t lf = span_find_byte(*rest, n, '\n');
+    if ((known != NULL && known->kind != HTTP_HEADER_PLAIN) || lf == SPAN_NONE ||
+        rest->data[lf - 1] != '\r' || is_blank(span_at(*rest, lf + 1))) {
+        return false;
+    }
+    *rest = span_from(*rest, lf + 1);
+    return true;
+}
+
 static void emit_headers(struct http_out *out, struct http_facts *facts, bool trailers,
                          struct span rest)
 {
@@ -238,6 +256,9 @@ static void emit_headers(struct http_out *out, struct http_facts *facts, bool tr
     bool folded = false;
     while (rest.len > 0) {
         struct header header;
+        if (out->quiet && pass_by(&rest, trailers)) {
+            continue;
+        }
         take_header(out, &rest, &header);
         lf_only = lf_only || header.lf_only;
         if (header.name.len == 0 && header.value.len == 0) {

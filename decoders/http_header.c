@@ -37,12 +37,28 @@ enum { LONGEST = 19 };
 static const uint8_t first[LONGEST + 2] = {0,  0,  0,  0,  0,  1,  1,  4,  6,  7, 7,
                                            10, 10, 11, 12, 13, 15, 16, 17, 17, 18};
 
-/* Whether a name of the row's length is its, in letters of any case. */
-static bool is_name_of(const struct http_header *row, struct span name)
+static uint64_t word_at(struct span s, size_t at)
 {
-    uint8_t lower[LONGEST];
-    bytes_copy_lower(lower, name.data, name.len);
-    return bytes_equal(row->name.data, lower, name.len);
+    uint64_t word = 0;
+    bytes_copy(&word, &s.data[at], sizeof(word));
+    return word;
+}
+
+static bool is_word_of(struct span lower, struct span name, size_t at)
+{
+    return word_at(lower, at) == (word_at(name, at) | 0x2020202020202020ULL);
+}
+
+/* Whether two of a length are the same but for case. In a token, only what differs by its case
+ * becomes a letter or a dash by the bit that makes letters small. */
+static bool is_same(struct span lower, struct span name)
+{
+    if (name.len < sizeof(uint64_t)) {
+        return span_equal_nocase(lower, name);
+    }
+    size_t last = name.len - sizeof(uint64_t);
+    return is_word_of(lower, name, 0) && is_word_of(lower, name, last) &&
+           (last <= sizeof(uint64_t) || is_word_of(lower, name, sizeof(uint64_t)));
 }
 
 const struct http_header *http_header_find(struct span name)
@@ -52,7 +68,7 @@ const struct http_header *http_header_find(struct span name)
     }
     uint8_t start = byte_lower(name.data[0]); /* most are none of these */
     for (size_t i = first[name.len]; i < first[name.len + 1]; i++) {
-        if (rows[i].name.data[0] == start && is_name_of(&rows[i], name)) {
+        if (rows[i].name.data[0] == start && is_same(rows[i].name, name)) {
             return &rows[i];
         }
     }

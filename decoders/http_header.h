@@ -10,5 +10,5 @@ struct http_header {
     enum http_header_kind kind;
 };
 
-/* By its name, in whatever case. NULL: nothing is known of it. */
+/* By its name, a token in whatever case. NULL: nothing is known of it. */
 const struct http_header *http_header_find(struct span name);

@@ -9,6 +9,7 @@
 #include "decoders/http_line.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/base/chars.h"
 
 enum { METHOD_MAX = 32 };
 
@@ -29,9 +30,17 @@ static const uint8_t is_tchar[256] = {
 };
 /* clang-format on */
 
+/* Nearly all names are of letters, digits and dashes. */
 size_t http_token_len(struct span s)
 {
     size_t n = 0;
+    while (n + CHARS_NARROW <= s.len) {
+        unsigned some = chars_first_other(chars_in_names(&s.data[n]));
+        n += some;
+        if (some < CHARS_NARROW) {
+            break;
+        }
+    }
     while (n < s.len && is_tchar[s.data[n]] != 0) {
         n++;
     }
@@ -170,9 +179,25 @@ static bool is_known_method(struct span name)
     return false;
 }
 
+/* Whether a line ends as nearly all request lines do, behind two words: then it is one. */
+static bool is_plain_request_line(struct span line)
+{
+    enum { VERSION_LEN = 8 };
+    if (line.len <= VERSION_LEN || !is_version(span_from(line, line.len - VERSION_LEN)) ||
+        span_at(line, line.len - VERSION_LEN - 1) != ' ') {
+        return false;
+    }
+    struct span words = span_trim(span_head(line, line.len - VERSION_LEN));
+    return span_find_byte(words, 0, ' ') != SPAN_NONE;
+}
+
 bool http_is_request_line(struct span line)
 {
-    struct http_request_line r = http_request_line_parse(span_trim(line));
+    line = span_trim(line);
+    if (is_plain_request_line(line)) {
+        return true;
+    }
+    struct http_request_line r = http_request_line_parse(line);
     return r.target.len > 0 && (r.version.len > 0 || is_known_method(r.method));
 }
 

@@ -83,6 +83,45 @@ void bytes_copy_lower(uint8_t *to, const uint8_t *from, size_t len)
     }
 }
 
+static bool equal_nocase_8(const uint8_t *a, const uint8_t *b)
+{
+    uint64_t words[2];
+    memcpy(&words[0], a, sizeof(words[0]));
+    memcpy(&words[1], b, sizeof(words[1]));
+    return words[0] == words[1] || lower_8(words[0]) == lower_8(words[1]);
+}
+
+/* Four to seven bytes as a word: the first four, and the last four. */
+static uint64_t both_ends(const uint8_t *from, size_t len)
+{
+    uint32_t ends[2];
+    memcpy(&ends[0], from, sizeof(ends[0]));
+    memcpy(&ends[1], from + len - sizeof(ends[1]), sizeof(ends[1]));
+    return (uint64_t)ends[0] << 32 | ends[1];
+}
+
+bool bytes_equal_nocase(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    size_t i = 0;
+    if (len >= sizeof(uint32_t) && len < sizeof(uint64_t)) {
+        return lower_8(both_ends(a, len)) == lower_8(both_ends(b, len));
+    }
+    for (; len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        if (!equal_nocase_8(a + i, b + i)) {
+            return false;
+        }
+    }
+    if (i > 0) {
+        return i == len || equal_nocase_8(a + len - sizeof(uint64_t), b + len - sizeof(uint64_t));
+    }
+    for (; i < len; i++) {
+        if (byte_lower(a[i]) != byte_lower(b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool byte_is_alpha(uint8_t c)
 {
     uint8_t lower = byte_lower(c);

@@ -20,6 +20,8 @@ uint8_t byte_lower(uint8_t c);
 uint8_t byte_upper(uint8_t c);
 /* Copies len bytes in lower case; the two must not overlap. */
 void bytes_copy_lower(uint8_t *to, const uint8_t *from, size_t len);
+/* Whether they are the same but for the case of letters. */
+bool bytes_equal_nocase(const uint8_t *a, const uint8_t *b, size_t len);
 bool byte_is_alpha(uint8_t c);
 bool byte_is_upper(uint8_t c);
 bool byte_is_digit(uint8_t c);

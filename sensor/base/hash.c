@@ -1,4 +1,4 @@
-/* hash: SipHash-2-4, the keyed hash of the flow table and the ids.
+/* hash: SipHash-2-4, the hash of ids and of tables whose key others may learn of.
  *
  * Reads little-endian words whatever the machine, so ids are the same everywhere. */
 #include "sensor/base/hash.h"
@@ -88,6 +88,17 @@ uint64_t hash_words(const uint64_t *words, size_t n, const struct hash_key *key)
 uint64_t hash_words_fixed(const uint64_t *words, size_t n)
 {
     return hash_words(words, n, &fixed_key);
+}
+
+struct hash_row hash_row_of(const struct hash_key *key)
+{
+    struct hash_row row;
+    for (uint64_t i = 0; i < ARRAY_LEN(row.keys); i++) {
+        const uint64_t halves[2] = {2 * i, 2 * i + 1};
+        row.keys[i][0] = hash_words(&halves[0], 1, key);
+        row.keys[i][1] = hash_words(&halves[1], 1, key);
+    }
+    return row;
 }
 
 uint64_t hash_fixed(struct span s)

@@ -18,14 +18,19 @@ static _Thread_local size_t fail_in;  /* lint: test hook, thread-local */
 static _Thread_local int fail_sticky; /* lint: test hook, thread-local */
 static _Thread_local int64_t in_use;  /* lint: a gauge of the thread's own */
 
-static int64_t size_of(void *block)
+int64_t mem_size(void *block)
 {
     return (int64_t)(malloc_usable_size(block) + HEAP_WORD);
 }
 
+void mem_count(int64_t n_bytes)
+{
+    in_use += n_bytes;
+}
+
 static void *taken(void *block)
 {
-    in_use += block != NULL ? size_of(block) : 0;
+    in_use += block != NULL ? mem_size(block) : 0;
     return block;
 }
 
@@ -55,9 +60,21 @@ size_t mem_fail_left(void)
     return fail_in;
 }
 
+/* Small blocks by way of malloc(): calloc() of glibc passes by what the thread has freed lately. */
 void *mem_alloc(size_t size)
 {
-    return fails_now() ? NULL : taken(calloc(1, size > 0 ? size : 1));
+    enum { SMALL = 1024 };
+    if (fails_now()) {
+        return NULL;
+    }
+    if (size == 0 || size > SMALL) {
+        return taken(calloc(1, size > 0 ? size : 1));
+    }
+    void *block = taken(malloc(size)); /* zeroed in one step with it, it would be calloc() again */
+    if (block != NULL) {
+        bytes_zero(block, size);
+    }
+    return block;
 }
 
 void *mem_alloc_array(size_t n, size_t size)
@@ -80,7 +97,7 @@ void *mem_resize(void *block, size_t size)
     if (fails_now()) {
         return NULL;
     }
-    int64_t before = block != NULL ? size_of(block) : 0;
+    int64_t before = block != NULL ? mem_size(block) : 0;
     void *after = taken(realloc(block, size > 0 ? size : 1));
     in_use -= after != NULL ? before : 0;
     return after;
@@ -89,7 +106,7 @@ void *mem_resize(void *block, size_t size)
 void mem_free(void *block)
 {
     if (block != NULL) {
-        in_use -= size_of(block);
+        in_use -= mem_size(block);
         free(block);
     }
 }
@@ -101,7 +118,7 @@ int64_t mem_in_use(void)
 
 void mem_give_away(void *block)
 {
-    in_use -= size_of(block);
+    in_use -= mem_size(block);
 }
 
 void mem_take_over(void *block)

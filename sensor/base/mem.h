@@ -28,6 +28,11 @@ int64_t mem_in_use(void);
 /* The block goes to another thread: it no longer counts here; who gets it takes it over. */
 void mem_give_away(void *block);
 void mem_take_over(void *block);
+/* For blocks that are kept to be used again, and do not count meanwhile: how many bytes a block
+ * counts for, to be asked once; and that so many more, or fewer, are in use. Without a look at the
+ * block, which may be in no cache any more. */
+int64_t mem_size(void *block);
+void mem_count(int64_t n_bytes);
 
 /* For tests: the n-th allocation from now on fails, and all later ones when sticky; 0 switches it
  * off. */

@@ -25,15 +25,7 @@ bool span_equal(struct span a, struct span b)
 
 bool span_equal_nocase(struct span a, struct span b)
 {
-    if (a.len != b.len) {
-        return false;
-    }
-    for (size_t i = 0; i < a.len; i++) {
-        if (byte_lower(a.data[i]) != byte_lower(b.data[i])) {
-            return false;
-        }
-    }
-    return true;
+    return a.len == b.len && bytes_equal_nocase(a.data, b.data, a.len);
 }
 
 int span_compare(struct span a, struct span b)

@@ -9,12 +9,12 @@
 
 #include "sensor/base/bytes.h"
 
-static uint16_t fold(uint64_t sum)
+uint16_t wire_fold(uint64_t words)
 {
-    while (sum >> 16 != 0) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return (uint16_t)sum;
+    uint64_t sum = (words & 0xffffffff) + (words >> 32);
+    sum = (sum & 0xffff) + (sum >> 16); /* at most 18 bits more than 16 */
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
 static uint16_t machine_to_big(uint16_t value)
@@ -57,11 +57,20 @@ static uint32_t last_word(struct span s)
     return word;
 }
 
-uint32_t wire_sum(struct span s, uint32_t sum)
+uint64_t wire_words(struct span s)
 {
     enum { FEW = 16 };
     size_t n_words = s.len / sizeof(uint32_t);
     uint64_t total = n_words <= FEW ? sum_few_words(s.data, n_words) : sum_words(s.data, n_words);
-    total += s.len % sizeof(uint32_t) != 0 ? last_word(s) : 0;
-    return fold((uint64_t)machine_to_big(fold(total)) + sum);
+    return total + (s.len % sizeof(uint32_t) != 0 ? last_word(s) : 0);
+}
+
+uint64_t wire_word(uint16_t value)
+{
+    return machine_to_big(value);
+}
+
+uint32_t wire_sum(struct span s, uint32_t sum)
+{
+    return wire_fold((uint64_t)machine_to_big(wire_fold(wire_words(s))) + sum);
 }

@@ -68,3 +68,11 @@ static inline struct span wire_from(struct span s, size_t off)
 /* The Internet checksum's sum (RFC 1071) of s in 16-bit big-endian words, added to `sum`; not yet
  * complemented. An odd last byte is the high half of a word. */
 uint32_t wire_sum(struct span s, uint32_t sum);
+
+/* The same in steps, for one that is made of parts: the sum of a part in words of the machine, of
+ * which 2^32 may be added up; only the last part may be of odd length. Folded, it is in the
+ * machine's byte order, and all ones where wire_sum() would be (RFC 1071, 2.B). */
+uint64_t wire_words(struct span s);
+uint16_t wire_fold(uint64_t words);
+/* What a part that holds just this number would give. */
+uint64_t wire_word(uint16_t value);

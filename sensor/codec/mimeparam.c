@@ -36,9 +36,18 @@ static size_t skip_blanks(struct span s, size_t off)
     return off < s.len ? off : s.len;
 }
 
+static bool is_any(struct span stop, uint8_t c)
+{
+    bool any = false;
+    for (size_t i = 0; i < stop.len; i++) {
+        any = any || stop.data[i] == c;
+    }
+    return any;
+}
+
 static size_t find_any(struct span s, size_t off, struct span stop)
 {
-    while (off < s.len && span_find_byte(stop, 0, span_at(s, off)) == SPAN_NONE) {
+    while (off < s.len && !is_any(stop, s.data[off])) {
         off++;
     }
     return off;

@@ -106,7 +106,7 @@ struct flow_table {
     struct flow_limits limits;
     struct stream_user user;
     struct stats *stats;
-    struct hash_key key;
+    struct hash_row key;
     struct appid *appid; /* NULL: nDPI is not asked */
     struct flow_index index;
     struct wheel wheel;

@@ -252,7 +252,7 @@ struct flow_table *flow_table_new(const struct flow_limits *limits, struct strea
     t->limits = *limits;
     t->user = user;
     t->stats = stats;
-    t->key = *key;
+    t->key = hash_row_of(key);
     t->random = key->k0 ^ key->k1;
     list_init(&t->embryonic);
     list_init(&t->closed);

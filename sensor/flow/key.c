@@ -25,8 +25,31 @@ static void key_add(struct key *k, uint64_t word)
     k->words[k->n++] = word;
 }
 
+/* Ports in the order of the addresses, and the protocol. */
+static uint64_t ports_of(const struct headers *h, bool forward)
+{
+    uint64_t low = forward ? h->src_port : h->dst_port;
+    uint64_t high = forward ? h->dst_port : h->src_port;
+    return low << 48 | high << 32 | (uint64_t)h->proto << 8;
+}
+
+/* Two addresses of IPv4 as a word. */
+static struct key key_of_v4(const struct headers *h)
+{
+    uint32_t src = wire_be32(span_of(h->src.bytes, sizeof(h->src.bytes)), 0);
+    uint32_t dst = wire_be32(span_of(h->dst.bytes, sizeof(h->dst.bytes)), 0);
+    bool forward = src == dst ? h->src_port <= h->dst_port : src < dst;
+    struct key k = {.n = 2};
+    k.words[0] = forward ? (uint64_t)src << 32 | dst : (uint64_t)dst << 32 | src;
+    k.words[1] = ports_of(h, forward);
+    return k;
+}
+
 static struct key key_of(const struct headers *h)
 {
+    if (h->src.family == 4) {
+        return key_of_v4(h);
+    }
     struct key k = {.n = 0};
     const struct span from = span_of(h->src.bytes, sizeof(h->src.bytes));
     const struct span to = span_of(h->dst.bytes, sizeof(h->dst.bytes));
@@ -37,27 +60,21 @@ static struct key key_of(const struct headers *h)
     bool forward = equal ? h->src_port <= h->dst_port : before;
     const uint64_t *low = forward ? src : dst;
     const uint64_t *high = forward ? dst : src;
-    if (h->src.family == 4) {
-        key_add(&k, low[0] | high[0] >> 32);
-    } else {
-        key_add(&k, low[0]);
-        key_add(&k, low[1]);
-        key_add(&k, high[0]);
-        key_add(&k, high[1]);
-    }
-    uint64_t low_port = forward ? h->src_port : h->dst_port;
-    uint64_t high_port = forward ? h->dst_port : h->src_port;
-    key_add(&k, low_port << 48 | high_port << 32 | (uint64_t)h->proto << 8);
+    key_add(&k, low[0]);
+    key_add(&k, low[1]);
+    key_add(&k, high[0]);
+    key_add(&k, high[1]);
+    key_add(&k, ports_of(h, forward));
     return k;
 }
 
-uint64_t key_hash(const struct headers *h, const struct hash_key *secret)
+uint64_t key_hash(const struct headers *h, const struct hash_row *secret)
 {
     if (h->flow_hash != 0) {
         return h->flow_hash;
     }
     struct key k = key_of(h);
-    uint64_t hash = hash_words(k.words, k.n, secret);
+    uint64_t hash = hash_row(secret, k.words, k.n);
     return hash != 0 ? hash : 1;
 }
 

@@ -4,7 +4,7 @@
 #include "sensor/core/conn.h"
 
 /* The same for both directions of a flow; never 0. Taken from h->flow_hash where that is set. */
-uint64_t key_hash(const struct headers *h, const struct hash_key *secret);
+uint64_t key_hash(const struct headers *h, const struct hash_row *secret);
 /* conn.id, of the first packet: 51 bits. `generation` keeps flows apart that begin at the same time
  * on the same ports.
  */

@@ -55,12 +55,13 @@ static struct past *get(struct flow_table *t, size_t room)
     if (p != NULL) {
         t->spare_pasts[size] = p->next;
         t->n_spare_pasts[size]--;
-        mem_take_over(p);
+        mem_count(p->size);
         return p;
     }
     p = mem_resize(NULL, sizeof(*p) + room);
     if (p != NULL) {
         p->room = room;
+        p->size = mem_size(p);
     }
     return p;
 }
@@ -72,7 +73,7 @@ static void put(struct flow_table *t, struct past *p)
         mem_free(p);
         return;
     }
-    mem_give_away(p); /* what lies here is no flow's */
+    mem_count(-p->size); /* what lies here is no flow's */
     p->next = t->spare_pasts[size];
     t->spare_pasts[size] = p;
     t->n_spare_pasts[size]++;
@@ -93,7 +94,7 @@ void past_free_spares(struct flow_table *t)
         while (t->spare_pasts[i] != NULL) {
             struct past *p = t->spare_pasts[i];
             t->spare_pasts[i] = p->next;
-            mem_take_over(p);
+            mem_count(p->size);
             mem_free(p);
         }
         t->n_spare_pasts[i] = 0;

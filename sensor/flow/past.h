@@ -8,6 +8,7 @@ struct past {
     uint64_t start;
     size_t len;
     size_t room;
+    int64_t size; /* as the heap has it */
     uint8_t bytes[];
 };
 

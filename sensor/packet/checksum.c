@@ -117,25 +117,39 @@ enum checksum_judgement checksum_policy_judge(const struct checksum_policy *p,
     return excused(n) ? CHECKSUM_EXCUSED : CHECKSUM_REFUSED;
 }
 
-enum checksum_state checksum_transport(const struct addr *src, const struct addr *dst,
-                                       uint8_t proto, struct span segment)
+/* What is behind four bytes of IPv4 is zero. */
+static uint64_t words_of(const struct addr *addr)
 {
-    size_t at = proto == IP_PROTO_TCP ? 16 : 6;
-    uint16_t stored = wire_be16(segment, at);
-    if (proto == IP_PROTO_UDP && stored == 0) {
-        return CHECKSUM_GOOD;
-    }
+    uint32_t words[4];
+    bytes_copy(words, addr->bytes, sizeof(words));
+    return (uint64_t)words[0] + words[1] + words[2] + words[3];
+}
+
+/* Why a sum is not right: a card was to fill it in, or the segment is damaged. */
+static enum checksum_state why_wrong(const struct addr *src, const struct addr *dst, uint8_t proto,
+                                     struct span segment)
+{
+    uint16_t stored = wire_be16(segment, proto == IP_PROTO_TCP ? 16 : 6);
     uint32_t len = (uint32_t)(segment.len >> 16) + (uint32_t)(segment.len & 0xffff);
     uint32_t without_len = wire_sum(addr_span(src), proto);
     without_len = wire_sum(addr_span(dst), without_len);
     uint32_t pseudo = wire_sum(span_of(NULL, 0), without_len + len);
-    if (wire_sum(segment, pseudo) == 0xffff) {
+    return stored == pseudo || stored == without_len ? CHECKSUM_PARTIAL : CHECKSUM_WRONG;
+}
+
+enum checksum_state checksum_transport(const struct addr *src, const struct addr *dst,
+                                       uint8_t proto, struct span segment)
+{
+    if (proto == IP_PROTO_UDP && wire_be16(segment, 6) == 0) {
         return CHECKSUM_GOOD;
     }
-    return stored == pseudo || stored == without_len ? CHECKSUM_PARTIAL : CHECKSUM_WRONG;
+    uint64_t sum = words_of(src) + words_of(dst) + wire_word(proto);
+    sum += wire_word((uint16_t)segment.len) + wire_word((uint16_t)(segment.len >> 16));
+    sum += wire_words(segment);
+    return wire_fold(sum) == 0xffff ? CHECKSUM_GOOD : why_wrong(src, dst, proto, segment);
 }
 
 enum checksum_state checksum_ipv4(struct span header)
 {
-    return wire_sum(header, 0) == 0xffff ? CHECKSUM_GOOD : CHECKSUM_WRONG;
+    return wire_fold(wire_words(header)) == 0xffff ? CHECKSUM_GOOD : CHECKSUM_WRONG;
 }

@@ -2,6 +2,7 @@
 #include "sensor/base/arena.h"
 #include "sensor/base/budget.h"
 #include "sensor/base/bytes.h"
+#include "sensor/base/chars.h"
 #include "sensor/base/clock.h"
 #include "sensor/base/cursor.h"
 #include "sensor/base/errbuf.h"
@@ -23,6 +24,42 @@ static void span_sub_past_the_end_is_empty(void)
     CU_ASSERT_EQUAL(span_sub(s, SIZE_MAX, SIZE_MAX).len, 0);
     CU_ASSERT_EQUAL(span_sub(s, 2, SIZE_MAX).len, 1);
     CU_ASSERT_EQUAL(span_at(s, 3), 0);
+}
+
+/* Words at once and byte by byte, at every length, for every byte in every place. */
+static void case_is_ignored_for_letters_alone(void)
+{
+    uint8_t a[28];
+    uint8_t b[28];
+    for (size_t len = 0; len <= sizeof(a); len++) {
+        memset(a, 'k', sizeof(a));
+        memset(b, 'K', sizeof(b));
+        CU_ASSERT(bytes_equal_nocase(a, b, len));
+        for (unsigned c = 0; len > 0 && c < 256 * 2; c++) {
+            size_t at = c * 7 % len;
+            a[at] = (uint8_t)(c % 256);
+            b[at] = (uint8_t)(c < 256 ? c ^ 0x20 : c + 1);
+            bool same = byte_lower(a[at]) == byte_lower(b[at]);
+            CU_ASSERT_EQUAL(bytes_equal_nocase(a, b, len), same);
+            a[at] = b[at] = 'k';
+        }
+    }
+}
+
+static void characters_are_told_apart_in_blocks(void)
+{
+    uint8_t block[CHARS_WIDE];
+    for (unsigned c = 0; c < 256; c++) {
+        memset(block, (int)(c ^ 1), sizeof(block));
+        block[c % CHARS_WIDE] = (uint8_t)c;
+        CU_ASSERT_EQUAL(chars_equal(block, (uint8_t)c), 1ULL << c % CHARS_WIDE);
+        memset(block, '/', sizeof(block));
+        block[c % CHARS_NARROW] = (uint8_t)c;
+        bool named = byte_is_alnum((uint8_t)c) || c == '-';
+        CU_ASSERT_EQUAL(chars_in_names(block), named ? 1U << c % CHARS_NARROW : 0);
+    }
+    memset(block, 'a', sizeof(block));
+    CU_ASSERT_EQUAL(chars_first_other(chars_in_names(block)), CHARS_NARROW);
 }
 
 /* Two bytes are searched in blocks: at every distance from the start, and across their borders. */
@@ -311,6 +348,40 @@ static void hash_of_words_is_that_of_their_bytes(void)
     }
 }
 
+/* Keys that differ by little, as addresses and ports do, spread as if thrown: of 65,536 in as many
+ * buckets, no bucket gets 16 (chance: one in 10^9), whichever bits are taken. */
+static void hash_row_spreads_what_is_alike(void)
+{
+    enum { N = 65536 };
+    static uint8_t low[N];
+    static uint8_t high[N];
+    struct hash_key key = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+    struct hash_row row = hash_row_of(&key);
+    unsigned most = 0;
+    for (uint64_t i = 0; i < N; i++) {
+        const uint64_t words[] = {0xc0000200c6336400ULL + i % 16, (80 + i / 16) << 48};
+        uint64_t hash = hash_row(&row, words, ARRAY_LEN(words));
+        unsigned n_low = ++low[hash % N];
+        unsigned n_high = ++high[hash >> 48];
+        most = n_low > most ? n_low : most;
+        most = n_high > most ? n_high : most;
+    }
+    CU_ASSERT(most > 1);
+    CU_ASSERT(most < 16);
+}
+
+static void hash_row_depends_on_key_and_order(void)
+{
+    struct hash_row rows[] = {hash_row_of(&(struct hash_key){1, 2}),
+                              hash_row_of(&(struct hash_key){1, 3})};
+    const uint64_t forth[] = {5, 6, 7, 8, 9};
+    const uint64_t back[] = {9, 8, 7, 6, 5};
+    uint64_t hash = hash_row(&rows[0], forth, ARRAY_LEN(forth));
+    CU_ASSERT_EQUAL(hash_row(&rows[0], forth, ARRAY_LEN(forth)), hash);
+    CU_ASSERT_NOT_EQUAL(hash_row(&rows[1], forth, ARRAY_LEN(forth)), hash);
+    CU_ASSERT_NOT_EQUAL(hash_row(&rows[0], back, ARRAY_LEN(back)), hash);
+}
+
 static void ring_refuses_when_full_and_keeps_order(void)
 {
     struct ring *r = ring_new(3);
@@ -378,6 +449,8 @@ static void errbuf_counts_what_it_has_no_room_for(void)
 }
 
 static CU_TestInfo span_tests[] = {
+    {"case_is_ignored_for_letters_alone", case_is_ignored_for_letters_alone},
+    {"characters_are_told_apart_in_blocks", characters_are_told_apart_in_blocks},
     {"span_sub_past_the_end_is_empty", span_sub_past_the_end_is_empty},
     {"span_find_starts_where_told", span_find_starts_where_told},
     {"span_has_bare_lf_sees_one_anywhere", span_has_bare_lf_sees_one_anywhere},
@@ -407,6 +480,8 @@ static CU_TestInfo memory_tests[] = {
 static CU_TestInfo other_tests[] = {
     {"siphash_matches_the_published_vector", siphash_matches_the_published_vector},
     {"hash_of_words_is_that_of_their_bytes", hash_of_words_is_that_of_their_bytes},
+    {"hash_row_spreads_what_is_alike", hash_row_spreads_what_is_alike},
+    {"hash_row_depends_on_key_and_order", hash_row_depends_on_key_and_order},
     {"ring_refuses_when_full_and_keeps_order", ring_refuses_when_full_and_keeps_order},
     {"list_remove_twice_does_no_harm", list_remove_twice_does_no_harm},
     {"clock_writes_the_only_form_every_reader_takes",
