@@ -15,6 +15,7 @@
 #include "decoders/http_header.h"
 #include "decoders/http_line.h"
 #include "sensor/base/bytes.h"
+#include "sensor/base/chars.h"
 #include "sensor/codec/base64.h"
 #include "sensor/codec/uri.h"
 
@@ -230,21 +231,51 @@ static void emit_header(struct http_out *out, struct http_facts *facts, bool tra
     }
 }
 
+/* http_token_len(), inline for most of the names that a colon ends. */
+static inline size_t name_len(struct span text)
+{
+    if (text.len >= CHARS_NARROW) {
+        size_t n = chars_first_other(chars_in_names(text.data));
+        if (n < CHARS_NARROW && text.data[n] == ':') {
+            return n;
+        }
+    }
+    return http_token_len(text);
+}
+
+/* Where the line ends, inline for those that are not long. */
+static inline size_t line_end(struct span text, size_t from)
+{
+    if (text.len - from >= CHARS_WIDE) {
+        uint64_t ends = chars_equal(&text.data[from], '\n');
+        if (ends != 0) {
+            return from + (size_t)__builtin_ctzll(ends);
+        }
+        from += CHARS_WIDE;
+    }
+    return span_find_byte(text, from, '\n');
+}
+
+static bool tells_of_message(struct span name)
+{
+    const struct http_header *known = http_header_may_tell(name) ? http_header_find(name) : NULL;
+    return known != NULL && known->kind != HTTP_HEADER_PLAIN;
+}
+
 /* Whether a line is a whole header as the grammar has it that tells nothing of the message: there
  * is nothing to do for it where nobody looks at values. Then it is taken off. */
 static bool pass_by(struct span *rest, bool trailers)
 {
-    size_t n = http_token_len(*rest);
-    if (n == 0 || span_at(*rest, n) != ':') {
+    struct span text = *rest;
+    size_t n = name_len(text);
+    if (n == 0 || span_at(text, n) != ':' || (!trailers && tells_of_message(span_head(text, n)))) {
         return false;
     }
-    const struct http_header *known = trailers ? NULL : http_header_find(span_head(*rest, n));
-    size_t lf = span_find_byte(*rest, n, '\n');
-    if ((known != NULL && known->kind != HTTP_HEADER_PLAIN) || lf == SPAN_NONE ||
-        rest->data[lf - 1] != '\r' || is_blank(span_at(*rest, lf + 1))) {
+    size_t lf = line_end(text, n);
+    if (lf == SPAN_NONE || text.data[lf - 1] != '\r' || is_blank(span_at(text, lf + 1))) {
         return false;
     }
-    *rest = span_from(*rest, lf + 1);
+    *rest = span_from(text, lf + 1);
     return true;
 }
 

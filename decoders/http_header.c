@@ -31,11 +31,16 @@ static const struct http_header rows[] = {
     {SPAN_LITERAL("proxy-authorization"), {GENERAL, GENERAL}, HTTP_HEADER_AUTHORIZATION},
 };
 
-enum { LONGEST = 19 };
-
 /* The first row whose name has at least so many characters. */
-static const uint8_t first[LONGEST + 2] = {0,  0,  0,  0,  0,  1,  1,  4,  6,  7, 7,
-                                           10, 10, 11, 12, 13, 15, 16, 17, 17, 18};
+static const uint8_t first[HTTP_HEADER_LONGEST + 2] = {0,  0,  0,  0,  0,  1,  1,  4,  6,  7, 7,
+                                                       10, 10, 11, 12, 13, 15, 16, 17, 17, 18};
+
+#define STARTS(letter) (1U << ((letter)&31))
+
+const uint32_t http_header_starts[HTTP_HEADER_LONGEST + 1] = {
+    [4] = STARTS('h'),  [7] = STARTS('u'),  [12] = STARTS('c'), [13] = STARTS('a'),
+    [14] = STARTS('c'), [16] = STARTS('c'), [17] = STARTS('t'), [19] = STARTS('p'),
+};
 
 static uint64_t word_at(struct span s, size_t at)
 {
@@ -63,7 +68,7 @@ static bool is_same(struct span lower, struct span name)
 
 const struct http_header *http_header_find(struct span name)
 {
-    if (name.len == 0 || name.len > LONGEST) {
+    if (name.len == 0 || name.len > HTTP_HEADER_LONGEST) {
         return NULL;
     }
     uint8_t start = byte_lower(name.data[0]); /* most are none of these */
