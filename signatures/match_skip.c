@@ -348,6 +348,13 @@ static uint64_t look_at_block(const struct skip_masks *masks, struct span block)
     return bits;
 }
 
+static void list_block(struct skip_found *found, size_t at, uint64_t bits)
+{
+    for (; bits != 0; bits &= bits - 1) {
+        found->places[found->n_places++] = (uint16_t)(at + (size_t)__builtin_ctzll(bits));
+    }
+}
+
 void skip_blocks_slow(const struct skip_masks *masks, struct span text, size_t from,
                       struct skip_found *found)
 {
@@ -355,12 +362,15 @@ void skip_blocks_slow(const struct skip_masks *masks, struct span text, size_t f
     found->n_places = 0;
     for (size_t i = 0; i < found->n; i++) {
         uint64_t bits = look_at_block(masks, span_from(text, from + i * SKIP_BLOCK));
-        skip_list_block(found, i * SKIP_BLOCK, bits);
+        list_block(found, i * SKIP_BLOCK, bits);
     }
     if (found->last) {
         CHECK(text.len >= SKIP_BLOCK + SKIP_AHEAD);
         size_t start = text.len - SKIP_BLOCK - SKIP_AHEAD;
-        skip_list_last(found, start, look_at_block(masks, span_from(text, start)));
+        size_t at;
+        uint64_t bits = look_at_block(masks, span_from(text, start));
+        bits = skip_last_places(found, start, bits, &at);
+        list_block(found, at, bits);
     }
 }
 

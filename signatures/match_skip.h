@@ -10,10 +10,10 @@ enum {
     SKIP_BUCKETS = 8 * SKIP_ROUNDS, /* of beginnings that are looked for as one */
     SKIP_BLOCK = 64,                /* places that are looked at at once */
     SKIP_BLOCKS_MAX = 32,           /* between two comparisons */
-    SKIP_PLACES_AHEAD = 4,
-    SKIP_AHEAD = START_LEN - 1, /* bytes behind a place that are looked at with it */
-    SKIP_ALLOWED = 128,         /* bytes, without their highest bit */
-    SKIP_BYTES = 257,           /* a byte, or that the text has ended */
+    SKIP_PLACES_AHEAD = 32,         /* that are written for a block however few it has */
+    SKIP_AHEAD = START_LEN - 1,     /* bytes behind a place that are looked at with it */
+    SKIP_ALLOWED = 128,             /* bytes, without their highest bit */
+    SKIP_BYTES = 257,               /* a byte, or that the text has ended */
 };
 
 /* The buckets of a round that allow a byte at a place. */
@@ -74,23 +74,12 @@ void skip_blocks(const struct skip_masks *masks, struct span text, size_t from,
 void skip_blocks_slow(const struct skip_masks *masks, struct span text, size_t from,
                       struct skip_found *found);
 
-/* Adds the places of a block that have their bits set; `at`: of the block, behind found->from. Some
- * are written however many there are, so that no branch has to be guessed. */
-static inline void skip_list_block(struct skip_found *found, size_t at, uint64_t bits)
-{
-    size_t n = (size_t)__builtin_popcountll(bits);
-    for (size_t i = 0; i < SKIP_PLACES_AHEAD || i < n; i++) {
-        size_t place = (size_t)__builtin_ctzll(bits | 1ULL << (SKIP_BLOCK - 1));
-        found->places[found->n_places + i] = (uint16_t)(at + place);
-        bits &= bits - 1;
-    }
-    found->n_places += n;
-}
-
-/* The same for the last block, which begins at `start` of the text. */
-static inline void skip_list_last(struct skip_found *found, size_t start, uint64_t bits)
+/* What of the text's last block, which begins at `start`, is not behind found->from: its places are
+ * counted from *ret_at on, behind found->from. */
+static inline uint64_t skip_last_places(const struct skip_found *found, size_t start, uint64_t bits,
+                                        size_t *ret_at)
 {
     size_t before = start < found->from ? found->from - start : 0;
-    bits = before < SKIP_BLOCK ? bits >> before : 0;
-    skip_list_block(found, start + before - found->from, bits);
+    *ret_at = start + before - found->from;
+    return before < SKIP_BLOCK ? bits >> before : 0;
 }

@@ -1,5 +1,5 @@
-/* match_skip_vbmi: 64 places of a text at a time, on processors that have AVX-512 VBMI (asked at
- * run time).
+/* match_skip_vbmi: 64 places of a text at a time, on processors that have AVX-512 VBMI and VBMI2
+ * (asked at run time).
  *
  * vpermi2b looks 64 bytes up in a table of 128, by seven bits of each. The tables of all rounds and
  * places stay in registers. */
@@ -9,7 +9,9 @@
 
 /* Not under AddressSanitizer: gcc 12 puts vectors of 64 bytes on its stack where they are not
  * aligned (gcc bug 110027). What is read is checked once, before the loop. */
-#define VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi,popcnt,bmi"), no_sanitize_address))
+#define VBMI                                                                                       \
+    __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,popcnt,bmi"),                   \
+                   no_sanitize_address))
 
 /* What the buckets of a round allow at each place. */
 struct tables {
@@ -43,11 +45,18 @@ VBMI static inline __m512i look(const struct tables *t, const __m512i bytes[STAR
                             _mm512_and_si512(allow(t, 2, bytes[2]), allow(t, 3, bytes[3])));
 }
 
+static const uint8_t each_place[SKIP_BLOCK] = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
+};
+
 _Static_assert(START_LEN == 4 && SKIP_ROUNDS == 3 && SKIP_BLOCK == 64, "as they stand here");
 
 bool skip_is_fast(void)
 {
-    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi");
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") &&
+           __builtin_cpu_supports("avx512vbmi2");
 }
 
 /* The places of a block that some bucket allows. */
@@ -59,6 +68,23 @@ VBMI static inline uint64_t look_at(const struct tables t[SKIP_ROUNDS], const ui
     return _mm512_test_epi8_mask(any, any);
 }
 
+/* Adds the places of a block that have their bits set. Half a block's are written however few they
+ * are, so that no branch has to be guessed. */
+VBMI static inline void list_block(struct skip_found *found, size_t at, uint64_t bits)
+{
+    const __m512i first = _mm512_set1_epi16((short)at);
+    size_t n = (size_t)__builtin_popcountll(bits);
+    __m512i places = _mm512_maskz_compress_epi8(bits, load(each_place));
+    __m512i half = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(places));
+    _mm512_storeu_si512(&found->places[found->n_places], _mm512_add_epi16(half, first));
+    if (n > SKIP_PLACES_AHEAD) {
+        half = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(places, 1));
+        _mm512_storeu_si512(&found->places[found->n_places + SKIP_PLACES_AHEAD],
+                            _mm512_add_epi16(half, first));
+    }
+    found->n_places += n;
+}
+
 VBMI void skip_blocks(const struct skip_masks *masks, struct span text, size_t from,
                       struct skip_found *found)
 {
@@ -68,11 +94,14 @@ VBMI void skip_blocks(const struct skip_masks *masks, struct span text, size_t f
     found->n_places = 0;
     for (size_t i = 0; i < found->n; i++) {
         uint64_t bits = look_at(t, &text.data[from + i * SKIP_BLOCK]);
-        skip_list_block(found, i * SKIP_BLOCK, bits);
+        list_block(found, i * SKIP_BLOCK, bits);
     }
     if (found->last) {
         CHECK(text.len >= SKIP_BLOCK + SKIP_AHEAD);
         size_t start = text.len - SKIP_BLOCK - SKIP_AHEAD;
-        skip_list_last(found, start, look_at(t, &text.data[start]));
+        size_t at;
+        uint64_t bits = look_at(t, &text.data[start]);
+        bits = skip_last_places(found, start, bits, &at);
+        list_block(found, at, bits);
     }
 }
