@@ -11,7 +11,7 @@
 #include "sensor/base/bytes.h"
 #include "sensor/base/chars.h"
 
-enum { METHOD_MAX = 32 };
+enum { METHOD_MAX = 32, VERSION_LEN = 8 };
 
 static const struct span version_start = SPAN_LITERAL("HTTP/");
 
@@ -109,14 +109,36 @@ static struct span take_version(struct span *s, bool *ret_odd)
 
 static bool is_version(struct span s)
 {
-    return s.len == 8 && span_starts(s, version_start) && byte_is_digit(span_at(s, 5)) &&
+    return s.len == VERSION_LEN && span_starts(s, version_start) && byte_is_digit(span_at(s, 5)) &&
            span_at(s, 6) == '.' && byte_is_digit(span_at(s, 7));
+}
+
+/* A line as the grammar has it, which nearly all are; false: it has to be taken apart with care. */
+static bool parse_plain_request(struct span line, struct http_request_line *ret)
+{
+    size_t n = http_token_len(line);
+    size_t end = line.len > VERSION_LEN ? line.len - VERSION_LEN - 1 : 0;
+    if (n == 0 || end < n + 2 || span_at(line, n) != ' ' || span_at(line, end) != ' ' ||
+        !is_version(span_from(line, end + 1))) {
+        return false;
+    }
+    struct span target = span_sub(line, n + 1, end - n - 1);
+    bool parted = !byte_is_space(target.data[0]) && !byte_is_space(target.data[target.len - 1]);
+    if (!parted || span_find_byte(target, 0, ' ') != SPAN_NONE) {
+        return false;
+    }
+    *ret = (struct http_request_line){
+        .method = span_head(line, n), .target = target, .version = span_from(line, end + 1)};
+    return true;
 }
 
 struct http_request_line http_request_line_parse(struct span line)
 {
     struct http_request_line r = {0};
     struct span rest = line;
+    if (parse_plain_request(line, &r)) {
+        return r;
+    }
     r.odd = skip_blanks(&rest) > 0;
     r.method = take_word(&rest);
     size_t n_blanks = skip_blanks(&rest);
@@ -131,10 +153,25 @@ struct http_request_line http_request_line_parse(struct span line)
     return r;
 }
 
+static bool is_plain_status(struct span line)
+{
+    enum { CODE = VERSION_LEN + 1, REASON = CODE + 4 };
+    return line.len > REASON && is_version(span_head(line, VERSION_LEN)) &&
+           line.data[CODE - 1] == ' ' && byte_is_digit(line.data[CODE]) &&
+           byte_is_digit(line.data[CODE + 1]) && byte_is_digit(line.data[CODE + 2]) &&
+           line.data[REASON - 1] == ' ' && !byte_is_space(line.data[REASON]);
+}
+
 struct http_status_line http_status_line_parse(struct span line)
 {
     struct http_status_line s = {0};
     struct span rest = line;
+    if (is_plain_status(line)) {
+        s.version = span_head(line, VERSION_LEN);
+        s.code = span_sub(line, VERSION_LEN + 1, 3);
+        s.reason = span_trim(span_from(line, VERSION_LEN + 5));
+        return s;
+    }
     s.version = take_word(&rest);
     bool parted = skip_blanks(&rest) == 1;
     s.code = take_word(&rest);
@@ -179,25 +216,9 @@ static bool is_known_method(struct span name)
     return false;
 }
 
-/* Whether a line ends as nearly all request lines do, behind two words: then it is one. */
-static bool is_plain_request_line(struct span line)
-{
-    enum { VERSION_LEN = 8 };
-    if (line.len <= VERSION_LEN || !is_version(span_from(line, line.len - VERSION_LEN)) ||
-        span_at(line, line.len - VERSION_LEN - 1) != ' ') {
-        return false;
-    }
-    struct span words = span_trim(span_head(line, line.len - VERSION_LEN));
-    return span_find_byte(words, 0, ' ') != SPAN_NONE;
-}
-
 bool http_is_request_line(struct span line)
 {
-    line = span_trim(line);
-    if (is_plain_request_line(line)) {
-        return true;
-    }
-    struct http_request_line r = http_request_line_parse(line);
+    struct http_request_line r = http_request_line_parse(span_trim(line));
     return r.target.len > 0 && (r.version.len > 0 || is_known_method(r.method));
 }
 
