@@ -129,6 +129,13 @@ static size_t overlong(struct span in, size_t off, struct sbuf *out, uint32_t *e
     return len;
 }
 
+/* Whether a byte that begins a character of several has one of those behind it: in what is no text,
+ * it often has not. */
+static inline bool is_continued(struct span in, size_t off)
+{
+    return off + 1 < in.len && (in.data[off + 1] & 0xc0) == 0x80;
+}
+
 /* The next place at or after off where an escape of the step may begin; the end when there is
  * none. */
 static size_t find_first(enum peel_step step, struct span in, size_t off)
@@ -144,7 +151,7 @@ static size_t find_first(enum peel_step step, struct span in, size_t off)
     bool form = step == PEEL_STEP_FORM;
     while (off < in.len) {
         uint8_t c = in.data[off];
-        if (form ? c == '%' || c == '+' : c >= 0xc0) {
+        if (form ? c == '%' || c == '+' : c >= 0xc0 && is_continued(in, off)) {
             return off;
         }
         off++;
