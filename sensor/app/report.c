@@ -32,12 +32,12 @@ static void put(const struct report *r, struct event *event)
     writer_put(r->writer, r->producer, event);
 }
 
+/* Comes first: of the rest, only what this or another sets is looked at. */
 static void find_sides(const struct report *r, const struct conn *conn, struct known_places *k)
 {
     geo_find(r->geo, &conn->addr[TO_SERVER], &k->source);
     geo_find(r->geo, &conn->addr[TO_CLIENT], &k->destination);
-    k->eve.source = &k->source;
-    k->eve.destination = &k->destination;
+    k->eve = (struct eve_places){.source = &k->source, .destination = &k->destination};
 }
 
 static void find_client(const struct report *r, const struct tx *tx, struct known_places *k)
@@ -169,7 +169,7 @@ void report_alert(const struct report *r, struct tx *tx, const struct finding *f
     if (!wanted(r, EVENT_ALERT) && r->exposure == NULL && r->tally == NULL) {
         return;
     }
-    struct known_places k = {0};
+    struct known_places k;
     find_sides(r, conn, &k);
     find_client(r, tx, &k);
     tally_alert(r, tx, finding, &k);
@@ -193,7 +193,7 @@ void report_transaction(const struct report *r, struct tx *tx)
     if (type == EVENT_N || !wanted(r, type)) {
         return;
     }
-    struct known_places k = {0};
+    struct known_places k;
     find_sides(r, tx->conn, &k);
     find_client(r, tx, &k);
     for (unsigned part = 0; part < EVE_TRANSACTION_PARTS; part++) {
@@ -208,7 +208,7 @@ void report_transaction(const struct report *r, struct tx *tx)
 void report_file(const struct report *r, struct tx *tx, const struct file_seen *file)
 {
     if (wanted(r, EVENT_FILEINFO)) {
-        struct known_places k = {0};
+        struct known_places k;
         find_sides(r, tx->conn, &k);
         find_client(r, tx, &k);
         put(r, eve_file(r->eve, tx, file, &k.eve));
@@ -229,7 +229,7 @@ void report_flow(const struct report *r, struct conn *conn, enum close_reason re
 {
     expose_flow(r, conn);
     if (wanted(r, EVENT_FLOW)) {
-        struct known_places k = {0};
+        struct known_places k;
         find_sides(r, conn, &k);
         put(r, eve_flow(r->eve, conn, reason, &k.eve));
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Blocks of characters, compared at once. A bit of what these return stands for a byte, the lowest
@@ -42,6 +43,19 @@ static inline uint32_t chars_in_names(const uint8_t *block)
     __m128i any = _mm_or_si128(_mm_or_si128(letters, digits), dashes);
     return (uint32_t)_mm_movemask_epi8(any);
 }
+
+/* Which of CHARS_NARROW bytes stand in a JSON text as they are: printable characters of ASCII but
+ * for '"', '$' and '\\'. */
+static inline uint32_t chars_in_json(const uint8_t *block)
+{
+    __m128i bytes = _mm_loadu_si128((const void *)block);
+    __m128i printable = chars_between(bytes, 0x1f, 0x7f);
+    __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i dollars = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('$'));
+    __m128i slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    __m128i special = _mm_or_si128(_mm_or_si128(quotes, dollars), slashes);
+    return (uint32_t)_mm_movemask_epi8(_mm_andnot_si128(special, printable));
+}
 #else
 #include "sensor/base/bytes.h"
 
@@ -59,6 +73,17 @@ static inline uint32_t chars_in_names(const uint8_t *block)
     uint32_t bits = 0;
     for (unsigned i = 0; i < CHARS_NARROW; i++) {
         bits |= (uint32_t)(byte_is_alnum(block[i]) || block[i] == '-') << i;
+    }
+    return bits;
+}
+
+static inline uint32_t chars_in_json(const uint8_t *block)
+{
+    uint32_t bits = 0;
+    for (unsigned i = 0; i < CHARS_NARROW; i++) {
+        uint8_t c = block[i];
+        bool plain = c > 0x1f && c < 0x7f && c != '"' && c != '$' && c != '\\';
+        bits |= (uint32_t)plain << i;
     }
     return bits;
 }

@@ -48,6 +48,7 @@ struct geo_cache {
     struct cached *entries;
     struct known *records;
     uint32_t n_read; /* records so far */
+    struct hash_row row;
 };
 
 struct geo_cache *geo_cache_new(struct geo *g, struct stats *stats)
@@ -56,7 +57,9 @@ struct geo_cache *geo_cache_new(struct geo *g, struct stats *stats)
     if (c == NULL) {
         return NULL;
     }
+    static const struct hash_key key = {0x67656f2d63616368, 0x652d6f662d616464};
     *c = (struct geo_cache){.geo = g != NULL ? geo_ref(g) : NULL, .stats = stats};
+    c->row = hash_row_of(&key); /* whoever aims at a place wins that a look-up is done again */
     c->entries = mem_alloc_array(CACHE_N, sizeof(*c->entries));
     c->records = mem_alloc_array(RECORDS_N, sizeof(*c->records));
     if (c->entries == NULL || c->records == NULL) {
@@ -183,10 +186,17 @@ static bool holds(const struct geo_cache *c, const struct cached *slot, const st
            (slot->index == RECORDS_N || c->records[slot->index].number == slot->number);
 }
 
+static struct cached *slot_of(const struct geo_cache *c, const struct addr *addr)
+{
+    uint64_t words[2];
+    bytes_copy(words, addr->bytes, sizeof(words));
+    return &c->entries[hash_row(&c->row, words, ARRAY_LEN(words)) % CACHE_N];
+}
+
 void geo_find(struct geo_cache *c, const struct addr *addr, struct place *ret_place)
 {
     renew(c);
-    struct cached *slot = &c->entries[hash_fixed(addr_span(addr)) % CACHE_N];
+    struct cached *slot = slot_of(c, addr);
     if (!holds(c, slot, addr)) {
         *slot = look_up(c, addr);
     }

@@ -7,6 +7,7 @@
 #include "sensor/output/json.h"
 
 #include "sensor/base/bytes.h"
+#include "sensor/base/chars.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -185,6 +186,34 @@ static size_t cap_for(const struct json *j, struct span s)
     return s.len > SHORT_MAX ? j->soft_cap - j->soft_cap / SHORT_SHARE : j->soft_cap;
 }
 
+static bool copy_plain_block(uint8_t *to, const uint8_t *from)
+{
+    bytes_copy(to, from, CHARS_NARROW);
+    return chars_in_json(from) == (1U << CHARS_NARROW) - 1;
+}
+
+/* Copies bytes that stand as they are; false when one of them does not. */
+static bool copy_plain(uint8_t *to, struct span s)
+{
+    size_t i = 0;
+    for (; i + CHARS_NARROW <= s.len; i += CHARS_NARROW) {
+        if (!copy_plain_block(&to[i], &s.data[i])) {
+            return false;
+        }
+    }
+    if (i > 0) {
+        size_t last = s.len - CHARS_NARROW;
+        return copy_plain_block(&to[last], &s.data[last]);
+    }
+    for (; i < s.len; i++) {
+        if (is_plain[s.data[i]] == 0) {
+            return false;
+        }
+        to[i] = s.data[i];
+    }
+    return true;
+}
+
 /* Nearly all texts: false, and nothing is written, when one is not plain or there is no room. */
 static bool add_plain(struct json *j, struct span s, size_t cap)
 {
@@ -194,12 +223,8 @@ static bool add_plain(struct json *j, struct span s, size_t cap)
     }
     uint8_t *at = &out->data[out->len];
     at[0] = '"';
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.data[i];
-        if (is_plain[c] == 0) {
-            return false;
-        }
-        at[i + 1] = c;
+    if (!copy_plain(&at[1], s)) {
+        return false;
     }
     at[s.len + 1] = '"';
     sbuf_commit(out, s.len + 2);

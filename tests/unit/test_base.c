@@ -58,6 +58,12 @@ static void characters_are_told_apart_in_blocks(void)
         bool named = byte_is_alnum((uint8_t)c) || c == '-';
         CU_ASSERT_EQUAL(chars_in_names(block), named ? 1U << c % CHARS_NARROW : 0);
     }
+    for (unsigned c = 0; c < 256; c++) {
+        memset(block, '/', sizeof(block));
+        block[c % CHARS_NARROW] = (uint8_t)c;
+        bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '$' && c != '\\';
+        CU_ASSERT_EQUAL(chars_in_json(block), 0xffffU ^ (plain ? 0 : 1U << c % CHARS_NARROW));
+    }
     memset(block, 'a', sizeof(block));
     CU_ASSERT_EQUAL(chars_first_other(chars_in_names(block)), CHARS_NARROW);
 }
