@@ -169,8 +169,9 @@ static void emit_credentials(struct http_out *out, struct field field)
     }
 }
 
-/* The host in a value, as events want it: without port, in lower case. */
-static void emit_host(struct http_out *out, struct span authority, unsigned flags)
+/* The host in a value, as events want it: without port, in lower case. `copied`: the value does not
+ * lie in the head. */
+static void emit_host(struct http_out *out, struct span authority, bool copied, unsigned flags)
 {
     struct field field = {.id = FIELD_HTTP_HOST, .dir = out->dir, .flags = flags};
     size_t close = span_at(authority, 0) == '[' ? span_find_byte(authority, 0, ']') : 0;
@@ -183,7 +184,7 @@ static void emit_host(struct http_out *out, struct span authority, unsigned flag
         sbuf_commit(&out->decoded, host.len);
     }
     field.value = host;
-    if (span_equal(sbuf_span(&out->decoded), host)) {
+    if (!copied && span_equal(sbuf_span(&out->decoded), host)) {
         emit(out, &field);
     } else {
         field.value = sbuf_span(&out->decoded);
@@ -210,7 +211,7 @@ static void emit_value(struct http_out *out, const struct header *header, bool t
     if (known != NULL && known->kind == HTTP_HEADER_AUTHORIZATION) {
         emit_credentials(out, field);
     } else if (field.id == FIELD_HTTP_HOST_RAW) {
-        emit_host(out, header->value, field.flags);
+        emit_host(out, header->value, header->folded, field.flags);
     }
     if (header->folded) {
         emit_copy(out, field);
@@ -358,7 +359,7 @@ static void emit_request_line(struct http_out *out, struct http_facts *facts,
     struct span authority = authority_of(&r);
     if (authority.len > 0) {
         facts->has_host = true;
-        emit_host(out, authority, flags);
+        emit_host(out, authority, false, flags);
     }
     if (r.odd) {
         http_emit_anomaly(out, ANOMALY_HTTP_BAD_REQUEST_LINE);
