@@ -121,20 +121,16 @@ bool detect_marks_hold(const struct engine *e, const struct rule *rule, const st
     return flowbits_hold(rule, conn) && flowints_hold(rule, conn);
 }
 
-static bool xbit_act(struct xbits *x, const struct rule_xbit *bit, const struct conn *conn,
+static void xbit_act(struct xbits *x, const struct rule_xbit *bit, const struct conn *conn,
                      enum direction from)
 {
     uint64_t key = xbit_key(bit, conn, from);
     bool have = xbits_have(x, key, conn->clock_us, packet_of(bit, conn));
     if (bit->op == RULE_FLOWBIT_SET || (bit->op == RULE_FLOWBIT_TOGGLE && !have)) {
         xbits_set(x, key, conn->clock_us + (uint64_t)bit->expire_s * 1000000, packet_of(bit, conn));
-        return !have;
-    }
-    if (bit->op == RULE_FLOWBIT_UNSET || bit->op == RULE_FLOWBIT_TOGGLE) {
+    } else if (bit->op == RULE_FLOWBIT_UNSET || bit->op == RULE_FLOWBIT_TOGGLE) {
         xbits_unset(x, key, packet_of(bit, conn));
-        return have;
     }
-    return false;
 }
 
 static void set(struct detector *d, struct conn *conn, uint32_t name)
@@ -154,9 +150,8 @@ static void unset(const struct conn *conn, size_t at)
     extra->flowbits[at] = extra->flowbits[extra->n_flowbits];
 }
 
-static bool flowbits_act(struct detector *d, const struct rule *rule, struct conn *conn)
+static void flowbits_act(struct detector *d, const struct rule *rule, struct conn *conn)
 {
-    bool changed = false;
     for (size_t i = 0; i < rule->n_flowbits; i++) {
         const struct rule_flowbit *bit = &rule->flowbits[i];
         size_t at = find(conn, bit->names[0]);
@@ -165,13 +160,10 @@ static bool flowbits_act(struct detector *d, const struct rule *rule, struct con
         bool unsets = bit->op == RULE_FLOWBIT_UNSET || bit->op == RULE_FLOWBIT_TOGGLE;
         if (!is_set && sets) {
             set(d, conn, bit->names[0]);
-            changed = true;
         } else if (is_set && unsets) {
             unset(conn, at);
-            changed = true;
         }
     }
-    return changed;
 }
 
 static void set_number(struct detector *d, struct conn *conn, uint32_t name, uint32_t value)
@@ -191,9 +183,8 @@ static void set_number(struct detector *d, struct conn *conn, uint32_t name, uin
     }
 }
 
-static bool flowints_act(struct detector *d, const struct rule *rule, struct conn *conn)
+static void flowints_act(struct detector *d, const struct rule *rule, struct conn *conn)
 {
-    bool changed = false;
     for (size_t i = 0; i < rule->n_flowints; i++) {
         const struct rule_flowint *x = &rule->flowints[i];
         const struct conn_number *n = number_of(conn, x->name);
@@ -201,22 +192,18 @@ static bool flowints_act(struct detector *d, const struct rule *rule, struct con
         uint32_t by = operand(x, conn);
         if (x->op == RULE_FLOWINT_SET || x->op == RULE_FLOWINT_ADD) {
             set_number(d, conn, x->name, x->op == RULE_FLOWINT_SET ? by : before + by);
-            changed = true;
         } else if (x->op == RULE_FLOWINT_SUBTRACT && n != NULL) {
             set_number(d, conn, x->name, before - by);
-            changed = true;
         }
     }
-    return changed;
 }
 
-bool detect_marks_act(struct detector *d, const struct engine *e, const struct rule *rule,
+void detect_marks_act(struct detector *d, const struct engine *e, const struct rule *rule,
                       const struct finding *finding, struct conn *conn)
 {
-    bool changed = flowbits_act(d, rule, conn);
-    changed = flowints_act(d, rule, conn) || changed;
+    flowbits_act(d, rule, conn);
+    flowints_act(d, rule, conn);
     for (size_t i = 0; i < rule->n_xbits; i++) {
-        changed = xbit_act(e->xbits, &rule->xbits[i], conn, finding->dir) || changed;
+        xbit_act(e->xbits, &rule->xbits[i], conn, finding->dir);
     }
-    return changed;
 }

@@ -315,12 +315,7 @@ static void ask_rules(struct detector *d, const struct spot *spot, struct tx_sta
         if (rule->rule->signature.action == SIGNATURE_PASS) {
             return; /* of this result only */
         }
-        if (detect_rule_holds(state, rule, spot->dir) &&
-            detect_marks_hold(e, rule->rule, spot->tx->conn, spot->dir)) {
-            detect_found(d, spot, e->result_rules.items[i], jndi);
-        } else {
-            detect_wait(d, spot, e->result_rules.items[i], jndi);
-        }
+        detect_offer(d, spot, e->result_rules.items[i], jndi);
     }
 }
 

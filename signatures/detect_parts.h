@@ -53,10 +53,13 @@ struct told {
     uint64_t key;
 };
 
-/* A rule whose deciding part has come, and which waits for the others. */
+/* A rule whose deciding part has come, and which waits for the others, or for its packet's end. */
 struct waiting {
     struct waiting *next;
+    struct tx *tx;
     uint32_t rule;
+    uint8_t *room; /* for the finding's context */
+    size_t room_len;
     struct finding finding; /* as it will be made */
 };
 
@@ -73,6 +76,7 @@ struct tx_state {
     uint64_t *held[2]; /* bit sets of groups that hold in that direction; none yet: both NULL */
     uint64_t *met; /* bit set of the engine's flow_rules that were looked at, and are not again */
     struct waiting *waiting;
+    struct waiting *spare; /* to be used again */
     struct told *told;
     struct body *bodies; /* open ones */
     unsigned n_findings;
@@ -80,8 +84,6 @@ struct tx_state {
     bool passed;               /* a pass rule matched in another reading of the flow */
     bool judged;               /* attacks were told before their window was full */
     bool ending;               /* no buffer comes any more: what is absent is known */
-    bool marks_changed;        /* rules that wait may ask for what is set now, */
-    uint32_t changed_rank;     /* those of this rank or behind it */
     struct span file_names[2]; /* of the body that comes in that direction, if rules ask for it */
     struct form *form;         /* of which the parts are read; see detect_files.c */
 };
@@ -153,8 +155,9 @@ struct detector {
     bool commons;           /* what Log4j was asked about holds what Commons Text may act on */
     struct body *free_bodies;
     size_t n_free_bodies;
-    size_t body_bytes; /* held by open bodies */
-    struct held *held; /* found by the packet at hand, which a pass rule may yet silence */
+    size_t body_bytes;   /* held by open bodies */
+    struct waiting *due; /* rules with marks of which all else holds, in their order */
+    struct held *held;   /* found by the packet at hand, which a pass rule may yet silence */
     struct held **held_end;
     bool judging; /* what is looked at may go on: attacks alone are told */
 };
@@ -226,13 +229,12 @@ bool detect_rule_holds(const struct tx_state *state, const struct engine_rule *r
  * for what `from` says who sends. */
 bool detect_marks_hold(const struct engine *e, const struct rule *rule, const struct conn *conn,
                        enum direction from);
-/* Does to them what a rule that matched does; true when that changed any. */
-bool detect_marks_act(struct detector *d, const struct engine *e, const struct rule *rule,
+/* Does to them what a rule that matched does. */
+void detect_marks_act(struct detector *d, const struct engine *e, const struct rule *rule,
                       const struct finding *finding, struct conn *conn);
-/* Makes a finding, unless the transaction has too many or was passed. */
-void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
-/* Keeps a rule until its other groups hold. */
-void detect_wait(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
+/* Gives a rule whose deciding part has come, where its groups hold; of one with marks it is asked
+ * at the packet's end whether they do. Else keeps it until its other groups hold. */
+void detect_offer(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi);
 
 /* --- detect_jndi.c -----------------------------------------------------------------------------
  */

@@ -7,7 +7,9 @@
  * completed it; without a direction once in each.
  *
  * A pass rule silences its flow from the packet on that completes it, as Suricata has it: where
- * there are such rules, findings wait until all that the packet brought was looked at. */
+ * there are such rules, findings wait until all that the packet brought was looked at. So do rules
+ * that have marks: what a packet's rules set comes before what its rules ask for, wherever in it
+ * they were found. */
 #include "signatures/detect_parts.h"
 
 #include "sensor/base/bytes.h"
@@ -295,8 +297,7 @@ static bool hold(struct detector *d, const struct spot *spot, struct tx_state *s
 /* --- findings ----------------------------------------------------------------------------------
  */
 
-/* Rules that set marks for one another in one buffer, this often at most. */
-enum { CONTEXT_MAX = 1024, CONTEXT_BEFORE = 256, MARK_ROUNDS = 8 };
+enum { CONTEXT_MAX = 1024, CONTEXT_BEFORE = 256 };
 
 static struct finding finding_at(const struct spot *spot, const struct rule *rule,
                                  struct jndi *jndi)
@@ -349,26 +350,14 @@ static bool hold_back(struct detector *d, struct tx *tx, struct finding *finding
     return h != NULL;
 }
 
-void detect_settle(struct detector *d)
-{
-    while (d->held != NULL) {
-        const struct held *h = d->held;
-        d->held = h->next;
-        d->user.found(d->user.ctx, h->tx, h->finding);
-    }
-}
-
 static void give(struct detector *d, struct tx *tx, struct tx_state *state,
-                 const struct finding *finding, const struct engine_rule *engine_rule)
+                 const struct finding *finding, const struct rule *rule)
 {
-    const struct rule *rule = engine_rule->rule;
     if (tx->conn->passed || state->passed) {
         return;
     }
-    if (has_marks(rule) && detect_marks_act(d, state->edition->engine, rule, finding, tx->conn)) {
-        bool first = !state->marks_changed || engine_rule->rank < state->changed_rank;
-        state->changed_rank = first ? engine_rule->rank : state->changed_rank;
-        state->marks_changed = true;
+    if (has_marks(rule)) {
+        detect_marks_act(d, state->edition->engine, rule, finding, tx->conn);
     }
     if (rule->no_alert) {
         return;
@@ -393,31 +382,142 @@ static void give(struct detector *d, struct tx *tx, struct tx_state *state,
     }
 }
 
-void detect_found(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi)
+/* A place to keep a rule in; NULL, and counted, without memory. */
+static struct waiting *keep(struct detector *d, const struct spot *spot, struct tx_state *state,
+                            uint32_t rule, struct jndi *jndi)
+{
+    struct arena *arena = spot->tx->arena;
+    const struct rule *r = state->edition->engine->rules[rule].rule;
+    struct waiting *w = state->spare != NULL ? state->spare : arena_alloc(arena, sizeof(*w));
+    if (w == NULL) {
+        stats_add(d->stats, STAT_FINDINGS_LOST, 1);
+        return NULL;
+    }
+    state->spare = w->next;
+    w->tx = spot->tx;
+    w->rule = rule;
+    w->finding = finding_at(spot, r, jndi);
+    w->finding.item = arena_copy(arena, w->finding.item, SIZE_MAX, NULL);
+    struct span context = r->no_alert ? SPAN("") : w->finding.context;
+    if (context.len > w->room_len) {
+        w->room = arena_alloc(arena, context.len);
+        w->room_len = w->room != NULL ? context.len : 0;
+    }
+    context = span_head(context, w->room_len);
+    bytes_copy(w->room, context.data, context.len);
+    w->finding.context = span_of(w->room, context.len);
+    return w;
+}
+
+static const struct engine_rule *rule_kept(const struct waiting *w)
+{
+    const struct tx_state *state = w->tx->detect;
+    return &state->edition->engine->rules[w->rule];
+}
+
+/* Whether the one is asked for its marks before the other: rules about packets go before those
+ * about transactions, and these by the order of the transactions. */
+static bool is_before(const struct waiting *a, const struct waiting *b)
+{
+    const struct engine_rule *one = rule_kept(a);
+    const struct engine_rule *other = rule_kept(b);
+    if (one->of_packet != other->of_packet) {
+        return one->of_packet;
+    }
+    return !one->of_packet && a->tx->id != b->tx->id ? a->tx->id < b->tx->id
+                                                     : one->rank < other->rank;
+}
+
+/* All that a rule with marks asks of bytes holds: what its packet's rules did is known later. */
+static void make_due(struct detector *d, struct waiting *w)
+{
+    struct waiting **at = &d->due;
+    while (*at != NULL && !is_before(w, *at)) {
+        at = &(*at)->next;
+    }
+    w->next = *at;
+    *at = w;
+}
+
+void detect_offer(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi)
 {
     struct tx_state *state = detect_state(d, spot->tx);
-    if (state != NULL) {
-        const struct engine_rule *r = &state->edition->engine->rules[rule];
+    if (state == NULL) {
+        return;
+    }
+    const struct engine_rule *r = &state->edition->engine->rules[rule];
+    bool holds = detect_rule_holds(state, r, spot->dir);
+    if (holds && !has_marks(r->rule)) {
         const struct finding finding = finding_at(spot, r->rule, jndi);
-        give(d, spot->tx, state, &finding, r);
+        give(d, spot->tx, state, &finding, r->rule);
+        return;
+    }
+    struct waiting *w = keep(d, spot, state, rule, jndi);
+    if (w != NULL && holds) {
+        make_due(d, w);
+    } else if (w != NULL) {
+        w->next = state->waiting;
+        state->waiting = w;
     }
 }
 
-void detect_wait(struct detector *d, const struct spot *spot, uint32_t rule, struct jndi *jndi)
+/* Lets what a rule about packets asks of bytes hold once more: its marks were not set. */
+static void retry(struct tx_state *state, const struct waiting *w)
 {
-    struct tx *tx = spot->tx;
-    struct tx_state *state = detect_state(d, tx);
-    struct waiting *w = state != NULL ? arena_alloc(tx->arena, sizeof(*w)) : NULL;
-    if (w == NULL) {
-        stats_add(d->stats, STAT_FINDINGS_LOST, 1);
-        return;
+    const struct engine_rule *r = rule_kept(w);
+    for (uint32_t i = 0; r->retries && i < r->n_groups; i++) {
+        uint32_t group = r->groups[i];
+        state->held[w->finding.dir][group / 64] &= ~((uint64_t)1 << (group % 64));
     }
-    w->rule = rule;
-    w->finding = finding_at(spot, state->edition->engine->rules[rule].rule, jndi);
-    w->finding.item = arena_copy(tx->arena, w->finding.item, SIZE_MAX, NULL);
-    w->finding.context = arena_copy(tx->arena, w->finding.context, SIZE_MAX, NULL);
-    w->next = state->waiting;
-    state->waiting = w;
+    if (r->retries && r->n_groups == 0 && state->met != NULL) {
+        state->met[r->flow_at / 64] &= ~((uint64_t)1 << (r->flow_at % 64));
+    }
+}
+
+/* Gives a rule, if the marks are as it asks. */
+static bool settle_rule(struct detector *d, struct waiting *w)
+{
+    struct tx_state *state = w->tx->detect;
+    const struct rule *rule = rule_kept(w)->rule;
+    bool holds = detect_marks_hold(state->edition->engine, rule, w->tx->conn, w->finding.dir);
+    if (holds) {
+        give(d, w->tx, state, &w->finding, rule);
+    }
+    return holds;
+}
+
+/* Gives the rules of which the marks are as they ask, in their order; those that see what is set
+ * behind them once more at the end. */
+static void settle_marks(struct detector *d)
+{
+    struct waiting *late = NULL;
+    while (d->due != NULL || late != NULL) {
+        struct waiting **from = d->due != NULL ? &d->due : &late;
+        struct waiting *w = *from;
+        struct tx_state *state = w->tx->detect;
+        *from = w->next;
+        bool held = settle_rule(d, w);
+        if (!held && from == &d->due && rule_kept(w)->asks_late) {
+            w->next = late;
+            late = w;
+            continue;
+        }
+        if (!held) {
+            retry(state, w);
+        }
+        w->next = state->spare;
+        state->spare = w;
+    }
+}
+
+void detect_settle(struct detector *d)
+{
+    settle_marks(d);
+    while (d->held != NULL) {
+        const struct held *h = d->held;
+        d->held = h->next;
+        d->user.found(d->user.ctx, h->tx, h->finding);
+    }
 }
 
 /* --- groups ------------------------------------------------------------------------------------
@@ -433,62 +533,30 @@ static bool rule_has(const struct engine_rule *rule, uint32_t group)
     return false;
 }
 
-/* Its groups, and what it asks of the flow's marks. */
-static bool holds_now(const struct tx_state *state, const struct engine_rule *rule,
-                      const struct conn *conn, enum direction from)
-{
-    return detect_rule_holds(state, rule, from) &&
-           (!has_marks(rule->rule) ||
-            detect_marks_hold(state->edition->engine, rule->rule, conn, from));
-}
-
-/* Whether the rule may hold now that the group does, the marks of the flow are others (with
- * ENGINE_NONE), or the transaction ends. */
+/* Whether the rule may hold now that the group does, or, with ENGINE_NONE, the transaction ends. */
 static bool is_concerned(const struct tx_state *state, const struct engine_rule *rule,
-                         uint32_t group, uint32_t rank)
+                         uint32_t group)
 {
-    return group != ENGINE_NONE ? rule_has(rule, group)
-                                : (has_marks(rule->rule) && rule->rank >= rank) ||
-                                      (state->ending && rule->n_absences > 0);
+    return group != ENGINE_NONE ? rule_has(rule, group) : state->ending && rule->n_absences > 0;
 }
 
-/* Gives rules that waited for this group, or with ENGINE_NONE for what is not of one: for a mark
- * those from a rank on, which see what was done to it. */
-static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t group,
-                 uint32_t rank)
+/* Gives rules that waited for this group, or with ENGINE_NONE for the end. */
+static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint32_t group)
 {
-    const struct engine *e = state->edition->engine;
     struct waiting **at = &state->waiting;
     while (*at != NULL) {
         struct waiting *w = *at;
-        const struct engine_rule *rule = &e->rules[w->rule];
-        if (is_concerned(state, rule, group, rank) &&
-            holds_now(state, rule, tx->conn, w->finding.dir)) {
-            *at = w->next;
-            give(d, tx, state, &w->finding, rule);
-        } else {
+        const struct engine_rule *rule = rule_kept(w);
+        if (!is_concerned(state, rule, group) || !detect_rule_holds(state, rule, w->finding.dir)) {
             at = &w->next;
+            continue;
         }
-    }
-}
-
-/* Gives a rule that its deciding part has come for, or keeps it. */
-static void look_at_rule(struct detector *d, const struct spot *spot, const struct tx_state *state,
-                         uint32_t i)
-{
-    if (holds_now(state, &state->edition->engine->rules[i], spot->tx->conn, spot->dir)) {
-        detect_found(d, spot, i, NULL);
-    } else {
-        detect_wait(d, spot, i, NULL);
-    }
-}
-
-/* Rules that were found may have left marks which others wait for, and so on. */
-static void settle_marks(struct detector *d, struct tx *tx, struct tx_state *state)
-{
-    for (unsigned round = 0; state->marks_changed && round < MARK_ROUNDS; round++) {
-        state->marks_changed = false;
-        wake(d, tx, state, ENGINE_NONE, state->changed_rank);
+        *at = w->next;
+        if (has_marks(rule->rule)) {
+            make_due(d, w);
+        } else {
+            give(d, tx, state, &w->finding, rule->rule);
+        }
     }
 }
 
@@ -513,8 +581,7 @@ void detect_flow_rules(struct detector *d, const struct spot *spot)
         }
         if ((state->met[i / 64] & bit) == 0) {
             state->met[i / 64] |= bit;
-            look_at_rule(d, spot, state, rule);
-            settle_marks(d, spot->tx, state);
+            detect_offer(d, spot, rule, NULL);
         }
     }
 }
@@ -531,8 +598,8 @@ static void look_at_end_rule(struct detector *d, struct tx *tx, enum direction d
         .dir = dir};
     bool seen = (tx->flags & (dir == TO_CLIENT ? TX_RESPONSE_SEEN : TX_REQUEST_SEEN)) != 0;
     if (seen && detect_rule_applies(rule->rule, tx, spot.dir) &&
-        holds_now(state, rule, tx->conn, spot.dir)) {
-        detect_found(d, &spot, i, NULL);
+        detect_rule_holds(state, rule, spot.dir)) {
+        detect_offer(d, &spot, i, NULL);
     }
 }
 
@@ -545,14 +612,13 @@ void detect_rules_end(struct detector *d, struct tx *tx)
         return; /* what did not come may have been sent */
     }
     state->ending = true;
-    wake(d, tx, state, ENGINE_NONE, 0);
+    wake(d, tx, state, ENGINE_NONE);
     for (uint32_t i = 0; i < e->end_rules.n; i++) {
         look_at_end_rule(d, tx, TO_SERVER, e->end_rules.items[i]);
         if (!e->rules[e->end_rules.items[i]].rule->whole_tx) {
             look_at_end_rule(d, tx, TO_CLIENT, e->end_rules.items[i]);
         }
     }
-    settle_marks(d, tx, state);
 }
 
 static void group_holds(struct detector *d, const struct spot *spot, struct tx_state *state,
@@ -565,16 +631,14 @@ static void group_holds(struct detector *d, const struct spot *spot, struct tx_s
     if (!hold(d, spot, state, group)) {
         return;
     }
-    wake(d, spot->tx, state, group, 0);
+    wake(d, spot->tx, state, group);
     for (uint32_t i = 0; i < g->n_rules; i++) {
         const struct rule *rule = e->rules[g->rules[i]].rule;
         bool looked_at = again && rule->whole_tx && detect_rule_applies(rule, spot->tx, back);
         if (!looked_at && detect_rule_applies(rule, spot->tx, spot->dir)) {
-            look_at_rule(d, spot, state, g->rules[i]);
-            settle_marks(d, spot->tx, state);
+            detect_offer(d, spot, g->rules[i], NULL);
         }
     }
-    settle_marks(d, spot->tx, state);
 }
 
 void detect_gave_up(struct detector *d, const struct engine_rule *rule)

@@ -142,6 +142,109 @@ static bool has_fast(const struct rule_group *g)
     return false;
 }
 
+/* --- marks -------------------------------------------------------------------------------------
+ */
+
+/* Whether a rule changes marks of a kind and whether it asks for them, as a place in their order:
+ * those that only change some go first, then those that do both, then those that only ask. */
+static uint64_t mark_place(bool changes, bool asks)
+{
+    return !changes && !asks ? 3 : !asks ? 0 : changes ? 1 : 2;
+}
+
+static bool is_question(enum rule_flowbit_op op)
+{
+    return op == RULE_FLOWBIT_ISSET || op == RULE_FLOWBIT_ISNOTSET;
+}
+
+static uint64_t flowbit_place(const struct rule *rule)
+{
+    bool does[2] = {false, false};
+    for (size_t i = 0; i < rule->n_flowbits; i++) {
+        does[is_question(rule->flowbits[i].op)] = true;
+    }
+    return mark_place(does[0], does[1]);
+}
+
+static uint64_t flowint_place(const struct rule *rule)
+{
+    bool does[2] = {false, false};
+    for (size_t i = 0; i < rule->n_flowints; i++) {
+        enum rule_flowint_op op = rule->flowints[i].op;
+        does[op != RULE_FLOWINT_SET && op != RULE_FLOWINT_ADD && op != RULE_FLOWINT_SUBTRACT] =
+            true;
+    }
+    return mark_place(does[0], does[1]);
+}
+
+static uint64_t xbit_place(const struct rule *rule, bool pair)
+{
+    bool does[2] = {false, false};
+    for (size_t i = 0; i < rule->n_xbits; i++) {
+        if ((rule->xbits[i].track == RULE_XBIT_PAIR) == pair) {
+            does[is_question(rule->xbits[i].op)] = true;
+        }
+    }
+    return mark_place(does[0], does[1]);
+}
+
+static uint64_t action_place(enum signature_action action)
+{
+    switch (action) {
+    case SIGNATURE_PASS:
+        return 0;
+    case SIGNATURE_DROP:
+        return 1;
+    case SIGNATURE_REJECT:
+        return 2;
+    case SIGNATURE_ALERT:
+        break;
+    }
+    return 3;
+}
+
+/* As Suricata orders rules: by action, then by what they do to the marks of a flow, its numbers,
+ * the marks of an address and of a pair, then by priority, then as they stand in the files. */
+static uint64_t rank_of(const struct rule *rule, uint32_t i)
+{
+    enum { PRIORITY_BITS = 20 };
+    const uint64_t most = (1U << PRIORITY_BITS) - 1;
+    uint64_t priority = rule->signature.severity;
+    uint64_t rank = action_place(rule->signature.action);
+    rank = rank << 2 | flowbit_place(rule);
+    rank = rank << 2 | flowint_place(rule);
+    rank = rank << 2 | xbit_place(rule, false);
+    rank = rank << 2 | xbit_place(rule, true);
+    rank = rank << PRIORITY_BITS | (priority < most ? priority : most);
+    return rank << 32 | i;
+}
+
+static bool asks_marks(const struct rule *rule)
+{
+    return flowbit_place(rule) % 3 != 0 || flowint_place(rule) % 3 != 0 ||
+           xbit_place(rule, false) % 3 != 0 || xbit_place(rule, true) % 3 != 0;
+}
+
+/* Whether a rule only asks for marks of its flow that must be set. */
+static bool asks_what_is_set(const struct rule *rule)
+{
+    bool only = rule->n_flowbits > 0 && rule->n_flowints == 0 && rule->n_xbits == 0;
+    for (size_t i = 0; i < rule->n_flowbits; i++) {
+        only = only && rule->flowbits[i].op == RULE_FLOWBIT_ISSET;
+    }
+    return only;
+}
+
+/* Whether the rule is about what comes, whatever it is part of. */
+static bool is_of_packet(const struct rule *rule)
+{
+    bool is = rule->protocol->decoder == NULL && !rule->jndi.asked;
+    for (size_t i = 0; i < rule->n_groups; i++) {
+        is = is && rule->groups[i].buffer == BUFFER_PAYLOAD;
+    }
+    return is;
+}
+
 /* --- groups ------------------------------------------------------------------------------------
  */
 
@@ -150,6 +253,17 @@ struct interner {
     uint32_t *slots; /* index + 1 */
     size_t n_slots;  /* a power of two */
 };
+
+static uint32_t add_group(struct engine *e, const struct rule_group *g)
+{
+    e->groups[e->n_groups] = (struct engine_group){.group = g};
+    choose_literal(&e->groups[e->n_groups]);
+    if (g->buffer == BUFFER_PAYLOAD && is_anchored(g)) {
+        e->groups[e->n_groups].anchored = true;
+        e->payload_anchored = true;
+    }
+    return e->n_groups++;
+}
 
 static uint32_t intern(struct engine *e, struct interner *in, const struct rule_group *g)
 {
@@ -161,14 +275,8 @@ static uint32_t intern(struct engine *e, struct interner *in, const struct rule_
         }
         at = (at + 1) & (in->n_slots - 1);
     }
-    e->groups[e->n_groups] = (struct engine_group){.group = g};
-    choose_literal(&e->groups[e->n_groups]);
-    if (g->buffer == BUFFER_PAYLOAD && is_anchored(g)) {
-        e->groups[e->n_groups].anchored = true;
-        e->payload_anchored = true;
-    }
-    in->slots[at] = ++e->n_groups;
-    return e->n_groups - 1;
+    in->slots[at] = e->n_groups + 1;
+    return add_group(e, g);
 }
 
 static size_t count_groups(const struct rule_set *set)
@@ -202,6 +310,10 @@ static void add_rule(struct engine *e, struct interner *in, const struct rule *r
     struct engine_rule *r = &e->rules[e->n_rules++];
     *r = (struct engine_rule){
         .rule = rule, .deciding = ENGINE_NONE, .n_gave_up = &e->n_gave_up[e->n_rules - 1]};
+    r->rank = rank_of(rule, e->n_rules - 1);
+    r->of_packet = is_of_packet(rule);
+    r->retries = r->of_packet && asks_marks(rule);
+    r->asks_late = r->of_packet && asks_what_is_set(rule);
     for (size_t i = 0; i < rule->n_groups; i++) {
         if (buffer_is_result(rule->groups[i].buffer)) {
             continue;
@@ -210,7 +322,8 @@ static void add_rule(struct engine *e, struct interner *in, const struct rule *r
             add_absence(e, in, r, &rule->groups[i]);
             continue;
         }
-        uint32_t group = intern(e, in, &rule->groups[i]);
+        uint32_t group =
+            r->retries ? add_group(e, &rule->groups[i]) : intern(e, in, &rule->groups[i]);
         r->groups[r->n_groups++] = group;
         if (!rule->jndi.asked &&
             (r->deciding == ENGINE_NONE || weight(e, group) > weight(e, r->deciding))) {
@@ -258,9 +371,10 @@ static struct engine_list *undecided(struct engine *e, const struct engine_rule 
 
 static void list_rule(struct engine *e, uint32_t i)
 {
-    const struct engine_rule *r = &e->rules[i];
+    struct engine_rule *r = &e->rules[i];
     if (r->deciding == ENGINE_NONE) {
         struct engine_list *list = undecided(e, r);
+        r->flow_at = list->n;
         list->items[list->n++] = i;
     } else {
         struct engine_group *g = &e->groups[r->deciding];
@@ -268,33 +382,6 @@ static void list_rule(struct engine *e, uint32_t i)
     }
     e->any_pass =
         e->any_pass || (r->rule->signature.action == SIGNATURE_PASS && !r->rule->jndi.asked);
-}
-
-/* Which rules see what others do to the marks and numbers of a flow, as Suricata has it: those that
- * only change them go before those that also ask, and these before those that only ask; of marks
- * first, then of numbers. */
-enum { MARK_ROUNDS = 9 };
-
-static unsigned mark_round(const struct rule *rule)
-{
-    bool bits[2] = {false, false}; /* it changes, it asks */
-    bool ints[2] = {false, false};
-    for (size_t i = 0; i < rule->n_flowbits; i++) {
-        enum rule_flowbit_op op = rule->flowbits[i].op;
-        bits[op == RULE_FLOWBIT_ISSET || op == RULE_FLOWBIT_ISNOTSET] = true;
-    }
-    for (size_t i = 0; i < rule->n_xbits; i++) {
-        enum rule_flowbit_op op = rule->xbits[i].op;
-        bits[op == RULE_FLOWBIT_ISSET || op == RULE_FLOWBIT_ISNOTSET] = true;
-    }
-    for (size_t i = 0; i < rule->n_flowints; i++) {
-        enum rule_flowint_op op = rule->flowints[i].op;
-        ints[op != RULE_FLOWINT_SET && op != RULE_FLOWINT_ADD && op != RULE_FLOWINT_SUBTRACT] =
-            true;
-    }
-    unsigned by_bits = !bits[1] ? 0 : bits[0] ? 1 : 2;
-    unsigned by_ints = !ints[1] ? 0 : ints[0] ? 1 : 2;
-    return 3 * by_bits + by_ints;
 }
 
 /* Rules of each group that decides, and those that results or the flow decide; pass rules stand
@@ -314,13 +401,9 @@ static int list_rules(struct engine *e)
         e->groups[i].rules = list.items;
         e->groups[i].n_rules = 0;
     }
-    uint32_t rank = 0;
-    for (unsigned round = 0; good && round < 2 * MARK_ROUNDS; round++) {
+    for (unsigned round = 0; good && round < 2; round++) {
         for (uint32_t i = 0; i < e->n_rules; i++) {
-            bool pass = e->rules[i].rule->signature.action == SIGNATURE_PASS;
-            if (pass == (round < MARK_ROUNDS) &&
-                mark_round(e->rules[i].rule) == round % MARK_ROUNDS) {
-                e->rules[i].rank = rank++;
+            if ((e->rules[i].rule->signature.action == SIGNATURE_PASS) == (round == 0)) {
                 list_rule(e, i);
             }
         }

@@ -37,7 +37,13 @@ struct engine_rule {
     } absences[RULE_GROUPS_MAX];
     uint32_t n_absences;
     uint32_t deciding; /* a group, or ENGINE_NONE when results decide */
-    uint32_t rank;     /* its place in the order in which rules see each other's marks */
+    uint64_t rank;     /* its place in the order in which rules see each other's marks; of a rule of
+                          a later place it is higher */
+    bool of_packet;    /* it asks nothing of transactions */
+    bool retries;      /* it asks for marks, and what it asks of bytes may hold again */
+    bool asks_late;    /* of marks it asks only whether some of the flow are set, and sees those
+                          that rules behind it set */
+    uint32_t flow_at;  /* its place among flow_rules */
     _Atomic uint64_t *n_gave_up;
 };
 

@@ -29,7 +29,7 @@ enum close_reason {
     CLOSE_END_OF_INPUT /* end of file, or shutdown */
 };
 
-enum { CONN_FLOWBITS_MAX = 8, CONN_NUMBERS_MAX = 6 };
+enum { CONN_FLOWBITS_MAX = 32, CONN_NUMBERS_MAX = 6 };
 
 /* A number that rules keep for a flow. */
 struct conn_number {
