@@ -41,6 +41,12 @@ static const struct extra extras[] = {
       {FIELD_DNS_QUESTION, FIELD_DNS_ANSWER, FIELD_DNS_AUTHORITY, FIELD_DNS_ADDITIONAL,
        FIELD_DNS_RDATA},
       5}},
+    {BUFFER_IP_SRC, {"ip.src", BUFFER_VALUE, {0}, 0}},
+    {BUFFER_IP_DST, {"ip.dst", BUFFER_VALUE, {0}, 0}},
+    {BUFFER_IPV4_HDR, {"ipv4.hdr", BUFFER_VALUE, {0}, 0}},
+    {BUFFER_IPV6_HDR, {"ipv6.hdr", BUFFER_VALUE, {0}, 0}},
+    {BUFFER_TCP_HDR, {"tcp.hdr", BUFFER_VALUE, {0}, 0}},
+    {BUFFER_UDP_HDR, {"udp.hdr", BUFFER_VALUE, {0}, 0}},
 };
 
 /* Other names of what there is. */
@@ -245,6 +251,11 @@ unsigned buffer_ways(enum buffer b)
 bool buffer_is_region(enum buffer b)
 {
     return b == BUFFER_PAYLOAD || b == BUFFER_HTTP_START;
+}
+
+bool buffer_is_header(enum buffer b)
+{
+    return b >= BUFFER_IP_SRC && b <= BUFFER_UDP_HDR;
 }
 
 bool buffer_is_result(enum buffer b)

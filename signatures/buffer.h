@@ -14,6 +14,12 @@ enum buffer {
     BUFFER_HEADER_NAMES,
     BUFFER_DNS_QUERIES,
     BUFFER_DNS_RESPONSE,
+    BUFFER_IP_SRC, /* this and what follows: of a packet */
+    BUFFER_IP_DST,
+    BUFFER_IPV4_HDR,
+    BUFFER_IPV6_HDR,
+    BUFFER_TCP_HDR,
+    BUFFER_UDP_HDR,
     BUFFER_N
 };
 
@@ -44,6 +50,8 @@ struct buffer_info buffer_info(enum buffer b);
 unsigned buffer_ways(enum buffer b);
 /* Whether it is a region's bytes, of any field. */
 bool buffer_is_region(enum buffer b);
+/* Whether it is an address or a header of a packet. */
+bool buffer_is_header(enum buffer b);
 /* Whether it is one of jndi.lookup, jndi.callback and jndi.variable: what an evaluation gives. */
 bool buffer_is_result(enum buffer b);
 /* The name of the header that a field is, as it is usually written; "" when the field is none, or

@@ -217,6 +217,11 @@ void detect_groups(struct detector *d, const struct spot *spot, size_t field,
                    const struct hit_range *range, const struct verify_view *view);
 /* Whether the flow, the direction and the addresses are the rule's. */
 bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir);
+/* The same, whether the flow is established or not. */
+bool detect_rule_is_of(const struct rule *rule, const struct tx *tx, enum direction dir);
+/* Whether the tests hold in a text that is whole. */
+bool detect_holds_in(struct detector *d, const struct spot *spot, const struct rule_group *group,
+                     struct span text);
 /* The transaction ends: looks at the rules that ask for what is absent. */
 void detect_rules_end(struct detector *d, struct tx *tx);
 /* Whether a group has held in that direction. */

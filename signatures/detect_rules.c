@@ -134,6 +134,13 @@ static struct span make_buffer(struct detector *d, const struct spot *spot,
     return text;
 }
 
+bool detect_holds_in(struct detector *d, const struct spot *spot, const struct rule_group *group,
+                     struct span text)
+{
+    const struct verify_view view = {.text = make_buffer(d, spot, group, text)};
+    return verify_group(group, &view, d->regex) == VERIFY_YES;
+}
+
 /* --- rules -------------------------------------------------------------------------------------
  */
 
@@ -154,16 +161,22 @@ static bool is_established(const struct conn *conn)
 }
 
 /* "http" is any version, as with Suricata; "http1" and "http2" are those. */
-static bool reads(const struct decoder *decoder, const char *protocol)
+static bool reads(const char *decoder, const char *protocol)
 {
     if (decoder == NULL) {
         return false;
     }
-    bool http1 = strcmp(decoder->name, "http") == 0;
-    bool http2 = strcmp(decoder->name, "http2") == 0;
+    bool http1 = strcmp(decoder, "http") == 0;
+    bool http2 = strcmp(decoder, "http2") == 0;
     return strcmp(protocol, "http") == 0    ? http1 || http2
            : strcmp(protocol, "http1") == 0 ? http1
-                                            : strcmp(protocol, decoder->name) == 0;
+                                            : strcmp(protocol, decoder) == 0;
+}
+
+/* The decoder's name that a protocol must be: of a packet its flow's, as far as it is known. */
+static const char *reader_of(const struct rule *rule, const struct tx *tx)
+{
+    return rule->asks_packet ? tx->conn->app_proto : tx->decoder != NULL ? tx->decoder->name : NULL;
 }
 
 static bool amount_is(const struct rule_amount *a, const struct conn *conn)
@@ -211,7 +224,7 @@ static bool is_read_as(const struct rule *rule, const struct conn *conn)
     return false;
 }
 
-bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir)
+bool detect_rule_is_of(const struct rule *rule, const struct tx *tx, enum direction dir)
 {
     const struct conn *conn = tx->conn;
     const struct rule_protocol *p = rule->protocol;
@@ -221,19 +234,25 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
     }
     unsigned over = conn->proto == IP_PROTO_TCP ? RULE_OVER_TCP : RULE_OVER_UDP;
     if ((p->ip_proto != 0 && p->ip_proto != conn->proto) || (rule->not_over & over) != 0 ||
-        (p->decoder != NULL && !reads(tx->decoder, p->decoder))) {
+        (p->decoder != NULL && !reads(reader_of(rule, tx), p->decoder))) {
         return false;
     }
     if (rule->n_decoders > 0 && is_read_as(rule, conn) == rule->not_decoder) {
         return false;
     }
-    if ((rule->flow & RULE_ESTABLISHED && !is_established(conn)) ||
-        (rule->flow & RULE_NOT_ESTABLISHED && is_established(conn))) {
+    if (rule->ip_version != 0 && rule->ip_version != conn->addr[0].family) {
         return false;
     }
     return (ends_are(rule, conn, rule->whole_tx ? TO_SERVER : dir) ||
             (rule->both_ways && ends_are(rule, conn, direction_other(dir)))) &&
            amounts_are(rule, conn);
+}
+
+bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir)
+{
+    const struct conn *conn = tx->conn;
+    return (rule->flow & (is_established(conn) ? RULE_NOT_ESTABLISHED : RULE_ESTABLISHED)) == 0 &&
+           detect_rule_is_of(rule, tx, dir);
 }
 
 bool detect_group_held(const struct tx_state *state, uint32_t group, enum direction dir)
@@ -512,7 +531,9 @@ static void settle_marks(struct detector *d)
 
 void detect_settle(struct detector *d)
 {
-    settle_marks(d);
+    if (d->due != NULL) {
+        settle_marks(d);
+    }
     while (d->held != NULL) {
         const struct held *h = d->held;
         d->held = h->next;
@@ -563,11 +584,14 @@ static void wake(struct detector *d, struct tx *tx, struct tx_state *state, uint
 void detect_flow_rules(struct detector *d, const struct spot *spot)
 {
     const struct engine *e = detect_engine(d, spot->tx);
+    const struct conn *conn = spot->tx->conn;
+    const bool by_packet = conn->packets[TO_SERVER] + conn->packets[TO_CLIENT] > 0;
     struct tx_state *state = NULL;
     for (uint32_t i = 0; i < e->flow_rules.n; i++) {
         uint32_t rule = e->flow_rules.items[i];
         uint64_t bit = (uint64_t)1 << (i % 64);
-        if (!detect_rule_applies(e->rules[rule].rule, spot->tx, spot->dir)) {
+        if ((by_packet && e->rules[rule].by_packet) ||
+            !detect_rule_applies(e->rules[rule].rule, spot->tx, spot->dir)) {
             continue;
         }
         state = state != NULL ? state : detect_state(d, spot->tx);

@@ -254,7 +254,7 @@ const char *engine_cost_name(enum engine_cost cost)
     static const char *const names[] = {
         [ENGINE_COST_RESULT] = "look-up",    [ENGINE_COST_GATE] = "gate",
         [ENGINE_COST_FIELD] = "every value", [ENGINE_COST_BYTES] = "every byte",
-        [ENGINE_COST_FLOW] = "every piece",
+        [ENGINE_COST_FLOW] = "every piece",  [ENGINE_COST_PACKET] = "every packet",
     };
     return names[cost];
 }

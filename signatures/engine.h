@@ -53,6 +53,7 @@ enum engine_cost {
     ENGINE_COST_FIELD,  /* it looks at each value of a field */
     ENGINE_COST_BYTES,  /* it looks at all bytes of bodies or of everything */
     ENGINE_COST_FLOW,   /* it looks at no byte, and is asked whenever some come */
+    ENGINE_COST_PACKET, /* it is asked of each packet */
 };
 const char *engine_cost_name(enum engine_cost cost);
 

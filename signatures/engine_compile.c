@@ -235,6 +235,15 @@ static bool asks_what_is_set(const struct rule *rule)
     return only;
 }
 
+/* Whether it asks for addresses and ports alone. */
+static bool asks_addresses(const struct rule *rule)
+{
+    return rule->n_headers + rule->n_groups + rule->n_amounts + rule->n_flowbits + rule->n_xbits +
+                   rule->n_flowints ==
+               0 &&
+           rule->flow == 0;
+}
+
 /* Whether the rule is about what comes, whatever it is part of. */
 static bool is_of_packet(const struct rule *rule)
 {
@@ -242,7 +251,7 @@ static bool is_of_packet(const struct rule *rule)
     for (size_t i = 0; i < rule->n_groups; i++) {
         is = is && rule->groups[i].buffer == BUFFER_PAYLOAD;
     }
-    return is;
+    return is || rule->asks_packet;
 }
 
 /* --- groups ------------------------------------------------------------------------------------
@@ -314,7 +323,9 @@ static void add_rule(struct engine *e, struct interner *in, const struct rule *r
     r->of_packet = is_of_packet(rule);
     r->retries = r->of_packet && asks_marks(rule);
     r->asks_late = r->of_packet && asks_what_is_set(rule);
-    for (size_t i = 0; i < rule->n_groups; i++) {
+    r->by_packet = rule->asks_packet || (r->of_packet && rule->n_groups + rule->n_decoders == 0);
+    r->once = r->by_packet && asks_addresses(rule);
+    for (size_t i = 0; i < rule->n_groups && !rule->asks_packet; i++) {
         if (buffer_is_result(rule->groups[i].buffer)) {
             continue;
         }
@@ -372,6 +383,13 @@ static struct engine_list *undecided(struct engine *e, const struct engine_rule 
 static void list_rule(struct engine *e, uint32_t i)
 {
     struct engine_rule *r = &e->rules[i];
+    if (r->by_packet) {
+        e->packet_rules.items[e->packet_rules.n++] = i;
+    }
+    if (r->by_packet && r->rule->asks_packet) {
+        e->any_pass = e->any_pass || r->rule->signature.action == SIGNATURE_PASS;
+        return;
+    }
     if (r->deciding == ENGINE_NONE) {
         struct engine_list *list = undecided(e, r);
         r->flow_at = list->n;
@@ -391,9 +409,11 @@ static int list_rules(struct engine *e)
     for (uint32_t i = 0; i < e->n_rules; i++) {
         const struct engine_rule *r = &e->rules[i];
         (*(r->deciding == ENGINE_NONE ? &undecided(e, r)->n : &e->groups[r->deciding].n_rules))++;
+        e->packet_rules.n += r->by_packet;
     }
     bool good = list_make(e, &e->result_rules, e->result_rules.n) &&
                 list_make(e, &e->flow_rules, e->flow_rules.n) &&
+                list_make(e, &e->packet_rules, e->packet_rules.n) &&
                 list_make(e, &e->end_rules, e->end_rules.n);
     for (uint32_t i = 0; good && i < e->n_groups; i++) {
         struct engine_list list;
@@ -496,6 +516,9 @@ static bool reads_bodies(const struct engine_group *g)
 
 enum engine_cost engine_rule_cost(const struct engine *e, const struct engine_rule *rule)
 {
+    if (rule->by_packet) {
+        return ENGINE_COST_PACKET;
+    }
     if (rule->deciding == ENGINE_NONE) {
         return rule->rule->jndi.asked ? ENGINE_COST_RESULT
                : rule->n_absences > 0 ? ENGINE_COST_FIELD
@@ -512,7 +535,8 @@ static const char *tried_on(enum engine_cost cost)
 {
     return cost == ENGINE_COST_BYTES   ? "all bytes of "
            : cost == ENGINE_COST_FIELD ? "every value of "
-                                       : "every piece of every flow";
+           : cost == ENGINE_COST_FLOW  ? "every piece of every flow"
+                                       : "every packet";
 }
 
 /* The buffer of which that is; "" when it is none. */

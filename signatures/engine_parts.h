@@ -40,6 +40,8 @@ struct engine_rule {
     uint64_t rank;     /* its place in the order in which rules see each other's marks; of a rule of
                           a later place it is higher */
     bool of_packet;    /* it asks nothing of transactions */
+    bool by_packet;    /* it is asked of each packet, where there are any; */
+    bool once;         /* of the first in its direction */
     bool retries;      /* it asks for marks, and what it asks of bytes may hold again */
     bool asks_late;    /* of marks it asks only whether some of the flow are set, and sees those
                           that rules behind it set */
@@ -72,6 +74,7 @@ struct engine {
     struct engine_list end_rules;    /* those that ask only for what is absent */
     bool any_absence;                /* some rule asks for that */
     struct engine_list flow_rules;   /* those that look at no byte; pass rules first */
+    struct engine_list packet_rules; /* those that are asked of packets */
     struct engine_wants fields[FIELD_N];
     struct engine_wants payload;
     bool payload_anchored;    /* some group of the payload is */

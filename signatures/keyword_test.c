@@ -293,7 +293,7 @@ bool keyword_absent(struct rule_parse *p, struct span value)
         return rule_mistake(p, "may be followed by 'or_else', not by '%s'", rule_shown(value).text);
     }
     if (g == NULL || !p->named || g->n_tests > 0 || g->outer != NULL ||
-        buffer_is_region(g->buffer) || buffer_is_result(g->buffer)) {
+        buffer_is_region(g->buffer) || buffer_is_result(g->buffer) || buffer_is_header(g->buffer)) {
         return rule_mistake(p, "stands behind the name of a field's buffer, before anything else");
     }
     g->presence = or_else ? RULE_ABSENT_OR_ELSE : RULE_IS_ABSENT;

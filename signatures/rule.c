@@ -27,19 +27,23 @@ struct option {
 };
 
 static const struct rule_protocol protocols[] = {
-    {"ip", 0, NULL},
-    {"tcp", IP_PROTO_TCP, NULL},
-    {"tcp-stream", IP_PROTO_TCP, NULL},
-    {"tcp-pkt", IP_PROTO_TCP, NULL},
-    {"udp", IP_PROTO_UDP, NULL},
-    {"http", 0, "http"},
-    {"http1", 0, "http1"},
-    {"http2", 0, "http2"},
-    {"smtp", 0, "smtp"},
-    {"dns", 0, "dns"},
-    {"ldap", 0, "ldap"},
-    {"rmi", 0, "rmi"},
-    {"tls", 0, "tls"},
+    {"ip", 0, NULL, 0},
+    {"ip4", 0, NULL, 4},
+    {"ipv4", 0, NULL, 4},
+    {"ip6", 0, NULL, 6},
+    {"ipv6", 0, NULL, 6},
+    {"tcp", IP_PROTO_TCP, NULL, 0},
+    {"tcp-stream", IP_PROTO_TCP, NULL, 0},
+    {"tcp-pkt", IP_PROTO_TCP, NULL, 0},
+    {"udp", IP_PROTO_UDP, NULL, 0},
+    {"http", 0, "http", 0},
+    {"http1", 0, "http1", 0},
+    {"http2", 0, "http2", 0},
+    {"smtp", 0, "smtp", 0},
+    {"dns", 0, "dns", 0},
+    {"ldap", 0, "ldap", 0},
+    {"rmi", 0, "rmi", 0},
+    {"tls", 0, "tls", 0},
 };
 
 static const struct {

@@ -171,6 +171,7 @@ enum {
     RULE_AMOUNTS_MAX = 4,
     RULE_FLOWBITS_MAX = 8,
     RULE_XBITS_MAX = 4,
+    RULE_HEADERS_MAX = 8,
     RULE_FLOWINTS_MAX = 6,
     RULE_FLOWBIT_NAMES_MAX = 8,
     RULE_DECODERS_MAX = 8
@@ -288,6 +289,40 @@ struct rule_xbit {
     uint32_t expire_s; /* packet time, from when it is set */
 };
 
+/* What of a packet's headers a rule asks. */
+enum rule_header_of {
+    RULE_HEADER_FLAGS,
+    RULE_HEADER_TTL, /* of IPv6 the hop limit */
+    RULE_HEADER_ID,
+    RULE_HEADER_TOS,
+    RULE_HEADER_SEQ,
+    RULE_HEADER_ACK,
+    RULE_HEADER_WINDOW,
+    RULE_HEADER_FRAGBITS,
+    RULE_HEADER_IPOPTS, /* an option of IPv4, or RULE_ANY_OPTION, as size.low */
+    RULE_HEADER_SAME_ADDRESS,
+};
+
+enum { RULE_ANY_OPTION = 256 };
+
+enum rule_header_how { RULE_BITS_THESE, RULE_BITS_ALL, RULE_BITS_ANY, RULE_BITS_NOT_THESE };
+
+/* Of IPv4, as its header has them (RFC 791 §3.1). */
+enum rule_fragment_bit {
+    RULE_MORE_FRAGMENTS = 1,
+    RULE_DO_NOT_FRAGMENT = 2,
+    RULE_RESERVED = 4,
+};
+
+struct rule_header {
+    enum rule_header_of of;
+    bool negated;
+    struct rule_size size;    /* of a number */
+    enum rule_header_how how; /* this and the next two: of bits */
+    uint8_t bits;
+    uint8_t ignored;
+};
+
 /* Among decoders: that none reads the flow. */
 #define RULE_UNREAD "failed"
 
@@ -295,6 +330,7 @@ struct rule_protocol {
     const char *name;
     uint8_t ip_proto;    /* 0: any */
     const char *decoder; /* NULL: any */
+    uint8_t ip_version;  /* 0: any */
 };
 
 /* The protocols that are looked at, as bits. */
@@ -303,7 +339,11 @@ enum rule_transport { RULE_OVER_TCP = 1 << 0, RULE_OVER_UDP = 1 << 1 };
 struct rule {
     struct signature signature;
     const struct rule_protocol *protocol;
-    uint8_t not_over; /* enum rule_transport: ip_proto leaves these out */
+    uint8_t not_over;   /* enum rule_transport: ip_proto leaves these out */
+    uint8_t ip_version; /* 0: any */
+    struct rule_header headers[RULE_HEADERS_MAX];
+    uint8_t n_headers;
+    bool asks_packet; /* something that only one packet has */
     struct net_set src;
     struct net_set dst;
     struct net_set src_ports;

@@ -2,26 +2,12 @@
  *
  * Each keyword looks at its own words; what no single one can know is asked here, once all have
  * been read: whether the buffers belong to the header's protocol and go one way, whether sizes
- * leave room for what must be in them, and whether anything is asked at all. A rule that could
- * never match, or of which Suricata would not say what it means, is a mistake. */
+ * leave room for what must be in them. A rule that could never match, or of which Suricata would
+ * not say what it means, is a mistake. */
 #include "sensor/core/packet.h"
 #include "signatures/rule_parse.h"
 
 #include <string.h>
-
-static bool is_any(const struct net_set *addrs, const struct net_set *ports)
-{
-    return addrs->n == 0 && ports->n == 0;
-}
-
-/* Whether a rule that looks at no byte says of which flows it is, or leaves marks in them. */
-static bool asks_of_flow(const struct rule *r)
-{
-    bool one_protocol = r->protocol != NULL && r->protocol->decoder != NULL;
-    return one_protocol || r->not_over != 0 || r->flow != 0 || r->n_amounts > 0 ||
-           r->n_flowbits > 0 || r->n_xbits > 0 || r->n_flowints > 0 || r->n_decoders > 0 ||
-           !is_any(&r->src, &r->src_ports) || !is_any(&r->dst, &r->dst_ports);
-}
 
 const char *rule_of_protocol(enum buffer buffer)
 {
@@ -208,12 +194,46 @@ static void check_payload(struct rule_parse *p)
     }
 }
 
+/* What is asked of one packet is asked of none of the buffers of transactions. */
+static void check_packet(struct rule_parse *p)
+{
+    struct rule *r = p->rule;
+    const struct rule_protocol *protocol = r->protocol;
+    bool asks = r->n_headers > 0;
+    bool tcp_alone = protocol != NULL && protocol->ip_proto == IP_PROTO_TCP;
+    bool udp_alone = protocol != NULL && protocol->ip_proto == IP_PROTO_UDP;
+    for (size_t i = 0; i < p->n_groups; i++) {
+        enum buffer b = p->groups[i].buffer;
+        asks = asks || buffer_is_header(b);
+        if ((b == BUFFER_TCP_HDR && udp_alone) || (b == BUFFER_UDP_HDR && tcp_alone)) {
+            (void)rule_mistake(p, "the protocol '%s' has no buffer '%s'", protocol->name,
+                               buffer_info(b).name);
+        }
+    }
+    r->asks_packet = asks;
+    for (size_t i = 0; asks && i < p->n_groups; i++) {
+        const struct group_parse *g = &p->groups[i];
+        if (rule_asks_something(g) && g->outer == NULL && g->buffer != BUFFER_PAYLOAD &&
+            !buffer_is_header(g->buffer)) {
+            (void)rule_mistake(p, "what is asked of a packet cannot stand with the buffer '%s'",
+                               buffer_info(g->buffer).name);
+        }
+    }
+    if (asks && protocol != NULL && strcmp(protocol->name, "tcp-stream") == 0) {
+        (void)rule_mistake(p, "what is asked of a packet cannot stand with 'tcp-stream'");
+    }
+    if (asks && r->jndi.asked) {
+        (void)rule_mistake(p, "a look-up is none of a packet");
+    }
+    if (r->ip_version == 0 && protocol != NULL) {
+        r->ip_version = protocol->ip_version;
+    }
+}
+
 void rule_check(struct rule_parse *p)
 {
     struct rule *r = p->rule;
-    size_t n_tests = 0;
     for (size_t i = 0; i < p->n_groups; i++) {
-        n_tests += rule_asks_something(&p->groups[i]);
         if (!rule_asks_something(&p->groups[i]) && p->groups[i].buffer != BUFFER_PAYLOAD &&
             p->n_mistakes == 0) {
             (void)rule_mistake(p, "nothing is asked of the buffer '%s'",
@@ -227,10 +247,8 @@ void rule_check(struct rule_parse *p)
     check_direction(p);
     check_payload(p);
     check_mail(p);
+    check_packet(p);
     if (p->sid == 0) {
         (void)rule_mistake(p, "no sid");
-    }
-    if (n_tests == 0 && !r->jndi.asked && !asks_of_flow(r) && p->n_mistakes == 0) {
-        (void)rule_mistake(p, "no content, pcre or other test: it would match everything");
     }
 }

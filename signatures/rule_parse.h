@@ -158,6 +158,19 @@ bool keyword_alert(struct rule_parse *p, struct span value);
 bool keyword_app_layer_protocol(struct rule_parse *p, struct span value);
 bool keyword_urilen(struct rule_parse *p, struct span value);
 
+/* keyword_packet.c */
+bool keyword_ttl(struct rule_parse *p, struct span value);
+bool keyword_ip_id(struct rule_parse *p, struct span value);
+bool keyword_seq(struct rule_parse *p, struct span value);
+bool keyword_ack(struct rule_parse *p, struct span value);
+bool keyword_window(struct rule_parse *p, struct span value);
+bool keyword_tos(struct rule_parse *p, struct span value);
+bool keyword_tcp_flags(struct rule_parse *p, struct span value);
+bool keyword_fragbits(struct rule_parse *p, struct span value);
+bool keyword_ipopts(struct rule_parse *p, struct span value);
+bool keyword_sameip(struct rule_parse *p, struct span value);
+bool keyword_l3_proto(struct rule_parse *p, struct span value);
+
 /* keyword_requires.c */
 bool keyword_requires(struct rule_parse *p, struct span value);
 /* Whether something that the rule requires is not there, so that it is not read; warns of it. */

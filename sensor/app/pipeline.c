@@ -323,7 +323,7 @@ static int on_open(void *ctx, struct conn *conn)
 
 /* Made with the first payload: a flow without any costs nothing here. NULL when there is no memory.
  */
-static struct flow_app *app_of(struct pipeline *p, struct conn *conn)
+struct flow_app *pipeline_app_of(struct pipeline *p, struct conn *conn)
 {
     if (conn->app == NULL) {
         struct flow_app *app = mem_alloc(sizeof(*app));
@@ -433,7 +433,7 @@ void pipeline_hand_over(struct flow_app *app, struct reading *outer, enum direct
 static void on_data(void *ctx, struct conn *conn, enum direction dir, struct span bytes)
 {
     struct pipeline *p = ctx;
-    struct flow_app *app = app_of(p, conn);
+    struct flow_app *app = pipeline_app_of(p, conn);
     conn->stream_bytes[dir] += bytes.len;
     conn->piece_bytes = (uint32_t)bytes.len;
     if (app == NULL) {
@@ -521,7 +521,7 @@ static void alternate_as_it_is(struct flow_app *app, enum direction dir, struct 
 static void on_alternate(void *ctx, struct conn *conn, enum direction dir, struct span bytes)
 {
     struct pipeline *p = ctx;
-    struct flow_app *app = app_of(p, conn);
+    struct flow_app *app = pipeline_app_of(p, conn);
     if (app == NULL || bytes.len == 0) {
         return;
     }
@@ -570,7 +570,7 @@ static void on_judge(void *ctx, struct conn *conn)
 
 static void on_anomaly(void *ctx, struct conn *conn, enum direction dir, enum anomaly anomaly)
 {
-    struct flow_app *app = app_of(ctx, conn);
+    struct flow_app *app = pipeline_app_of(ctx, conn);
     if (app != NULL) {
         pipeline_anomaly(app, NULL, dir, anomaly);
     }
@@ -710,6 +710,7 @@ const char *pipeline_owes_answer(const struct conn *conn)
 
 static const struct stream_ops stream_ops = {
     .open = on_open,
+    .packet = pipeline_packet,
     .data = on_data,
     .gap = on_gap,
     .alternate = on_alternate,
@@ -726,7 +727,7 @@ void pipeline_trim(struct pipeline *p)
 
 struct stream_user pipeline_user(struct pipeline *p)
 {
-    return (struct stream_user){&stream_ops, p};
+    return (struct stream_user){&stream_ops, p, &p->wants_packets};
 }
 
 static void on_file(void *ctx, struct tx *tx, const struct file_seen *file)
@@ -767,6 +768,7 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
         mem_free(p);
         return NULL;
     }
+    p->wants_packets = detector_asks_packets(p->detector);
     return p;
 }
 
@@ -783,5 +785,7 @@ void pipeline_free(struct pipeline **p)
 
 int pipeline_use(struct pipeline *p, struct engine *engine)
 {
-    return detector_use(p->detector, engine);
+    int r = detector_use(p->detector, engine);
+    p->wants_packets = detector_asks_packets(p->detector);
+    return r;
 }

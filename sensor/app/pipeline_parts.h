@@ -11,9 +11,10 @@ struct pipeline {
     struct pipeline_options options;
     struct detector *detector;
     struct tx_pool pool;
-    bool ends;        /* flows are closed in the order of their ids, at one clock */
-    bool wants_heads; /* fields of every head are asked for, not only of those with findings */
-    bool wants_files; /* somebody wants to be told of them */
+    bool ends;          /* flows are closed in the order of their ids, at one clock */
+    bool wants_heads;   /* fields of every head are asked for, not only of those with findings */
+    bool wants_packets; /* rules are asked of them */
+    bool wants_files;   /* somebody wants to be told of them */
     struct files_user files;
     bool wants_urls; /* smtp events are written */
     struct urls_user urls;
@@ -24,6 +25,10 @@ struct pipeline {
  * memory (counted). */
 struct tx_slot *pipeline_tx_begin(struct flow_app *app, struct reading *reading,
                                   enum direction dir);
+/* What the pipeline keeps of a flow, made if need be; NULL without memory. */
+struct flow_app *pipeline_app_of(struct pipeline *p, struct conn *conn);
+/* The stream's hook: asks the rules that are asked of packets. */
+void pipeline_packet(void *ctx, struct conn *conn, enum direction dir, const struct headers *h);
 /* Writes what waits, the transaction's event, and gives the slot back. */
 void pipeline_tx_end(struct flow_app *app, struct tx_slot *slot, unsigned flags);
 /* Counts bytes of the flow that are not inspected. */

@@ -233,6 +233,21 @@ void pipeline_tx_end(struct flow_app *app, struct tx_slot *slot, unsigned flags)
     tx_pool_put(&p->pool, slot);
 }
 
+void pipeline_packet(void *ctx, struct conn *conn, enum direction dir, const struct headers *h)
+{
+    struct pipeline *p = ctx;
+    conn->piece_bytes = (uint32_t)h->payload.len;
+    conn->stream_bytes[dir] += h->payload.len; /* rules see it with what the packet brings */
+    struct flow_app *app =
+        detect_packet_holds(p->detector, conn, dir, h) ? pipeline_app_of(p, conn) : NULL;
+    struct tx_slot *slot = app != NULL ? pipeline_tx_begin(app, NULL, dir) : NULL;
+    if (slot != NULL) {
+        detect_packet(p->detector, &slot->tx, dir, h);
+        pipeline_tx_end(app, slot, 0);
+    }
+    conn->stream_bytes[dir] -= h->payload.len;
+}
+
 void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir, enum anomaly anomaly)
 {
     uint64_t bit = 1ULL << anomaly;

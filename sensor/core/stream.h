@@ -10,6 +10,9 @@ struct stream_ops {
     /* A flow begins. Negative errno when there is no memory: then no other call but close follows.
      */
     int (*open)(void *ctx, struct conn *conn);
+    /* A packet of the flow, before its bytes; conn's accounts have it already. Only where somebody
+     * wants packets. */
+    void (*packet)(void *ctx, struct conn *conn, enum direction dir, const struct headers *h);
     /* Contiguous, in-order, non-empty bytes of one direction, cut anywhere. `bytes` dies with the
      * call. */
     void (*data)(void *ctx, struct conn *conn, enum direction dir, struct span bytes);
@@ -35,4 +38,5 @@ struct stream_ops {
 struct stream_user {
     const struct stream_ops *ops;
     void *ctx;
+    const bool *wants_packets; /* may change between packets; NULL: never */
 };

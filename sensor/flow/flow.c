@@ -579,6 +579,9 @@ static void datagram(struct flow_table *t, struct flow *f, const struct headers 
 static void carry_out(struct flow_table *t, struct flow *f, const struct headers *h,
                       enum direction dir)
 {
+    if (t->user.wants_packets != NULL && *t->user.wants_packets && !f->mute) {
+        t->user.ops->packet(t->user.ctx, &f->conn, dir, h);
+    }
     if (h->proto == IP_PROTO_TCP) {
         tcp_segment(t, f, h, dir);
         return;

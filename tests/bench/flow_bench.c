@@ -189,7 +189,7 @@ static int bench(uint32_t n_flows)
     struct hash_key key = {1, 2};
     struct bench b = {.n_flows = n_flows, .random = 1, .clock_us = 1600000000000000};
     b.seq = mem_alloc_array(n_flows, sizeof(*b.seq));
-    b.table = flow_table_new(&limits, (struct stream_user){&ops, &b}, &b.stats, &key);
+    b.table = flow_table_new(&limits, (struct stream_user){&ops, &b, NULL}, &b.stats, &key);
     b.sent = mem_alloc_array(n_flows, sizeof(*b.sent));
     if (b.seq == NULL || b.sent == NULL || b.table == NULL) {
         fprintf(stderr, "no memory\n");

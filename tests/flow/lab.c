@@ -156,7 +156,7 @@ void lab_start(struct lab *lab, const struct flow_limits *limits)
     lab->limits = limits != NULL ? *limits : lab->limits;
     lab->log = sbuf_with_cap(LOG_MAX);
     lab->table =
-        flow_table_new(&lab->limits, (struct stream_user){&ops, lab}, &lab->stats, &lab->key);
+        flow_table_new(&lab->limits, (struct stream_user){&ops, lab, NULL}, &lab->stats, &lab->key);
 }
 
 void lab_finish(struct lab *lab)

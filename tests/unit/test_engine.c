@@ -117,13 +117,15 @@ static void the_list_tells_patterns_and_costs(void)
                       "sid:2;)\n" ANY "(msg:\"m\"; http.method; content:!\"GET\"; sid:3;)\n" ANY
                       "(msg:\"m\"; pcre:\"/x/\"; sid:4;)\n" ANY
                       "(msg:\"m\"; jndi.lookup; content:\"ldap\"; sid:5;)\n" ANY
-                      "(msg:\"m\"; dsize:>5; sid:6;)\n");
+                      "(msg:\"m\"; dsize:>5; sid:6;)\n"
+                      "alert tcp any any -> any any (msg:\"m\"; flags:S; sid:7;)\n");
     static const struct {
         const char *pattern;
         enum engine_cost cost;
     } expected[] = {
         {"short", ENGINE_COST_GATE}, {"/abcdef", ENGINE_COST_GATE}, {"", ENGINE_COST_FIELD},
         {"", ENGINE_COST_BYTES},     {"", ENGINE_COST_RESULT},      {"", ENGINE_COST_FLOW},
+        {"", ENGINE_COST_PACKET},
     };
     CU_ASSERT_EQUAL_FATAL(engine_n_loaded(e), ARRAY_LEN(expected));
     for (size_t i = 0; i < ARRAY_LEN(expected); i++) {

@@ -120,9 +120,7 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                     "t.rules:1: sid 7: content: empty; it has 1 to 4096 bytes\n");
     expect_mistakes(RULE("flow:to_server;"), "");
     expect_mistakes("alert tcp any any -> any any (msg:\"m\"; flow:to_server; sid:7;)\n", "");
-    expect_mistakes(
-        "alert tcp any any -> any any (msg:\"m\"; sid:7;)\n",
-        "t.rules:1: sid 7: no content, pcre or other test: it would match everything\n");
+    expect_mistakes("alert tcp any any -> any any (msg:\"m\"; sid:7;)\n", "");
     expect_mistakes(RULE("nocase; content:\"a\";"),
                     "t.rules:1: sid 7: nocase: no content stands before it\n");
     expect_mistakes(RULE("content:\"abc\"; depth:2;"),
