@@ -46,6 +46,7 @@ static const struct keyword keywords[] = {
     {"flowint", KEYWORD_VALUE, keyword_flowint, KEYWORD_OF_PAYLOAD},
     {"noalert", KEYWORD_ALONE, keyword_noalert, KEYWORD_OF_PAYLOAD},
     {"app-layer-protocol", KEYWORD_VALUE, keyword_app_layer_protocol, KEYWORD_OF_PAYLOAD},
+    {"app-layer-event", KEYWORD_VALUE, keyword_app_layer_event, KEYWORD_OF_PAYLOAD},
     {"urilen", KEYWORD_VALUE, keyword_urilen, KEYWORD_OF_PAYLOAD},
     {"content", KEYWORD_VALUE, keyword_content, KEYWORD_OF_PAYLOAD},
     {"nocase", KEYWORD_ALONE, keyword_nocase, KEYWORD_OF_PAYLOAD},

@@ -4,6 +4,7 @@
  * the direction at hand says; ssl_state of whether there is a hello. The operations of LDAP stand
  * there by their names or by their numbers (RFC 4511 §4.2 to §4.13). */
 #include "sensor/base/bytes.h"
+#include "sensor/core/anomaly.h"
 #include "sensor/core/packet.h"
 #include "signatures/rule_parse.h"
 #include "signatures/verify.h"
@@ -74,6 +75,35 @@ static bool has_word(const struct words *words, const char *word)
         }
     }
     return false;
+}
+
+/* --- events ------------------------------------------------------------------------------------
+ */
+
+/* app-layer-event:http.missing_host_header: those for which there is an anomaly that is just that.
+ */
+bool keyword_app_layer_event(struct rule_parse *p, struct span value)
+{
+    static const struct {
+        const char *name;
+        enum anomaly anomaly;
+        unsigned flow;
+    } events[] = {
+        {"http.missing_host_header", ANOMALY_HTTP_MISSING_HOST, RULE_TO_SERVER},
+        {"http.invalid_content_length_field_in_response", ANOMALY_HTTP_BAD_LENGTH, RULE_TO_CLIENT},
+        {"http.invalid_response_chunk_len", ANOMALY_HTTP_BAD_CHUNK, RULE_TO_CLIENT},
+        {"http.unable_to_match_response_to_request", ANOMALY_HTTP_RESPONSE_WITHOUT_REQUEST, 0},
+        {"smtp.invalid_reply", ANOMALY_SMTP_BAD_REPLY, 0},
+        {"smtp.invalid_bdat", ANOMALY_SMTP_BAD_BDAT, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        if (span_equal(value, span_str(events[i].name))) {
+            const struct words one = {{anomaly_info(events[i].anomaly)->event}, 1};
+            p->rule->flow |= events[i].flow;
+            return ask(p, (enum buffer)FIELD_ANOMALY, &one, false);
+        }
+    }
+    return rule_mistake(p, "no anomaly is just '%s'", rule_shown(value).text);
 }
 
 /* --- TLS ---------------------------------------------------------------------------------------

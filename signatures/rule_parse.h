@@ -219,6 +219,7 @@ bool keyword_filesize(struct rule_parse *p, struct span value);
 bool keyword_tls_version(struct rule_parse *p, struct span value);
 bool keyword_ssl_version(struct rule_parse *p, struct span value);
 bool keyword_ssl_state(struct rule_parse *p, struct span value);
+bool keyword_app_layer_event(struct rule_parse *p, struct span value);
 /* "ldap.request.operation:search_request": the buffer is that word. True when the buffer is one
  * that takes a value, and has been dealt with. */
 bool keyword_buffer_value(struct rule_parse *p, struct span name, struct span value);

@@ -248,6 +248,17 @@ void pipeline_packet(void *ctx, struct conn *conn, enum direction dir, const str
     conn->stream_bytes[dir] -= h->payload.len;
 }
 
+/* Rules may ask for it. */
+static void show_anomaly(struct detector *d, struct tx *tx, enum direction dir,
+                         enum anomaly anomaly)
+{
+    if (tx != NULL && detect_is_wanted(d, tx, FIELD_ANOMALY)) {
+        const struct field field = {
+            .id = FIELD_ANOMALY, .value = span_str(anomaly_info(anomaly)->event), .dir = dir};
+        detect_field_again(d, tx, &field);
+    }
+}
+
 void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir, enum anomaly anomaly)
 {
     uint64_t bit = 1ULL << anomaly;
@@ -256,6 +267,7 @@ void pipeline_anomaly(struct flow_app *app, struct tx *tx, enum direction dir, e
     if ((*reported & bit) == 0) {
         *reported |= bit;
         report_anomaly(&app->pipeline->options.report, app->conn, tx, anomaly);
+        show_anomaly(app->pipeline->detector, tx, dir, anomaly);
     }
 }
 

@@ -113,7 +113,8 @@ static const char tls_rules[] =
     "alert tls any any -> any any (msg:\"any\"; flow:to_client; ssl_version:tls1.1,tls1.2; "
     "sid:7;)\n"
     "alert tls any any -> any any (msg:\"none\"; flow:to_client; ssl_version:!tls1.1,tls1.2; "
-    "sid:8;)\n";
+    "sid:8;)\n"
+    "alert http any any -> any any (msg:\"m\"; app-layer-event:http.missing_host_header; sid:9;)\n";
 static const char drop_rules[] =
     "drop tcp any any -> any any (msg:\"attack\"; jndi.class:attack; sid:1;)\n";
 
@@ -432,6 +433,15 @@ static void sightings_tell_the_flow_and_the_attempt(void)
     CU_ASSERT(s.sightings[1].attempt.attack_id != 0);
     CU_ASSERT_EQUAL(s.sightings[1].key.clock_us, s.conn.clock_us);
     end(&s);
+}
+
+static void rules_ask_for_anomalies(void)
+{
+    struct scene s;
+    begin(&s, tls_rules);
+    give(&s, TO_SERVER, GET("x") "GET /y HTTP/1.1\r\n\r\n");
+    end(&s);
+    CU_ASSERT_EQUAL(count("\"signature_id\":9,"), 1);
 }
 
 static void tls_is_told_and_passed_over(void)
@@ -756,6 +766,7 @@ static CU_TestInfo tests[] = {
     {"two_lengths_are_read_both_ways", two_lengths_are_read_both_ways},
     {"sightings_tell_the_flow_and_the_attempt", sightings_tell_the_flow_and_the_attempt},
     {"tls_is_told_and_passed_over", tls_is_told_and_passed_over},
+    {"rules_ask_for_anomalies", rules_ask_for_anomalies},
     {"rules_see_the_hellos_of_tls", rules_see_the_hellos_of_tls},
     {"an_unknown_protocol_hides_nothing", an_unknown_protocol_hides_nothing},
     {"the_contents_decide_who_is_the_server", the_contents_decide_who_is_the_server},
