@@ -199,8 +199,9 @@ static bool holds(struct detector *d, const struct spot *spot, const struct engi
     const struct conn *conn = spot->tx->conn;
     unsigned asks = rule->flow & (RULE_ESTABLISHED | RULE_NOT_ESTABLISHED);
     unsigned is = is_established(conn, spot->dir) ? RULE_ESTABLISHED : RULE_NOT_ESTABLISHED;
-    return (!r->once || conn->packets[spot->dir] == 1) && (asks == 0 || asks == is) &&
-           headers_are(rule, h) && detect_rule_is_of(rule, spot->tx, spot->dir) &&
+    bool known = rule->n_decoders == 0 || conn->app_proto != NULL;
+    return known && (!r->once || conn->packets[spot->dir] == 1) && (asks == 0 || asks == is) &&
+           headers_are(rule, h) && detect_rule_is_of(rule, spot->tx, spot->dir, conn->app_proto) &&
            bytes_are(d, spot, rule, h);
 }
 

@@ -74,7 +74,8 @@ struct held {
 struct tx_state {
     struct edition *edition;
     uint64_t *held[2]; /* bit sets of groups that hold in that direction; none yet: both NULL */
-    uint64_t *met; /* bit set of the engine's flow_rules that were looked at, and are not again */
+    uint64_t *met; /* bit set of the engine's flow_rules that were looked at, two for each, and are
+                      not again */
     struct waiting *waiting;
     struct waiting *spare; /* to be used again */
     struct told *told;
@@ -217,8 +218,9 @@ void detect_groups(struct detector *d, const struct spot *spot, size_t field,
                    const struct hit_range *range, const struct verify_view *view);
 /* Whether the flow, the direction and the addresses are the rule's. */
 bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum direction dir);
-/* The same, whether the flow is established or not. */
-bool detect_rule_is_of(const struct rule *rule, const struct tx *tx, enum direction dir);
+/* The same, whether the flow is established or not, where that decoder reads it (or none, NULL). */
+bool detect_rule_is_of(const struct rule *rule, const struct tx *tx, enum direction dir,
+                       const char *reader);
 /* Whether the tests hold in a text that is whole. */
 bool detect_holds_in(struct detector *d, const struct spot *spot, const struct rule_group *group,
                      struct span text);

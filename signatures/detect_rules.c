@@ -173,12 +173,6 @@ static bool reads(const char *decoder, const char *protocol)
                                             : strcmp(protocol, decoder) == 0;
 }
 
-/* The decoder's name that a protocol must be: of a packet its flow's, as far as it is known. */
-static const char *reader_of(const struct rule *rule, const struct tx *tx)
-{
-    return rule->asks_packet ? tx->conn->app_proto : tx->decoder != NULL ? tx->decoder->name : NULL;
-}
-
 static bool amount_is(const struct rule_amount *a, const struct conn *conn)
 {
     const struct rule_size *s = &a->size;
@@ -224,7 +218,8 @@ static bool is_read_as(const struct rule *rule, const struct conn *conn)
     return false;
 }
 
-bool detect_rule_is_of(const struct rule *rule, const struct tx *tx, enum direction dir)
+bool detect_rule_is_of(const struct rule *rule, const struct tx *tx, enum direction dir,
+                       const char *reader)
 {
     const struct conn *conn = tx->conn;
     const struct rule_protocol *p = rule->protocol;
@@ -234,7 +229,7 @@ bool detect_rule_is_of(const struct rule *rule, const struct tx *tx, enum direct
     }
     unsigned over = conn->proto == IP_PROTO_TCP ? RULE_OVER_TCP : RULE_OVER_UDP;
     if ((p->ip_proto != 0 && p->ip_proto != conn->proto) || (rule->not_over & over) != 0 ||
-        (p->decoder != NULL && !reads(reader_of(rule, tx), p->decoder))) {
+        (p->decoder != NULL && !reads(reader, p->decoder))) {
         return false;
     }
     if (rule->n_decoders > 0 && is_read_as(rule, conn) == rule->not_decoder) {
@@ -252,7 +247,7 @@ bool detect_rule_applies(const struct rule *rule, const struct tx *tx, enum dire
 {
     const struct conn *conn = tx->conn;
     return (rule->flow & (is_established(conn) ? RULE_NOT_ESTABLISHED : RULE_ESTABLISHED)) == 0 &&
-           detect_rule_is_of(rule, tx, dir);
+           detect_rule_is_of(rule, tx, dir, tx->decoder != NULL ? tx->decoder->name : NULL);
 }
 
 bool detect_group_held(const struct tx_state *state, uint32_t group, enum direction dir)
@@ -489,7 +484,8 @@ static void retry(struct tx_state *state, const struct waiting *w)
         state->held[w->finding.dir][group / 64] &= ~((uint64_t)1 << (group % 64));
     }
     if (r->retries && r->n_groups == 0 && state->met != NULL) {
-        state->met[r->flow_at / 64] &= ~((uint64_t)1 << (r->flow_at % 64));
+        uint32_t at = 2 * r->flow_at;
+        state->met[at / 64] &= ~((uint64_t)1 << (at % 64));
     }
 }
 
@@ -589,22 +585,24 @@ void detect_flow_rules(struct detector *d, const struct spot *spot)
     struct tx_state *state = NULL;
     for (uint32_t i = 0; i < e->flow_rules.n; i++) {
         uint32_t rule = e->flow_rules.items[i];
-        uint64_t bit = (uint64_t)1 << (i % 64);
-        if ((by_packet && e->rules[rule].by_packet) ||
-            !detect_rule_applies(e->rules[rule].rule, spot->tx, spot->dir)) {
+        const struct engine_rule *r = &e->rules[rule];
+        uint32_t at = 2 * i + (r->each_way ? spot->dir : 0);
+        uint64_t bit = (uint64_t)1 << (at % 64);
+        if ((by_packet && r->by_packet) || (r->once_read && spot->tx->id > 0) ||
+            !detect_rule_applies(r->rule, spot->tx, spot->dir)) {
             continue;
         }
         state = state != NULL ? state : detect_state(d, spot->tx);
         if (state != NULL && state->met == NULL) {
             state->met =
-                arena_alloc(spot->tx->arena, (e->flow_rules.n + 63) / 64 * sizeof(*state->met));
+                arena_alloc(spot->tx->arena, (2 * e->flow_rules.n + 63) / 64 * sizeof(*state->met));
         }
         if (state == NULL || state->met == NULL) {
             stats_add(d->stats, STAT_FINDINGS_LOST, 1);
             return;
         }
-        if ((state->met[i / 64] & bit) == 0) {
-            state->met[i / 64] |= bit;
+        if ((state->met[at / 64] & bit) == 0) {
+            state->met[at / 64] |= bit;
             detect_offer(d, spot, rule, NULL);
         }
     }

@@ -14,6 +14,7 @@
 #include "sensor/base/mem.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* A literal of one byte would hit everywhere. */
 enum { LITERAL_MIN = 2 };
@@ -235,13 +236,24 @@ static bool asks_what_is_set(const struct rule *rule)
     return only;
 }
 
-/* Whether it asks for addresses and ports alone. */
-static bool asks_addresses(const struct rule *rule)
+/* Whether a rule asks for nothing that changes within a flow; marks of hosts do not count. What its
+ * addresses exclude makes it one of packets, as Suricata has it. */
+static bool asks_once(const struct rule *rule)
 {
-    return rule->n_headers + rule->n_groups + rule->n_amounts + rule->n_flowbits + rule->n_xbits +
-                   rule->n_flowints ==
-               0 &&
-           rule->flow == 0;
+    bool sets = true;
+    for (size_t i = 0; i < rule->n_flowbits; i++) {
+        sets = sets && rule->flowbits[i].op == RULE_FLOWBIT_SET;
+    }
+    return sets && rule->n_groups + rule->n_amounts + rule->n_flowints == 0 &&
+           !net_excludes(&rule->src) && !net_excludes(&rule->dst);
+}
+
+/* Whether all that a rule does when it holds is to be told: what has a verdict is about the first
+ * bytes of a protocol, not about the packet behind them. So is what is asked of DNS, of which these
+ * may be all; there it is asked of each message. */
+static bool is_told_only(const struct rule *rule)
+{
+    return rule->signature.action == SIGNATURE_ALERT && !rule->jndi.asked && !rule->whole_tx;
 }
 
 /* Whether the rule is about what comes, whatever it is part of. */
@@ -314,17 +326,31 @@ static void add_absence(struct engine *e, struct interner *in, struct engine_rul
     e->any_absence = true;
 }
 
+/* Notes when the rule is asked, and in which order. */
+static void note_when(struct engine_rule *r, uint32_t i)
+{
+    const struct rule *rule = r->rule;
+    r->rank = rank_of(rule, i);
+    r->of_packet = is_of_packet(rule);
+    r->retries = r->of_packet && asks_marks(rule);
+    r->asks_late = r->of_packet && asks_what_is_set(rule);
+    bool read = rule->protocol->decoder != NULL;
+    bool dns = read && strcmp(rule->protocol->decoder, "dns") == 0;
+    bool flow = rule->n_groups == 0 && (r->of_packet || (read && !dns && is_told_only(rule)));
+    bool both = (rule->flow & (RULE_ESTABLISHED | RULE_NOT_ESTABLISHED)) == 0;
+    bool once = flow && !rule->asks_packet && !read && asks_once(rule) && both;
+    r->once_read = once && rule->n_decoders > 0;
+    r->each_way = r->once_read || dns;
+    r->by_packet = rule->asks_packet || (flow && !r->once_read);
+    r->once = once && !r->once_read && rule->flow == 0;
+}
+
 static void add_rule(struct engine *e, struct interner *in, const struct rule *rule)
 {
     struct engine_rule *r = &e->rules[e->n_rules++];
     *r = (struct engine_rule){
         .rule = rule, .deciding = ENGINE_NONE, .n_gave_up = &e->n_gave_up[e->n_rules - 1]};
-    r->rank = rank_of(rule, e->n_rules - 1);
-    r->of_packet = is_of_packet(rule);
-    r->retries = r->of_packet && asks_marks(rule);
-    r->asks_late = r->of_packet && asks_what_is_set(rule);
-    r->by_packet = rule->asks_packet || (r->of_packet && rule->n_groups + rule->n_decoders == 0);
-    r->once = r->by_packet && asks_addresses(rule);
+    note_when(r, e->n_rules - 1);
     for (size_t i = 0; i < rule->n_groups && !rule->asks_packet; i++) {
         if (buffer_is_result(rule->groups[i].buffer)) {
             continue;

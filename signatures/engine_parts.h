@@ -42,6 +42,8 @@ struct engine_rule {
     bool of_packet;    /* it asks nothing of transactions */
     bool by_packet;    /* it is asked of each packet, where there are any; */
     bool once;         /* of the first in its direction */
+    bool once_read;    /* it is asked of the first transaction, */
+    bool each_way;     /* in each direction */
     bool retries;      /* it asks for marks, and what it asks of bytes may hold again */
     bool asks_late;    /* of marks it asks only whether some of the flow are set, and sees those
                           that rules behind it set */

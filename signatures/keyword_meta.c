@@ -316,8 +316,8 @@ bool keyword_tag(struct rule_parse *p, struct span value)
 bool keyword_prefilter(struct rule_parse *p, struct span value)
 {
     (void)value;
-    return p->n_groups > 0 || p->rule->n_amounts > 0 || p->rule->flow != 0 ||
-           rule_mistake(p, "no test stands before it");
+    return p->n_groups > 0 || p->rule->n_amounts > 0 || p->rule->n_headers > 0 ||
+           p->rule->flow != 0 || rule_mistake(p, "no test stands before it");
 }
 
 bool keyword_without_effect(struct rule_parse *p, struct span value)

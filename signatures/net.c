@@ -442,6 +442,15 @@ bool net_ports_parse(struct span text, const struct net_variables *variables, st
     return parse(&r, text, arena, &sort, ret_ports);
 }
 
+bool net_excludes(const struct net_set *set)
+{
+    bool excludes = set->n_scopes > 1;
+    for (size_t i = 0; i < set->n; i++) {
+        excludes = excludes || set->entries[i].negated;
+    }
+    return excludes;
+}
+
 bool net_ports_have(const struct net_set *ports, uint16_t port)
 {
     struct addr a = port_address(port);

@@ -40,5 +40,7 @@ MUST_USE bool net_ports_parse(struct span text, const struct net_variables *vari
                               struct arena *arena, struct net_set *ret_ports,
                               char ret_why[NET_WHY_SIZE]);
 
+/* Whether it excludes anything by itself. */
+bool net_excludes(const struct net_set *set);
 bool net_addrs_have(const struct net_set *addrs, const struct addr *addr);
 bool net_ports_have(const struct net_set *ports, uint16_t port);

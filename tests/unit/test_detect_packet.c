@@ -117,6 +117,37 @@ static void rules_of_flows_are_asked_of_packets(void)
     bench_stop(&b);
 }
 
+/* Which of them are about packets, and which about their first. */
+static void rules_without_bytes_are_told_as_often_as_they_ask(void)
+{
+    struct bench b;
+    bench_start(&b, PACKET("flowbits:set,a;", "1") PACKET("flowbits:unset,b;",
+                                                          "2") PACKET("flowint:nn,=,1;", "3")
+                        PACKET("hostbits:isnotset,c;",
+                               "4") "alert tcp !192.0.2.99 any -> any any (msg:\"m\"; sid:5;)\n"
+                                    "alert http any any -> any any (msg:\"m\"; sid:6;)\n" PACKET(
+                                        "app-layer-protocol:http; dsize:2;", "7")
+                                        PACKET("app-layer-protocol:http;", "8"));
+    const struct headers h = headers_of(&b, span_of(segment, sizeof(segment)));
+    packet(&b, &h);
+    EXPECT(&b, "first", {5, "tcp.payload", NULL}, {1, "tcp.payload", NULL},
+           {2, "tcp.payload", NULL}, {3, "tcp.payload", NULL}, {4, "tcp.payload", NULL});
+    tx_again(&b);
+    b.conn.app_proto = "http";
+    packet(&b, &h);
+    EXPECT(&b, "second", {5, "tcp.payload", NULL}, {6, "tcp.payload", NULL},
+           {7, "tcp.payload", NULL}, {2, "tcp.payload", NULL}, {3, "tcp.payload", NULL});
+    tx_again(&b);
+    head(&b, SPAN("bytes"));
+    head(&b, SPAN("bytes"));
+    EXPECT(&b, "first transaction", {8, "http.header", NULL});
+    tx_again(&b);
+    b.tx.id = 1;
+    head(&b, SPAN("bytes"));
+    expect_nothing(&b, "second transaction");
+    bench_stop(&b);
+}
+
 static void a_header_that_is_cut_has_nothing(void)
 {
     struct bench b;
@@ -141,6 +172,8 @@ static CU_TestInfo tests[] = {
     {"headers are asked", headers_are_asked},
     {"bytes of a packet are asked", bytes_of_a_packet_are_asked},
     {"rules of flows are asked of packets", rules_of_flows_are_asked_of_packets},
+    {"rules without bytes are told as often as they ask",
+     rules_without_bytes_are_told_as_often_as_they_ask},
     {"a header that is cut has nothing", a_header_that_is_cut_has_nothing},
     CU_TEST_INFO_NULL,
 };

@@ -116,8 +116,8 @@ static void the_list_tells_patterns_and_costs(void)
                       "(msg:\"m\"; http.method; content:\"GET\"; http.uri; content:\"/abcdef\"; "
                       "sid:2;)\n" ANY "(msg:\"m\"; http.method; content:!\"GET\"; sid:3;)\n" ANY
                       "(msg:\"m\"; pcre:\"/x/\"; sid:4;)\n" ANY
-                      "(msg:\"m\"; jndi.lookup; content:\"ldap\"; sid:5;)\n" ANY
-                      "(msg:\"m\"; dsize:>5; sid:6;)\n"
+                      "(msg:\"m\"; jndi.lookup; content:\"ldap\"; sid:5;)\n"
+                      "drop http any any -> any any (msg:\"m\"; dsize:>5; sid:6;)\n"
                       "alert tcp any any -> any any (msg:\"m\"; flags:S; sid:7;)\n");
     static const struct {
         const char *pattern;
