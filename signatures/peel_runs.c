@@ -30,13 +30,18 @@ struct decoded {
     uint8_t last;
     uint8_t last_but_one;
     bool worth;      /* something in `bytes` may begin a look-up or an encoding */
-    bool late;       /* what begins from now on does not matter */
+    size_t settle;   /* what begins behind this in `bytes` does not matter; SIZE_MAX: all does */
     bool over;       /* and what began before is over */
     unsigned n_word; /* length of the word of base64 at the end */
     unsigned cases;  /* of its letters */
     size_t n_all;
     size_t n_control;
 };
+
+static bool is_late(const struct decoded *d)
+{
+    return d->settle != SIZE_MAX;
+}
 
 bool peel_has_utf16(struct span text)
 {
@@ -52,7 +57,7 @@ static bool look_at(struct decoded *d, size_t until)
     size_t off = 0;
     until = until < d->n ? until : d->n;
     if (d->worth && d->n >= PEEL_TEXT_MIN) {
-        d->walk.settle = d->late ? 0 : SIZE_MAX;
+        d->walk.settle = d->settle;
         d->walk.active = 0;
         if (peel_walk_on(&d->walk, text, &off, until) || peel_has_utf16(text) ||
             (d->walk.folded && span_find_byte(text, 0, 0) != SPAN_NONE)) {
@@ -64,6 +69,9 @@ static bool look_at(struct decoded *d, size_t until)
     off = off < d->n ? off : d->n;
     bytes_move(d->bytes, d->bytes + off, d->n - off);
     d->n -= off;
+    if (is_late(d)) {
+        d->settle = d->settle > off ? d->settle - off : 0;
+    }
     return false;
 }
 
@@ -74,7 +82,7 @@ static bool look_at_end(struct decoded *d)
     if (d->worth) {
         peel_walk_start(&d->walk);
     }
-    d->over = d->over || d->late;
+    d->over = d->over || is_late(d);
     d->n = 0;
     d->worth = false;
     d->n_word = 0;
@@ -119,7 +127,7 @@ static void decoded_start(struct decoded *d)
     d->last = ' ';
     d->last_but_one = ' ';
     d->worth = false;
-    d->late = false;
+    d->settle = SIZE_MAX;
     d->over = false;
     d->n_word = 0;
     d->cases = 0;
@@ -145,7 +153,7 @@ static bool come_late(struct decoded *shifts)
 {
     bool over = true;
     for (size_t s = 0; s < SHIFTS; s++) {
-        shifts[s].late = true;
+        shifts[s].settle = is_late(&shifts[s]) ? shifts[s].settle : shifts[s].n;
         shifts[s].over = shifts[s].over || (!shifts[s].worth && shifts[s].n_word == 0);
         over = over && shifts[s].over;
     }

