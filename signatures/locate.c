@@ -389,12 +389,14 @@ static bool in_multipart(struct located *l, struct span whole, size_t off, struc
 /* --- which of them
  * -------------------------------------------------------------------------------- */
 
-/* "name=": without a blank, or a character reference, whose '&' is none between parameters. */
+/* "name=": without a blank, a NUL (of UTF-16), or a character reference, whose '&' is none between
+ * parameters. */
 static bool looks_like_form(struct span whole)
 {
     for (size_t i = 0; i < whole.len; i++) {
         uint32_t c = 0;
-        if (byte_is_space(whole.data[i]) || (whole.data[i] == '&' && entity_at(whole, i, &c) > 0)) {
+        if (byte_is_space(whole.data[i]) || whole.data[i] == 0 ||
+            (whole.data[i] == '&' && entity_at(whole, i, &c) > 0)) {
             return false;
         }
         if (whole.data[i] == '=') {

@@ -161,6 +161,13 @@ static bool is_line_end(struct span s)
     return false;
 }
 
+/* Whether an escape may go on like this behind its backslash; digits may be escaped themselves. */
+static bool begins_backslash(uint8_t kind, uint8_t next)
+{
+    bool digits = byte_hex(next) >= 0 || span_find_byte(SPAN("u{%&\\="), 0, next) != SPAN_NONE;
+    return kind == 'r' || kind == 'n' || kind == 't' || ((kind == 'u' || kind == 'x') && digits);
+}
+
 /* Whether an escape that stands for c, or for any character, begins at off of a name. When any, so
  * does a form's '+'. */
 static bool is_escape(struct span name, size_t off, int c)
@@ -175,7 +182,7 @@ static bool is_escape(struct span name, size_t off, int c)
     if (first == '=' && is_line_end(span_from(name, off + 1))) {
         return true;
     }
-    bool backslash = first == '\\' && span_find_byte(SPAN("urntx"), 0, second) != SPAN_NONE;
+    bool backslash = first == '\\' && begins_backslash(second, span_at(name, off + 2));
     bool reference = first == '&' && (second == '#' || byte_is_alpha(second));
     return c < 0 &&
            (backslash || reference || first == '+' || (first == '=' && high >= 0 && low >= 0));
@@ -219,13 +226,21 @@ static bool has_octets(struct span name)
     return false;
 }
 
+/* Whether a reading is a string, with what its writer has to escape: not if that was undone. */
+static bool is_string(const struct peeler *p, const struct peel_reading *r)
+{
+    bool undone = r->step == PEEL_STEP_BACKSLASH && r->parent != PEEL_NOBODY &&
+                  peel_string_of(p->readings[r->parent].text) == PEEL_STRING_PLAIN;
+    return !undone && peel_string_of(r->text) != PEEL_STRING_NONE;
+}
+
 /* Whether an outer layer was left on. Escapes that anybody may write are none when the text asked
  * this as it was given, but for octets where nobody may. */
 static bool is_half_peeled(const struct peeler *p, int i, const struct lookup_result *result)
 {
     const struct peel_reading *r = &p->readings[i];
     bool given = r->parent == PEEL_NOBODY && r->step == PEEL_STEP_N && r->n_pieces == 0;
-    bool half = peel_is_marked(r->text) || (!given && peel_is_folded(r->text));
+    bool half = peel_is_marked(r->text, is_string(p, r)) || (!given && peel_is_folded(r->text));
     half = half || r->cut;
     for (size_t n = 0; n < result->n_names && !half; n++) {
         struct span name = result->names[n].text;
@@ -314,7 +329,10 @@ static enum peel_step native_step(const struct peel_hints *hints)
     if (span_starts(hints->item, SPAN("json.")) || span_equal(hints->item, SPAN("json"))) {
         return PEEL_STEP_BACKSLASH;
     }
-    return span_starts(hints->item, SPAN("xml.")) ? PEEL_STEP_HTML : PEEL_STEP_N;
+    if (span_starts(hints->item, SPAN("xml."))) {
+        return PEEL_STEP_HTML;
+    }
+    return hints->field == FIELD_HTTP_URI ? PEEL_STEP_PERCENT : PEEL_STEP_N;
 }
 
 /* Undoes what a text itself says it is, wherever it stands: encoded words, or folded lines. */

@@ -5,8 +5,9 @@
  * Then both the text and what it is decoded to ask JNDI, for different names. The decoded one is
  * right where every introducer of that layer begins a whole escape and one of them is of what
  * the encoder must encode. It is right too where one is of what nobody has to encode
- * ("ldap:\u002f/&#120;"), and there are no escapes of other kinds. Only where look-ups are is
- * looked at: what stands around them may be anybody's. */
+ * ("ldap:\u002f/&#120;"), and there are no escapes of other kinds. In a string of JSON or of what
+ * has such strings, backslashes and quotes are what its writer must encode. Only where look-ups are
+ * is looked at: what stands around them may be anybody's. */
 #include "signatures/peel_marks.h"
 
 #include "sensor/base/bytes.h"
@@ -30,6 +31,7 @@ static int upper_octet(struct span text, size_t off)
 /* What the escapes of a layer are of. */
 struct seen {
     bool due;      /* what must be encoded */
+    bool quoted;   /* what must be encoded in a string, and nowhere else */
     bool needless; /* what nobody has to encode, or not in that form */
 };
 
@@ -74,6 +76,7 @@ static size_t json(struct span text, size_t off, struct seen *seen)
     bool splitter =
         kind == '\\' && off > 0 && text.data[off - 1] == ':' && span_at(text, off + 2) == '-';
     seen->due = seen->due || kind == '/' || cp >= 0x80 || splitter;
+    seen->quoted = seen->quoted || (!number && kind != 'u');
     seen->needless = seen->needless || (len > 0 && (kind == 'u' || number));
     return len;
 }
@@ -127,7 +130,7 @@ static const struct mark {
 
 static bool has_escapes(const struct mark *m, struct span text)
 {
-    struct seen seen = {false, false};
+    struct seen seen = {false, false, false};
     size_t at = span_find_byte(text, 0, m->first);
     while (at != SPAN_NONE && m->measure(text, at, &seen) == 0) {
         at = span_find_byte(text, at + 1, m->first);
@@ -146,9 +149,10 @@ static bool has_others(const struct mark *m, struct span text)
     return false;
 }
 
-static bool has_mark(const struct mark *m, struct span text)
+/* Whether the text has the layer. */
+static bool has_mark(const struct mark *m, struct span text, bool in_string)
 {
-    struct seen seen = {false, false};
+    struct seen seen = {false, false, false};
     size_t at = span_find_byte(text, 0, m->first);
     while (at != SPAN_NONE) {
         size_t len = m->measure(text, at, &seen);
@@ -157,7 +161,7 @@ static bool has_mark(const struct mark *m, struct span text)
         }
         at = span_find_byte(text, at + len, m->first);
     }
-    return seen.due || (seen.needless && !has_others(m, text));
+    return seen.due || (in_string && seen.quoted) || (seen.needless && !has_others(m, text));
 }
 
 /* Overlong UTF-8, which has no other meaning. */
@@ -183,11 +187,38 @@ static struct span look_ups_of(struct span text)
     return from == SPAN_NONE || end < from ? span_head(text, 0) : span_sub(text, from, end - from);
 }
 
-bool peel_is_marked(struct span text)
+/* Where the last byte before `off` is that is no blank; SPAN_NONE: nowhere. */
+static size_t before_blanks(struct span text, size_t off)
+{
+    while (off > 0 && byte_is_space(text.data[off - 1])) {
+        off--;
+    }
+    return off > 0 ? off - 1 : SPAN_NONE;
+}
+
+enum peel_string peel_string_of(struct span text)
+{
+    size_t at = span_find(text, 0, SPAN("${"));
+    size_t quote = span_rfind_byte(span_head(text, at == SPAN_NONE ? 0 : at), '"');
+    if (quote == SPAN_NONE || span_find_byte(text, at, '"') == SPAN_NONE) {
+        return PEEL_STRING_NONE;
+    }
+    bool escaped = quote > 0 && text.data[quote - 1] == '\\';
+    while (quote > 0 && text.data[quote - 1] == '\\') {
+        quote--;
+    }
+    size_t before = before_blanks(text, quote);
+    if (before == SPAN_NONE || span_find_byte(SPAN(":[{"), 0, text.data[before]) == SPAN_NONE) {
+        return PEEL_STRING_NONE;
+    }
+    return escaped ? PEEL_STRING_ESCAPED : PEEL_STRING_PLAIN;
+}
+
+bool peel_is_marked(struct span text, bool in_string)
 {
     struct span part = look_ups_of(text);
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
-        if (has_mark(&marks[i], part)) {
+        if (has_mark(&marks[i], part, in_string)) {
             return true;
         }
     }

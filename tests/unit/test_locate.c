@@ -47,6 +47,17 @@ static void pairs_are_told_apart_by_name(void)
     }
 }
 
+/* Its NULs hide the blanks that a form does not have. */
+static void a_text_in_utf16_is_no_form(void)
+{
+    static const uint8_t text[] = "h\0i\0 \0@\0a\0=\0b";
+    const struct locate_hint hint = {.field = BODY, .type = BODY_TEXT};
+    struct span whole = span_of(text, sizeof(text));
+    struct located l = locate(whole, span_find_byte(whole, 0, '@'), &hint);
+    CU_ASSERT(span_equal(l.value, whole));
+    CU_ASSERT_EQUAL(l.item_len, 0);
+}
+
 static void json_strings_have_paths(void)
 {
     static const struct locate_case cases[] = {
@@ -133,6 +144,7 @@ static void json_deeper_than_the_stack_is_still_found(void)
 
 static CU_TestInfo tests[] = {
     {"pairs_are_told_apart_by_name", pairs_are_told_apart_by_name},
+    {"a_text_in_utf16_is_no_form", a_text_in_utf16_is_no_form},
     {"json_strings_have_paths", json_strings_have_paths},
     {"xml_gives_text_and_attributes", xml_gives_text_and_attributes},
     {"multipart_values_and_file_names", multipart_values_and_file_names},

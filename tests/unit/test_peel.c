@@ -126,6 +126,14 @@ static void layers_that_only_a_name_shows(void)
          "percent plus", "%24%7Bjndi%3Aldap%3A%2F%2Fh%2Fa+b%7D"},
         {SPAN_LITERAL("JHtqbmRpOmxkYXA6Ly9oL2E9DQpifQ=="), "ldap://h/ab", "base64 quoted-printable",
          "JHtqbmRpOmxkYXA6Ly9oL2E9DQpifQ=="},
+        /* the escapes of a string, as often as it is one */
+        {SPAN_LITERAL("{\"a\": \"${jndi:ldap:\\\\\\\\user/\\t\\\"}\"}"), "ldap:\\\\user/\t\"",
+         "js-escape", "${jndi:ldap:\\\\\\\\user/\\t\\\"}"},
+        {SPAN_LITERAL("{\"a\":\"{\\\"b\\\":\\\"${jndi:ldap:\\\\\\\\\\\\\\\\h}\\\"}\"}"),
+         "ldap:\\\\h", "js-escape js-escape", "${jndi:ldap:\\\\\\\\\\\\\\\\h}"},
+        {SPAN_LITERAL("eyJhIjoiJHtqbmRpOmxkYXA6XFxcXGhcblx1MDA2MX0ifQ=="), "ldap:\\\\h\na",
+         "base64 json-unicode js-escape", "JHtqbmRpOmxkYXA6XFxcXGhcblx1MDA2MX0ifQ=="},
+        {SPAN_LITERAL("1,\"${jndi:ldap:\\\\h}\""), "ldap:\\\\h", "", "${jndi:ldap:\\\\h}"},
         /* what nobody has to encode */
         {SPAN_LITERAL("${jndi:ldap:/\\u002fh/\\u0061}"), "ldap://h/a", "json-unicode",
          "${jndi:ldap:/\\u002fh/\\u0061}"},
@@ -447,12 +455,15 @@ static void values_are_read_as_their_reader_does(void)
 {
     struct peel_hints form = {.item = SPAN("form.q")};
     struct peel_hints query = {.field = FIELD_HTTP_URI_PARAM, .item = SPAN("q")};
+    struct peel_hints path = {.field = FIELD_HTTP_URI};
     struct peel_hints json = {.item = SPAN("json.a.b")};
     struct peel_hints xml = {.item = SPAN("xml.note")};
     peel_as(SPAN("${jndi:x:a+b%20c}"), form);
     CU_ASSERT(name_is("x:a b c") && encodings_are("percent plus"));
     peel_as(SPAN("${jndi:x:a+b}"), query);
     CU_ASSERT(name_is("x:a b") && encodings_are("plus"));
+    peel_as(SPAN("/a/${jndi:ldap:%2F%2Fh%2Fa+b}"), path);
+    CU_ASSERT(name_is("ldap://h/a+b") && encodings_are("percent"));
     peel_as(SPAN("${jndi:ldap:\\/\\/h\\/a}"), json);
     CU_ASSERT(name_is("ldap://h/a") && encodings_are("js-escape"));
     peel_as(SPAN("${jndi:x:a&amp;b}"), xml);

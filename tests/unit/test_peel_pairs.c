@@ -122,7 +122,8 @@ static void the_corpus_is_found_as_it_stands(void)
         struct sbuf names = sbuf_with_cap(CAP);
         struct encodings encodings;
         CU_ASSERT(peel(corpus[i], false, &names, &encodings) != LOOKUP_NONE);
-        CU_ASSERT_EQUAL(encodings.n, 0);
+        /* of JSON it is what stands in its strings */
+        CU_ASSERT_EQUAL(encodings.n, span_starts(corpus[i], SPAN("{\"")) ? 1 : 0);
         check(corpus[i], corpus[i], "nothing", "nothing");
         sbuf_free(&names);
     }
