@@ -229,7 +229,7 @@ static void look_at_hits(struct detector *d, const struct window *w, const struc
                          size_t cut)
 {
     const struct engine *e = detect_engine(d, w->spot->tx);
-    struct peel_glance glance = {{0}};
+    struct peel_glance glance = {{0}, {0}};
     struct walk walk = {.window = w,
                         .text = span_head(w->text, cut),
                         .hits = hits,
@@ -486,7 +486,7 @@ static void fill_window(struct detector *d, struct tx *tx, struct body *b)
     b->later = false;
     b->rule_hit = NO_HIT;
     b->n_tries = 0;
-    b->glance = (struct peel_glance){{0}};
+    b->glance = (struct peel_glance){{0}, {0}};
     if (later) { /* what has come since was not kept hit by hit */
         struct span rest = span_from(sbuf_span(&b->text), (size_t)(w.off - b->off));
         detect_scan(d, state->edition->engine, rest, &d->hits);
@@ -608,7 +608,7 @@ static void start_over(const struct engine *e, struct body *b, bool whole)
     b->n_tries = 0;
     b->armed = always ? 0 : NO_HIT;
     b->n_pending = 0;
-    b->glance = (struct peel_glance){{0}};
+    b->glance = (struct peel_glance){{0}, {0}};
     b->whole = whole;
     b->ended = false;
     b->broken = false;

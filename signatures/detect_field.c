@@ -334,7 +334,7 @@ static void look_at_lines(struct detector *d, const struct place *p, const struc
 static bool any_worth_it(struct detector *d, const struct engine *e, const struct hit_range *range,
                          struct span value)
 {
-    struct peel_glance glance = {{0}};
+    struct peel_glance glance = {{0}, {0}};
     bool seen = false;
     bool worth = range->hits->overflow;
     for (size_t i = range->first; !worth && i < range->end; i++) {

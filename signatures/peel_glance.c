@@ -6,6 +6,10 @@
  * escapes, as base64, or decoded first (UTF-16, UTF-7, soft line breaks, encoded words), and then
  * as a text.
  *
+ * Looks at hits that stand close read the same bytes again, and what nothing closes is read to the
+ * end. Where that comes to more than the text is long, all that follows is looked at once, for all
+ * hits in it; of a text that goes on the answer is then "yes".
+ *
  * What is decoded first is bounded by LOCAL_MAX; where that does not settle it, the answer is
  * "yes". */
 #include "signatures/peel_glance.h"
@@ -26,10 +30,18 @@ enum {
     BROKEN_MAX = 10,
     WORD_MAX = 5, /* "jnd" with NULs between */
     WORD_BEHIND = 128,
-    NAME_MAX = 64
+    NAME_MAX = 64,
+    WALKED_FREE = 16 * 1024, /* bytes that looks of one kind may read, */
+    WALKED_TIMES = 4,        /* and for each byte of a text that goes on; else one */
 };
 
 _Static_assert(PEEL_GLANCE_KINDS == (int)PEEL_GATE_KIND_N, "what is settled is kept by kind");
+
+/* What a look came to that found nothing. */
+struct look {
+    size_t done;   /* hits that end up to here in the text are settled */
+    size_t walked; /* bytes that were read */
+};
 
 /* n bytes before the end of a hit, or where the text begins. */
 static size_t bytes_before(const struct peel_hit *hit, size_t n)
@@ -85,7 +97,15 @@ static bool opens_far_back(const struct peel_hit *hit, size_t from)
     return (from > 0 || hit->off > 0) && at + WORD_MAX >= hit->end;
 }
 
-static bool as_text(const struct peel_hit *hit, size_t *ret_done)
+/* The same for all that follows; hits in it need no other look. */
+static bool all_text(const struct peel_hit *hit, size_t from, struct look *look)
+{
+    size_t off = 0;
+    look->done = hit->text.len;
+    return hides_in_text(span_from(hit->text, from), SIZE_MAX, hit->more, &off);
+}
+
+static bool as_text(const struct peel_hit *hit, struct look *look)
 {
     if (is_plain_name(hit)) {
         return false;
@@ -94,9 +114,13 @@ static bool as_text(const struct peel_hit *hit, size_t *ret_done)
     if (opens_far_back(hit, from)) {
         return true;
     }
-    bool found = hides_in_text(span_from(hit->text, from), hit->end - from, hit->more, ret_done);
-    *ret_done += from;
-    return found;
+    struct span near = span_sub(hit->text, from, hit->end - from + PEEL_GLANCE_AFTER);
+    bool far = from + near.len < hit->text.len;
+    size_t off = 0;
+    bool found = hides_in_text(near, hit->end - from, far || hit->more, &off);
+    look->done = from + off;
+    look->walked = off;
+    return found && (!far || off < near.len || all_text(hit, from, look));
 }
 
 /* What may stand for a character of any layer: an escape, a byte of something overlong, UTF-7, a
@@ -161,9 +185,9 @@ static bool overlong_goes_on(const struct peel_hit *hit)
     return may_be_coded(span_at(hit->text, at)) || may_begin(c, span_at(hit->text, at));
 }
 
-static bool as_overlong(const struct peel_hit *hit, size_t *ret_done)
+static bool as_overlong(const struct peel_hit *hit, struct look *look)
 {
-    return overlong_goes_on(hit) && as_text(hit, ret_done);
+    return overlong_goes_on(hit) && as_text(hit, look);
 }
 
 /* Where the base64 before `at` begins, no further back than `least`. */
@@ -175,12 +199,26 @@ static size_t run_start(struct span text, size_t at, size_t least)
     return at;
 }
 
-static bool as_base64(const struct peel_hit *hit, size_t *ret_done)
+/* The same for all that follows; hits in it need no other look. */
+static bool all_runs(const struct peel_hit *hit, size_t from, struct look *look)
+{
+    look->done = hit->text.len;
+    return peel_hides_in_runs(span_from(hit->text, from)) || hit->more;
+}
+
+static bool as_base64(const struct peel_hit *hit, struct look *look)
 {
     size_t from = run_start(hit->text, hit->end, bytes_before(hit, PEEL_GLANCE_BEFORE));
-    bool found = peel_hides_in_run(hit->text, &from, hit->end + CHARS_BEHIND);
-    *ret_done = hit->end;
-    return found || (from >= hit->text.len && hit->more);
+    struct span near = span_head(hit->text, hit->end + PEEL_GLANCE_AFTER);
+    bool far = near.len < hit->text.len;
+    size_t off = from;
+    bool found = peel_hides_in_run(near, &off, hit->end + CHARS_BEHIND);
+    look->done = hit->end;
+    look->walked = off - from;
+    if (!found && far && off >= near.len) {
+        return all_runs(hit, from, look);
+    }
+    return found || (off >= hit->text.len && hit->more);
 }
 
 static void decode_utf16(struct span in, struct sbuf *out)
@@ -211,7 +249,7 @@ static size_t without_nuls(uint8_t *bytes, size_t len)
 
 /* Decodes what stands around the hit, and looks at all of it; at base64 in it `with_runs`. */
 static bool decoded_by(void (*decode)(struct span in, struct sbuf *out), const struct peel_hit *hit,
-                       bool with_runs, size_t *ret_done)
+                       bool with_runs, struct look *look)
 {
     uint8_t room[DECODED_MAX];
     struct sbuf out = {.data = room, .room = sizeof(room), .cap = sizeof(room)};
@@ -224,19 +262,20 @@ static bool decoded_by(void (*decode)(struct span in, struct sbuf *out), const s
     decode(local, &out);
     struct span text = span_of(room, without_nuls(room, out.len));
     size_t done = 0;
-    *ret_done = hit->end;
+    look->done = hit->end;
+    look->walked = 2 * local.len;
     return out.cut || hides_in_text(text, settle, more, &done) ||
            (with_runs && peel_hides_in_runs(text));
 }
 
-static bool as_utf16(const struct peel_hit *hit, size_t *ret_done)
+static bool as_utf16(const struct peel_hit *hit, struct look *look)
 {
-    return decoded_by(decode_utf16, hit, true, ret_done);
+    return decoded_by(decode_utf16, hit, true, look);
 }
 
-static bool as_utf7(const struct peel_hit *hit, size_t *ret_done)
+static bool as_utf7(const struct peel_hit *hit, struct look *look)
 {
-    return decoded_by(decode_utf7, hit, true, ret_done);
+    return decoded_by(decode_utf7, hit, true, look);
 }
 
 /* Whether an escape, or an opener, may have begun shortly before the soft line break that hit. */
@@ -256,15 +295,15 @@ static bool is_broken_off(const struct peel_hit *hit)
     return false;
 }
 
-static bool as_folded(const struct peel_hit *hit, size_t *ret_done)
+static bool as_folded(const struct peel_hit *hit, struct look *look)
 {
-    *ret_done = hit->end;
-    return is_broken_off(hit) && decoded_by(decode_folded, hit, false, ret_done);
+    look->done = hit->end;
+    return is_broken_off(hit) && decoded_by(decode_folded, hit, false, look);
 }
 
-static bool as_folded_run(const struct peel_hit *hit, size_t *ret_done)
+static bool as_folded_run(const struct peel_hit *hit, struct look *look)
 {
-    return decoded_by(decode_folded, hit, true, ret_done);
+    return decoded_by(decode_folded, hit, true, look);
 }
 
 /* The text up to `end` with its words decoded. */
@@ -287,7 +326,7 @@ static struct span run_around(struct span text, size_t from, size_t end)
 }
 
 /* What a word begins may go on behind it, and in the next one. */
-static bool as_words(const struct peel_hit *hit, size_t *ret_done)
+static bool as_words(const struct peel_hit *hit, struct look *look)
 {
     uint8_t joined_room[LOCAL_MAX];
     uint8_t room[DECODED_MAX];
@@ -297,7 +336,8 @@ static bool as_words(const struct peel_hit *hit, size_t *ret_done)
     struct span local = span_from(hit->text, from);
     size_t start = span_rfind_byte(span_head(local, hit->end - from), '=');
     size_t end = span_find(local, hit->end - from, SPAN("?="));
-    *ret_done = hit->end;
+    look->done = hit->end;
+    look->walked = 3 * LOCAL_MAX;
     if (start == SPAN_NONE || end == SPAN_NONE || end + WORD_BEHIND > LOCAL_MAX) {
         return true;
     }
@@ -310,14 +350,14 @@ static bool as_words(const struct peel_hit *hit, size_t *ret_done)
            peel_hides_in_runs(run_around(text, begins, settle));
 }
 
-static bool as_anything(const struct peel_hit *hit, size_t *ret_done)
+static bool as_anything(const struct peel_hit *hit, struct look *look)
 {
     (void)hit;
-    (void)ret_done;
+    (void)look;
     return true;
 }
 
-static bool (*const looks[])(const struct peel_hit *hit, size_t *ret_done) = {
+static bool (*const looks[])(const struct peel_hit *hit, struct look *look) = {
     [PEEL_GATE_TEXT] = as_text,
     [PEEL_GATE_OVERLONG] = as_overlong,
     [PEEL_GATE_BASE64] = as_base64,
@@ -330,16 +370,46 @@ static bool (*const looks[])(const struct peel_hit *hit, size_t *ret_done) = {
     [PEEL_GATE_ANYTHING] = as_anything,
 };
 
+/* A look at all that follows, where looks at each hit have read the same bytes over and over. */
+static bool look_at_all(enum peel_gate_kind kind, const struct peel_hit *hit, struct look *look)
+{
+    size_t from = bytes_before(hit, PEEL_GLANCE_BEFORE);
+    if (hit->more) {
+        return true;
+    }
+    switch (kind) {
+    case PEEL_GATE_TEXT:
+    case PEEL_GATE_OVERLONG:
+        return all_text(hit, from, look);
+    case PEEL_GATE_BASE64:
+    case PEEL_GATE_TWICE:
+        return all_runs(hit, run_start(hit->text, hit->end, from), look);
+    case PEEL_GATE_UTF16:
+    case PEEL_GATE_UTF7:
+    case PEEL_GATE_FOLDED:
+    case PEEL_GATE_FOLDED_RUN:
+    case PEEL_GATE_WORDS:
+    case PEEL_GATE_ANYTHING:
+    case PEEL_GATE_KIND_N:
+        break;
+    }
+    return true;
+}
+
 bool peel_glance(struct peel_glance *g, const struct peel_hit *hit)
 {
     enum peel_gate_kind kind = peel_gate_kind(hit->pattern);
-    size_t done = hit->end;
-    if (hit->off + hit->end <= g->done[kind]) {
+    struct look look = {.done = hit->end};
+    uint64_t end = hit->off + hit->end;
+    if (end <= g->done[kind]) {
         return false;
     }
-    if (looks[kind](hit, &done)) {
+    uint64_t free = WALKED_FREE + (hit->more ? WALKED_TIMES : 1) * end;
+    bool crowded = g->walked[kind] > free;
+    if (crowded ? look_at_all(kind, hit, &look) : looks[kind](hit, &look)) {
         return true;
     }
-    g->done[kind] = hit->off + done;
+    g->walked[kind] += look.walked;
+    g->done[kind] = hit->off + look.done;
     return false;
 }

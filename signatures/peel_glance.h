@@ -12,7 +12,8 @@ enum {
 
 /* What was settled of a text so far; all-zero at its start. Offsets count from there. */
 struct peel_glance {
-    uint64_t done[PEEL_GLANCE_KINDS]; /* hits that end up to here hide nothing of that kind */
+    uint64_t done[PEEL_GLANCE_KINDS];   /* hits that end up to here hide nothing of that kind */
+    uint64_t walked[PEEL_GLANCE_KINDS]; /* bytes read for that */
 };
 
 /* A hit. */
@@ -26,5 +27,6 @@ struct peel_hit {
 
 /* Whether a look-up may begin at the hit, however it is read. Hits of one text must come in their
  * order. False only when nothing does: where too little is there to tell, true. Linear in what
- * stands between the hit and where all that it opens is closed. */
+ * stands between the hit and where all that it opens is closed, or in all that follows; for all
+ * hits together, in the text. */
 bool peel_glance(struct peel_glance *g, const struct peel_hit *hit);

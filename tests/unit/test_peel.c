@@ -2,6 +2,8 @@
  * limits. (test_peel_pairs.c has the bulk.) */
 #include "sensor/base/sbuf.h"
 #include "signatures/peel.h"
+#include "signatures/peel_gate.h"
+#include "signatures/peel_glance.h"
 #include "tests/unit/runner.h"
 
 #include <stdio.h>
@@ -499,6 +501,39 @@ static void the_best_class_is_taken(void)
     CU_ASSERT(result.lookup.class == LOOKUP_ATTACK && encodings_are("percent"));
 }
 
+/* Looks at the hits that a text of base64 has in each block; the number that found something. */
+static size_t look_at_blocks(struct span text, struct peel_glance *g)
+{
+    size_t pattern = 0;
+    size_t n = 0;
+    while (peel_gate_kind(pattern) != PEEL_GATE_TWICE) {
+        pattern++;
+    }
+    for (size_t end = 28; end <= text.len; end += 28) {
+        const struct peel_hit hit = {.pattern = pattern, .text = text, .end = end};
+        n += peel_glance(g, &hit);
+    }
+    return n;
+}
+
+/* Base64 of one letter many times is base64 of base64 wherever it is looked at, and no look comes
+ * to an end before the text does: all hits are settled by one. */
+static void many_hits_are_settled_at_once(void)
+{
+    struct peel_glance none = {{0}, {0}};
+    struct peel_glance one = {{0}, {0}};
+    struct sbuf text = sbuf_with_cap(1 << 16);
+    for (size_t i = 0; i < 4000; i++) {
+        sbuf_add_str(&text, "eHh4");
+    }
+    CU_ASSERT_EQUAL(look_at_blocks(sbuf_span(&text), &none), 0);
+    CU_ASSERT_EQUAL(none.done[PEEL_GATE_TWICE], text.len);
+    CU_ASSERT(none.walked[PEEL_GATE_TWICE] < 2 * PEEL_GLANCE_AFTER);
+    sbuf_add_str(&text, "JHtqbmRpOng6eX0=");
+    CU_ASSERT(look_at_blocks(sbuf_span(&text), &one) > 0);
+    sbuf_free(&text);
+}
+
 static void harmless_texts(void)
 {
     static const struct span rows[] = {
@@ -691,6 +726,7 @@ static CU_TestInfo choice_tests[] = {
     {"values are read as their reader does", values_are_read_as_their_reader_does},
     {"values are also read as sent", values_are_also_read_as_sent},
     {"the best class is taken", the_best_class_is_taken},
+    {"many hits are settled at once", many_hits_are_settled_at_once},
     {"harmless texts", harmless_texts},
     {"a line may be folded within an escape", a_line_may_be_folded_within_an_escape},
     {"what is folded elsewhere hides nothing", what_is_folded_elsewhere_hides_nothing},
