@@ -31,6 +31,7 @@ enum {
     WORD_MAX = 5, /* "jnd" with NULs between */
     WORD_BEHIND = 128,
     NAME_MAX = 64,
+    FAR_BEHIND = 4096,       /* bytes behind a hit from which on all is looked at */
     WALKED_FREE = 16 * 1024, /* bytes that looks of one kind may read, */
     WALKED_TIMES = 4,        /* and for each byte of a text that goes on; else one */
 };
@@ -114,7 +115,7 @@ static bool as_text(const struct peel_hit *hit, struct look *look)
     if (opens_far_back(hit, from)) {
         return true;
     }
-    struct span near = span_sub(hit->text, from, hit->end - from + PEEL_GLANCE_AFTER);
+    struct span near = span_sub(hit->text, from, hit->end - from + FAR_BEHIND);
     bool far = from + near.len < hit->text.len;
     size_t off = 0;
     bool found = hides_in_text(near, hit->end - from, far || hit->more, &off);
@@ -209,7 +210,7 @@ static bool all_runs(const struct peel_hit *hit, size_t from, struct look *look)
 static bool as_base64(const struct peel_hit *hit, struct look *look)
 {
     size_t from = run_start(hit->text, hit->end, bytes_before(hit, PEEL_GLANCE_BEFORE));
-    struct span near = span_head(hit->text, hit->end + PEEL_GLANCE_AFTER);
+    struct span near = span_head(hit->text, hit->end + FAR_BEHIND);
     bool far = near.len < hit->text.len;
     size_t off = from;
     bool found = peel_hides_in_run(near, &off, hit->end + CHARS_BEHIND);
