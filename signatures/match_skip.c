@@ -489,13 +489,15 @@ size_t skip_end(const struct skip *skip, struct span text, struct skip_place *ho
     for (;;) {
         struct span seen = span_head(text, end);
         struct skip_place next = skip_next(skip, span_head(text, end + SKIP_AHEAD), from);
-        size_t run = any_far ? last_run(skip, seen, far) : 0;
         if (next.at < seen.len) {
             from = next.at + 1;
-        } else if (run > 0) {
+        } else { /* only now: beginnings stand close where somebody wants it to take long */
+            size_t run = any_far ? last_run(skip, seen, far) : 0;
+            if (run == 0) {
+                break;
+            }
             next = (struct skip_place){run, skip->far};
-        } else {
-            break;
+            from = seen.len; /* before it nothing begins any more */
         }
         any_far = any_far || next.reach == skip->far;
         far = next.reach == skip->far ? next.at : far;

@@ -8,7 +8,8 @@
  *
  * Looks at hits that stand close read the same bytes again, and what nothing closes is read to the
  * end. Where that comes to more than the text is long, all that follows is looked at once, for all
- * hits in it; of a text that goes on the answer is then "yes".
+ * hits in it; of a text that goes on the answer is then "yes", and of any where that has come to
+ * much as well: whoever asks on after a "yes" has limits of his own.
  *
  * What is decoded first is bounded by LOCAL_MAX; where that does not settle it, the answer is
  * "yes". */
@@ -34,13 +35,14 @@ enum {
     FAR_BEHIND = 4096,       /* bytes behind a hit from which on all is looked at */
     WALKED_FREE = 16 * 1024, /* bytes that looks of one kind may read, */
     WALKED_TIMES = 4,        /* and for each byte of a text that goes on; else one */
+    WALKED_MOST = 4,         /* times that, after which nothing is read */
 };
 
 _Static_assert(PEEL_GLANCE_KINDS == (int)PEEL_GATE_KIND_N, "what is settled is kept by kind");
 
-/* What a look came to that found nothing. */
+/* What a look came to. */
 struct look {
-    size_t done;   /* hits that end up to here in the text are settled */
+    size_t done;   /* hits that end up to here in the text are settled, where it found nothing */
     size_t walked; /* bytes that were read */
 };
 
@@ -102,8 +104,10 @@ static bool opens_far_back(const struct peel_hit *hit, size_t from)
 static bool all_text(const struct peel_hit *hit, size_t from, struct look *look)
 {
     size_t off = 0;
+    bool found = hides_in_text(span_from(hit->text, from), SIZE_MAX, hit->more, &off);
     look->done = hit->text.len;
-    return hides_in_text(span_from(hit->text, from), SIZE_MAX, hit->more, &off);
+    look->walked += off;
+    return found;
 }
 
 static bool as_text(const struct peel_hit *hit, struct look *look)
@@ -204,6 +208,7 @@ static size_t run_start(struct span text, size_t at, size_t least)
 static bool all_runs(const struct peel_hit *hit, size_t from, struct look *look)
 {
     look->done = hit->text.len;
+    look->walked += hit->text.len - from;
     return peel_hides_in_runs(span_from(hit->text, from)) || hit->more;
 }
 
@@ -406,11 +411,12 @@ bool peel_glance(struct peel_glance *g, const struct peel_hit *hit)
         return false;
     }
     uint64_t free = WALKED_FREE + (hit->more ? WALKED_TIMES : 1) * end;
-    bool crowded = g->walked[kind] > free;
-    if (crowded ? look_at_all(kind, hit, &look) : looks[kind](hit, &look)) {
+    if (g->walked[kind] > WALKED_MOST * free) {
         return true;
     }
+    bool crowded = g->walked[kind] > free;
+    bool found = crowded ? look_at_all(kind, hit, &look) : looks[kind](hit, &look);
     g->walked[kind] += look.walked;
-    g->done[kind] = hit->off + look.done;
-    return false;
+    g->done[kind] = found ? g->done[kind] : hit->off + look.done;
+    return found;
 }

@@ -469,10 +469,8 @@ bool peel_walk_on(struct peel_walk *w, struct span text, size_t *ret_off, size_t
             size_t awaited = note_awaited(w, span_sub(text, from, off - from));
             w->active = awaited > 0 ? from + awaited : w->active;
         } else {
-            if (read_one(w, text, off, &r)) {
-                return true;
-            }
-            if (note_coded(w, &r)) {
+            *ret_off = off;
+            if (read_one(w, text, off, &r) || note_coded(w, &r)) {
                 return true;
             }
             off += r.len;

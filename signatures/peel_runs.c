@@ -249,6 +249,7 @@ bool peel_hides_in_run(struct span text, size_t *ret_off, size_t settle)
         if (value >= 0) {
             bits = bits << 6 | (uint32_t)value;
             if (run_char(shifts, bits, n++) || (n >= 4 && (bits & 0xffffff) == GZIP_START)) {
+                *ret_off = at;
                 return true;
             }
         }

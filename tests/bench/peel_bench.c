@@ -6,6 +6,7 @@
  * a field can cost. With an argument only the text of that name is measured, for a profiler. */
 #include "sensor/base/sbuf.h"
 #include "signatures/peel.h"
+#include "tests/bench/worst_texts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -67,34 +68,9 @@ static void measure(const char *name, struct span text)
            result.lookup.over_budget ? "over" : "    ", us, PEEL_FUEL - fuel, may_hide_speed(text));
 }
 
-/* `piece` as often as it fits into TEXT_CAP, then `end`. */
-static void measure_many(const char *name, struct span piece, struct span end)
-{
-    struct sbuf text = sbuf_with_cap(TEXT_CAP);
-    while (text.len + piece.len + end.len <= TEXT_CAP) {
-        sbuf_add(&text, piece);
-    }
-    sbuf_add(&text, end);
-    measure(name, sbuf_span(&text));
-    sbuf_free(&text);
-}
-
-/* `start`, then `c` up to TEXT_CAP. */
-static void measure_behind(const char *name, struct span start, uint8_t c)
-{
-    struct sbuf text = sbuf_with_cap(TEXT_CAP);
-    sbuf_add(&text, start);
-    while (text.len < TEXT_CAP) {
-        sbuf_add_byte(&text, c);
-    }
-    measure(name, sbuf_span(&text));
-    sbuf_free(&text);
-}
-
 int main(int argc, char **argv)
 {
     only = argc > 1 ? argv[1] : NULL;
-    static const struct span attack = SPAN_LITERAL("${ jndi :x:y}");
     peeler = peeler_new();
     if (peeler == NULL) {
         return EXIT_FAILURE;
@@ -106,42 +82,12 @@ int main(int argc, char **argv)
             SPAN("XHUwMDI0e2puZGk6bGRhcDovLzIwMy4wLjExMy45L2F9%3D%3D"));
     measure("harmless query", SPAN("/a?b=%7B%22c%22%3A%24%7Bd%7D%7D&e=f+g&h=%E2%82%AC"));
     measure("harmless user agent", SPAN("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"));
-    measure_many("harmless template", SPAN("<a href=\"${url}\">${name}</a> "), SPAN(""));
-    measure_many("harmless json", SPAN("{\"a\":\"\\u003cb\\u003e\",\"c\":12345},"), SPAN(""));
-    measure_many("base64 of data", SPAN("q83vEjRWeJq83vASNFZ4mrze8BI0VniavN7w"), attack);
-    measure_many("base64 of text", SPAN("JHtqbmR4Ong6eX0gJHtqbmR4Ong6eX0g"), attack);
-    measure_many("base64 pieces", SPAN("JHtqbmRpYTp4fQ== "), attack);
-    measure_many("percent decoys", SPAN("%252525252525"), attack);
-    measure_many("mixed decoys", SPAN("%2525 &amp;amp; \\\\\\\\u0031 =3D3D "), attack);
-    measure_many("escapes of all kinds", SPAN("%41&#65;\\x41=41+AEE-\xc1\x81"), attack);
-    measure_many("growing", SPAN("$${event:Message} ${z} %24 "), SPAN("${jndi"));
-    measure_many("unknown", SPAN("${a${b}%7d"), attack);
-    measure_many("utf-16", SPAN("$\0{\0j\0n\0d\0x\0"), attack);
-    measure_many("words", SPAN("=?utf-8?B?JHtqbmR4?= =?euc-jp?Q?=24=A4?= "), attack);
-    measure_many("backslashes", SPAN("\\\\"), SPAN("${jndi\\u007d"));
-    measure_many("openers", SPAN("${"), SPAN("jndi%3A"));
-    /* found by search: the worst before what they are made of was charged, or made cheap */
-    measure_many("ampersands", SPAN("&&"),
-                 SPAN("SkhzSmFtNWthJHtqbmRp=3D\xc1\xbb&lbrace;\xe0\x80\xa4\\u007b}"));
-    measure_many("heads of words", SPAN("?="),
-                 SPAN("=7B&amp;amp;=?euc-jp?B?\xc0\xa4${upper:\xc4\xb1}\\u007b$&lbrace;%41"));
-    measure_behind("NULs behind an opener", SPAN("/%25\xc4\xb1$${"), 0);
-    measure_many("plus signs", SPAN("+"), SPAN("\\u0024${url:"));
-    measure_many(
-        "names and an escape", SPAN("${a}"),
-        SPAN("\xc1\xbbj${url:\\u007b\\JTI0JTdCan=\r\n%24a#{\xf0\x80\x80\xa4${lower:j}&#36;%24"));
-    measure_many("base64, overlong, names", SPAN("SkhzSmFtNWth\xc1\xbb${a}j\0"), SPAN("#{i"));
-    measure_many("quotes and braces", SPAN("JTI0JTdC$"),
-                 SPAN("\\u007b${event:Message}=3D%7BSkhzSmFtNWth?=&#36;"));
-    measure_many("blanks and all layers", SPAN("/a"),
-                 SPAN("SkhzSmFtNWth\xc0\xa4${::-\\x24&jSkhzSmFtNWth=7B\\u{24}"));
-    measure_many("members of gzip",
-                 SPAN("H4sIAAAAAAACAwMAAAAAAAAAAAAfiwgAAAAAAAID"
-                      "AwAAAAAAAAAAAB+LCAAAAAAAAgMDAAAAAAAAAAAA"),
-                 SPAN(" ${jnd"));
-    measure_many("names and layers", SPAN("${z}\xe2\x84\xaa\xff"),
-                 SPAN("&amp;=?a?Q?=24?=\xc1\xbb%24JHtqbmRp&lbrace;${z}"));
-    measure_many("dotless names", SPAN("\xc4\xb1${}"), SPAN("&amp;\\%2524?=JTI0JTdCH4sIAAAAAAAA"));
+    for (size_t i = 0; i < worst_texts_n; i++) {
+        struct sbuf text = sbuf_with_cap(TEXT_CAP);
+        worst_text_fill(&worst_texts[i], TEXT_CAP, &text);
+        measure(worst_texts[i].name, sbuf_span(&text));
+        sbuf_free(&text);
+    }
     printf("longest: %.0f us\n", longest_us);
     peeler_free(&peeler);
     return EXIT_SUCCESS;

@@ -3,16 +3,18 @@
  * A text is a head, a middle and a tail, a few tokens each; head and tail are repeated until the
  * cap of a field is reached. What costs more than all before it is changed further: tokens are
  * added, taken away, exchanged and copied from other parts; now and then the climb begins anew. The
- * measure is the CPU time of a call with the default fuel, the least of a few when it matters.
+ * measure is the CPU time of a call with the default fuel, the least of a few when it matters; of a
+ * header or a body, that of all that detection does with it.
  *
- * usage: worst_search evaluator|peeler SECONDS [SEED [FOLDER]]
+ * usage: worst_search evaluator|peeler|header|body SECONDS [SEED [FOLDER]]
  *
  * Prints each text that is worse than all before, and at the end the longest time. With FOLDER the
- * worst is written there, cut to SEED_BYTES, as a seed for fuzz_lookup or fuzz_peel. No test runs
- * it: whoever changes a budget, or what work is charged, does. */
+ * worst is written there, cut to SEED_BYTES, as a seed for fuzz_lookup, fuzz_peel or fuzz_engine.
+ * No test runs it: whoever changes a budget, or what work is charged, does. */
 #include "sensor/base/sbuf.h"
 #include "signatures/lookup.h"
 #include "signatures/peel.h"
+#include "tests/bench/whole_field.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -59,6 +61,9 @@ static const struct span tokens[] = {
     SPAN_LITERAL("JHtqbmRp"),    SPAN_LITERAL("SkhzSmFtNWth"),
     SPAN_LITERAL("JTI0JTdC"),    SPAN_LITERAL("H4sIAAAAAAAA"),
     SPAN_LITERAL("#{jndi"),      SPAN_LITERAL("ndi:ldap://x"),
+    SPAN_LITERAL("eHh4"),        SPAN_LITERAL("/"),
+    SPAN_LITERAL("=41"),         SPAN_LITERAL("\\x41"),
+    SPAN_LITERAL("A"),           SPAN_LITERAL("ew"),
 };
 
 struct part {
@@ -72,8 +77,11 @@ struct candidate {
     uint8_t share; /* of the cap that heads take, in sixteenths */
 };
 
+/* What is looked at. */
+static void (*give)(struct span text);
 static struct lookup *lookup;
-static struct peeler *peeler; /* NULL: the evaluator is looked at */
+static struct peeler *peeler;
+static struct whole_field *whole;
 static uint64_t state = 1;
 
 static uint32_t below(size_t n)
@@ -161,20 +169,42 @@ static uint64_t cpu_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+static void evaluate(struct span text)
+{
+    uint64_t fuel = LOOKUP_FUEL;
+    struct lookup_options options = {.time_us = UINT64_C(1639139696000000), .fuel = &fuel};
+    struct lookup_result result;
+    lookup_evaluate(lookup, text, &options, &result);
+}
+
+static void peel(struct span text)
+{
+    uint64_t fuel = PEEL_FUEL;
+    struct peel_hints hints = {.fuel = &fuel};
+    struct peel_result result;
+    (void)peel_and_evaluate(peeler, text, &hints, &result);
+}
+
+static void give_header(struct span text)
+{
+    whole_field_header(whole, text);
+}
+
+static void give_body(struct span text)
+{
+    whole_field_body(whole, text);
+}
+
+static const struct {
+    const char *name;
+    void (*give)(struct span text);
+} kinds[] = {
+    {"evaluator", evaluate}, {"peeler", peel}, {"header", give_header}, {"body", give_body}};
+
 static uint64_t cost_once(struct span text)
 {
     uint64_t start = cpu_us();
-    if (peeler != NULL) {
-        uint64_t fuel = PEEL_FUEL;
-        struct peel_hints hints = {.fuel = &fuel};
-        struct peel_result result;
-        (void)peel_and_evaluate(peeler, text, &hints, &result);
-    } else {
-        uint64_t fuel = LOOKUP_FUEL;
-        struct lookup_options options = {.time_us = UINT64_C(1639139696000000), .fuel = &fuel};
-        struct lookup_result result;
-        lookup_evaluate(lookup, text, &options, &result);
-    }
+    give(text);
     return cpu_us() - start;
 }
 
@@ -268,21 +298,25 @@ static int write_seed(const struct candidate *worst, const char *folder, const c
 int main(int argc, char **argv)
 {
     uint64_t seconds = 0;
-    bool peels = argc > 1 && strcmp(argv[1], "peeler") == 0;
-    bool known = peels || (argc > 1 && strcmp(argv[1], "evaluator") == 0);
-    if (!known || argc < 3 || !span_to_u64(span_str(argv[2]), &seconds) || seconds == 0 ||
+    for (size_t i = 0; argc > 1 && i < ARRAY_LEN(kinds); i++) {
+        give = strcmp(argv[1], kinds[i].name) == 0 ? kinds[i].give : give;
+    }
+    if (give == NULL || argc < 3 || !span_to_u64(span_str(argv[2]), &seconds) || seconds == 0 ||
         (argc > 3 && !span_to_u64(span_str(argv[3]), &state))) {
-        fprintf(stderr, "usage: worst_search evaluator|peeler SECONDS [SEED [FOLDER]]\n");
+        fprintf(stderr,
+                "usage: worst_search evaluator|peeler|header|body SECONDS [SEED [FOLDER]]\n");
         return EXIT_FAILURE;
     }
     lookup = lookup_new();
-    peeler = peels ? peeler_new() : NULL;
-    if (lookup == NULL || (peels && peeler == NULL)) {
+    peeler = peeler_new();
+    whole = whole_field_new();
+    if (lookup == NULL || peeler == NULL || whole == NULL) {
         return EXIT_FAILURE;
     }
     struct candidate worst = {0};
     (void)printf("longest: %" PRIu64 " us\n", search(seconds, &worst));
     int rc = argc > 4 ? write_seed(&worst, argv[4], argv[1]) : EXIT_SUCCESS;
+    whole_field_free(&whole);
     peeler_free(&peeler);
     lookup_free(&lookup);
     return rc;
