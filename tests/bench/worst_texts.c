@@ -55,6 +55,14 @@ const struct worst_text worst_texts[] = {
     {"overlong braces and escapes", SPAN_LITERAL(""), SPAN_LITERAL("\xc1\xbb\\x41\\x42"),
      SPAN_LITERAL("")},
     {"octets of two kinds", SPAN_LITERAL(""), SPAN_LITERAL("/=41=42"), SPAN_LITERAL("")},
+    {"octets and backslashes", SPAN_LITERAL(""), SPAN_LITERAL("=41\\"),
+     SPAN_LITERAL("\\x41eHh4}%25${base64Decoder:=41=41=41=41")},
+    {"ends of words, names in names", SPAN_LITERAL("?=?=?=?="),
+     SPAN_LITERAL("${base64Decoder:${jndi:"), SPAN_LITERAL("")},
+    /* where the gate looked for the same over and over */
+    {"names and half an overlong", SPAN_LITERAL("%7Bj&#36;JHtqbmRp&\\u0024=41"),
+     SPAN_LITERAL("${z}\xc0\xa4"), SPAN_LITERAL("")},
+    {"backslashes behind an entity", SPAN_LITERAL("&amp;"), SPAN_LITERAL("\\"), SPAN_LITERAL("")},
 };
 
 const size_t worst_texts_n = ARRAY_LEN(worst_texts);
