@@ -29,8 +29,7 @@ static const char *const names[] = {
     "Content-Typo",
     "Hosts",
     "X_Under_Score",
-    "A-Name-That-Is-Longer-"
-    "Than-Any-Known",
+    "A-Name-Longer-Than-Any-Known",
     "Bad Name",
     " Leading",
     "Trailing ",
