@@ -12,7 +12,8 @@
 /* --- headers -----------------------------------------------------------------------------------
  */
 
-enum { IP4_HEADER = 20, IP6_HEADER = 40, IP6_NEXT = 6, IP4_VERSION = 4, UDP_HEADER = 8 };
+enum { IP4_VERSION = 4, IP6_VERSION = 6 };
+enum { IP4_HEADER = 20, IP6_HEADER = 40, IP6_NEXT = 6, UDP_HEADER = 8 };
 
 static unsigned version_of(const struct headers *h)
 {
@@ -156,8 +157,8 @@ static struct span buffer_of(enum buffer buffer, const struct headers *h)
 {
     return buffer == BUFFER_IP_SRC     ? addr_span(&h->src)
            : buffer == BUFFER_IP_DST   ? addr_span(&h->dst)
-           : buffer == BUFFER_IPV4_HDR ? ip_header(h, 4)
-           : buffer == BUFFER_IPV6_HDR ? ip_header(h, 6)
+           : buffer == BUFFER_IPV4_HDR ? ip_header(h, IP4_VERSION)
+           : buffer == BUFFER_IPV6_HDR ? ip_header(h, IP6_VERSION)
            : buffer == BUFFER_TCP_HDR  ? transport_header(h, IP_PROTO_TCP)
            : buffer == BUFFER_UDP_HDR  ? transport_header(h, IP_PROTO_UDP)
                                        : h->payload;
