@@ -9,7 +9,8 @@
  * that all is in order.
  *
  * Where it is known what matches begin with (match_skip.c), only what lies behind such beginnings
- * is scanned, until all that may have begun there has ended. What is found is the same.
+ * is scanned, until all that may have begun there has ended; and not even that where a few bytes
+ * tell which patterns match (match_dfa.c). What is found is the same.
  *
  * Limits: texts are scanned in pieces of at most 1 GiB, the length Hyperscan takes being 32 bits.
  * A scan that fails (which only our own misuse can bring about) is a broken CHECK. */
@@ -24,7 +25,11 @@
 #include <errno.h>
 #include <hs/hs.h>
 
-enum { SCAN_MAX = 1 << 30, TEXT_CAP = 64 * 1024 * 1024 };
+enum {
+    SCAN_MAX = 1 << 30,
+    TEXT_CAP = 64 * 1024 * 1024,
+    SEAM_AHEAD = 16, /* bytes that tell whether something begins before them */
+};
 
 struct match_db {
     hs_database_t *block;
@@ -325,19 +330,41 @@ static void scan_part(const struct match_db *db, struct match_scratch *scratch, 
                       on_match, told));
 }
 
+static bool on_known(void *ctx, uint32_t pattern, uint64_t end)
+{
+    return on_match(pattern, 0, end, 0, ctx) == 0;
+}
+
+/* Tells what begins at a place, if it needs no scan for that, and returns how much that was; 0 if
+ * not. */
+static size_t tell_known(struct skip_scan *places, const struct skip_place *hot, struct told *told)
+{
+    if (!skip_knows(places, hot)) {
+        return 0;
+    }
+    (void)dfa_tell(places->skip->dfa, places->text, hot->at, on_known, told);
+    return hot->match.reach;
+}
+
 /* All of a text that is not too long. */
 static void scan_text(const struct match_db *db, struct match_scratch *scratch, struct span text,
                       struct told *told)
 {
     const uint64_t base = told->base;
-    struct skip_place hot = skip_next(db->skip, text, 0);
+    struct skip_scan places;
+    skip_scan(&places, db->skip, text);
+    struct skip_place hot = skip_next(&places, 0);
     while (hot.at < text.len && !told->stopped) {
         size_t at = hot.at;
-        size_t end = skip_end(db->skip, text, &hot);
-        end = end < text.len ? end : text.len;
-        told->base = base + at;
-        scan_part(db, scratch, span_sub(text, at, end - at), told);
-        hot = skip_next(db->skip, text, end);
+        told->base = base;
+        size_t end = at + tell_known(&places, &hot, told);
+        if (end == at) {
+            end = skip_end(&places, &hot);
+            end = end < text.len ? end : text.len;
+            told->base = base + at;
+            scan_part(db, scratch, span_sub(text, at, end - at), told);
+        }
+        hot = skip_next(&places, end);
     }
     told->base = base;
 }
@@ -405,11 +432,13 @@ static void go_live(struct match_stream *s, uint64_t base)
 static void scan_seam(struct scanning *s, struct span text)
 {
     struct match_stream *m = s->stream;
-    uint8_t seam[2 * SKIP_AHEAD];
-    struct span more = span_head(text, SKIP_AHEAD);
+    uint8_t seam[SKIP_AHEAD + SEAM_AHEAD];
+    struct span more = span_head(text, SEAM_AHEAD);
     bytes_copy(seam, m->last, m->n_last);
     bytes_copy(&seam[m->n_last], more.data, more.len);
-    size_t at = skip_next(m->db->skip, span_of(seam, m->n_last + more.len), 0).at;
+    struct skip_scan places;
+    skip_scan(&places, m->db->skip, span_of(seam, m->n_last + more.len));
+    size_t at = skip_next(&places, 0).at;
     if (at < m->n_last) {
         go_live(m, m->len - (m->n_last - at));
         scan_on(s, span_of(&seam[at], m->n_last - at));
@@ -427,30 +456,45 @@ static void keep_last(struct match_stream *s, struct span text)
     s->n_last = n_old + n_new;
 }
 
+/* Scans on from a place to where all that may have begun has ended; SPAN_NONE: it may go on. */
+static size_t scan_live(struct scanning *s, struct skip_scan *places, struct skip_place *hot)
+{
+    size_t at = hot->at;
+    size_t end = skip_end(places, hot);
+    scan_on(s, span_sub(places->text, at, end - at));
+    if (end != SPAN_NONE) {
+        reset_hs(s->stream);
+        s->stream->live = false;
+    }
+    return end;
+}
+
+/* Finds what begins at a place; returns where that is over. */
+static size_t scan_place(struct scanning *s, struct skip_scan *places, struct skip_place *hot)
+{
+    s->told.base = s->stream->len;
+    size_t known = tell_known(places, hot, &s->told);
+    s->stream->stopped = s->told.stopped;
+    if (known > 0) {
+        return hot->at + known;
+    }
+    go_live(s->stream, s->stream->len + hot->at);
+    return scan_live(s, places, hot);
+}
+
 static void scan_some(struct scanning *s, struct span text)
 {
     struct match_stream *m = s->stream;
     struct skip_place hot = skip_start(m->db->skip);
-    size_t at = 0;
+    struct skip_scan places;
+    skip_scan(&places, m->db->skip, text);
     if (!m->live) {
         scan_seam(s, text);
     }
+    size_t at = m->live ? scan_live(s, &places, &hot) : 0;
     while (at < text.len && !m->stopped) {
-        if (!m->live) {
-            hot = skip_next(m->db->skip, text, at);
-            at = hot.at;
-            if (at == text.len) {
-                break;
-            }
-            go_live(m, m->len + at);
-        }
-        size_t end = skip_end(m->db->skip, text, &hot);
-        scan_on(s, span_sub(text, at, end - at));
-        at = end;
-        if (end != SPAN_NONE) {
-            reset_hs(m);
-            m->live = false;
-        }
+        hot = skip_next(&places, at);
+        at = hot.at < text.len ? scan_place(s, &places, &hot) : text.len;
     }
     keep_last(m, text);
 }

@@ -4,8 +4,8 @@
  * thousands of literals. Nearly all bytes can be told to begin no match by the three behind them.
  * The beginnings of all patterns (match_start.c) are put into a few buckets, of which each allows
  * some bytes at each place, so that a block is looked at by a few dozen instructions. What a bucket
- * allows is compared with the beginnings themselves, a bit each. Only from what passes that on is
- * the text scanned, until whatever may have begun there has ended.
+ * allows is looked at byte by byte (match_dfa.c). Only from what passes that on is the text
+ * scanned, until whatever may have begun there has ended.
  *
  * Beginnings are put where the bucket then allows the least more; how likely bytes are is guessed.
  * A wrong guess costs time, never a match. */
@@ -204,67 +204,6 @@ static bool make_masks(struct skip *skip, const struct starts *starts)
     return good;
 }
 
-/* --- beginnings --------------------------------------------------------------------------------
- */
-
-static uint64_t *row_at(const struct skip *skip, size_t place, size_t row)
-{
-    return &skip->keys[(place * SKIP_BYTES + row) * skip->n_words];
-}
-
-static const uint64_t *words_at(const struct skip *skip, size_t place, unsigned c)
-{
-    return row_at(skip, place, skip->rows[place][c]);
-}
-
-/* A bit for each of the keys, from a word on. */
-static void add_keys(struct skip *skip, const struct starts *starts, const struct start_keys *keys,
-                     size_t word)
-{
-    for (size_t i = 0; i < keys->n * START_LEN; i++) {
-        size_t key = i / START_LEN;
-        size_t place = i % START_LEN;
-        unsigned number = start_set(keys->keys[key], place);
-        for (unsigned c = 0; c < SKIP_BYTES; c++) {
-            bool allowed = c < 256 ? byte_set_has(&starts->sets[number], (uint8_t)c) : number == 0;
-            row_at(skip, place, c)[word + key / 64] |= (uint64_t)allowed << (key % 64);
-        }
-    }
-}
-
-/* Bytes that may stand in the same beginnings share a row, so that the rows in use are few. */
-static void share_rows(struct skip *skip, size_t place)
-{
-    const size_t size = skip->n_words * sizeof(*skip->keys);
-    size_t n = 0;
-    for (size_t c = 0; c < SKIP_BYTES; c++) {
-        const uint64_t *words = row_at(skip, place, c);
-        size_t row = 0;
-        while (row < n && !bytes_equal(row_at(skip, place, row), words, size)) {
-            row++;
-        }
-        bytes_move(row_at(skip, place, row), words, size);
-        skip->rows[place][c] = (uint16_t)row;
-        n += row == n;
-    }
-}
-
-static bool make_keys(struct skip *skip, const struct starts *starts)
-{
-    skip->n_near = (starts->near.n + 63) / 64;
-    skip->n_words = skip->n_near + (starts->far.n + 63) / 64;
-    skip->keys = mem_alloc_array(START_LEN * SKIP_BYTES * skip->n_words, sizeof(*skip->keys));
-    if (skip->keys == NULL) {
-        return false;
-    }
-    add_keys(skip, starts, &starts->near, 0);
-    add_keys(skip, starts, &starts->far, skip->n_near);
-    for (size_t place = 0; place < START_LEN; place++) {
-        share_rows(skip, place);
-    }
-    return true;
-}
-
 static struct skip *make(const struct starts *starts)
 {
     struct skip *skip = mem_alloc(sizeof(*skip));
@@ -272,12 +211,11 @@ static struct skip *make(const struct starts *starts)
         return NULL;
     }
     skip->fast = skip_is_fast();
-    skip->near = starts->near.reach;
-    skip->far = starts->far.reach > START_NEAR ? starts->far.reach : START_NEAR;
+    skip->dfa = dfa_new(starts);
     for (unsigned c = 0; c < 256; c++) {
         skip->loops[c] = byte_set_has(&starts->loops, (uint8_t)c);
     }
-    if (!make_masks(skip, starts) || !make_keys(skip, starts)) {
+    if (skip->dfa == NULL || !make_masks(skip, starts)) {
         skip_free(&skip);
     }
     return skip;
@@ -288,7 +226,7 @@ struct skip *skip_new(const struct match_pattern *patterns, size_t n)
     struct starts starts = starts_none();
     bool good = n > 0;
     for (size_t i = 0; good && i < n; i++) {
-        good = patterns[i].twice || starts_add(&starts, &patterns[i]) == 0;
+        good = patterns[i].twice || starts_add(&starts, &patterns[i], (uint32_t)i) == 0;
     }
     good = good && starts_merge(&starts) == 0;
     struct skip *skip = good ? make(&starts) : NULL;
@@ -299,7 +237,7 @@ struct skip *skip_new(const struct match_pattern *patterns, size_t n)
 void skip_free(struct skip **skip)
 {
     if (*skip != NULL) {
-        mem_free((*skip)->keys);
+        dfa_free(&(*skip)->dfa);
         mem_free(*skip);
         *skip = NULL;
     }
@@ -307,31 +245,6 @@ void skip_free(struct skip **skip)
 
 /* --- places ------------------------------------------------------------------------------------
  */
-
-static unsigned byte_or_end(struct span text, size_t at)
-{
-    return at < text.len ? text.data[at] : 256U;
-}
-
-/* How far what begins here may reach; 0: nothing does. */
-static size_t begins(const struct skip *skip, struct span text, size_t at)
-{
-    const uint64_t *a = words_at(skip, 0, byte_or_end(text, at));
-    const uint64_t *b = words_at(skip, 1, byte_or_end(text, at + 1));
-    const uint64_t *c = words_at(skip, 2, byte_or_end(text, at + 2));
-    const uint64_t *d = words_at(skip, 3, byte_or_end(text, at + 3));
-    uint64_t near = 0;
-    uint64_t far = 0;
-    for (size_t i = 0; i < skip->n_near; i++) {
-        near |= a[i] & b[i] & c[i] & d[i];
-    }
-    for (size_t i = skip->n_near; i < skip->n_words; i++) {
-        far |= a[i] & b[i] & c[i] & d[i];
-    }
-    return far != 0 ? skip->far : near != 0 ? skip->near : 0;
-}
-
-_Static_assert(START_LEN == 4, "begins() has four places");
 
 static uint64_t look_at_block(const struct skip_masks *masks, struct span block)
 {
@@ -384,72 +297,87 @@ static void look_at_blocks(const struct skip *skip, struct span text, size_t fro
     }
 }
 
-static struct skip_place nowhere(struct span text)
-{
-    return (struct skip_place){.at = text.len};
-}
-
-/* The first of some places where something begins. */
-static struct skip_place first_of(const struct skip *skip, struct span text,
-                                  const struct skip_found *found)
-{
-    for (size_t i = 0; i < found->n_places; i++) {
-        size_t at = found->from + found->places[i];
-        size_t reach = at < text.len ? begins(skip, text, at) : 0;
-        if (reach > 0) {
-            return (struct skip_place){at, reach};
-        }
-    }
-    return nowhere(text);
-}
-
-/* The same in the last places, of which not all bytes are there. */
-static struct skip_place next_at_end(const struct skip *skip, struct span text, size_t from)
-{
-    size_t at = text.len - SKIP_AHEAD > from ? text.len - SKIP_AHEAD : from;
-    for (; at < text.len; at++) {
-        size_t reach = begins(skip, text, at);
-        if (reach > 0) {
-            return (struct skip_place){at, reach};
-        }
-    }
-    return nowhere(text);
-}
-
-/* The same of a text that is less than a block: zeros behind it make it some. */
-static struct skip_place next_in_short(const struct skip *skip, struct span text, size_t from)
+/* All places of a text that is less than a block: zeros behind it make it some. */
+static void list_short(struct skip_scan *s)
 {
     uint8_t room[2 * SKIP_BLOCK + SKIP_AHEAD] = {0};
-    struct span rest = span_from(text, from);
-    struct skip_found found;
-    bytes_copy(room, rest.data, rest.len);
-    found.n = rest.len > SKIP_BLOCK ? 2 : 1;
-    found.last = false;
-    look_at_blocks(skip, span_of(room, sizeof(room)), 0, &found);
-    found.from = from;
-    return first_of(skip, text, &found);
+    bytes_copy(room, s->text.data, s->text.len);
+    s->found.n = s->text.len > SKIP_BLOCK ? 2 : 1;
+    s->found.last = false;
+    look_at_blocks(s->skip, span_of(room, sizeof(room)), 0, &s->found);
+    s->looked_at = s->text.len;
 }
 
-struct skip_place skip_next(const struct skip *skip, struct span text, size_t from)
+/* The last places, of which not all bytes are there, count as found. */
+static void list_end(struct skip_scan *s)
 {
-    size_t n = FIRST_BLOCKS;
-    if (text.len < SKIP_BLOCK + SKIP_AHEAD) {
-        return from < text.len ? next_in_short(skip, text, from) : nowhere(text);
+    struct skip_found *f = &s->found;
+    for (size_t at = s->text.len - SKIP_AHEAD; at < s->text.len; at++) {
+        f->places[f->n_places++] = (uint16_t)(at - f->from);
     }
-    while (from + SKIP_AHEAD < text.len) {
-        struct skip_found found; /* not zeroed: it is large */
-        size_t left = (text.len - SKIP_AHEAD - from) / SKIP_BLOCK;
-        found.last = left <= n;
-        found.n = found.last ? left : n;
-        look_at_blocks(skip, text, from, &found);
-        struct skip_place first = first_of(skip, text, &found);
-        if (first.at < text.len) {
-            return first;
+    s->looked_at = s->text.len;
+}
+
+static void list_more(struct skip_scan *s)
+{
+    struct skip_found *f = &s->found;
+    size_t most = s->looked_at == 0 ? FIRST_BLOCKS : SKIP_BLOCKS_MAX;
+    size_t left = (s->text.len - SKIP_AHEAD - s->looked_at) / SKIP_BLOCK;
+    f->last = left <= most;
+    f->n = f->last ? left : most;
+    look_at_blocks(s->skip, s->text, s->looked_at, f);
+    s->looked_at += f->n * SKIP_BLOCK;
+    if (f->last) {
+        list_end(s);
+    }
+}
+
+/* False at the text's end. */
+static bool list_places(struct skip_scan *s)
+{
+    if (s->looked_at == s->text.len) {
+        return false;
+    }
+    s->n_places = 0;
+    if (s->text.len < SKIP_BLOCK + SKIP_AHEAD) {
+        list_short(s);
+    } else {
+        list_more(s);
+    }
+    return true;
+}
+
+void skip_scan(struct skip_scan *s, const struct skip *skip, struct span text)
+{
+    s->skip = skip; /* the list is not zeroed: it is large */
+    s->text = text;
+    s->looked_at = 0;
+    s->n_places = 0;
+    s->found.n_places = 0;
+}
+
+struct skip_place skip_next(struct skip_scan *s, size_t from)
+{
+    const struct skip_found *f = &s->found;
+    do {
+        for (; s->n_places < f->n_places; s->n_places++) {
+            struct skip_place place = {.at = f->from + f->places[s->n_places]};
+            if (place.at >= from) {
+                place.match = dfa_match(s->skip->dfa, s->text, place.at);
+                if (place.match.reach > 0) {
+                    return place;
+                }
+            }
         }
-        from = found.last ? text.len - SKIP_AHEAD : from + found.n * SKIP_BLOCK;
-        n = SKIP_BLOCKS_MAX;
-    }
-    return next_at_end(skip, text, from);
+    } while (list_places(s));
+    return (struct skip_place){.at = s->text.len};
+}
+
+bool skip_knows(struct skip_scan *s, const struct skip_place *place)
+{
+    size_t end = place->at + place->match.reach;
+    return place->match.known && end + SKIP_AHEAD <= s->text.len &&
+           skip_next(s, place->at + 1).at >= end;
 }
 
 static bool is_run(const struct skip *skip, struct span text, size_t at)
@@ -475,37 +403,37 @@ static size_t last_run(const struct skip *skip, struct span text, size_t from)
 
 struct skip_place skip_start(const struct skip *skip)
 {
-    return (struct skip_place){0, skip->far};
+    return (struct skip_place){0, {skip->dfa->far, false}};
 }
 
 /* A far match that goes on at the end found has, behind the last place where one may have begun, a
  * run in it. So the ends of runs count as such places. */
-size_t skip_end(const struct skip *skip, struct span text, struct skip_place *hot)
+size_t skip_end(struct skip_scan *s, struct skip_place *hot)
 {
+    const size_t reach_far = s->skip->dfa->far;
     size_t from = hot->at + 1;
-    size_t end = hot->at + hot->reach;
-    bool any_far = hot->reach == skip->far;
+    size_t end = hot->at + hot->match.reach;
+    bool any_far = hot->match.reach == reach_far;
     size_t far = hot->at; /* the last such place */
     for (;;) {
-        struct span seen = span_head(text, end);
-        struct skip_place next = skip_next(skip, span_head(text, end + SKIP_AHEAD), from);
-        if (next.at < seen.len) {
+        struct skip_place next = skip_next(s, from);
+        if (next.at < end && next.match.reach > 0) {
             from = next.at + 1;
         } else { /* only now: beginnings stand close where somebody wants it to take long */
-            size_t run = any_far ? last_run(skip, seen, far) : 0;
+            size_t run = any_far ? last_run(s->skip, span_head(s->text, end), far) : 0;
             if (run == 0) {
                 break;
             }
-            next = (struct skip_place){run, skip->far};
-            from = seen.len; /* before it nothing begins any more */
+            next = (struct skip_place){run, {reach_far, false}};
+            from = end; /* before it nothing begins any more */
         }
-        any_far = any_far || next.reach == skip->far;
-        far = next.reach == skip->far ? next.at : far;
-        end = next.at + next.reach > end ? next.at + next.reach : end;
+        any_far = any_far || next.match.reach == reach_far;
+        far = next.match.reach == reach_far ? next.at : far;
+        end = next.at + next.match.reach > end ? next.at + next.match.reach : end;
     }
-    if (end <= text.len) {
+    if (end + SKIP_AHEAD <= s->text.len) {
         return end;
     }
-    *hot = skip_start(skip); /* what begins in the last bytes may not show yet */
+    *hot = skip_start(s->skip); /* what begins in the last bytes may not show yet */
     return SPAN_NONE;
 }

@@ -49,6 +49,8 @@ struct reader {
     size_t n_places;
     struct group groups[GROUPS_MAX];
     size_t depth;
+    uint32_t pattern;
+    bool counted; /* there is a count in it */
     bool bad;
     bool no_memory;
 };
@@ -66,6 +68,9 @@ void starts_free(struct starts *s)
     mem_free(s->sets);
     mem_free(s->near.keys);
     mem_free(s->far.keys);
+    mem_free(s->graph.places);
+    mem_free(s->graph.list);
+    mem_free(s->graph.first);
     *s = starts_none();
 }
 
@@ -317,6 +322,7 @@ static void read_count(struct reader *r)
         bounded = most > 0;
     }
     r->bad = r->bad || behind != '}' || (bounded && most == 0);
+    r->counted = true;
     group_at(r)->atom.empty = group_at(r)->atom.empty || least == 0;
     repeat(r, bounded ? most : 0);
 }
@@ -433,6 +439,75 @@ static void read_one(struct reader *r)
     }
 }
 
+/* --- all patterns' places ----------------------------------------------------------------------
+ */
+
+static bool add_number(uint32_t **list, size_t *n, size_t *room, size_t number)
+{
+    if (*n == *room) {
+        size_t more = *room == 0 ? 1024 : 2 * *room;
+        uint32_t *grown = more < UINT32_MAX ? mem_resize(*list, more * sizeof(*grown)) : NULL;
+        if (grown == NULL) {
+            return false;
+        }
+        *list = grown;
+        *room = more;
+    }
+    (*list)[(*n)++] = (uint32_t)number;
+    return true;
+}
+
+static bool add_first(struct start_graph *g, size_t place)
+{
+    return add_number(&g->first, &g->n_first, &g->first_room, place);
+}
+
+static bool add_next(struct start_graph *g, struct start_place *place, size_t next)
+{
+    place->n_next++;
+    return add_number(&g->list, &g->n_list, &g->list_room, next);
+}
+
+/* NULL without memory. What stands behind it has to be added before the next place is. */
+static struct start_place *add_place(struct start_graph *g, uint16_t set)
+{
+    if (g->n == g->room) {
+        size_t room = g->room == 0 ? 1024 : 2 * g->room;
+        struct start_place *places = mem_resize(g->places, room * sizeof(*places));
+        if (places == NULL) {
+            return NULL;
+        }
+        g->places = places;
+        g->room = room;
+    }
+    g->places[g->n] = (struct start_place){.set = set, .next = (uint32_t)g->n_list};
+    return &g->places[g->n++];
+}
+
+/* The places of an expression that was read. */
+static bool add_places(struct reader *r, const struct part *whole)
+{
+    struct start_graph *g = &r->to->graph;
+    const size_t before = g->n;
+    bool good = true;
+    for (size_t i = 0; i < r->n_places && good; i++) {
+        struct start_place *place = add_place(g, r->sets[i]);
+        struct places left = r->next[i];
+        good = place != NULL;
+        for (size_t at = places_take(&left); at < PLACES_MAX && good; at = places_take(&left)) {
+            good = add_next(g, place, before + at);
+        }
+        if (good) {
+            place->last = places_have(&whole->last, i);
+            place->far = whole->len > START_NEAR;
+            place->exact = !r->counted;
+            place->pattern = r->pattern;
+            good = !places_have(&whole->first, i) || add_first(g, before + i);
+        }
+    }
+    return good;
+}
+
 /* --- beginnings --------------------------------------------------------------------------------
  */
 
@@ -474,39 +549,54 @@ static int add_expression(struct reader *r, struct span text)
     if (r->bad || r->depth > 0 || whole->empty || cursor_bad(&r->in)) {
         return -EINVAL;
     }
-    return !r->no_memory && add_ways(r, whole) ? 0 : -ENOMEM;
+    return !r->no_memory && add_places(r, whole) && add_ways(r, whole) ? 0 : -ENOMEM;
 }
 
-static int add_literal(struct starts *s, const struct match_pattern *pattern)
+/* The number of the set of a byte; 0 without memory. */
+static uint16_t number_of_byte(struct starts *s, uint8_t c, bool nocase)
 {
+    struct byte_set set = {{0}};
+    set_add(&set, nocase ? byte_lower(c) : c);
+    set_add(&set, nocase ? byte_upper(c) : c);
+    return number_of(s, &set);
+}
+
+static int add_literal(struct starts *s, const struct match_pattern *pattern, uint32_t number)
+{
+    struct start_graph *g = &s->graph;
+    const size_t before = g->n;
+    const size_t len = pattern->text.len;
+    const size_t n_places = len < START_PLACES ? len : START_PLACES;
     uint64_t key = 0;
-    for (size_t i = 0; i < pattern->text.len && i < START_LEN; i++) {
-        struct byte_set set = {{0}};
-        uint8_t c = span_at(pattern->text, i);
-        set_add(&set, pattern->nocase ? byte_lower(c) : c);
-        set_add(&set, pattern->nocase ? byte_upper(c) : c);
-        uint16_t number = number_of(s, &set);
-        if (number == 0) {
+    for (size_t i = 0; i < n_places; i++) {
+        uint16_t set = number_of_byte(s, pattern->text.data[i], pattern->nocase);
+        struct start_place *place = set > 0 ? add_place(g, set) : NULL;
+        if (place == NULL || (i + 1 < n_places && !add_next(g, place, before + i + 1))) {
             return -ENOMEM;
         }
-        key |= (uint64_t)number << (16 * i);
+        place->last = i + 1 == len;
+        place->far = len > START_NEAR;
+        place->exact = true;
+        place->pattern = number;
+        key |= i < START_LEN ? (uint64_t)set << (16 * i) : 0;
     }
-    return add_key(keys_for(s, pattern->text.len), key) ? 0 : -ENOMEM;
+    return add_first(g, before) && add_key(keys_for(s, len), key) ? 0 : -ENOMEM;
 }
 
-int starts_add(struct starts *s, const struct match_pattern *pattern)
+int starts_add(struct starts *s, const struct match_pattern *pattern, uint32_t number)
 {
     if (pattern->text.len == 0 || (pattern->nocase && !pattern->literal)) {
         return -EINVAL;
     }
     if (pattern->literal) {
-        return add_literal(s, pattern);
+        return add_literal(s, pattern, number);
     }
     struct reader *r = mem_alloc(sizeof(*r));
     if (r == NULL) {
         return -ENOMEM;
     }
     r->to = s;
+    r->pattern = number;
     int result = add_expression(r, pattern->text);
     mem_free(r);
     return result;

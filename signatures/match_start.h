@@ -6,9 +6,10 @@
 /* Private to signatures/match*.c: what the matches of a set of patterns begin with. */
 
 enum {
-    START_LEN = 4,   /* bytes of a beginning that are told */
-    START_NEAR = 16, /* matches that are no longer are near ones */
-    START_RUN = 31,  /* a repetition without a bound that is longer is a run */
+    START_LEN = 4,    /* bytes of a beginning that are told */
+    START_PLACES = 8, /* places of a beginning that the graph has at least, of longer matches */
+    START_NEAR = 16,  /* matches that are no longer are near ones */
+    START_RUN = 31,   /* a repetition without a bound that is longer is a run */
 };
 
 /* A set of bytes, a bit each. */
@@ -26,10 +27,35 @@ struct start_keys {
     size_t reach; /* no match is longer, but with a run of more than START_RUN of the loops */
 };
 
+/* A character or class of a pattern. */
+struct start_place {
+    uint16_t set;
+    bool last;        /* a match may end with it */
+    bool far;         /* of a match of a far pattern */
+    bool exact;       /* what goes through the places of its pattern is a match */
+    uint32_t pattern; /* by the number it was added with */
+    uint32_t next;    /* where the places that may stand behind it are in the list, */
+    uint32_t n_next;
+};
+
+/* All patterns as one automaton. */
+struct start_graph {
+    struct start_place *places;
+    size_t n;
+    size_t room;
+    uint32_t *list; /* of places' numbers, in ascending order for each place */
+    size_t n_list;
+    size_t list_room;
+    uint32_t *first; /* places that a match may begin with */
+    size_t n_first;
+    size_t first_room;
+};
+
 struct starts {
     struct byte_set *sets;
     size_t n_sets;
     size_t sets_room;
+    struct start_graph graph;
     struct start_keys near;
     struct start_keys far;
     struct byte_set loops; /* of these are the repetitions that have no bound: of far ones only */
@@ -38,9 +64,9 @@ struct starts {
 struct starts starts_none(void);
 void starts_free(struct starts *s);
 
-/* -EINVAL when the expression has something in it that is not known here: then nothing is known of
- * the set; -ENOMEM. */
-MUST_USE int starts_add(struct starts *s, const struct match_pattern *pattern);
+/* Numbers ascend. -EINVAL when the expression has something in it that is not known here: then
+ * nothing is known of the set; -ENOMEM. */
+MUST_USE int starts_add(struct starts *s, const struct match_pattern *pattern, uint32_t number);
 
 /* Makes fewer of the keys; they stand for the same beginnings. -ENOMEM. */
 MUST_USE int starts_merge(struct starts *s);

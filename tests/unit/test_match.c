@@ -1,5 +1,6 @@
 /* Tests of signatures/match*: what is passed over holds no match, however a text is cut. */
 #include "sensor/base/mem.h"
+#include "sensor/base/sbuf.h"
 #include "signatures/match.h"
 #include "signatures/match_skip.h"
 #include "signatures/peel.h"
@@ -206,7 +207,9 @@ static void little_of_a_plain_text_may_begin_something(void)
     struct skip *skip = skip_new(g.patterns, g.n);
     CU_ASSERT_PTR_NOT_NULL_FATAL(skip);
     const struct span plain = span_of(text, sizeof(text) - 1);
-    CU_ASSERT_EQUAL(skip_next(skip, plain, 0).at, plain.len);
+    struct skip_scan scan;
+    skip_scan(&scan, skip, plain);
+    CU_ASSERT_EQUAL(skip_next(&scan, 0).at, plain.len);
     skip_free(&skip);
     gate_free(&g);
 }
@@ -216,7 +219,9 @@ static size_t next_of(const char *expression, const char *text)
     const struct match_pattern pattern = {.text = span_str(expression)};
     struct skip *skip = skip_new(&pattern, 1);
     CU_ASSERT_PTR_NOT_NULL_FATAL(skip);
-    size_t at = skip_next(skip, span_str(text), 0).at;
+    struct skip_scan scan;
+    skip_scan(&scan, skip, span_str(text));
+    size_t at = skip_next(&scan, 0).at;
     skip_free(&skip);
     return at;
 }
@@ -240,9 +245,75 @@ static void what_is_not_known_of_expressions_is_refused(void)
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
         struct starts s = starts_none();
         const struct match_pattern pattern = {.text = span_str(unknown[i])};
-        CU_ASSERT_EQUAL(starts_add(&s, &pattern), -EINVAL);
+        CU_ASSERT_EQUAL(starts_add(&s, &pattern, 0), -EINVAL);
         starts_free(&s);
     }
+}
+
+/* --- walks ---- */
+
+static struct dfa *dfa_of(const char *const *expressions, size_t n)
+{
+    struct starts s = starts_none();
+    for (size_t i = 0; i < n; i++) {
+        const struct match_pattern pattern = {.text = span_str(expressions[i])};
+        CU_ASSERT_EQUAL(starts_add(&s, &pattern, (uint32_t)i), 0);
+    }
+    CU_ASSERT_EQUAL(starts_merge(&s), 0);
+    struct dfa *dfa = dfa_new(&s);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(dfa);
+    starts_free(&s);
+    return dfa;
+}
+
+/* What begins with the text; its reach, negative when it is not known. */
+static int reach_of(const char *expression, const char *text)
+{
+    struct dfa *dfa = dfa_of(&expression, 1);
+    struct dfa_match m = dfa_match(dfa, span_str(text), 0);
+    dfa_free(&dfa);
+    return m.known || m.reach == 0 ? (int)m.reach : -(int)m.reach;
+}
+
+static void matches_reach_as_far_as_the_text_goes_with_them(void)
+{
+    CU_ASSERT_EQUAL(reach_of("ab", "abc"), 2);
+    CU_ASSERT_EQUAL(reach_of("ab", "acb"), 0);
+    CU_ASSERT_EQUAL(reach_of("ab+", "abbbbc"), 5);
+    CU_ASSERT_EQUAL(reach_of("a|abcd|abcdef", "abcdeg"), 4);
+    CU_ASSERT_EQUAL(reach_of("abcdefghij", "abcdefgX"), 0);
+    /* not followed so far: as long as near ones may be, or as far ones */
+    CU_ASSERT_EQUAL(reach_of("abcdefghij", "abcdefghX"), -10);
+    CU_ASSERT_EQUAL(reach_of("abcdefgh[a-z]*!", "abcdefghX"), -40);
+    CU_ASSERT_EQUAL(reach_of("ab+", "abbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbc"), -32);
+    /* it may be as it seems, or not: whoever counts knows */
+    CU_ASSERT_EQUAL(reach_of("ab{3}", "abbc"), -3);
+    /* cut: a match already, or a beginning of START_LEN bytes, or neither */
+    CU_ASSERT_EQUAL(reach_of("ab+", "ab"), -32);
+    CU_ASSERT_EQUAL(reach_of("abcdef", "abcd"), -6);
+    CU_ASSERT_EQUAL(reach_of("abcdef", "abc"), 0);
+}
+
+/* Patterns and where they end, written down. */
+static bool on_told(void *ctx, uint32_t pattern, uint64_t end)
+{
+    sbuf_add_format(ctx, "%u:%u ", (unsigned)pattern, (unsigned)end);
+    return end < 4;
+}
+
+static void known_matches_are_told_by_where_they_end(void)
+{
+    static const char *const expressions[] = {"bc", "abc?", "[ab]b", "a(?:b|bcde)", "abcdef"};
+    struct dfa *dfa = dfa_of(expressions, ARRAY_LEN(expressions));
+    struct sbuf told = sbuf_with_cap(100);
+    CU_ASSERT(dfa_match(dfa, SPAN("xabcd "), 1).known);
+    CU_ASSERT(dfa_tell(dfa, SPAN("xabcd "), 1, on_told, &told) == false);
+    CU_ASSERT(span_equal(sbuf_span(&told), SPAN("1:3 2:3 3:3 1:4 ")));
+    sbuf_reset(&told);
+    CU_ASSERT(dfa_tell(dfa, SPAN("bc"), 0, on_told, &told));
+    CU_ASSERT(span_equal(sbuf_span(&told), SPAN("0:2 ")));
+    sbuf_free(&told);
+    dfa_free(&dfa);
 }
 
 static void blocks_are_the_same_by_both_ways(void)
@@ -285,6 +356,9 @@ static CU_TestInfo tests[] = {
     {"little_of_a_plain_text_may_begin_something", little_of_a_plain_text_may_begin_something},
     {"beginnings_are_those_of_the_expression", beginnings_are_those_of_the_expression},
     {"what_is_not_known_of_expressions_is_refused", what_is_not_known_of_expressions_is_refused},
+    {"matches_reach_as_far_as_the_text_goes_with_them",
+     matches_reach_as_far_as_the_text_goes_with_them},
+    {"known_matches_are_told_by_where_they_end", known_matches_are_told_by_where_they_end},
     {"blocks_are_the_same_by_both_ways", blocks_are_the_same_by_both_ways},
     {"memory_that_is_not_there_costs_only_time", memory_that_is_not_there_costs_only_time},
     CU_TEST_INFO_NULL,
