@@ -316,6 +316,44 @@ static inline unsigned step(const struct dfa *dfa, unsigned from, uint8_t c)
     return dfa->next[state->next + state->before[class / 64] + count_bits(word & (bit - 1))];
 }
 
+/* The states that a state leads to. */
+static const uint16_t *next_of(const struct dfa *dfa, unsigned from, size_t *ret_n)
+{
+    enum { LAST = DFA_CLASSES_MAX / 64 - 1 };
+    const struct dfa_state *state = &dfa->states[from & DFA_STATES];
+    *ret_n = state->before[LAST] + count_bits(state->goes.words[LAST]);
+    return &dfa->next[state->next];
+}
+
+/* Whether a match may end at a state, or one step behind it. */
+static bool ends_soon(const struct dfa *dfa, unsigned from)
+{
+    size_t n;
+    const uint16_t *next = next_of(dfa, from, &n);
+    bool ends = (from & DFA_ENDS) != 0;
+    for (size_t i = 0; i < n; i++) {
+        ends = ends || (next[i] & DFA_ENDS) != 0;
+    }
+    return ends;
+}
+
+/* The first steps. */
+static void list_beginnings(struct dfa *dfa)
+{
+    for (unsigned c = 0; c < 256; c++) {
+        unsigned first = step(dfa, ROOT, (uint8_t)c);
+        size_t n;
+        const uint16_t *next = next_of(dfa, first, &n);
+        dfa->first[c] = (uint16_t)first;
+        dfa->brief[c] = ends_soon(dfa, first);
+        for (size_t i = 0; i < n && !dfa->brief[c]; i++) {
+            dfa->brief[c] = ends_soon(dfa, next[i]);
+        }
+    }
+}
+
+_Static_assert(START_LEN == 4, "matches of up to three bytes are brief");
+
 /* --- making ------------------------------------------------------------------------------------
  */
 
@@ -391,9 +429,7 @@ struct dfa *dfa_new(const struct starts *starts)
         dfa_free(&dfa);
     } else {
         trim(m);
-        for (unsigned c = 0; c < 256; c++) {
-            dfa->first[c] = (uint16_t)step(dfa, ROOT, (uint8_t)c);
-        }
+        list_beginnings(dfa);
     }
     maker_free(&m);
     return dfa;

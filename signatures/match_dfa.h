@@ -41,6 +41,7 @@ struct dfa_state {
 /* A deterministic automaton of the first bytes of matches. Immutable. */
 struct dfa {
     uint16_t first[256];  /* the state behind a first byte, with marks */
+    bool brief[256];      /* a match of less than START_LEN bytes may begin with it */
     uint8_t classes[256]; /* bytes that no pattern tells apart are one class */
     struct dfa_state *states;
     uint16_t *next;     /* states with marks, for each state in the order of its classes */

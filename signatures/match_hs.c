@@ -436,9 +436,11 @@ static void scan_seam(struct scanning *s, struct span text)
     struct span more = span_head(text, SEAM_AHEAD);
     bytes_copy(seam, m->last, m->n_last);
     bytes_copy(&seam[m->n_last], more.data, more.len);
-    struct skip_scan places;
-    skip_scan(&places, m->db->skip, span_of(seam, m->n_last + more.len));
-    size_t at = skip_next(&places, 0).at;
+    const struct span all = span_of(seam, m->n_last + more.len);
+    size_t at = 0;
+    while (at < m->n_last && dfa_match(m->db->skip->dfa, all, at).reach == 0) {
+        at++;
+    }
     if (at < m->n_last) {
         go_live(m, m->len - (m->n_last - at));
         scan_on(s, span_of(&seam[at], m->n_last - at));

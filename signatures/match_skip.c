@@ -17,9 +17,8 @@
 
 enum {
     RUN_BLOCK = 16,
-    FIRST_BLOCKS = 8, /* that are looked at before what they told is asked */
     OCTETS = SKIP_ALLOWED / 8,
-    SORT_AGAIN = 4,       /* times that beginnings are put anew, */
+    SORT_AGAIN = 6,       /* times that beginnings are put anew, */
     SORT_AGAIN_MAX = 500, /* where they are not too many */
 };
 
@@ -62,7 +61,7 @@ static float weight_of(uint8_t c)
     if (c == ' ' || c == '"') {
         return 4;
     }
-    return c > ' ' && c < 127 ? 1 : 0.25F;
+    return c > ' ' && c < 127 ? 1 : 0.5F;
 }
 
 static void weigh_octets(struct sorter *s)
@@ -101,6 +100,16 @@ static void join(struct bucket *b, const struct bucket *more)
     }
 }
 
+/* A bucket as it is in its place: in the first round all may stand at the end. */
+static struct bucket bucket_at(const struct sorter *s, size_t place, struct bucket b)
+{
+    for (size_t i = 0; i < OCTETS && place < SKIP_FIRST_ROUND; i++) {
+        b.at[START_LEN - 1][i] = 0xff;
+    }
+    b.weight = weigh(s, &b);
+    return b;
+}
+
 /* Into the bucket that becomes the least likelier by it. */
 static void put(struct sorter *s, struct item *item)
 {
@@ -109,7 +118,7 @@ static void put(struct sorter *s, struct item *item)
     for (size_t i = 0; i < SKIP_BUCKETS; i++) {
         struct bucket b = s->buckets[i];
         join(&b, &item->allowed);
-        b.weight = weigh(s, &b);
+        b = bucket_at(s, i, b);
         if (b.weight - s->buckets[i].weight < least) {
             least = b.weight - s->buckets[i].weight;
             best = b;
@@ -129,8 +138,7 @@ static void take_out(struct sorter *s, struct item *item)
             join(&left, &s->items[i].allowed);
         }
     }
-    left.weight = weigh(s, &left);
-    s->buckets[from] = left;
+    s->buckets[from] = bucket_at(s, from, left);
 }
 
 static int likelier_first(const void *a, const void *b)
@@ -306,14 +314,20 @@ static void list_short(struct skip_scan *s)
     s->found.last = false;
     look_at_blocks(s->skip, span_of(room, sizeof(room)), 0, &s->found);
     s->looked_at = s->text.len;
+    size_t n = 0;
+    while (n < s->found.n_places && s->found.places[n] < s->text.len) {
+        n++;
+    }
+    s->found.n_places = n;
 }
 
-/* The last places, of which not all bytes are there, count as found. */
+/* The last places count as found where what the text's end cuts may be a match already. */
 static void list_end(struct skip_scan *s)
 {
     struct skip_found *f = &s->found;
     for (size_t at = s->text.len - SKIP_AHEAD; at < s->text.len; at++) {
-        f->places[f->n_places++] = (uint16_t)(at - f->from);
+        f->places[f->n_places] = (uint16_t)(at - f->from);
+        f->n_places += s->skip->dfa->brief[s->text.data[at]];
     }
     s->looked_at = s->text.len;
 }
@@ -321,10 +335,9 @@ static void list_end(struct skip_scan *s)
 static void list_more(struct skip_scan *s)
 {
     struct skip_found *f = &s->found;
-    size_t most = s->looked_at == 0 ? FIRST_BLOCKS : SKIP_BLOCKS_MAX;
     size_t left = (s->text.len - SKIP_AHEAD - s->looked_at) / SKIP_BLOCK;
-    f->last = left <= most;
-    f->n = f->last ? left : most;
+    f->last = left <= SKIP_BLOCKS_MAX;
+    f->n = f->last ? left : SKIP_BLOCKS_MAX;
     look_at_blocks(s->skip, s->text, s->looked_at, f);
     s->looked_at += f->n * SKIP_BLOCK;
     if (f->last) {

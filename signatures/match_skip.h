@@ -8,6 +8,7 @@
 enum {
     SKIP_ROUNDS = 3,                /* of eight buckets each */
     SKIP_BUCKETS = 8 * SKIP_ROUNDS, /* of beginnings that are looked for as one */
+    SKIP_FIRST_ROUND = 8,           /* those that allow all at the last place, which costs less */
     SKIP_BLOCK = 64,                /* places that are looked at at once */
     SKIP_BLOCKS_MAX = 32,           /* between two comparisons */
     SKIP_PLACES_AHEAD = 32,         /* that are written for a block however few it has */

@@ -38,11 +38,16 @@ VBMI static inline __m512i allow(const struct tables *t, size_t place, __m512i b
     return _mm512_permutex2var_epi8(t->half[place][0], bytes, t->half[place][1]);
 }
 
-/* The buckets of a round that allow all bytes of each place. */
-VBMI static inline __m512i look(const struct tables *t, const __m512i bytes[START_LEN])
+/* The buckets of a round that allow all bytes of each place, or of each but the last. */
+VBMI static inline __m512i look_short(const struct tables *t, const __m512i bytes[START_LEN])
 {
     return _mm512_and_si512(_mm512_and_si512(allow(t, 0, bytes[0]), allow(t, 1, bytes[1])),
-                            _mm512_and_si512(allow(t, 2, bytes[2]), allow(t, 3, bytes[3])));
+                            allow(t, 2, bytes[2]));
+}
+
+VBMI static inline __m512i look(const struct tables *t, const __m512i bytes[START_LEN])
+{
+    return _mm512_and_si512(look_short(t, bytes), allow(t, 3, bytes[3]));
 }
 
 static const uint8_t each_place[SKIP_BLOCK] = {
@@ -63,7 +68,7 @@ bool skip_is_fast(void)
 VBMI static inline uint64_t look_at(const struct tables t[SKIP_ROUNDS], const uint8_t *at)
 {
     const __m512i bytes[] = {load(&at[0]), load(&at[1]), load(&at[2]), load(&at[3])};
-    __m512i any = _mm512_or_si512(look(&t[0], bytes),
+    __m512i any = _mm512_or_si512(look_short(&t[0], bytes),
                                   _mm512_or_si512(look(&t[1], bytes), look(&t[2], bytes)));
     return _mm512_test_epi8_mask(any, any);
 }
