@@ -83,7 +83,7 @@ static const struct keyword keywords[] = {
     {"ssl_version", KEYWORD_VALUE, keyword_ssl_version, KEYWORD_OF_PAYLOAD},
     {"ssl_state", KEYWORD_VALUE, keyword_ssl_state, KEYWORD_OF_PAYLOAD},
     {"uricontent", KEYWORD_VALUE, keyword_uricontent, KEYWORD_OF_PAYLOAD},
-    {"requires", KEYWORD_VALUE, keyword_requires, KEYWORD_OF_PAYLOAD},
+    {"requires", KEYWORD_VALUE, keyword_without_effect, KEYWORD_OF_PAYLOAD}, /* see rule_lacks() */
     {"tag", KEYWORD_VALUE, keyword_tag, KEYWORD_OF_PAYLOAD},
     {"prefilter", KEYWORD_ALONE, keyword_prefilter, KEYWORD_OF_PAYLOAD},
     {"alert", KEYWORD_ALONE, keyword_alert, KEYWORD_OF_PAYLOAD},

@@ -84,27 +84,18 @@ static enum answer is_met(struct span condition)
     return known ? YES : NO;
 }
 
-bool rule_lacks(struct rule_parse *p, struct span value)
+bool rule_lacks(struct rule_parse *p, struct span value, struct span *odd)
 {
     while (value.len > 0) {
         struct span condition = span_trim(span_split(&value, ','));
-        if (is_met(condition) == NO) {
+        enum answer met = is_met(condition);
+        if (met == NO) {
             rule_warning(p, "left out: it requires '%s'", rule_shown(condition).text);
             return true;
         }
-    }
-    return false;
-}
-
-/* That all of it is met is known. */
-bool keyword_requires(struct rule_parse *p, struct span value)
-{
-    while (value.len > 0) {
-        struct span condition = span_trim(span_split(&value, ','));
-        if (is_met(condition) == NO_FORM) {
-            return rule_mistake(p, "'%s' is not a version as in 'version >= 7.0.3 < 8'",
-                                rule_shown(condition).text);
+        if (met == NO_FORM) {
+            *odd = condition;
         }
     }
-    return true;
+    return false;
 }

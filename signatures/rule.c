@@ -555,13 +555,19 @@ static void set_defaults(struct rule_parse *p)
     *s = (struct signature){.gid = 1, .severity = 3};
 }
 
+/* Looked at before anything else in the rule, which then need not be good. */
 static bool is_left_out(struct rule_parse *p, const struct option *options, size_t n)
 {
+    struct span odd = span_of(NULL, 0);
     for (size_t i = 0; i < n; i++) {
         if (span_equal_nocase(options[i].name, SPAN("requires")) &&
-            rule_lacks(p, options[i].value)) {
+            rule_lacks(p, options[i].value, &odd)) {
             return true;
         }
+    }
+    if (odd.len > 0) {
+        (void)rule_mistake(p, "requires: '%s' is not a version as in 'version >= 7.0.3 < 8'",
+                           rule_shown(odd).text);
     }
     return false;
 }

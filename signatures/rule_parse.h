@@ -172,9 +172,9 @@ bool keyword_sameip(struct rule_parse *p, struct span value);
 bool keyword_l3_proto(struct rule_parse *p, struct span value);
 
 /* keyword_requires.c */
-bool keyword_requires(struct rule_parse *p, struct span value);
-/* Whether something that the rule requires is not there, so that it is not read; warns of it. */
-bool rule_lacks(struct rule_parse *p, struct span value);
+/* Whether something that the rule requires is not there, so that it is not read; warns of it. *odd:
+ * a condition on versions that is none. */
+bool rule_lacks(struct rule_parse *p, struct span value, struct span *odd);
 
 /* keyword_flowint.c */
 bool keyword_flowint(struct rule_parse *p, struct span value);

@@ -103,6 +103,7 @@ static void mistakes_name_file_line_sid_and_keyword(void)
                                            "character 1 of '('\n");
     expect_mistakes(RULE("jndi.dialect:velocity;"),
                     "t.rules:1: sid 7: jndi.dialect: is log4j or commons-text, not 'velocity'\n");
+    expect_mistakes(RULE("requires:version = 7; nosuch; requires:keyword nosuch;"), "");
     expect_mistakes("\n" RULE("nosuch:\"a\"; content:\"a\";"),
                     "t.rules:2: sid 7: unknown keyword 'nosuch'\n");
     expect_mistakes(RULE("nosuch.buffer; dotprefix; content:\"a\";"),
