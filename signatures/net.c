@@ -247,15 +247,12 @@ static void tell_scopes(const struct net_set *set, struct net_scope *scopes)
     }
 }
 
-static size_t address_size(uint8_t family)
-{
-    return family == FAMILY_PORT ? 2 : family == 4 ? 4 : 16;
-}
-
 /* What follows an address; the first of its family behind the last. */
 static struct addr address_after(struct addr a)
 {
-    for (size_t i = address_size(a.family); i > 0 && ++a.bytes[i - 1] == 0; i--) {
+    size_t i = a.family == FAMILY_PORT ? 2 : addr_span(&a).len;
+    while (i > 0 && ++a.bytes[i - 1] == 0) {
+        i--;
     }
     return a;
 }
@@ -326,7 +323,7 @@ static void take_net(struct net_entry *e, const struct addr *addr, unsigned pref
 {
     e->first = *addr;
     e->last = *addr;
-    for (size_t i = prefix_len; i < 8 * address_size(addr->family); i++) {
+    for (size_t i = prefix_len; i < 8 * addr_span(addr).len; i++) {
         uint8_t bit = (uint8_t)(0x80 >> i % 8);
         e->first.bytes[i / 8] &= (uint8_t)~bit;
         e->last.bytes[i / 8] |= bit;
