@@ -53,11 +53,12 @@ void detect_field_again(struct detector *d, struct tx *tx, const struct field *f
 bool detect_is_wanted(const struct detector *d, const struct tx *tx, enum field_id field);
 /* Whether rules are asked of packets; with another engine it may be another answer. */
 bool detector_asks_packets(const struct detector *d);
-/* Whether a rule holds of a packet, of which the flow has kept account but not passed on bytes; and
- * gives those that do, in a transaction for it alone. */
+/* Whether a rule holds of a packet, of which the flow has kept account but not passed on bytes, and
+ * which is the first; and gives those that do from that one on, in a transaction for it alone. */
 bool detect_packet_holds(struct detector *d, struct conn *conn, enum direction dir,
-                         const struct headers *h);
-void detect_packet(struct detector *d, struct tx *tx, enum direction dir, const struct headers *h);
+                         const struct headers *h, uint32_t *ret_first);
+void detect_packet(struct detector *d, struct tx *tx, enum direction dir, const struct headers *h,
+                   uint32_t first);
 /* Inline: a verdict is wanted of what has come so far. Bodies that wait for more are looked at as
  * they are, and go on waiting; of look-ups only those of class attack are told, because any other
  * may become one. How much is looked at again is bounded by what has come: of one that comes in

@@ -220,27 +220,36 @@ bool detector_asks_packets(const struct detector *d)
     return d->edition->engine->packet_rules.n > 0;
 }
 
-bool detect_packet_holds(struct detector *d, struct conn *conn, enum direction dir,
-                         const struct headers *h)
+/* The place of the next rule that holds among those of packets, from i on; behind them for none. */
+static uint32_t next_that_holds(struct detector *d, const struct spot *spot,
+                                const struct headers *h, uint32_t i)
 {
-    const struct engine *e = d->edition->engine;
-    struct tx tx = {.conn = conn, .dir = dir};
-    const struct spot spot = spot_of(&tx, dir, h);
-    for (uint32_t i = 0; i < e->packet_rules.n; i++) {
-        if (holds(d, &spot, &e->rules[e->packet_rules.items[i]], h)) {
-            return true;
-        }
+    const struct engine *e = detect_engine(d, spot->tx);
+    while (i < e->packet_rules.n && !holds(d, spot, &e->rules[e->packet_rules.items[i]], h)) {
+        i++;
     }
-    return false;
+    return i;
 }
 
-void detect_packet(struct detector *d, struct tx *tx, enum direction dir, const struct headers *h)
+bool detect_packet_holds(struct detector *d, struct conn *conn, enum direction dir,
+                         const struct headers *h, uint32_t *ret_first)
+{
+    struct tx tx = {.conn = conn, .dir = dir};
+    const struct spot spot = spot_of(&tx, dir, h);
+    uint32_t first = next_that_holds(d, &spot, h, 0);
+    if (first == d->edition->engine->packet_rules.n) {
+        return false;
+    }
+    *ret_first = first;
+    return true;
+}
+
+void detect_packet(struct detector *d, struct tx *tx, enum direction dir, const struct headers *h,
+                   uint32_t first)
 {
     const struct engine *e = detect_engine(d, tx);
     const struct spot spot = spot_of(tx, dir, h);
-    for (uint32_t i = 0; i < e->packet_rules.n; i++) {
-        if (holds(d, &spot, &e->rules[e->packet_rules.items[i]], h)) {
-            detect_offer(d, &spot, e->packet_rules.items[i], NULL);
-        }
+    for (uint32_t i = first; i < e->packet_rules.n; i = next_that_holds(d, &spot, h, i + 1)) {
+        detect_offer(d, &spot, e->packet_rules.items[i], NULL);
     }
 }

@@ -238,11 +238,12 @@ void pipeline_packet(void *ctx, struct conn *conn, enum direction dir, const str
     struct pipeline *p = ctx;
     conn->piece_bytes = (uint32_t)h->payload.len;
     conn->stream_bytes[dir] += h->payload.len; /* rules see it with what the packet brings */
-    struct flow_app *app =
-        detect_packet_holds(p->detector, conn, dir, h) ? pipeline_app_of(p, conn) : NULL;
+    uint32_t first = 0;
+    bool holds = detect_packet_holds(p->detector, conn, dir, h, &first);
+    struct flow_app *app = holds ? pipeline_app_of(p, conn) : NULL;
     struct tx_slot *slot = app != NULL ? pipeline_tx_begin(app, NULL, dir) : NULL;
     if (slot != NULL) {
-        detect_packet(p->detector, &slot->tx, dir, h);
+        detect_packet(p->detector, &slot->tx, dir, h, first);
         pipeline_tx_end(app, slot, 0);
     }
     conn->stream_bytes[dir] -= h->payload.len;

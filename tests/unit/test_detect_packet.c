@@ -28,8 +28,9 @@ static void packet(struct bench *b, const struct headers *h)
 {
     b->conn.packets[TO_SERVER]++;
     b->conn.piece_bytes = (uint32_t)h->payload.len;
-    if (detect_packet_holds(b->detector, &b->conn, TO_SERVER, h)) {
-        detect_packet(b->detector, &b->tx, TO_SERVER, h);
+    uint32_t first = 0;
+    if (detect_packet_holds(b->detector, &b->conn, TO_SERVER, h, &first)) {
+        detect_packet(b->detector, &b->tx, TO_SERVER, h, first);
     }
 }
 
