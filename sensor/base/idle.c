@@ -9,9 +9,10 @@ void idle_for(uint32_t us)
     (void)nanosleep(&t, NULL); /* lint: a thread that has nothing to do */
 }
 
-void idle_pause(struct idle *i)
+uint32_t idle_pause(struct idle *i)
 {
     uint32_t us = i->next_us > i->least_us ? i->next_us : i->least_us;
     idle_for(us);
     i->next_us = us < i->most_us / 2 ? us * 2 : i->most_us;
+    return us;
 }

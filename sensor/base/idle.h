@@ -10,8 +10,8 @@ struct idle {
     uint32_t next_us; /* 0: as long as the least */
 };
 
-/* There was nothing to do, once more: sleeps. */
-void idle_pause(struct idle *i);
+/* There was nothing to do, once more: sleeps. Returns for how many microseconds it meant to. */
+uint32_t idle_pause(struct idle *i);
 /* There was something. */
 static inline void idle_over(struct idle *i)
 {

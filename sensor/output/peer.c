@@ -327,14 +327,12 @@ int peer_settle(struct peer *p)
     if (p->kind == PEER_UDP || p->kind == PEER_TCP) {
         return 0;
     }
-    long wait_us = GLANCE_US;
-    for (long waited_us = 0; waited_us < WAIT_MS * 1000; waited_us += wait_us) {
+    struct idle idle = {.least_us = GLANCE_US, .most_us = GLANCE_MAX_US};
+    for (uint32_t waited_us = 0; waited_us < WAIT_MS * 1000; waited_us += idle_pause(&idle)) {
         rc = p->kind == PEER_UNIX_STREAM ? settle_stream(fd) : settle_datagrams(p, fd);
         if (rc != -EAGAIN) {
             break;
         }
-        idle_for((uint32_t)wait_us);
-        wait_us = wait_us * 2 < GLANCE_MAX_US ? wait_us * 2 : GLANCE_MAX_US;
     }
     if (rc != 0 && rc != -EAGAIN) {
         peer_hang_up(p);
