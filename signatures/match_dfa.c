@@ -451,7 +451,8 @@ static struct dfa_match cut_match(const struct dfa *dfa, unsigned state, size_t 
 {
     bool told = len >= START_LEN || reach > 0 || (state & DFA_CUT) != 0;
     size_t most = (state & DFA_FAR) != 0 ? dfa->far : dfa->near;
-    return (struct dfa_match){told ? most : 0, false};
+    most = most > reach ? most : reach; /* what is over may be longer than what goes on */
+    return (struct dfa_match){told ? most : 0, false, !told};
 }
 
 struct dfa_match dfa_match(const struct dfa *dfa, struct span text, size_t at)
@@ -468,7 +469,7 @@ struct dfa_match dfa_match(const struct dfa *dfa, struct span text, size_t at)
         }
         state = step(dfa, state, rest.data[i]);
     }
-    return (struct dfa_match){reach, (marks & DFA_ASK) == 0};
+    return (struct dfa_match){reach, (marks & DFA_ASK) == 0, false};
 }
 
 bool dfa_tell(const struct dfa *dfa, struct span text, size_t at, match_fn found, void *ctx)

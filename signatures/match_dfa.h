@@ -26,6 +26,7 @@ struct class_set {
 struct dfa_match {
     size_t reach; /* how many bytes the longest match may have; 0: none begins */
     bool known;   /* dfa_tell() knows all of them */
+    bool cut;     /* something may begin, but the text's end is too near to tell of it */
 };
 
 /* A row for all classes would be mostly empty, and the rows of the states that texts go through
@@ -55,9 +56,9 @@ MUST_USE struct dfa *dfa_new(const struct starts *starts);
 /* Nulls *dfa; accepts NULL. */
 void dfa_free(struct dfa **dfa);
 
-/* What begins at `at`. A reach of dfa->far: no less than that, and there may be a run in it. Of a
- * beginning of less than START_LEN bytes that the text's end cuts nothing is told unless it is a
- * match already. */
+/* What begins at `at`. A reach of dfa->far: no less than that, and there may be a run in it. A
+ * beginning of less than START_LEN bytes that the text's end cuts is `cut` and has no reach, unless
+ * it is a match already. */
 struct dfa_match dfa_match(const struct dfa *dfa, struct span text, size_t at);
 
 /* Tells the matches that begin at `at`, which have to be known, by where they end. False when

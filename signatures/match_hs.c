@@ -428,6 +428,23 @@ static void go_live(struct match_stream *s, uint64_t base)
     s->base = base;
 }
 
+/* Where in the bytes before `text`, the first of those here, something begins; their number when
+ * nothing does. A beginning that is cut does if something else begins behind it. */
+static size_t seam_start(const struct match_stream *m, struct span bytes)
+{
+    size_t n_more = bytes.len - m->n_last;
+    size_t n = n_more < SKIP_AHEAD ? bytes.len : m->n_last;
+    size_t cut = m->n_last;
+    for (size_t at = 0; at < n; at++) {
+        struct dfa_match match = dfa_match(m->db->skip->dfa, bytes, at);
+        if (match.reach > 0) {
+            return cut < at ? cut : at;
+        }
+        cut = match.cut && at < cut ? at : cut;
+    }
+    return m->n_last;
+}
+
 /* Whether something begins in the last bytes before `text`; scans them from there on. */
 static void scan_seam(struct scanning *s, struct span text)
 {
@@ -436,11 +453,7 @@ static void scan_seam(struct scanning *s, struct span text)
     struct span more = span_head(text, SEAM_AHEAD);
     bytes_copy(seam, m->last, m->n_last);
     bytes_copy(&seam[m->n_last], more.data, more.len);
-    const struct span all = span_of(seam, m->n_last + more.len);
-    size_t at = 0;
-    while (at < m->n_last && dfa_match(m->db->skip->dfa, all, at).reach == 0) {
-        at++;
-    }
+    size_t at = seam_start(m, span_of(seam, m->n_last + more.len));
     if (at < m->n_last) {
         go_live(m, m->len - (m->n_last - at));
         scan_on(s, span_of(&seam[at], m->n_last - at));
@@ -480,6 +493,7 @@ static size_t scan_place(struct scanning *s, struct skip_scan *places, struct sk
     if (known > 0) {
         return hot->at + known;
     }
+    hot->at = skip_cut(places, hot->at);
     go_live(s->stream, s->stream->len + hot->at);
     return scan_live(s, places, hot);
 }

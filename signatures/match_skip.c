@@ -386,6 +386,15 @@ struct skip_place skip_next(struct skip_scan *s, size_t from)
     return (struct skip_place){.at = s->text.len};
 }
 
+size_t skip_cut(const struct skip_scan *s, size_t place)
+{
+    size_t at = s->text.len > SKIP_AHEAD ? s->text.len - SKIP_AHEAD : 0;
+    while (at < place && !dfa_match(s->skip->dfa, s->text, at).cut) {
+        at++;
+    }
+    return at < place ? at : place;
+}
+
 bool skip_knows(struct skip_scan *s, const struct skip_place *place)
 {
     size_t end = place->at + place->match.reach;
@@ -416,7 +425,7 @@ static size_t last_run(const struct skip *skip, struct span text, size_t from)
 
 struct skip_place skip_start(const struct skip *skip)
 {
-    return (struct skip_place){0, {skip->dfa->far, false}};
+    return (struct skip_place){0, {.reach = skip->dfa->far}};
 }
 
 /* A far match that goes on at the end found has, behind the last place where one may have begun, a
@@ -437,7 +446,7 @@ size_t skip_end(struct skip_scan *s, struct skip_place *hot)
             if (run == 0) {
                 break;
             }
-            next = (struct skip_place){run, {reach_far, false}};
+            next = (struct skip_place){run, {.reach = reach_far}};
             from = end; /* before it nothing begins any more */
         }
         any_far = any_far || next.match.reach == reach_far;

@@ -62,9 +62,13 @@ struct skip_scan {
 /* The text must stay as long as the scan does. */
 void skip_scan(struct skip_scan *s, const struct skip *skip, struct span text);
 
-/* The first place from `from` on, which never goes back, where a match may begin. Of a beginning
- * that the text's end cuts nothing is told unless it is a match already. */
+/* The first place from `from` on, which never goes back, where a match may begin. Beginnings that
+ * the text's end cuts are passed over. */
 struct skip_place skip_next(struct skip_scan *s, size_t from);
+
+/* Where a text that goes on behind its end is to be scanned from because something begins at a
+ * place: from there, or from the first beginning before it that the end cuts. */
+size_t skip_cut(const struct skip_scan *s, size_t place);
 
 /* Whether all that begins at the place that was found last, and ends SKIP_AHEAD bytes before the
  * text's end or earlier, is known, and nothing else begins before that ends. */
