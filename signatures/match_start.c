@@ -17,7 +17,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PLACES_MAX = 512, GROUPS_MAX = 16, COUNT_MAX = 1000, SETS_MAX = 0xffff };
+enum {
+    PLACES_MAX = 512,
+    GROUPS_MAX = 16,
+    COUNT_MAX = 1000,
+    LEN_MAX = 1 << 20,
+    SETS_MAX = 0xffff,
+    KEYS_MAX = 1 << 17,
+};
 
 /* A set of places. */
 struct places {
@@ -39,6 +46,7 @@ struct group {
     struct part atom;
     bool any_choice;
     bool any_atom;
+    bool counted; /* a count, or a sign for one, stands behind the atom */
 };
 
 struct reader {
@@ -51,6 +59,7 @@ struct reader {
     size_t depth;
     uint32_t pattern;
     bool counted; /* there is a count in it */
+    bool blanks;  /* the last member of a class was more than one byte */
     bool bad;
     bool no_memory;
 };
@@ -131,7 +140,7 @@ static bool add_key(struct start_keys *k, uint64_t key)
     }
     if (k->n == k->room) {
         size_t room = k->room == 0 ? 1024 : 2 * k->room;
-        uint64_t *keys = mem_resize(k->keys, room * sizeof(*keys));
+        uint64_t *keys = room <= KEYS_MAX ? mem_resize(k->keys, room * sizeof(*keys)) : NULL;
         if (keys == NULL) {
             return false;
         }
@@ -218,6 +227,7 @@ static void place_atom(struct reader *r, struct group *g)
         part_follow(r, &g->line, &g->atom);
     }
     g->any_atom = false;
+    g->counted = false;
 }
 
 static void end_choice(struct reader *r, struct group *g)
@@ -289,6 +299,7 @@ static void repeat(struct reader *r, size_t most)
     lead(r, &atom->last, &atom->first);
     if (most > 0) {
         atom->len *= most;
+        r->bad = r->bad || atom->len > LEN_MAX;
         return;
     }
     r->bad = r->bad || atom->len != 1;
@@ -311,17 +322,23 @@ static size_t read_number(struct reader *r, uint8_t *ret_behind)
     return n;
 }
 
+static bool is_digit_next(const struct reader *r)
+{
+    return byte_is_digit(span_at(r->in.s, r->in.off));
+}
+
 static void read_count(struct reader *r)
 {
     uint8_t behind;
+    bool counts = is_digit_next(r); /* else the brace is one */
     size_t least = read_number(r, &behind);
     size_t most = least;
-    bool bounded = behind == '}';
+    bool bounded = true;
     if (behind == ',') {
+        bounded = is_digit_next(r);
         most = read_number(r, &behind);
-        bounded = most > 0;
     }
-    r->bad = r->bad || behind != '}' || (bounded && most == 0);
+    r->bad = r->bad || !counts || behind != '}' || (bounded && (most == 0 || most < least));
     r->counted = true;
     group_at(r)->atom.empty = group_at(r)->atom.empty || least == 0;
     repeat(r, bounded ? most : 0);
@@ -330,7 +347,7 @@ static void read_count(struct reader *r)
 static void read_quantity(struct reader *r, uint8_t c)
 {
     struct group *g = group_at(r);
-    if (!g->any_atom) {
+    if (!g->any_atom || g->counted) { /* a second sign may say what is preferred */
         r->bad = true;
     } else if (c == '{') {
         read_count(r);
@@ -340,6 +357,7 @@ static void read_quantity(struct reader *r, uint8_t c)
             repeat(r, 0);
         }
     }
+    g->counted = true;
 }
 
 /* --- characters --------------------------------------------------------------------------------
@@ -354,6 +372,7 @@ static uint8_t read_escape(struct reader *r, struct byte_set *set)
         for (size_t i = 0; i + 1 < sizeof(spaces); i++) {
             set_add(set, (uint8_t)spaces[i]);
         }
+        r->blanks = true;
         return ' ';
     }
     if (c == 'x') {
@@ -369,18 +388,32 @@ static uint8_t read_escape(struct reader *r, struct byte_set *set)
     return c;
 }
 
+static bool is_next(const struct reader *r, uint8_t c)
+{
+    return span_at(r->in.s, r->in.off) == c;
+}
+
 static uint8_t read_member(struct reader *r, uint8_t c, struct byte_set *set)
 {
+    r->blanks = false;
     if (c == '\\') {
         return read_escape(r, set);
     }
+    /* "[[:alpha:]]" and the like */
+    r->bad = r->bad || (c == '[' && (is_next(r, ':') || is_next(r, '.') || is_next(r, '=')));
     set_add(set, c);
     return c;
 }
 
-static bool is_next(const struct reader *r, uint8_t c)
+/* What is behind a member and a '-'. */
+static void read_range(struct reader *r, unsigned first, struct byte_set *set)
 {
-    return span_at(r->in.s, r->in.off) == c;
+    bool blanks = r->blanks;
+    unsigned last = read_member(r, cursor_u8(&r->in), set);
+    r->bad = r->bad || blanks || r->blanks || last < first;
+    for (; first < last; first++) {
+        set_add(set, (uint8_t)first);
+    }
 }
 
 static void read_class(struct reader *r)
@@ -388,15 +421,13 @@ static void read_class(struct reader *r)
     struct byte_set set = {{0}};
     bool negated = is_next(r, '^');
     cursor_skip(&r->in, negated ? 1 : 0);
+    r->bad = r->bad || is_next(r, ']'); /* a member, there */
     uint8_t c = cursor_u8(&r->in);
     for (; c != ']' && !cursor_bad(&r->in); c = cursor_u8(&r->in)) {
         unsigned first = read_member(r, c, &set);
         if (is_next(r, '-') && span_at(r->in.s, r->in.off + 1) != ']') {
             cursor_skip(&r->in, 1);
-            unsigned last = read_member(r, cursor_u8(&r->in), &set);
-            for (; first < last; first++) {
-                set_add(&set, (uint8_t)first);
-            }
+            read_range(r, first, &set);
         }
     }
     for (size_t i = 0; negated && i < ARRAY_LEN(set.words); i++) {
@@ -541,15 +572,18 @@ static int add_expression(struct reader *r, struct span text)
     r->n_places = 0;
     r->depth = 0;
     r->groups[0] = (struct group){.line = nothing};
-    while (cursor_left(&r->in) > 0 && !r->bad) {
+    while (cursor_left(&r->in) > 0 && !r->bad && !r->no_memory) {
         read_one(r);
+    }
+    if (r->no_memory) {
+        return -ENOMEM;
     }
     end_choice(r, &r->groups[0]);
     const struct part *whole = &r->groups[0].choices;
     if (r->bad || r->depth > 0 || whole->empty || cursor_bad(&r->in)) {
         return -EINVAL;
     }
-    return !r->no_memory && add_places(r, whole) && add_ways(r, whole) ? 0 : -ENOMEM;
+    return add_places(r, whole) && add_ways(r, whole) ? 0 : -ENOMEM;
 }
 
 /* The number of the set of a byte; 0 without memory. */

@@ -65,7 +65,7 @@ struct starts starts_none(void);
 void starts_free(struct starts *s);
 
 /* Numbers ascend. -EINVAL when the expression has something in it that is not known here: then
- * nothing is known of the set; -ENOMEM. */
+ * nothing is known of the set; -ENOMEM, also for too many beginnings. */
 MUST_USE int starts_add(struct starts *s, const struct match_pattern *pattern, uint32_t number);
 
 /* Makes fewer of the keys; they stand for the same beginnings. -ENOMEM. */

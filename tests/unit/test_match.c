@@ -239,9 +239,15 @@ static void beginnings_are_those_of_the_expression(void)
 
 static void what_is_not_known_of_expressions_is_refused(void)
 {
-    static const char *const unknown[] = {"a.",     "^a",     "a$",       "\\da", "(a)",
-                                          "(?i:a)", "a{3,2x", "(?:a",     "a)",   "*a",
-                                          "",       "a*",     "(?:ab)*c", "[a",   "a\\xg0"};
+    static const char *const unknown[] = {"a.", "^a", "a$", "\\da", "(a)", "(?i:a)", "a{3,2x",
+                                          "(?:a", "a)", "*a", "", "a*", "(?:ab)*c", "[a", "a\\xg0",
+                                          /* known, but for what they seem to be */
+                                          "xa+?y", "xa++", "xa{2}{3}", "xa??y", "xa{2}?", "a{,3}",
+                                          "a{,}", "a{}", "xa{3,2}y", "xa{2,0}y", "[]a]", "[^]a]",
+                                          "[[:alpha:]]", "[a-[:x:]b]", "[[.a.]]", "[\\s-a]",
+                                          "[!-\\s]", "[z-a]",
+                                          /* too long */
+                                          "(?:(?:a{999}){999}){999}b"};
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
         struct starts s = starts_none();
         const struct match_pattern pattern = {.text = span_str(unknown[i])};

@@ -575,7 +575,91 @@ static void a_long_match_is_found_where_a_short_one_seems_to_go_on(void)
     CU_ASSERT(finds_the_same(expressions, "~~~~%0000000000000000000000#33333333333333333~~~~"));
 }
 
+/* --- many literals -----------------------------------------------------------------------------
+ */
+
+enum { LITERALS = 1500, LITERAL_MAX = 24 };
+
+struct literals {
+    uint8_t bytes[LITERALS][LITERAL_MAX];
+    struct match_pattern patterns[LITERALS];
+};
+
+/* More than the automaton has states for, with all bytes apart. */
+static void make_literals(uint64_t *seed, struct literals *l)
+{
+    static const uint8_t first[] = "%#&=";
+    for (size_t i = 0; i < LITERALS; i++) {
+        size_t len = 3 + below(seed, LITERAL_MAX - 2);
+        for (size_t k = 0; k < len; k++) {
+            l->bytes[i][k] = k < START_LEN ? first[below(seed, 4)] : (uint8_t)below(seed, 256);
+        }
+        l->patterns[i] = (struct match_pattern){
+            .text = span_of(l->bytes[i], len), .literal = true, .nocase = one_in(seed, 2)};
+    }
+}
+
+/* Literals, some of them cut, one after another. */
+static void join_literals(uint64_t *seed, const struct literals *l, struct sbuf *text)
+{
+    while (text->len < TEXT_MAX - LITERAL_MAX) {
+        struct span literal = l->patterns[below(seed, LITERALS)].text;
+        sbuf_add(text, span_head(literal, one_in(seed, 3) ? 1 + below(seed, 12) : literal.len));
+        add_times(text, '~', one_in(seed, 4) ? below(seed, 60) : 0);
+    }
+}
+
+static void sets_of_more_literals_than_states_find_the_same(void)
+{
+    static struct found all;
+    static struct found f;
+    static struct literals l;
+    struct scanner s = {.db = NULL};
+    struct sbuf text = sbuf_with_cap(TEXT_MAX);
+    uint64_t seed = 3;
+    make_literals(&seed, &l);
+    CU_ASSERT(is_known(l.patterns, LITERALS));
+    CU_ASSERT_FATAL(scanner_open(&s, l.patterns, LITERALS));
+    for (size_t i = 0; i < TEXTS; i++) {
+        sbuf_reset(&text);
+        join_literals(&seed, &l, &text);
+        match_db_skip(s.db, NULL, 0);
+        scan_whole(&s, sbuf_span(&text), HITS_MAX, &all);
+        put_in_order(&all);
+        CU_ASSERT(all.n > 20);
+        match_db_skip(s.db, l.patterns, LITERALS);
+        CU_ASSERT(check_text(&s, sbuf_span(&text), &all, &f));
+        CU_ASSERT(check_cuts(&s, sbuf_span(&text), &all, &f));
+    }
+    sbuf_free(&text);
+    scanner_close(&s);
+    match_scratch_free(&s.scratch);
+}
+
+static void memory_that_fails_anywhere_leaves_nothing_behind(void)
+{
+    const struct match_pattern patterns[] = {
+        {.text = SPAN("0+%#")},
+        {.text = SPAN("(?:&|#{1,2})[^a]!?%")},
+        {.text = SPAN("%Kk"), .literal = true, .nocase = true}};
+    bool whole = false;
+    for (size_t n = 1; !whole; n++) {
+        int64_t before = mem_in_use();
+        mem_fail_at(n, 0);
+        struct skip *skip = skip_new(patterns, ARRAY_LEN(patterns));
+        whole = mem_fail_left() > 0;
+        mem_fail_at(0, 0);
+        CU_ASSERT(skip != NULL || !whole);
+        skip_free(&skip);
+        CU_ASSERT_EQUAL(mem_in_use(), before);
+    }
+}
+
 static CU_TestInfo tests[] = {
+    {"sets_of_more_literals_than_states_find_the_same",
+     sets_of_more_literals_than_states_find_the_same},
+    {"memory_that_fails_anywhere_leaves_nothing_behind",
+     memory_that_fails_anywhere_leaves_nothing_behind},
     {"a_beginning_that_is_cut_before_a_match_is_not_lost",
      a_beginning_that_is_cut_before_a_match_is_not_lost},
     {"a_long_match_is_found_where_a_short_one_seems_to_go_on",
