@@ -248,7 +248,8 @@ static struct count write_count(uint64_t *seed, const struct part *p, struct sbu
         sbuf_add_str(to, signs[sign]);
         return counts[sign];
     }
-    struct count c = {below(seed, 4), 0};
+    bool many = p->single && one_in(seed, 6); /* more than make a run */
+    struct count c = {many ? 25 + below(seed, 20) : below(seed, 4), 0};
     c.most = c.least + below(seed, 4);
     c.most = c.most == 0 ? 1 : c.most;
     if (p->single && one_in(seed, 4)) {
@@ -382,7 +383,7 @@ static void make_text(uint64_t *seed, const struct set *s, struct sbuf *text)
         } else if (kind < 17) {
             sbuf_add_byte(text, some_byte(seed, a));
         } else if (kind < 18) {
-            add_times(text, some_byte(seed, a), below(seed, 80));
+            add_times(text, some_byte(seed, a), below(seed, one_in(seed, 4) ? 300 : 80));
         } else {
             add_times(text, harmless[below(seed, 3)], below(seed, kind == 18 ? 6 : 150));
         }
