@@ -8,6 +8,13 @@
 
 enum { CHARS_WIDE = 64, CHARS_NARROW = 16 };
 
+/* Whether a byte stands in a JSON text as it is: printable characters of ASCII but for '"', '$' and
+ * '\\'. */
+static inline bool chars_is_plain_json(uint8_t c)
+{
+    return c > 0x1f && c < 0x7f && c != '"' && c != '$' && c != '\\';
+}
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 
@@ -44,8 +51,7 @@ static inline uint32_t chars_in_names(const uint8_t *block)
     return (uint32_t)_mm_movemask_epi8(any);
 }
 
-/* Which of CHARS_NARROW bytes stand in a JSON text as they are: printable characters of ASCII but
- * for '"', '$' and '\\'. */
+/* Which of CHARS_NARROW bytes stand in a JSON text as they are. */
 static inline uint32_t chars_in_json(const uint8_t *block)
 {
     __m128i bytes = _mm_loadu_si128((const void *)block);
@@ -81,9 +87,7 @@ static inline uint32_t chars_in_json(const uint8_t *block)
 {
     uint32_t bits = 0;
     for (unsigned i = 0; i < CHARS_NARROW; i++) {
-        uint8_t c = block[i];
-        bool plain = c > 0x1f && c < 0x7f && c != '"' && c != '$' && c != '\\';
-        bits |= (uint32_t)plain << i;
+        bits |= (uint32_t)chars_is_plain_json(block[i]) << i;
     }
     return bits;
 }

@@ -134,16 +134,6 @@ static void add_escape(struct json *j, uint32_t code)
     }
 }
 
-/* Whether a byte stands as it is: printable ASCII but for '"', '$' and '\\'. */
-/* clang-format off */
-static const uint8_t is_plain[256] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0,
-};
-/* clang-format on */
-
 /* Whether the three bytes at off are what UTF-8 would have for a surrogate. */
 static bool is_surrogate(struct span s, size_t off, uint32_t *ret_code)
 {
@@ -186,39 +176,35 @@ static size_t cap_for(const struct json *j, struct span s)
     return s.len > SHORT_MAX ? j->soft_cap - j->soft_cap / SHORT_SHARE : j->soft_cap;
 }
 
-static bool copy_plain_block(uint8_t *to, const uint8_t *from)
+static unsigned copy_plain_block(uint8_t *to, const uint8_t *from)
 {
     bytes_copy(to, from, CHARS_NARROW);
-    return chars_in_json(from) == (1U << CHARS_NARROW) - 1;
+    return chars_first_other(chars_in_json(from));
 }
 
-/* Copies bytes that stand as they are; false when one of them does not. */
+/* Copies bytes that stand as they are; false when one of them does not. A block more than they need
+ * may be written. */
 static bool copy_plain(uint8_t *to, struct span s)
 {
-    size_t i = 0;
-    for (; i + CHARS_NARROW <= s.len; i += CHARS_NARROW) {
-        if (!copy_plain_block(&to[i], &s.data[i])) {
+    if (s.len < CHARS_NARROW) {
+        uint8_t block[CHARS_NARROW] = {0}; /* which do not */
+        bytes_copy(block, s.data, s.len);
+        return copy_plain_block(to, block) == s.len;
+    }
+    size_t last = s.len - CHARS_NARROW;
+    for (size_t i = 0; i < last; i += CHARS_NARROW) {
+        if (copy_plain_block(&to[i], &s.data[i]) < CHARS_NARROW) {
             return false;
         }
     }
-    if (i > 0) {
-        size_t last = s.len - CHARS_NARROW;
-        return copy_plain_block(&to[last], &s.data[last]);
-    }
-    for (; i < s.len; i++) {
-        if (is_plain[s.data[i]] == 0) {
-            return false;
-        }
-        to[i] = s.data[i];
-    }
-    return true;
+    return copy_plain_block(&to[last], &s.data[last]) == CHARS_NARROW;
 }
 
 /* Nearly all texts: false, and nothing is written, when one is not plain or there is no room. */
 static bool add_plain(struct json *j, struct span s, size_t cap)
 {
     struct sbuf *out = j->out;
-    if (out->len + s.len >= cap || out->room - out->len < s.len + 2) {
+    if (out->len + s.len >= cap || out->room - out->len < s.len + CHARS_NARROW + 2) {
         return false;
     }
     uint8_t *at = &out->data[out->len];
@@ -241,7 +227,7 @@ static void add_quoted(struct json *j, struct span s)
     sbuf_add_byte(j->out, '"');
     while (off < s.len && j->out->len < cap) {
         size_t run = off;
-        while (run < s.len && is_plain[s.data[run]] != 0) {
+        while (run < s.len && chars_is_plain_json(s.data[run])) {
             run++;
         }
         size_t room = cap - j->out->len;

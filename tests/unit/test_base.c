@@ -62,6 +62,7 @@ static void characters_are_told_apart_in_blocks(void)
         memset(block, '/', sizeof(block));
         block[c % CHARS_NARROW] = (uint8_t)c;
         bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '$' && c != '\\';
+        CU_ASSERT_EQUAL(chars_is_plain_json((uint8_t)c), plain);
         CU_ASSERT_EQUAL(chars_in_json(block), 0xffffU ^ (plain ? 0 : 1U << c % CHARS_NARROW));
     }
     memset(block, 'a', sizeof(block));

@@ -37,6 +37,28 @@ static void what_a_screen_obeys_is_escaped(void)
     string_becomes(span_of("a\0b", 3), "\"a\\u0000b\"");
 }
 
+/* Bytes are looked at in blocks, where there is room for them: one that is escaped is so wherever
+ * in them it stands. */
+static void bytes_are_escaped_in_texts_of_any_length(void)
+{
+    for (unsigned c = 0; c < 0x80; c++) {
+        bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '$' && c != '\\';
+        for (size_t len = 1; len <= 50; len++) {
+            uint8_t text[50];
+            struct sbuf out = sbuf_with_cap(100);
+            struct json j = json_begin(&out, 100);
+            CU_ASSERT_PTR_NOT_NULL(sbuf_reserve(&out, len % 3 == 0 ? 1 : 90));
+            memset(text, 'a', sizeof(text));
+            text[c % len] = (uint8_t)c;
+            json_string(&j, NULL, span_of(text, len));
+            CU_ASSERT_EQUAL(out.len == len + 2, plain);
+            CU_ASSERT(!plain || span_equal(span_sub(sbuf_span(&out), 1, len), span_of(text, len)));
+            CU_ASSERT_EQUAL(out.data[out.len - 1], '"');
+            sbuf_free(&out);
+        }
+    }
+}
+
 static void utf8_passes_and_other_bytes_stay_readable(void)
 {
     string_becomes(SPAN("gr\xc3\xbc\xc3\x9f \xf0\x9f\x94\xa5"),
@@ -401,6 +423,7 @@ static CU_TestInfo tests[] = {
      parts_are_left_out_where_cut_texts_are_not_enough},
     {"dollar_never_stands_literally", dollar_never_stands_literally},
     {"what_a_screen_obeys_is_escaped", what_a_screen_obeys_is_escaped},
+    {"bytes are escaped in texts of any length", bytes_are_escaped_in_texts_of_any_length},
     {"utf8_passes_and_other_bytes_stay_readable", utf8_passes_and_other_bytes_stay_readable},
     {"a_line_over_its_cap_is_cut_and_still_whole", a_line_over_its_cap_is_cut_and_still_whole},
     {"passwords_of_an_address_are_left_out", passwords_of_an_address_are_left_out},
