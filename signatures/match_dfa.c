@@ -16,6 +16,7 @@ enum {
     DEPTH_MAX = START_PLACES, /* states deeper than that are not followed */
     WALK_MAX = 32,            /* nor walks that are longer, in repetitions */
     STATES_MAX = DFA_STATES + 1,
+    ALL_PLACES_MAX = 1 << 20,                /* of all states together */
     TABLE_LEN = 4 * STATES_MAX,              /* a power of two */
     LOST = 1 | DFA_ENDS | DFA_CUT | DFA_FAR, /* the state of a match of whatever length */
     ROOT = 2,                                /* where nothing has been read */
@@ -170,7 +171,7 @@ static uint16_t state_of(struct maker *m, const struct numbers *places, size_t d
     while (m->table[at] != 0 && !has_places(m, &m->states[m->table[at]], places)) {
         at = (at + 1) % TABLE_LEN;
     }
-    if (m->table[at] == 0 && m->n_states < STATES_MAX) {
+    if (m->table[at] == 0 && m->n_states < STATES_MAX && m->places.n < ALL_PLACES_MAX) {
         m->table[at] = add_state(m, places, depth);
     }
     return m->table[at] != 0 ? m->states[m->table[at]].marked : LOST;
