@@ -369,14 +369,16 @@ void skip_scan(struct skip_scan *s, const struct skip *skip, struct span text)
     s->found.n_places = 0;
 }
 
-struct skip_place skip_next(struct skip_scan *s, size_t from)
+/* The first place from `from` on where something begins by what `most` bytes tell. */
+static struct skip_place next_by(struct skip_scan *s, size_t from, size_t most)
 {
     const struct skip_found *f = &s->found;
     do {
         for (; s->n_places < f->n_places; s->n_places++) {
             struct skip_place place = {.at = f->from + f->places[s->n_places]};
             if (place.at >= from) {
-                place.match = dfa_match(s->skip->dfa, s->text, place.at);
+                struct span seen = span_head(s->text, place.at + most);
+                place.match = dfa_match(s->skip->dfa, seen, place.at);
                 if (place.match.reach > 0) {
                     return place;
                 }
@@ -384,6 +386,11 @@ struct skip_place skip_next(struct skip_scan *s, size_t from)
         }
     } while (list_places(s));
     return (struct skip_place){.at = s->text.len};
+}
+
+struct skip_place skip_next(struct skip_scan *s, size_t from)
+{
+    return next_by(s, from, s->text.len);
 }
 
 size_t skip_cut(const struct skip_scan *s, size_t place)
@@ -438,7 +445,8 @@ size_t skip_end(struct skip_scan *s, struct skip_place *hot)
     bool any_far = hot->match.reach == reach_far;
     size_t far = hot->at; /* the last such place */
     for (;;) {
-        struct skip_place next = skip_next(s, from);
+        /* what is scanned far anyway is not worth walks, which somebody may make long everywhere */
+        struct skip_place next = next_by(s, from, any_far ? START_LEN : s->text.len);
         if (next.at < end && next.match.reach > 0) {
             from = next.at + 1;
         } else { /* only now: beginnings stand close where somebody wants it to take long */
