@@ -11,6 +11,7 @@
 #include "signatures/match_dfa.h"
 
 #include "sensor/base/mem.h"
+#include "sensor/base/wide.h"
 
 enum {
     DEPTH_MAX = START_PLACES, /* states deeper than that are not followed */
@@ -295,16 +296,6 @@ static void list_patterns(struct maker *m, size_t number)
 /* --- walking -----------------------------------------------------------------------------------
  */
 
-/* Bits that are set. (A builtin would be a call where the processor must not be assumed to be able
- * to do it.) */
-static inline unsigned count_bits(uint64_t bits)
-{
-    bits -= bits >> 1 & 0x5555555555555555U;
-    bits = (bits & 0x3333333333333333U) + (bits >> 2 & 0x3333333333333333U);
-    bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fU;
-    return (unsigned)(bits * 0x0101010101010101U >> 56);
-}
-
 static inline unsigned step(const struct dfa *dfa, unsigned from, uint8_t c)
 {
     const struct dfa_state *state = &dfa->states[from & DFA_STATES];
@@ -314,7 +305,8 @@ static inline unsigned step(const struct dfa *dfa, unsigned from, uint8_t c)
     if ((word & bit) == 0) {
         return DFA_DEAD;
     }
-    return dfa->next[state->next + state->before[class / 64] + count_bits(word & (bit - 1))];
+    return dfa->next[state->next + state->before[class / 64] +
+                     (unsigned)__builtin_popcountll(word & (bit - 1))];
 }
 
 /* The states that a state leads to. */
@@ -322,7 +314,7 @@ static const uint16_t *next_of(const struct dfa *dfa, unsigned from, size_t *ret
 {
     enum { LAST = DFA_CLASSES_MAX / 64 - 1 };
     const struct dfa_state *state = &dfa->states[from & DFA_STATES];
-    *ret_n = state->before[LAST] + count_bits(state->goes.words[LAST]);
+    *ret_n = state->before[LAST] + (unsigned)__builtin_popcountll(state->goes.words[LAST]);
     return &dfa->next[state->next];
 }
 
@@ -456,9 +448,9 @@ static struct dfa_match cut_match(const struct dfa *dfa, unsigned state, size_t 
     return (struct dfa_match){told ? most : 0, false, !told};
 }
 
-struct dfa_match dfa_match(const struct dfa *dfa, struct span text, size_t at)
+/* dfa_match() of a text that begins at the place. */
+COUNTS_BITS static struct dfa_match walk(const struct dfa *dfa, struct span rest)
 {
-    const struct span rest = span_sub(text, at, WALK_MAX);
     unsigned state = rest.len > 0 ? dfa->first[rest.data[0]] : DFA_DEAD;
     size_t reach = 0;
     unsigned marks = 0;
@@ -471,6 +463,11 @@ struct dfa_match dfa_match(const struct dfa *dfa, struct span text, size_t at)
         state = step(dfa, state, rest.data[i]);
     }
     return (struct dfa_match){reach, (marks & DFA_ASK) == 0, false};
+}
+
+struct dfa_match dfa_match(const struct dfa *dfa, struct span text, size_t at)
+{
+    return walk(dfa, span_sub(text, at, WALK_MAX));
 }
 
 bool dfa_tell(const struct dfa *dfa, struct span text, size_t at, match_fn found, void *ctx)
