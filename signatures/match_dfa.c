@@ -24,13 +24,6 @@ enum {
     N_FIXED = 3,                             /* these and DFA_DEAD are always there */
 };
 
-/* Numbers of places, one behind another. */
-struct numbers {
-    uint32_t *all;
-    size_t n;
-    size_t room;
-};
-
 struct state {
     size_t at; /* its places, in maker.places */
     size_t n;
@@ -58,17 +51,7 @@ struct maker {
 
 static void add(struct maker *m, struct numbers *to, uint32_t number)
 {
-    if (to->n == to->room) {
-        size_t room = to->room == 0 ? 64 : 2 * to->room;
-        uint32_t *all = mem_resize(to->all, room * sizeof(*all));
-        if (all == NULL) {
-            m->no_memory = true;
-            return;
-        }
-        to->all = all;
-        to->room = room;
-    }
-    to->all[to->n++] = number;
+    m->no_memory = !numbers_add(to, number) || m->no_memory;
 }
 
 /* --- classes -----------------------------------------------------------------------------------
@@ -198,7 +181,7 @@ static void list_behind(struct maker *m, size_t number)
     for (size_t i = 0; i < state->n; i++) {
         const struct start_place *place = &g->places[m->places.all[state->at + i]];
         for (size_t k = 0; k < place->n_next; k++) {
-            uint32_t next = g->list[place->next + k];
+            uint32_t next = g->next.all[place->next + k];
             if (m->seen[next] != number) {
                 m->seen[next] = (uint32_t)number;
                 sort_in(m, next);
@@ -264,8 +247,8 @@ static void make_states(struct maker *m)
 {
     const struct start_graph *g = &m->starts->graph;
     m->n_states = N_FIXED;
-    for (size_t i = 0; i < g->n_first; i++) {
-        add(m, &m->behind, g->first[i]);
+    for (size_t i = 0; i < g->first.n; i++) {
+        add(m, &m->behind, g->first.all[i]);
     }
     go_on(m, ROOT);
     for (size_t i = N_FIXED; i < m->n_states && !m->no_memory; i++) {

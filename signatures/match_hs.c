@@ -307,15 +307,21 @@ static void tell_twice(struct told *told, uint64_t until)
     }
 }
 
+/* A match of another sort: those before it are told first. False to stop. */
+static bool tell(void *ctx, uint32_t pattern, uint64_t end)
+{
+    struct told *told = ctx;
+    tell_twice(told, told->base + end);
+    told->stopped = told->stopped || !told->found(told->ctx, pattern, told->base + end);
+    return !told->stopped;
+}
+
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
                     void *ctx)
 {
     (void)from;
     (void)flags;
-    struct told *told = ctx;
-    tell_twice(told, told->base + to);
-    told->stopped = told->stopped || !told->found(told->ctx, id, told->base + to);
-    return told->stopped;
+    return !tell(ctx, id, to);
 }
 
 static void scan_done(hs_error_t r)
@@ -330,11 +336,6 @@ static void scan_part(const struct match_db *db, struct match_scratch *scratch, 
                       on_match, told));
 }
 
-static bool on_known(void *ctx, uint32_t pattern, uint64_t end)
-{
-    return on_match(pattern, 0, end, 0, ctx) == 0;
-}
-
 /* Tells what begins at a place, if it needs no scan for that, and returns how much that was; 0 if
  * not. */
 static size_t tell_known(struct skip_scan *places, const struct skip_place *hot, struct told *told)
@@ -342,7 +343,7 @@ static size_t tell_known(struct skip_scan *places, const struct skip_place *hot,
     if (!skip_knows(places, hot)) {
         return 0;
     }
-    (void)dfa_tell(places->skip->dfa, places->text, hot->at, on_known, told);
+    (void)dfa_tell(places->skip->dfa, places->text, hot->at, tell, told);
     return hot->match.reach;
 }
 

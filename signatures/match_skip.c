@@ -219,11 +219,11 @@ static struct skip *make(const struct starts *starts)
         return NULL;
     }
     skip->fast = skip_is_fast();
-    skip->dfa = dfa_new(starts);
     for (unsigned c = 0; c < 256; c++) {
         skip->loops[c] = byte_set_has(&starts->loops, (uint8_t)c);
     }
-    if (skip->dfa == NULL || !make_masks(skip, starts)) {
+    skip->dfa = make_masks(skip, starts) ? dfa_new(starts) : NULL;
+    if (skip->dfa == NULL) {
         skip_free(&skip);
     }
     return skip;

@@ -64,6 +64,21 @@ struct reader {
     bool no_memory;
 };
 
+bool numbers_add(struct numbers *to, size_t number)
+{
+    if (to->n == to->room) {
+        size_t room = to->room == 0 ? 64 : 2 * to->room;
+        uint32_t *all = room < UINT32_MAX ? mem_resize(to->all, room * sizeof(*all)) : NULL;
+        if (all == NULL) {
+            return false;
+        }
+        to->all = all;
+        to->room = room;
+    }
+    to->all[to->n++] = (uint32_t)number;
+    return true;
+}
+
 /* --- sets --------------------------------------------------------------------------------------
  */
 
@@ -78,8 +93,8 @@ void starts_free(struct starts *s)
     mem_free(s->near.keys);
     mem_free(s->far.keys);
     mem_free(s->graph.places);
-    mem_free(s->graph.list);
-    mem_free(s->graph.first);
+    mem_free(s->graph.next.all);
+    mem_free(s->graph.first.all);
     *s = starts_none();
 }
 
@@ -473,32 +488,6 @@ static void read_one(struct reader *r)
 /* --- all patterns' places ----------------------------------------------------------------------
  */
 
-static bool add_number(uint32_t **list, size_t *n, size_t *room, size_t number)
-{
-    if (*n == *room) {
-        size_t more = *room == 0 ? 1024 : 2 * *room;
-        uint32_t *grown = more < UINT32_MAX ? mem_resize(*list, more * sizeof(*grown)) : NULL;
-        if (grown == NULL) {
-            return false;
-        }
-        *list = grown;
-        *room = more;
-    }
-    (*list)[(*n)++] = (uint32_t)number;
-    return true;
-}
-
-static bool add_first(struct start_graph *g, size_t place)
-{
-    return add_number(&g->first, &g->n_first, &g->first_room, place);
-}
-
-static bool add_next(struct start_graph *g, struct start_place *place, size_t next)
-{
-    place->n_next++;
-    return add_number(&g->list, &g->n_list, &g->list_room, next);
-}
-
 /* NULL without memory. What stands behind it has to be added before the next place is. */
 static struct start_place *add_place(struct start_graph *g, uint16_t set)
 {
@@ -511,7 +500,7 @@ static struct start_place *add_place(struct start_graph *g, uint16_t set)
         g->places = places;
         g->room = room;
     }
-    g->places[g->n] = (struct start_place){.set = set, .next = (uint32_t)g->n_list};
+    g->places[g->n] = (struct start_place){.set = set, .next = (uint32_t)g->next.n};
     return &g->places[g->n++];
 }
 
@@ -526,14 +515,15 @@ static bool add_places(struct reader *r, const struct part *whole)
         struct places left = r->next[i];
         good = place != NULL;
         for (size_t at = places_take(&left); at < PLACES_MAX && good; at = places_take(&left)) {
-            good = add_next(g, place, before + at);
+            good = numbers_add(&g->next, before + at);
         }
         if (good) {
+            place->n_next = (uint32_t)g->next.n - place->next;
             place->last = places_have(&whole->last, i);
             place->far = whole->len > START_NEAR;
             place->exact = !r->counted;
             place->pattern = r->pattern;
-            good = !places_have(&whole->first, i) || add_first(g, before + i);
+            good = !places_have(&whole->first, i) || numbers_add(&g->first, before + i);
         }
     }
     return good;
@@ -605,16 +595,18 @@ static int add_literal(struct starts *s, const struct match_pattern *pattern, ui
     for (size_t i = 0; i < n_places; i++) {
         uint16_t set = number_of_byte(s, pattern->text.data[i], pattern->nocase);
         struct start_place *place = set > 0 ? add_place(g, set) : NULL;
-        if (place == NULL || (i + 1 < n_places && !add_next(g, place, before + i + 1))) {
+        bool more = i + 1 < n_places;
+        if (place == NULL || (more && !numbers_add(&g->next, before + i + 1))) {
             return -ENOMEM;
         }
+        place->n_next = more;
         place->last = i + 1 == len;
         place->far = len > START_NEAR;
         place->exact = true;
         place->pattern = number;
         key |= i < START_LEN ? (uint64_t)set << (16 * i) : 0;
     }
-    return add_first(g, before) && add_key(keys_for(s, len), key) ? 0 : -ENOMEM;
+    return numbers_add(&g->first, before) && add_key(keys_for(s, len), key) ? 0 : -ENOMEM;
 }
 
 int starts_add(struct starts *s, const struct match_pattern *pattern, uint32_t number)

@@ -38,17 +38,20 @@ struct start_place {
     uint32_t n_next;
 };
 
+/* Numbers, one behind another. */
+struct numbers {
+    uint32_t *all;
+    size_t n;
+    size_t room;
+};
+
 /* All patterns as one automaton. */
 struct start_graph {
     struct start_place *places;
     size_t n;
     size_t room;
-    uint32_t *list; /* of places' numbers, in ascending order for each place */
-    size_t n_list;
-    size_t list_room;
-    uint32_t *first; /* places that a match may begin with */
-    size_t n_first;
-    size_t first_room;
+    struct numbers next;  /* of places, in ascending order for each place */
+    struct numbers first; /* places that a match may begin with */
 };
 
 struct starts {
@@ -60,6 +63,9 @@ struct starts {
     struct start_keys far;
     struct byte_set loops; /* of these are the repetitions that have no bound: of far ones only */
 };
+
+/* False without memory. The caller frees `all` by mem_free(). */
+MUST_USE bool numbers_add(struct numbers *to, size_t number);
 
 struct starts starts_none(void);
 void starts_free(struct starts *s);
