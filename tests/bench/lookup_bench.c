@@ -9,6 +9,7 @@
  * are measured as well, and the slowest are printed. */
 #include "sensor/base/sbuf.h"
 #include "signatures/lookup.h"
+#include "tests/dice.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -83,8 +84,7 @@ static uint64_t state = 1;
 
 static uint32_t below(uint32_t n)
 {
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(state >> 33) % n;
+    return (uint32_t)dice_below(&state, n);
 }
 
 /* A few tokens, one after the other. */

@@ -15,6 +15,7 @@
 #include "signatures/lookup.h"
 #include "signatures/peel.h"
 #include "tests/bench/whole_field.h"
+#include "tests/dice.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -86,8 +87,7 @@ static uint64_t state = 1;
 
 static uint32_t below(size_t n)
 {
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(state >> 33) % (uint32_t)n;
+    return (uint32_t)dice_below(&state, n);
 }
 
 /* --- texts -------------------------------------------------------------------------------------

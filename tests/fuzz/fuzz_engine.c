@@ -139,8 +139,7 @@ static struct headers headers_of(struct span ip, uint8_t proto)
     return h;
 }
 
-/* As the pipeline does it: in a transaction of its own, when all before it was settled. One of
- * which no rule holds finds nothing. */
+/* As the pipeline does it: in a transaction of its own, when all before it was settled. */
 static void give_packet(struct run *run, struct span ip, uint8_t how, enum direction dir)
 {
     run->conn.proto = (how & 0x08) != 0 ? IP_PROTO_UDP : IP_PROTO_TCP;

@@ -6,6 +6,7 @@
 #include "sensor/base/mem.h"
 #include "signatures/match.h"
 #include "signatures/peel.h"
+#include "tests/hits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,7 +28,7 @@ static bool on_hit(void *ctx, uint32_t pattern, uint64_t end)
 {
     struct hits *h = ctx;
     if (h->n < HITS_MAX) {
-        h->all[h->n++] = end << 16 | pattern;
+        h->all[h->n++] = hit_of(pattern, end);
     }
     return true;
 }

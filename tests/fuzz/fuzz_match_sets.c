@@ -10,8 +10,7 @@
 #include "sensor/base/sbuf.h"
 #include "signatures/match.h"
 #include "signatures/match_skip.h"
-
-#include <stdlib.h>
+#include "tests/hits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,25 +46,14 @@ static bool on_hit(void *ctx, uint32_t pattern, uint64_t end)
     struct hits *h = ctx;
     CHECK(h->n == 0 || h->all[h->n - 1] >> 16 <= end);
     if (h->n < HITS_MAX) {
-        h->all[h->n++] = end << 16 | pattern;
+        h->all[h->n++] = hit_of(pattern, end);
     }
     return true;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const uint64_t *x = a;
-    const uint64_t *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-/* Those that end together may be told in any order, but each once. */
 static void put_in_order(struct hits *h)
 {
-    qsort(h->all, h->n, sizeof(h->all[0]), by_number);
-    for (size_t i = 1; i < h->n; i++) {
-        CHECK(h->all[i - 1] != h->all[i]);
-    }
+    CHECK(hits_sort(h->all, h->n));
 }
 
 /* Whether it is one that is tried. An expression ends at a zero for Hyperscan, and counts of three

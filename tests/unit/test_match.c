@@ -4,6 +4,8 @@
 #include "signatures/match.h"
 #include "signatures/match_skip.h"
 #include "signatures/peel.h"
+#include "tests/dice.h"
+#include "tests/hits.h"
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -21,7 +23,7 @@ static bool on_hit(void *ctx, uint32_t pattern, uint64_t end)
 {
     struct found *f = ctx;
     CU_ASSERT_FATAL(f->n < HITS_MAX);
-    f->hits[f->n++] = end << 16 | pattern;
+    f->hits[f->n++] = hit_of(pattern, end);
     return true;
 }
 
@@ -86,28 +88,21 @@ static const struct span bits[] = {
     SPAN_LITERAL("num"),        SPAN_LITERAL("U2toMGNXSnRVbkJQYlZKMVkzb3Y="),
 };
 
-/* Below n, the same in every run. */
-static size_t below(uint64_t *seed, size_t n)
-{
-    *seed = *seed * 6364136223846793005U + 1442695040888963407U;
-    return (size_t)(*seed >> 33) % n;
-}
-
 /* Some bits many times, one after another, between harmless words. */
 static size_t make_text(uint64_t *seed, uint8_t *text)
 {
     size_t len = 0;
-    size_t wanted = 1 + below(seed, TEXT_MAX - 200);
+    size_t wanted = 1 + dice_below(seed, TEXT_MAX - 200);
     while (len < wanted) {
-        const struct span *bit = &bits[below(seed, ARRAY_LEN(bits))];
-        size_t times = below(seed, 8) == 0 ? 1 + below(seed, 40) : 1;
-        size_t harmless = below(seed, 3) == 0 ? below(seed, 150) : 0;
+        const struct span *bit = &bits[dice_below(seed, ARRAY_LEN(bits))];
+        size_t times = dice_below(seed, 8) == 0 ? 1 + dice_below(seed, 40) : 1;
+        size_t harmless = dice_below(seed, 3) == 0 ? dice_below(seed, 150) : 0;
         for (size_t i = 0; i < times && len + bit->len < TEXT_MAX; i++) {
             bytes_copy(&text[len], bit->data, bit->len);
             len += bit->len;
         }
         for (size_t i = 0; i < harmless && len < TEXT_MAX; i++) {
-            text[len++] = (uint8_t)('a' + below(seed, 26));
+            text[len++] = (uint8_t)('a' + dice_below(seed, 26));
         }
     }
     return len;
@@ -126,7 +121,7 @@ static void scan_pieces(struct gate *g, struct span text, size_t piece_max, stru
     f->n = 0;
     match_stream_reset(g->stream);
     while (text.len > 0) {
-        struct span piece = span_head(text, 1 + below(seed, piece_max));
+        struct span piece = span_head(text, 1 + dice_below(seed, piece_max));
         size_t before = f->n;
         match_stream_scan(g->stream, g->scratch, piece, on_hit, f);
         for (size_t i = before; i < f->n; i++) { /* none is told late */
@@ -331,9 +326,9 @@ static void blocks_are_the_same_by_both_ways(void)
     for (size_t round = 0; skip_is_fast() && round < ROUNDS; round++) {
         uint8_t bytes[TEXT_MAX] = {0};
         (void)make_text(&seed, bytes);
-        struct skip_found fast = {.n = below(&seed, 20), .last = below(&seed, 2) == 0};
+        struct skip_found fast = {.n = dice_below(&seed, 20), .last = dice_below(&seed, 2) == 0};
         struct skip_found slow = {.n = fast.n, .last = fast.last};
-        size_t from = below(&seed, fast.n == 0 ? TEXT_MAX - 3 : 600);
+        size_t from = dice_below(&seed, fast.n == 0 ? TEXT_MAX - 3 : 600);
         skip_blocks(&skip->masks, span_of(bytes, sizeof(bytes)), from, &fast);
         skip_blocks_slow(&skip->masks, span_of(bytes, sizeof(bytes)), from, &slow);
         CU_ASSERT_EQUAL_FATAL(fast.n_places, slow.n_places);

@@ -8,9 +8,9 @@
 #include "sensor/base/sbuf.h"
 #include "signatures/match.h"
 #include "signatures/match_skip.h"
+#include "tests/dice.h"
+#include "tests/hits.h"
 #include "tests/unit/runner.h"
-
-#include <stdlib.h>
 
 enum {
     SETS = 400,
@@ -25,16 +25,9 @@ enum {
     ALPHABET_MAX = 8,
 };
 
-/* Below n, the same in every run. */
-static size_t below(uint64_t *seed, size_t n)
-{
-    *seed = *seed * 6364136223846793005U + 1442695040888963407U;
-    return (size_t)(*seed >> 33) % n;
-}
-
 static bool one_in(uint64_t *seed, size_t n)
 {
-    return below(seed, n) == 0;
+    return dice_below(seed, n) == 0;
 }
 
 /* --- what is found -----------------------------------------------------------------------------
@@ -51,7 +44,7 @@ static bool on_hit(void *ctx, uint32_t pattern, uint64_t end)
     struct found *f = ctx;
     CU_ASSERT_FATAL(f->n < f->most);
     CU_ASSERT(f->n == 0 || end >= f->hits[f->n - 1] >> 16);
-    f->hits[f->n++] = end << 16 | pattern;
+    f->hits[f->n++] = hit_of(pattern, end);
     return f->n < f->most;
 }
 
@@ -61,20 +54,9 @@ static void found_none(struct found *f, size_t most)
     f->most = most;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const uint64_t *x = a;
-    const uint64_t *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-/* Those that end together may be told in any order, but each once. */
 static void put_in_order(struct found *f)
 {
-    qsort(f->hits, f->n, sizeof(f->hits[0]), by_number);
-    for (size_t i = 1; i < f->n; i++) {
-        CU_ASSERT(f->hits[i - 1] != f->hits[i]);
-    }
+    CU_ASSERT(hits_sort(f->hits, f->n));
 }
 
 /* Of a scan that was ended there may be others that end with the last one. */
@@ -117,16 +99,16 @@ struct alphabet {
 static struct alphabet make_alphabet(uint64_t *seed)
 {
     static const uint8_t all[] = "abkKzZ09 \t\r\n\v=-%&#;{}$\\^.*+?|()[]/\0\x01\x81\x80\xff\xe1";
-    struct alphabet a = {.n = 2 + below(seed, ALPHABET_MAX - 1)};
+    struct alphabet a = {.n = 2 + dice_below(seed, ALPHABET_MAX - 1)};
     for (size_t i = 0; i < a.n; i++) {
-        a.bytes[i] = all[below(seed, sizeof(all) - 1)];
+        a.bytes[i] = all[dice_below(seed, sizeof(all) - 1)];
     }
     return a;
 }
 
 static uint8_t some_byte(uint64_t *seed, const struct alphabet *a)
 {
-    return a->bytes[below(seed, a->n)];
+    return a->bytes[dice_below(seed, a->n)];
 }
 
 static struct part part_new(void)
@@ -175,7 +157,7 @@ static struct part make_class(uint64_t *seed, const struct alphabet *a)
     sbuf_add_str(&p.text, one_in(seed, 8) ? "[\\s" : "[");
     for (size_t i = 0; i < SAMPLES; i++) {
         uint8_t c = some_byte(seed, a);
-        uint8_t last = (uint8_t)(c + below(seed, 4));
+        uint8_t last = (uint8_t)(c + dice_below(seed, 4));
         write_byte(seed, &p.text, c);
         if (last >= c && one_in(seed, 3)) {
             sbuf_add_byte(&p.text, '-');
@@ -197,14 +179,14 @@ static struct part make_negated(uint64_t *seed, const struct alphabet *a)
     write_byte(seed, &p.text, c);
     sbuf_add_byte(&p.text, ']');
     for (size_t i = 0; i < SAMPLES; i++) {
-        sbuf_add_byte(&p.samples[i], (uint8_t)(c + 1 + below(seed, 3)));
+        sbuf_add_byte(&p.samples[i], (uint8_t)(c + 1 + dice_below(seed, 3)));
     }
     return p;
 }
 
 static struct part make_leaf(uint64_t *seed, const struct alphabet *a)
 {
-    size_t kind = below(seed, 20);
+    size_t kind = dice_below(seed, 20);
     if (kind == 0) {
         return make_negated(seed, a);
     }
@@ -243,14 +225,14 @@ static struct count write_count(uint64_t *seed, const struct part *p, struct sbu
 {
     static const char *const signs[] = {"?", "*", "+"};
     static const struct count counts[] = {{0, 1}, {0, 0}, {1, 0}};
-    size_t sign = p->single ? below(seed, 6) : 3 * below(seed, 2);
+    size_t sign = p->single ? dice_below(seed, 6) : 3 * dice_below(seed, 2);
     if (sign < 3) {
         sbuf_add_str(to, signs[sign]);
         return counts[sign];
     }
     bool many = p->single && one_in(seed, 6); /* more than make a run */
-    struct count c = {many ? 25 + below(seed, 20) : below(seed, 4), 0};
-    c.most = c.least + below(seed, 4);
+    struct count c = {many ? 25 + dice_below(seed, 20) : dice_below(seed, 4), 0};
+    c.most = c.least + dice_below(seed, 4);
     c.most = c.most == 0 ? 1 : c.most;
     if (p->single && one_in(seed, 4)) {
         c.most = 0;
@@ -271,7 +253,7 @@ static void repeat(uint64_t *seed, struct part *a)
     struct count c = write_count(seed, a, &p.text);
     sbuf_add_str(&p.text, ")");
     for (size_t i = 0; i < SAMPLES; i++) {
-        size_t more = c.most == 0 ? below(seed, 60) : below(seed, c.most - c.least + 1);
+        size_t more = c.most == 0 ? dice_below(seed, 60) : dice_below(seed, c.most - c.least + 1);
         for (size_t n = 0; n < c.least + more; n++) {
             sbuf_add(&p.samples[i], sbuf_span(&a->samples[i]));
         }
@@ -285,12 +267,12 @@ static void repeat(uint64_t *seed, struct part *a)
 static struct part make_expression(uint64_t *seed, const struct alphabet *a)
 {
     struct part parts[PARTS_MAX];
-    size_t n = 1 + below(seed, PARTS_MAX);
+    size_t n = 1 + dice_below(seed, PARTS_MAX);
     for (size_t i = 0; i < n; i++) {
         parts[i] = make_leaf(seed, a);
     }
     while (n > 1) {
-        size_t at = below(seed, n - 1);
+        size_t at = dice_below(seed, n - 1);
         if (one_in(seed, 3)) {
             repeat(seed, &parts[at]);
         }
@@ -314,7 +296,7 @@ static struct part make_expression(uint64_t *seed, const struct alphabet *a)
 static struct part make_literal(uint64_t *seed, const struct alphabet *a)
 {
     struct part p = part_new();
-    size_t len = 1 + below(seed, one_in(seed, 3) ? 40 : 6);
+    size_t len = 1 + dice_below(seed, one_in(seed, 3) ? 40 : 6);
     for (size_t i = 0; i < len; i++) {
         sbuf_add_byte(&p.text, some_byte(seed, a));
     }
@@ -340,7 +322,7 @@ struct set {
 static void make_set(uint64_t *seed, struct set *s)
 {
     s->alphabet = make_alphabet(seed);
-    s->n = 1 + below(seed, PATTERNS_MAX);
+    s->n = 1 + dice_below(seed, PATTERNS_MAX);
     for (size_t i = 0; i < s->n; i++) {
         bool literal = one_in(seed, 3);
         s->parts[i] =
@@ -371,21 +353,21 @@ static void make_text(uint64_t *seed, const struct set *s, struct sbuf *text)
 {
     static const uint8_t harmless[] = "~qQ";
     const struct alphabet *a = &s->alphabet;
-    size_t wanted = 1 + below(seed, TEXT_MAX);
+    size_t wanted = 1 + dice_below(seed, TEXT_MAX);
     while (text->len < wanted && !text->cut) {
-        const struct part *p = &s->parts[below(seed, s->n)];
-        struct span sample = sbuf_span(&p->samples[below(seed, SAMPLES)]);
-        size_t kind = below(seed, 20);
+        const struct part *p = &s->parts[dice_below(seed, s->n)];
+        struct span sample = sbuf_span(&p->samples[dice_below(seed, SAMPLES)]);
+        size_t kind = dice_below(seed, 20);
         if (kind < 10) {
             sbuf_add(text, sample);
         } else if (kind < 13 && sample.len > 0) {
-            sbuf_add(text, span_sub(sample, below(seed, 2), 1 + below(seed, sample.len)));
+            sbuf_add(text, span_sub(sample, dice_below(seed, 2), 1 + dice_below(seed, sample.len)));
         } else if (kind < 17) {
             sbuf_add_byte(text, some_byte(seed, a));
         } else if (kind < 18) {
-            add_times(text, some_byte(seed, a), below(seed, one_in(seed, 4) ? 300 : 80));
+            add_times(text, some_byte(seed, a), dice_below(seed, one_in(seed, 4) ? 300 : 80));
         } else {
-            add_times(text, harmless[below(seed, 3)], below(seed, kind == 18 ? 6 : 150));
+            add_times(text, harmless[dice_below(seed, 3)], dice_below(seed, kind == 18 ? 6 : 150));
         }
     }
 }
@@ -431,7 +413,7 @@ static void scan_pieces(struct scanner *s, struct span text, size_t piece_max, s
     uint64_t before = 0;
     match_stream_reset(s->stream);
     while (text.len > 0) {
-        struct span piece = span_head(text, 1 + below(&seed, piece_max));
+        struct span piece = span_head(text, 1 + dice_below(&seed, piece_max));
         size_t n = f->n;
         match_stream_scan(s->stream, s->scratch, piece, on_hit, f);
         CU_ASSERT(n == f->n || f->hits[n] >> 16 > before); /* none is told late */
@@ -591,9 +573,10 @@ static void make_literals(uint64_t *seed, struct literals *l)
 {
     static const uint8_t first[] = "%#&=";
     for (size_t i = 0; i < LITERALS; i++) {
-        size_t len = 3 + below(seed, LITERAL_MAX - 2);
+        size_t len = 3 + dice_below(seed, LITERAL_MAX - 2);
         for (size_t k = 0; k < len; k++) {
-            l->bytes[i][k] = k < START_LEN ? first[below(seed, 4)] : (uint8_t)below(seed, 256);
+            l->bytes[i][k] =
+                k < START_LEN ? first[dice_below(seed, 4)] : (uint8_t)dice_below(seed, 256);
         }
         l->patterns[i] = (struct match_pattern){
             .text = span_of(l->bytes[i], len), .literal = true, .nocase = one_in(seed, 2)};
@@ -604,9 +587,10 @@ static void make_literals(uint64_t *seed, struct literals *l)
 static void join_literals(uint64_t *seed, const struct literals *l, struct sbuf *text)
 {
     while (text->len < TEXT_MAX - LITERAL_MAX) {
-        struct span literal = l->patterns[below(seed, LITERALS)].text;
-        sbuf_add(text, span_head(literal, one_in(seed, 3) ? 1 + below(seed, 12) : literal.len));
-        add_times(text, '~', one_in(seed, 4) ? below(seed, 60) : 0);
+        struct span literal = l->patterns[dice_below(seed, LITERALS)].text;
+        sbuf_add(text,
+                 span_head(literal, one_in(seed, 3) ? 1 + dice_below(seed, 12) : literal.len));
+        add_times(text, '~', one_in(seed, 4) ? dice_below(seed, 60) : 0);
     }
 }
 

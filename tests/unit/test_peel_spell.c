@@ -5,6 +5,7 @@
 #include "sensor/base/sbuf.h"
 #include "signatures/lookup.h"
 #include "signatures/peel_spell.h"
+#include "tests/dice.h"
 #include "tests/unit/runner.h"
 
 #include <inttypes.h>
@@ -52,18 +53,12 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
     return text != NULL && span_to_u64(span_str(text), &value) ? value : otherwise;
 }
 
-static uint32_t next_random(uint64_t *state)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*state >> 33);
-}
-
 static void make_text(uint64_t *state, struct sbuf *text)
 {
-    size_t n = 1 + next_random(state) % PIECES_MAX;
+    size_t n = 1 + dice_below(state, PIECES_MAX);
     sbuf_reset(text);
     for (size_t i = 0; i < n; i++) {
-        sbuf_add(text, pieces[next_random(state) % ARRAY_LEN(pieces)]);
+        sbuf_add(text, pieces[dice_below(state, ARRAY_LEN(pieces))]);
     }
 }
 
@@ -91,11 +86,11 @@ static size_t balanced_end(struct span text, size_t begin, size_t n_more)
 static void produce(uint64_t *state, struct sbuf *text)
 {
     struct span all = sbuf_span(text);
-    size_t begin = next_random(state) % (all.len + 1);
-    size_t end = balanced_end(all, begin, next_random(state) % 12);
+    size_t begin = dice_below(state, all.len + 1);
+    size_t end = balanced_end(all, begin, dice_below(state, 12));
     struct sbuf made = sbuf_with_cap(text->cap);
     sbuf_add(&made, span_head(all, begin));
-    sbuf_add(&made, next_random(state) % 4 == 0 ? SPAN("${::-") : SPAN("${x:-"));
+    sbuf_add(&made, dice_below(state, 4) == 0 ? SPAN("${::-") : SPAN("${x:-"));
     sbuf_add(&made, span_sub(all, begin, end - begin));
     sbuf_add_byte(&made, '}');
     sbuf_add(&made, span_from(all, end));
@@ -114,8 +109,8 @@ static void make_produced(uint64_t *state, struct sbuf *text)
         SPAN_LITERAL("${a:-${lower:j}${b:c:-n}}${jn${upper:${lower:di}}:a:b}"),
     };
     sbuf_reset(text);
-    sbuf_add(text, whole[next_random(state) % ARRAY_LEN(whole)]);
-    for (size_t n = next_random(state) % 7; n > 0; n--) {
+    sbuf_add(text, whole[dice_below(state, ARRAY_LEN(whole))]);
+    for (size_t n = dice_below(state, 7); n > 0; n--) {
         produce(state, text);
     }
 }
